@@ -1,0 +1,62 @@
+# make demo    simulate a recording with known assemblies, fit it, score it, write the page
+# make test    linters, type checker, import floors, doctests and tests
+# make lint    the first three of these alone
+# make prove   the long proofs (proofs/), make bench the timings (benchmarks/)
+# make clean   remove what these targets write, .venv excepted
+#
+# Each target makes .venv first, with the versions in constraints.txt. On Linux, pip fetches the CUDA
+# build of PyTorch (gigabytes) unless told otherwise; without an NVIDIA GPU, the small one will do:
+#   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+
+SHELL := bash
+BIN := .venv/bin
+STAMP := .venv/.installed
+PIP_ARGS ?=
+PYTEST_ARGS ?=
+
+# the first that runs and is new enough; override with make PYTHON=...
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
+	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint prove bench clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' 2>/dev/null || { \
+		echo "boltzbrain needs Python 3.11 or newer; found: $$($(or $(PYTHON),python3) --version 2>&1)." \
+			"Install it, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.[test]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/boltzbrain demo -o demo
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint
+	mkdir -p build
+	$(BIN)/pytest src tests --doctest-modules --durations=15 --junit-xml=build/tests.xml $(PYTEST_ARGS)
+	$(BIN)/python tests/check_skips.py build/tests.xml tests/allowed_skips.txt
+
+prove: $(STAMP)
+	@shopt -s nullglob; for script in proofs/*.py; do \
+		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.[bench]'
+	@shopt -s nullglob; for script in benchmarks/*.py; do \
+		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean:
+	rm -rf build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

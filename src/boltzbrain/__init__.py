@@ -1,0 +1,81 @@
+"""boltzbrain: Restricted Boltzmann Machines for large neural recordings."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from boltzbrain.foundations.checks import InputError, TrainingFailedError
+    from boltzbrain.model.continuous import DReLU, Gaussian, ReLU
+    from boltzbrain.model.layers import Bernoulli, Ising
+    from boltzbrain.model.rbm import RBM
+    from boltzbrain.readers.detect import read
+    from boltzbrain.recordings.activity import Activity
+    from boltzbrain.recordings.recording import Recording
+    from boltzbrain.running.api import convert, evaluate, fit, report, resume, sample
+    from boltzbrain.training.plan import TrainingPlan
+    from boltzbrain.training.run import TrainingRun
+
+    __version__: str
+
+__all__ = [
+    "RBM",
+    "Activity",
+    "Bernoulli",
+    "DReLU",
+    "Gaussian",
+    "InputError",
+    "Ising",
+    "ReLU",
+    "Recording",
+    "TrainingFailedError",
+    "TrainingPlan",
+    "TrainingRun",
+    "__version__",
+    "convert",
+    "evaluate",
+    "fit",
+    "read",
+    "report",
+    "resume",
+    "sample",
+]
+
+# PyTorch takes seconds to import, so each name is fetched when it is first asked for
+_HOME = {
+    "RBM": "model.rbm",
+    "Activity": "recordings.activity",
+    "Bernoulli": "model.layers",
+    "DReLU": "model.continuous",
+    "Gaussian": "model.continuous",
+    "InputError": "foundations.checks",
+    "Ising": "model.layers",
+    "ReLU": "model.continuous",
+    "Recording": "recordings.recording",
+    "TrainingFailedError": "foundations.checks",
+    "TrainingPlan": "training.plan",
+    "TrainingRun": "training.run",
+    "convert": "running.api",
+    "evaluate": "running.api",
+    "fit": "running.api",
+    "read": "readers.detect",
+    "report": "running.api",
+    "resume": "running.api",
+    "sample": "running.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = import_module("importlib.metadata").version("boltzbrain")
+    elif name in _HOME:
+        value = getattr(import_module(f"boltzbrain.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module 'boltzbrain' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,1 @@
+"""How good a model is: held-out likelihood and the statistics of what it generates."""

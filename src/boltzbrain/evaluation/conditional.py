@@ -1,0 +1,247 @@
+"""Each neuron given all others: the effective field, its calibration, and the score it gives.
+
+P(v_i = 1 | rest) = sigmoid(h_i) with the effective field h_i = F(v_i = 0) - F(v_i = 1) =
+b_i + sum_a [Gamma_a(I_a + W_ia) - Gamma_a(I_a)], where the inputs I_a leave out neuron i. This is
+exact, and any model of simultaneous activity can be compared on the score. Bereux et al. 2026 show
+the calibration in their figure 3g; their definition of the field was not available to us.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.evaluation.clusters import Clusters, clustered_stderr
+from boltzbrain.evaluation.results import Undefined
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.rbm import RBM
+
+QUANTILES = 100
+"""Bins of the effective field that its calibration is computed in."""
+_WORK = 2_000_000_000
+"""Most evaluations of Gamma; with more bins than this allows, a uniform sample of them is taken."""
+_CHUNK = 1 << 22
+
+
+def effective_fields(model: RBM, states: Tensor) -> Tensor:
+    """Return the log-odds of every neuron given all others, (bin, neuron).
+
+    Parameters
+    ----------
+    model
+        Model with Bernoulli visible units and hidden units of any kind.
+    states
+        (bin, neuron) uint8; the field of a neuron does not depend on its own state.
+    """
+    assert isinstance(model.visible, Bernoulli)
+    inputs = model.inputs_to_hidden(states)
+    base = model.hidden.log_partition(inputs).sum(dim=1)
+    sign = 1 - 2 * states.to(inputs.dtype)
+    fields = torch.empty_like(sign)
+    bins, hidden = inputs.shape
+    step = max(1, _CHUNK // max(1, bins * hidden))
+    for first in range(0, len(model.weights), step):
+        part = slice(first, first + step)
+        flipped = inputs[:, None, :] + sign[:, part, None] * model.weights[part]
+        gamma = model.hidden.log_partition(flipped.reshape(-1, hidden)).sum(dim=1)
+        fields[:, part] = gamma.reshape(bins, -1) - base[:, None]
+    return model.visible.field + sign * fields
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How often neurons are active among neurons and bins of similar effective field.
+
+    Attributes
+    ----------
+    fields
+        (quantile,) mean effective field.
+    predicted
+        (quantile,) mean of sigmoid(field).
+    observed
+        (quantile,) share that was active.
+    stderr
+        (quantile,) standard error of observed minus predicted, clustered.
+    weights
+        (quantile,) share of all neurons and bins.
+    """
+
+    fields: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """Mean of |observed - predicted| over all neurons and bins."""
+        return float(np.sum(self.weights * np.abs(self.observed - self.predicted)))
+
+    def within(self, errors: float = 3.0) -> float:
+        """Return the share of quantiles in which the difference is below so many errors."""
+        difference = np.abs(self.observed - self.predicted)
+        return float(np.mean(difference <= errors * self.stderr))
+
+
+@dataclass(frozen=True)
+class Conditionals:
+    """Every neuron of some bins given all others.
+
+    Attributes
+    ----------
+    fields
+        (bin, neuron) float32 effective fields.
+    states
+        (bin, neuron) uint8.
+    cluster
+        (bin,) cluster of each bin.
+    """
+
+    fields: NDArray[np.float32]
+    states: NDArray[np.uint8]
+    cluster: NDArray[np.int64]
+
+    def log_likelihood(self) -> NDArray[np.float64]:
+        """Return log P(v_i | rest) summed over bins, (neuron,) float64 nats."""
+        total = np.zeros(self.states.shape[1])
+        for first in range(0, len(self.states), 256):
+            fields = torch.from_numpy(self.fields[first : first + 256]).to(torch.float64)
+            active = torch.from_numpy(self.states[first : first + 256])
+            scores = active * fields - softplus(fields, threshold=80.0)
+            total += scores.sum(dim=0).numpy()
+        return total
+
+    def scores_of_bins(self, base: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the score of each bin over fixed log-odds `base` (neuron,), (bin,) nats."""
+        result = np.empty(len(self.states))
+        floor = softplus(torch.from_numpy(base), threshold=80.0)
+        for first in range(0, len(self.states), 256):
+            part = slice(first, first + 256)
+            fields = torch.from_numpy(self.fields[part]).to(torch.float64)
+            active = torch.from_numpy(self.states[part])
+            gain = active * (fields - torch.from_numpy(base))
+            gain = gain - softplus(fields, threshold=80.0) + floor
+            result[part] = gain.sum(dim=1).numpy()
+        return result
+
+    def calibration(self, quantiles: int = QUANTILES) -> Calibration:
+        """Compare the share of active neurons with sigmoid(field) in quantiles of the field."""
+        fields = self.fields.reshape(-1)
+        edges = np.unique(np.quantile(fields, np.linspace(0, 1, quantiles + 1)[1:-1]))
+        place = np.searchsorted(edges, fields, side="right")
+        number = len(edges) + 1
+        counts = np.bincount(place, minlength=number).astype(np.float64)
+        kept = np.flatnonzero(counts)
+
+        def mean(values: NDArray[Any]) -> NDArray[np.float64]:
+            return np.bincount(place, values, minlength=number)[kept] / counts[kept]
+
+        predicted = 1 / (1 + np.exp(-fields.astype(np.float64)))
+        residual = self.states.reshape(-1) - predicted
+        clusters = int(self.cluster.max()) + 1
+        row = np.repeat(self.cluster, self.states.shape[1])
+        sums = np.bincount(place * clusters + row, residual, minlength=number * clusters)
+        sizes = np.bincount(place * clusters + row, minlength=number * clusters)
+        sums, sizes = (one.reshape(number, clusters)[kept] for one in (sums, sizes))
+        centred = sums - sizes * (sums.sum(axis=1) / counts[kept])[:, None]
+        scale = clusters / max(clusters - 1, 1)
+        stderr = np.sqrt(scale * np.sum(centred**2, axis=1)) / counts[kept]
+        return Calibration(
+            mean(fields),
+            mean(predicted),
+            mean(self.states.reshape(-1)),
+            stderr,
+            counts[kept] / counts.sum(),
+        )
+
+
+def conditionals(model: RBM, bins: BinSet, seed: int = 0) -> Conditionals:
+    """Compute the effective fields of a fold, or of a uniform sample of its bins if it is large.
+
+    Parameters
+    ----------
+    model
+        Model with Bernoulli visible units.
+    bins
+        Bins of one fold, at least one.
+    seed
+        Seed of the sample of bins.
+    """
+    most = max(20, _WORK // model.weights.numel())
+    kept = np.arange(len(bins))
+    if len(kept) > most:
+        order = Generator.from_seed(seed, "conditionals").permutation(len(kept))
+        kept = np.sort(order[:most])
+    states, cluster = bins.states[kept], np.unique(bins.cluster[kept], return_inverse=True)[1]
+    step = max(1, min(64, _CHUNK // (4 * model.weights.shape[1])))
+    fields = [
+        effective_fields(model, torch.from_numpy(states[first : first + step]))
+        for first in range(0, len(states), step)
+    ]
+    return Conditionals(torch.cat(fields).to(torch.float32).cpu().numpy(), states, cluster)
+
+
+def conditional_scores(found: Conditionals | None, field: Tensor) -> dict[str, Any]:
+    """Score P(v_i | rest) over independent neurons, and its calibration.
+
+    Parameters
+    ----------
+    found
+        Effective fields of test bins; None where there are none.
+    field
+        (neuron,) log-odds of the independent model.
+
+    Returns
+    -------
+    dict
+        ``conditional``: ``bits_per_spike`` over the independent model, summed over neurons, its
+        clustered ``stderr``, ``median_neuron_bits_per_spike`` over the neurons active in these
+        bins, and the number of ``bins``; ``h_eff``: ``calibration_error`` and
+        ``fraction_within_3_stderr``.
+    """
+    if found is None:
+        nothing = Undefined("the test fold has no bins")
+        names = ("bits_per_spike", "stderr", "median_neuron_bits_per_spike", "bins")
+        return {
+            "conditional": dict.fromkeys(names, nothing),
+            "h_eff": dict.fromkeys(("calibration_error", "fraction_within_3_stderr"), nothing),
+        }
+    base = field.to(torch.float64).numpy()
+    gains = found.scores_of_bins(base)
+    spikes = found.states.sum(axis=0, dtype=np.int64)
+    calibration = found.calibration()
+    scores: dict[str, Any] = {"bins": len(found.states)}
+    if spikes.sum() == 0:
+        silent = Undefined("no neuron is active in these bins")
+        scores.update(bits_per_spike=silent, stderr=silent, median_neuron_bits_per_spike=silent)
+    else:
+        unit = math.log(2) * float(spikes.sum()) / len(found.states)
+        error = clustered_stderr(gains, Clusters(found.cluster, "segment", None))
+        floor = softplus(field.to(torch.float64), threshold=80.0).numpy()
+        silence = spikes * base - len(found.states) * floor
+        active = spikes > 0
+        each = (found.log_likelihood() - silence)[active] / spikes[active] / math.log(2)
+        scores.update(
+            bits_per_spike=float(gains.mean()) / unit,
+            stderr=error if isinstance(error, Undefined) else error / unit,
+            median_neuron_bits_per_spike=float(np.median(each)),
+        )
+    few = int(found.cluster.max()) + 1 < 2
+    return {
+        "conditional": scores,
+        "h_eff": {
+            "calibration_error": calibration.error,
+            "fraction_within_3_stderr": Undefined("an error needs at least 2 clusters of bins")
+            if few
+            else calibration.within(),
+        },
+    }

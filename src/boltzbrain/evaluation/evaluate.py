@@ -1,0 +1,280 @@
+"""One call that scores a model: likelihood on every fold, and what it generates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.evaluation.conditional import conditional_scores, conditionals
+from boltzbrain.evaluation.energies import compare_energies, energies
+from boltzbrain.evaluation.hidden_statistics import Pull, compare_hidden
+from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods
+from boltzbrain.evaluation.reconstruction import GLM_NEURONS, reconstruction_scores
+from boltzbrain.evaluation.results import plain, write_evaluation
+from boltzbrain.evaluation.samples import Samples, affordable, draw_samples, write_samples
+from boltzbrain.evaluation.statistics import compare_statistics
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.rbm import RBM
+from boltzbrain.recordings.activity import Activity
+from boltzbrain.sampling.partition import (
+    LogPartition,
+    annealed_importance,
+    bootstrap_log_mean,
+    effective_sample_size,
+    log_mean_exp,
+)
+from boltzbrain.training.likelihood_log import independent_field
+from boltzbrain.training.run import TrainingRun
+
+_BATCHES = 4
+"""Parts in which the chains of the likelihood estimate run, so that progress can be told."""
+
+
+@dataclass(frozen=True)
+class EvaluationProgress:
+    """What a callback is told.
+
+    Attributes
+    ----------
+    phase
+        "log-partition", "samples" or "statistics".
+    done, total
+        Steps of the phase.
+    seconds
+        Seconds since the evaluation began.
+    """
+
+    phase: str
+    done: int
+    total: int
+    seconds: float
+
+
+Callback = Callable[[EvaluationProgress], None]
+
+
+def evaluate_model(
+    model: RBM,
+    activity: Activity,
+    *,
+    seed: int = 0,
+    chosen_update: int | None = None,
+    samples: Samples | None = None,
+    ais_chains: int | None = None,
+    ais_rungs: int = 1000,
+    pull: Pull | None = None,
+    full: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> dict[str, Any]:
+    """Score a model on the folds of an activity.
+
+    Parameters
+    ----------
+    model
+        Model with Bernoulli visible units, one per neuron.
+    activity
+        States and folds.
+    seed
+        Seed of every stream used.
+    chosen_update
+        The update that the model comes from, for the record.
+    samples
+        Generated activity; drawn here where None.
+    ais_chains, ais_rungs
+        Chains and rungs of the estimate of log Z. None takes 500 chains; a model of more than a
+        million weights gets fewer in proportion, at least 200.
+    pull
+        Penalties on the weights that the model was trained with, which shift <v h>; none where
+        None.
+    full
+        Fit logistic regression to every neuron and not to 50 of them.
+    callbacks
+        Told about progress.
+
+    Returns
+    -------
+    dict
+        The content of evaluation.json in the types of JSON; every undefined figure is None, and
+        ``reasons`` says why by its dotted path.
+
+    Raises
+    ------
+    InputError
+        If the model does not fit the activity, or its training fold is empty.
+    """
+    if not isinstance(model.visible, Bernoulli):
+        raise bad_input("model.visible", "be of kind bernoulli", model.visible.kind)
+    if len(model.visible) != activity.n_neurons:
+        raise bad_input(
+            "model.visible", f"have one unit per neuron ({activity.n_neurons})", len(model.visible)
+        )
+    if not len(activity.bins_of("train")):
+        raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
+    started = time.monotonic()
+
+    def tell(phase: str, done: int, total: int) -> None:
+        for callback in callbacks:
+            callback(EvaluationProgress(phase, done, total, time.monotonic() - started))
+
+    if ais_chains is None:
+        ais_chains = affordable(model, most=500, fewest=200)
+    forward = _forward(model, activity, seed, ais_chains, ais_rungs, tell)
+    if samples is None:
+        samples = draw_samples(
+            model,
+            seed,
+            at_least=len(activity.bins_of("train")),
+            progress=lambda done, total: tell("samples", done, total),
+        )
+    result = {
+        "log_likelihood": likelihoods(model, {"forward": forward}, activity),
+        **_findings(model, activity, samples, seed, pull or Pull(), full, tell),
+        "weights": {
+            "std": float(model.weights.to(torch.float64).std(correction=0)),
+            "zero_fraction": float((model.weights == 0).to(torch.float64).mean()),
+        },
+        "activity": {
+            "neurons": activity.n_neurons,
+            "bins": activity.n_bins,
+            "mean_activity": float(activity.states.mean()),
+        },
+        "chosen_update": chosen_update,
+    }
+    return plain({**result, "seconds": time.monotonic() - started})
+
+
+def _findings(
+    model: RBM,
+    activity: Activity,
+    samples: Samples,
+    seed: int,
+    pull: Pull,
+    full: bool,
+    tell: Callable[[str, int, int], None],
+) -> dict[str, Any]:
+    """Return everything but the likelihood: statistics, reconstruction and conditionals."""
+    train, validation, test = (BinSet.of_fold(activity, fold) for fold in FOLD_NAMES)
+    generated = BinSet.of_samples(samples)
+    sets = (train.states, test.states, generated.states)
+    phase, steps = "statistics", 5
+    tell(phase, 0, steps)
+    statistics = compare_statistics(train, test, generated, seed)
+    tell(phase, 1, steps)
+    statistics["energy"] = compare_energies(*(energies(model, one) for one in sets))
+    hidden = compare_hidden(model, *sets, pull)
+    statistics["hidden"] = hidden["hidden"]
+    statistics["nrmse"] = {
+        "v": statistics["rates"]["normalised_rmse"],
+        "vv": statistics["covariances"]["normalised_rmse"],
+        **hidden["nrmse"],
+    }
+    tell(phase, 2, steps)
+    found = conditionals(model, test, seed) if len(test) else None
+    scores = conditional_scores(found, independent_field(torch.from_numpy(train.states)))
+    statistics["h_eff"] = scores["h_eff"]
+    tell(phase, 3, steps)
+    reconstruction = reconstruction_scores(
+        model,
+        train.states,
+        validation.states,
+        test.states,
+        neurons=None if full else GLM_NEURONS,
+        seed=seed,
+    )
+    tell(phase, steps, steps)
+    return {
+        "statistics": statistics,
+        "reconstruction": reconstruction,
+        "conditional": scores["conditional"],
+    }
+
+
+def evaluate_run(
+    run: TrainingRun,
+    *,
+    seed: int | None = None,
+    full: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> dict[str, Any]:
+    """Score the chosen model of a run; write evaluation.json and samples.h5 into its folder.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    seed
+        Seed of every stream used; that of the plan where None.
+    full
+        Fit logistic regression to every neuron and not to 50 of them.
+    callbacks
+        Told about progress.
+
+    Raises
+    ------
+    InputError
+        If the training has not ended, or a file cannot be written.
+    """
+    plan, model, activity = run.plan, run.best, run.activity()
+    seed = plan.seed if seed is None else seed
+    started = time.monotonic()
+
+    def tell_samples(done: int, total: int) -> None:
+        for callback in callbacks:
+            seconds = time.monotonic() - started
+            callback(EvaluationProgress("samples", done, total, seconds))
+
+    bins = len(activity.bins_of("train"))
+    samples = draw_samples(model, seed, at_least=bins, progress=tell_samples)
+    drawing = time.monotonic() - started
+    write_samples(run.folder / "samples.h5", samples)
+    result = evaluate_model(
+        model,
+        activity,
+        seed=seed,
+        chosen_update=run.chosen_update,
+        samples=samples,
+        pull=Pull(plan.l1_at(run.chosen_update), plan.l2),
+        full=full,
+        callbacks=callbacks,
+    )
+    result["seconds"] += drawing
+    write_evaluation(run.folder / "evaluation.json", result)
+    return result
+
+
+def _forward(
+    model: RBM,
+    activity: Activity,
+    seed: int,
+    chains: int,
+    rungs: int,
+    tell: Callable[[str, int, int], None],
+) -> LogPartition:
+    """Estimate log Z in batches of chains, each from a stream of its own."""
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    parts = []
+    batch = max(10, -(-chains // _BATCHES))
+    for number in range(_BATCHES):
+        tell("log-partition", number, _BATCHES)
+        generator = Generator.from_seed(seed, "evaluation", "ais", number)
+        estimate = annealed_importance(
+            model, generator, chains=batch, rungs=rungs, visible_field=field
+        )
+        parts.append(estimate.log_weights)
+    tell("log-partition", _BATCHES, _BATCHES)
+    log_weights = torch.cat(parts)
+    generator = Generator.from_seed(seed, "evaluation", "bootstrap")
+    return LogPartition(
+        log_mean_exp(log_weights),
+        bootstrap_log_mean(log_weights, generator),
+        effective_sample_size(log_weights),
+        log_weights,
+        "forward",
+    )

@@ -1,0 +1,165 @@
+"""The log-likelihood of every fold, and the gain over independent neurons on the test fold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from boltzbrain.evaluation.clusters import clustered_stderr, clusters_of
+from boltzbrain.evaluation.results import Undefined
+from boltzbrain.model.rbm import RBM
+from boltzbrain.recordings.activity import FOLDS, Activity, FoldName
+from boltzbrain.sampling.partition import LogPartition
+from boltzbrain.training.likelihood_log import independent_field
+
+FOLD_NAMES: tuple[FoldName, ...] = tuple(FOLDS)  # type: ignore[arg-type]  # the keys are FoldName
+
+_CHUNK = 1 << 24
+"""States held at once in float64."""
+
+
+def log_likelihood(
+    model: RBM, log_partition: float, states: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    """Return log P(v) = -F(v) - log Z of every bin, (bin,) float64 nats.
+
+    Parameters
+    ----------
+    model
+        Model with as many visible units as the states have neurons.
+    log_partition
+        log Z.
+    states
+        (bin, neuron) uint8.
+    """
+    step = max(1, _CHUNK // states.shape[1])
+    parts = [
+        -model.free_energy(torch.from_numpy(states[first : first + step])).cpu() - log_partition
+        for first in range(0, len(states), step)
+    ]
+    result: NDArray[np.float64] = torch.cat(parts).numpy() if parts else np.empty(0)
+    return result
+
+
+def independent_log_likelihood(field: Tensor, states: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return log P(v) of independent neurons, (bin,) float64 nats.
+
+    Parameters
+    ----------
+    field
+        (neuron,) log-odds of a spike. The distribution is normalised exactly: log Z is the sum of
+        log(1 + exp(field)).
+    states
+        (bin, neuron) uint8.
+    """
+    field = field.to(torch.float64)
+    log_partition = float(softplus(field, threshold=80.0).sum())
+    step = max(1, _CHUNK // states.shape[1])
+    parts = [
+        states[first : first + step] @ field.numpy() - log_partition
+        for first in range(0, len(states), step)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _mean(values: NDArray[np.float64], reason: str) -> float | Undefined:
+    return float(values.mean()) if len(values) else Undefined(reason)
+
+
+def likelihoods(
+    model: RBM, log_partition: Mapping[str, LogPartition], activity: Activity
+) -> dict[str, Any]:
+    """Score a model and independent neurons on every fold.
+
+    The independent model takes its rates from the training fold only, with half a spike and half a
+    silent bin added to each neuron (Jeffreys), so that it gives every pattern some probability.
+
+    Parameters
+    ----------
+    model
+        The model.
+    log_partition
+        Estimates of log Z by name; "forward" is the one that is used.
+    activity
+        States and folds.
+
+    Returns
+    -------
+    dict
+        What evaluation.json holds under ``log_likelihood``, in nats per bin. ``stderr`` is
+        clustered by segment (or stretch, see `evaluation.clusters`) and leaves out the error of
+        log Z, which is given apart. ``gain`` is the paired difference on the test bins;
+        ``bits_per_spike`` is it divided by log 2 and by the mean number of active neurons of a test
+        bin. Undefined figures are `Undefined`.
+    """
+    estimate = log_partition["forward"]
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    folds: dict[str, Any] = {}
+    independent: dict[str, Any] = {}
+    independent_stderr: dict[str, Any] = {}
+    gain: dict[str, Any] = {}
+    bits: dict[str, Any] = {}
+    for fold in FOLD_NAMES:
+        bins = activity.bins_of(fold)
+        states, clusters = activity.states[bins], clusters_of(activity, bins)
+        empty = f"the {fold} fold has no bins"
+        scores = log_likelihood(model, estimate.value, states)
+        baseline = independent_log_likelihood(field, states)
+        error = Undefined(empty) if not len(bins) else None
+        folds[fold] = {
+            "nats_per_bin": _mean(scores, empty),
+            "stderr": error or clustered_stderr(scores, clusters),
+        }
+        independent[fold] = _mean(baseline, empty)
+        independent_stderr[fold] = error or clustered_stderr(baseline, clusters)
+        if fold == "test":
+            difference = scores - baseline
+            stderr = error or clustered_stderr(difference, clusters)
+            gain = {
+                "value": _mean(difference, empty),
+                "stderr": stderr,
+                "stderr_log_partition": error or estimate.stderr,
+                "clusters": error or clusters.describe(),
+            }
+            bits = _bits_per_spike(gain["value"], stderr, states)
+    return {
+        **folds,
+        "independent": {**independent, "stderr": independent_stderr, "pseudo_count": 0.5},
+        "gain": gain,
+        **bits,
+        "log_partition": {name: _describe(one) for name, one in log_partition.items()},
+    }
+
+
+def _bits_per_spike(
+    gain: float | Undefined, stderr: float | Undefined, states: NDArray[np.uint8]
+) -> dict[str, Any]:
+    if isinstance(gain, Undefined):
+        return {"bits_per_spike": gain, "bits_per_spike_stderr": gain}
+    spikes = int(states.sum(dtype=np.int64)) / len(states)
+    if spikes == 0:
+        silent = Undefined("no neuron is active in the test fold")
+        return {"bits_per_spike": silent, "bits_per_spike_stderr": silent}
+    unit = math.log(2) * spikes
+    return {
+        "bits_per_spike": gain / unit,
+        "bits_per_spike_stderr": stderr if isinstance(stderr, Undefined) else stderr / unit,
+    }
+
+
+def _describe(estimate: LogPartition) -> dict[str, Any]:
+    """Return what a result says about an estimate of log Z."""
+    return {
+        "value": estimate.value,
+        "stderr": estimate.stderr,
+        "effective_sample_size": estimate.effective_sample_size,
+        "chains": estimate.chains,
+        "reliable": estimate.reliable,
+    }

@@ -1,0 +1,169 @@
+"""Logistic regression of some neurons on all others, many at once.
+
+The states are sparse and binary, so that products with them are sums of a few rows: the kernels of
+the package serve the regression as they serve the model, and all target neurons share each pass
+over the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from boltzbrain.kernels.dispatch import correlate, sum_active_rows
+from boltzbrain.training.likelihood_log import independent_field
+
+PENALTIES = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0)
+"""L2 penalties on the weights, of the summed negative log-likelihood: penalty / 2 * sum w**2."""
+
+
+@dataclass(frozen=True)
+class LogisticFit:
+    """Logistic regressions of some neurons on all others.
+
+    Attributes
+    ----------
+    neurons
+        (target,) neurons that are predicted.
+    weights
+        (neuron, target); a neuron's weight on itself is 0.
+    field
+        (target,) log-odds where all other neurons are silent.
+    penalties
+        (target,) chosen L2 penalty.
+    """
+
+    neurons: NDArray[np.int64]
+    weights: Tensor
+    field: Tensor
+    penalties: NDArray[np.float64]
+
+    def log_likelihood(self, states: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return the mean log-likelihood of each target over bins, (target,) nats per bin."""
+        return _scores(torch.from_numpy(states), self.neurons, self.weights, self.field)
+
+
+def _scores(
+    states: Tensor, neurons: NDArray[np.int64], weights: Tensor, field: Tensor
+) -> NDArray[np.float64]:
+    logits = (sum_active_rows(states, weights) + field).to(torch.float64)
+    active = states[:, torch.from_numpy(neurons)].to(torch.float64)
+    scores = active * logits - softplus(logits, threshold=80.0)
+    result: NDArray[np.float64] = scores.mean(dim=0).numpy()
+    return result
+
+
+def fit_logistic(
+    train: NDArray[np.uint8],
+    validation: NDArray[np.uint8],
+    neurons: NDArray[np.int64],
+    *,
+    penalties: Sequence[float] = PENALTIES,
+    iterations: int = 200,
+) -> LogisticFit:
+    """Fit logistic regressions and choose each neuron's penalty on the validation fold.
+
+    Parameters
+    ----------
+    train, validation
+        (bin, neuron) uint8, at least one bin each.
+    neurons
+        (target,) neurons to predict from all others.
+    penalties
+        L2 penalties to try, from strong to weak; each fit starts from the one before.
+    iterations
+        Most iterations of L-BFGS for each penalty.
+    """
+    problem = _Problem(train, neurons)
+    point = problem.start()
+    best = np.full(len(neurons), -np.inf)
+    kept, chosen = point.copy(), np.zeros(len(neurons))
+    open_ones = np.arange(len(neurons))
+    for penalty in penalties:
+        point[:, open_ones] = problem.solve(point[:, open_ones], open_ones, penalty, iterations)
+        weights, field = _tensors(point[:, open_ones])
+        scores = _scores(torch.from_numpy(validation), neurons[open_ones], weights, field)
+        better = scores > best[open_ones]
+        open_ones = open_ones[better]
+        best[open_ones], chosen[open_ones] = scores[better], penalty
+        kept[:, open_ones] = point[:, open_ones]
+        if not len(open_ones):
+            break
+    weights, field = _tensors(kept)
+    return LogisticFit(neurons, weights, field, chosen)
+
+
+class _Problem:
+    """The penalised log-likelihoods of all targets on the training fold."""
+
+    def __init__(self, train: NDArray[np.uint8], neurons: NDArray[np.int64]) -> None:
+        self.states = torch.from_numpy(train)
+        self.neurons = torch.from_numpy(neurons)
+        self.active = self.states[:, self.neurons].to(torch.float32)
+        self.mean = torch.from_numpy(train.mean(axis=0, dtype=np.float64))
+
+    def start(self) -> NDArray[np.float64]:
+        """Return no weights and the log-odds of the rates, (neuron + 1, target)."""
+        point = np.zeros((len(self.mean) + 1, len(self.neurons)))
+        point[-1] = independent_field(self.states[:, self.neurons]).numpy()
+        return point
+
+    def solve(
+        self,
+        point: NDArray[np.float64],
+        targets: NDArray[np.int64],
+        penalty: float,
+        iterations: int,
+    ) -> NDArray[np.float64]:
+        """Return the best weights and fields of some targets, from a starting point.
+
+        L-BFGS runs on all targets at once, in coordinates in which the diagonal of the Hessian at
+        the start is about 1 and the field is that at the mean activity of the other neurons.
+        """
+        active, mean = self.active[:, torch.from_numpy(targets)], self.mean
+        own = (self.neurons[torch.from_numpy(targets)], torch.arange(len(targets)))
+        rate = active.mean(dim=0).to(torch.float64).clamp(0.5 / len(active), None)
+        spread = len(active) * rate * (1 - rate).clamp(0.5 / len(active), None)
+        variance = (mean * (1 - mean))[:, None]
+        scale = torch.cat(
+            (1 / torch.sqrt(variance * spread + penalty), 1 / torch.sqrt(spread)[None])
+        )
+
+        def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            both = torch.from_numpy(flat).reshape(scale.shape) * scale
+            weights, field = both[:-1], both[-1] - mean @ both[:-1]
+            logits = sum_active_rows(self.states, weights.to(torch.float32))
+            logits += field.to(torch.float32)
+            value = (softplus(logits, threshold=80.0) - active * logits).sum(dtype=torch.float64)
+            residual = torch.sigmoid(logits) - active
+            total = residual.sum(dim=0, dtype=torch.float64)
+            slope = torch.empty_like(both)
+            slope[:-1] = correlate(self.states, residual).to(torch.float64)
+            slope[:-1] += penalty * weights - mean[:, None] * total
+            slope[:-1][own] = 0.0
+            slope[-1] = total
+            value += penalty / 2 * (weights**2).sum()
+            return float(value), (slope * scale).numpy().reshape(-1)
+
+        centred = torch.from_numpy(point).clone()
+        centred[-1] += mean @ centred[:-1]
+        found = minimize(
+            loss, (centred / scale).numpy().reshape(-1), jac=True, method="L-BFGS-B",
+            options={"maxiter": iterations, "ftol": 1e-6, "gtol": 1e-2},
+        )  # fmt: skip
+        solved = torch.from_numpy(found.x).reshape(scale.shape) * scale
+        solved[-1] -= mean @ solved[:-1]
+        result: NDArray[np.float64] = solved.numpy()
+        return result
+
+
+def _tensors(point: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+    both = torch.from_numpy(point).to(torch.float32)
+    return both[:-1].contiguous(), both[-1].contiguous()

@@ -1,0 +1,189 @@
+"""Reconstruction through the hidden units, neuron by neuron, beside logistic regression.
+
+The quality of van der Plas et al. 2023, equation 18: the log-likelihood of a neuron's test bins
+under E(v | E(h | v)), normalised to 0 for a constant rate and 1 for a perfect reconstruction. A
+neuron's own state takes part in its reconstruction, as in the paper; `evaluation.conditional`
+leaves it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from boltzbrain.evaluation.logistic import LogisticFit, fit_logistic
+from boltzbrain.evaluation.results import Undefined
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.rbm import RBM
+from boltzbrain.training.likelihood_log import independent_field
+
+GLM_NEURONS = 50
+_CHUNK = 1 << 23
+
+
+def normalised_log_likelihood(
+    log_likelihood: NDArray[np.float64], independent: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (LLH - LLH_independent) / -LLH_independent, (neuron,)."""
+    return (log_likelihood - independent) / -independent
+
+
+def independent_quality(field: Tensor, states: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the log-likelihood per bin of every neuron at a constant rate, (neuron,) nats.
+
+    Parameters
+    ----------
+    field
+        (neuron,) log-odds, here from the training fold; the paper does not say which fold.
+    states
+        (bin, neuron) uint8.
+    """
+    field = field.to(torch.float64)
+    rate = states.mean(axis=0, dtype=np.float64)
+    floor: NDArray[np.float64] = softplus(field, threshold=80.0).numpy()
+    result: NDArray[np.float64] = rate * field.numpy() - floor
+    return result
+
+
+def reconstruction_quality(model: RBM, states: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the log-likelihood per bin of every neuron given its reconstruction, (neuron,) nats.
+
+    Parameters
+    ----------
+    model
+        Model with Bernoulli visible units.
+    states
+        (bin, neuron) uint8, at least one bin.
+    """
+    total = torch.zeros(states.shape[1], dtype=torch.float64)
+    step = max(1, _CHUNK // states.shape[1])
+    for first in range(0, len(states), step):
+        visible = torch.from_numpy(states[first : first + step])
+        inputs = model.inputs_to_visible(model.mean_hidden(visible))
+        gamma = model.visible.log_partition(inputs).to(torch.float64)
+        field = model.visible.parameters()["field"]
+        chosen = visible.to(torch.float64) * (inputs + field).to(torch.float64)
+        total += (chosen - gamma).sum(dim=0).cpu()
+    result: NDArray[np.float64] = (total / len(states)).numpy()
+    return result
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Normalised log-likelihood of neurons on the test fold.
+
+    Attributes
+    ----------
+    rbm
+        (neuron,) of every neuron, by the model.
+    neurons
+        (chosen,) neurons that logistic regression was fitted to.
+    glm
+        (chosen,) normalised log-likelihood of those, by logistic regression on all other neurons.
+    penalties
+        (chosen,) L2 penalty of each, chosen on the validation fold.
+    """
+
+    rbm: NDArray[np.float64]
+    neurons: NDArray[np.int64]
+    glm: NDArray[np.float64]
+    penalties: NDArray[np.float64]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what evaluation.json holds under ``reconstruction``.
+
+        ``mann_whitney`` is one-sided, RBM above GLM, on the same neurons, as in the paper;
+        ``per_neuron`` lists these neurons and both their qualities.
+        """
+        same = self.rbm[self.neurons]
+        result: dict[str, Any] = {
+            "rbm": {
+                "median_nllh": float(np.median(self.rbm)),
+                "median_nllh_same_neurons": float(np.median(same))
+                if len(same)
+                else Undefined("no logistic regression was fitted"),
+                "neurons": len(self.rbm),
+            }
+        }
+        if not len(self.glm):
+            nothing = Undefined("logistic regression needs a validation fold and two neurons")
+            result["glm"] = {"median_nllh": nothing, "median_penalty": nothing, "neurons": 0}
+            result["mann_whitney"] = {"statistic": nothing, "p": nothing}
+            return result
+        test = stats.mannwhitneyu(same, self.glm, alternative="greater")
+        result["glm"] = {
+            "median_nllh": float(np.median(self.glm)),
+            "median_penalty": float(np.median(self.penalties)),
+            "neurons": len(self.glm),
+        }
+        result["mann_whitney"] = {"statistic": float(test.statistic), "p": float(test.pvalue)}
+        result["per_neuron"] = {"neuron": self.neurons, "rbm": same, "glm": self.glm}
+        return result
+
+
+def reconstruct(
+    model: RBM,
+    train: NDArray[np.uint8],
+    validation: NDArray[np.uint8],
+    test: NDArray[np.uint8],
+    *,
+    neurons: int | None = GLM_NEURONS,
+    seed: int = 0,
+) -> Reconstruction:
+    """Compute the reconstruction quality on the test fold, and that of logistic regression.
+
+    Parameters
+    ----------
+    model
+        Model with Bernoulli visible units.
+    train, validation, test
+        (bin, neuron) uint8; the test fold holds at least one bin. Without validation bins no
+        logistic regression is fitted.
+    neurons
+        How many neurons logistic regression is fitted to, drawn at random; all where None.
+    seed
+        Seed of that draw.
+    """
+    field = independent_field(torch.from_numpy(train))
+    base = independent_quality(field, test)
+    quality = normalised_log_likelihood(reconstruction_quality(model, test), base)
+    count = train.shape[1]
+    chosen = np.arange(count)
+    if neurons is not None and neurons < count:
+        order = Generator.from_seed(seed, "reconstruction").permutation(count)
+        chosen = np.sort(order[:neurons])
+    if not len(validation) or count < 2:
+        return Reconstruction(quality, chosen[:0], np.empty(0), np.empty(0))
+    fit: LogisticFit = fit_logistic(train, validation, chosen)
+    scores = fit.log_likelihood(test)
+    return Reconstruction(
+        quality, chosen, normalised_log_likelihood(scores, base[chosen]), fit.penalties
+    )
+
+
+def reconstruction_scores(
+    model: RBM,
+    train: NDArray[np.uint8],
+    validation: NDArray[np.uint8],
+    test: NDArray[np.uint8],
+    *,
+    neurons: int | None = GLM_NEURONS,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return what evaluation.json holds under ``reconstruction``; the test fold may be empty."""
+    if len(test):
+        found = reconstruct(model, train, validation, test, neurons=neurons, seed=seed)
+        return found.summary()
+    nothing = Undefined("the test fold has no bins")
+    return {
+        "rbm": {"median_nllh": nothing, "median_nllh_same_neurons": nothing, "neurons": 0},
+        "glm": {"median_nllh": nothing, "median_penalty": nothing, "neurons": 0},
+        "mann_whitney": {"statistic": nothing, "p": nothing},
+    }

@@ -1,0 +1,95 @@
+"""Results as plain JSON: every figure finite, or null with the reason why it is undefined."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.files import atomic_write
+
+FORMAT, VERSION = "boltzbrain evaluation", 1
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """A figure that does not exist, and why."""
+
+    reason: str
+
+
+def plain(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a nested result in the types of JSON.
+
+    `Undefined` values become null, and so do numbers that are not finite. The entry ``reasons`` of
+    the returned dict gives the reason of each null by its dotted path.
+
+    Examples
+    --------
+    >>> plain({"test": {"stderr": Undefined("one segment")}, "bins": 3})
+    {'test': {'stderr': None}, 'bins': 3, 'reasons': {'test.stderr': 'one segment'}}
+    """
+    reasons: dict[str, str] = {}
+    settled = _settle(result, "", reasons)
+    return {**settled, "reasons": reasons}
+
+
+def _settle(value: Any, path: str, reasons: dict[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        dot = f"{path}." if path else ""
+        return {str(key): _settle(one, f"{dot}{key}", reasons) for key, one in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_settle(one, f"{path}[{place}]", reasons) for place, one in enumerate(value)]
+    if isinstance(value, Undefined):
+        reasons[path] = value.reason
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        reasons[path] = f"the value is {value}"
+        return None
+    return value
+
+
+def write_evaluation(path: Path, evaluation: Mapping[str, Any]) -> None:
+    """Write evaluation.json, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    content = {"format": FORMAT, "version": VERSION, **evaluation}
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """Read evaluation.json.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or of another format.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise bad_input(
+            "evaluation.json", "exist (run `boltzbrain evaluate` first)", "no such file", file=path
+        ) from None
+    except (OSError, ValueError) as error:
+        raise bad_input("evaluation.json", "be whole JSON", str(error), file=path) from error
+    found = (content.get("format"), content.get("version")) if isinstance(content, dict) else None
+    if found != (FORMAT, VERSION):
+        raise bad_input("format", f"be '{FORMAT}' version {VERSION}", found, file=path)
+    return dict(content)

@@ -1,0 +1,272 @@
+"""Moments of binary states by counting bits: rates, covariances and three-body correlations.
+
+States are packed per neuron, 64 bins to a word, so that the bins in which two or three neurons are
+active together are counted by one bitwise AND and one count of bits per word. All counts are exact
+integers. 50,000 neurons x 5,000 bins take 32 MB, and no (neuron, neuron) matrix is ever formed: a
+caller asks for the tuples of neurons that it wants, all of them or a sample.
+
+Bins belong to groups (segments in time, or independent chains). Each group starts a new word, so
+that counts per group cost no more than counts in all; a bootstrap over groups weighs them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit, prange, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
+from boltzbrain.foundations.random import Generator
+
+_CHUNK = 1 << 22
+"""Counts held at once while groups are weighed."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Binary states, packed per neuron.
+
+    Attributes
+    ----------
+    words
+        (neuron, word) uint64; bit b of a word is bin b of its stretch of 64.
+    stops
+        (group,) int64, end of each group's stretch of words.
+    sizes
+        (group,) int64, bins of each group.
+    """
+
+    words: NDArray[np.uint64]
+    stops: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    @property
+    def bins(self) -> int:
+        """Number of bins of all groups."""
+        return int(self.sizes.sum())
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return int(self.words.shape[0])
+
+
+def pack(states: NDArray[np.uint8], group: NDArray[np.int64] | None = None) -> Packed:
+    """Pack binary states.
+
+    Parameters
+    ----------
+    states
+        (bin, neuron) in {0, 1}.
+    group
+        (bin,) number of the group of each bin, in any order; groups are kept by ascending number.
+        None puts all bins into one group.
+
+    Raises
+    ------
+    InputError
+        If there is no bin or the groups do not fit.
+    """
+    has_shape("states", states, (None, None))
+    if len(states) == 0:
+        raise bad_input("states", "hold at least one bin", "none")
+    labels = np.zeros(len(states), dtype=np.int64) if group is None else group
+    has_shape("group", labels, (len(states),))
+    order = np.argsort(labels, kind="stable")
+    sizes = np.unique(labels, return_counts=True)[1].astype(np.int64)
+    stops = np.cumsum((sizes + 63) // 64)
+    first_bin = np.concatenate(([0], np.cumsum(sizes)))
+    first_word = np.concatenate(([0], stops))
+    words = np.zeros((int(stops[-1]), states.shape[1]), dtype=np.uint64)
+    _pack(np.ascontiguousarray(states), order, first_bin, first_word, words)
+    return Packed(np.ascontiguousarray(words.T), stops, sizes)
+
+
+@njit(parallel=True, cache=True)
+def _pack(states: Any, order: Any, first_bin: Any, first_word: Any, words: Any) -> None:
+    for group in prange(len(first_bin) - 1):
+        for place in range(first_bin[group], first_bin[group + 1]):
+            offset = place - first_bin[group]
+            target = words[first_word[group] + offset // 64]
+            bit = np.uint64(offset % 64)
+            source = states[order[place]]
+            for neuron in range(len(source)):
+                target[neuron] |= np.uint64(source[neuron]) << bit
+
+
+@intrinsic
+def _ones(typing_context: Any, word: Any) -> Any:
+    """Count the bits of a word, by the one instruction that does it."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), code
+
+
+@njit(parallel=True, cache=True)
+def _count_all(words: Any, tuples: Any, counts: Any) -> None:
+    order = tuples.shape[1]
+    for row in prange(len(tuples)):
+        # a neuron stands in for those that a shorter tuple lacks, so that one loop serves all
+        a = words[tuples[row, 0]]
+        b = words[tuples[row, min(1, order - 1)]]
+        c = words[tuples[row, order - 1]]
+        total = np.uint64(0)
+        for place in range(len(a)):
+            total += _ones(a[place] & b[place] & c[place])  # type: ignore[call-arg]
+        counts[row, 0] = total
+
+
+@njit(parallel=True, cache=True)
+def _count_groups(words: Any, stops: Any, tuples: Any, counts: Any) -> None:
+    order = tuples.shape[1]
+    for row in prange(len(tuples)):
+        a = words[tuples[row, 0]]
+        b = words[tuples[row, min(1, order - 1)]]
+        c = words[tuples[row, order - 1]]
+        total, group = np.uint64(0), 0
+        for place in range(len(a)):
+            total += _ones(a[place] & b[place] & c[place])  # type: ignore[call-arg]
+            if place + 1 == stops[group]:
+                counts[row, group] = total
+                total = np.uint64(0)
+                group += 1
+
+
+def coincidences(
+    packed: Packed, tuples: NDArray[np.int64], *, by_group: bool = False
+) -> NDArray[np.float64]:
+    """Count the bins in which all neurons of a tuple are active.
+
+    Parameters
+    ----------
+    packed
+        States.
+    tuples
+        (tuple, order) neurons; order 1 counts single neurons.
+    by_group
+        Count each group of bins apart.
+
+    Returns
+    -------
+    ndarray
+        (tuple, group) whole numbers, exact; one column of all bins unless `by_group`.
+    """
+    counts = np.empty((len(tuples), len(packed.stops) if by_group else 1), dtype=np.float64)
+    if by_group:
+        _count_groups(packed.words, packed.stops, np.ascontiguousarray(tuples), counts)
+    else:
+        _count_all(packed.words, np.ascontiguousarray(tuples), counts)
+    return counts
+
+
+def _means(
+    packed: Packed, tuples: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return the mean product of each tuple, (tuple, weighting), in stretches that fit memory."""
+    if weights is None:
+        return coincidences(packed, tuples) / packed.bins
+    share = (weights / (weights @ packed.sizes.astype(np.float64))[:, None]).T
+    step = max(1, _CHUNK // len(packed.sizes))
+    means = np.empty((len(tuples), len(weights)))
+    for first in range(0, len(tuples), step):
+        part = slice(first, first + step)
+        means[part] = coincidences(packed, tuples[part], by_group=True) @ share
+    return means
+
+
+def connected(
+    packed: Packed, tuples: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return the connected correlation (joint cumulant) of one, two or three neurons.
+
+    Order 1 is the rate <a>, order 2 the covariance <ab> - <a><b>, order 3 <abc> - <a><bc> -
+    <b><ac> - <c><ab> + 2 <a><b><c>. Means are over bins, without Bessel's factor.
+
+    Parameters
+    ----------
+    packed
+        States.
+    tuples
+        (tuple, order) distinct neurons, order 1 to 3.
+    weights
+        (weighting, group) number of times that each group is taken, e.g. of bootstrap draws; None
+        takes every group once.
+
+    Returns
+    -------
+    ndarray
+        (tuple,) float64, or (tuple, weighting) where weights are given.
+
+    Raises
+    ------
+    InputError
+        If the order is not 1, 2 or 3 or the weights do not fit.
+    """
+    has_shape("tuples", tuples, (None, None))
+    order = whole_number_in("order", tuples.shape[1], low=1, high=3)
+    if weights is not None:
+        has_shape("weights", weights, (None, len(packed.sizes)))
+    used = np.unique(tuples)
+    place = np.searchsorted(used, tuples)
+    rates = _means(packed, used[:, None], weights)
+    result = _means(packed, tuples, weights) if order > 1 else rates[place[:, 0]]
+    single = [rates[place[:, member]] for member in range(order)]
+    if order == 2:
+        result -= single[0] * single[1]
+    elif order == 3:
+        sides = np.concatenate([tuples[:, [0, 1]], tuples[:, [0, 2]], tuples[:, [1, 2]]])
+        keys, which = np.unique(sides[:, 0] * packed.neurons + sides[:, 1], return_inverse=True)
+        pairs = _means(packed, np.column_stack(np.divmod(keys, packed.neurons)), weights)
+        for side, rest in enumerate((2, 1, 0)):
+            result -= pairs[which[side * len(tuples) : (side + 1) * len(tuples)]] * single[rest]
+        result += 2 * single[0] * single[1] * single[2]
+    return result[:, 0] if weights is None else result
+
+
+def rates(packed: Packed) -> NDArray[np.float64]:
+    """Return the mean of every neuron, (neuron,): the probability of a spike in a bin."""
+    return connected(packed, np.arange(packed.neurons)[:, None])
+
+
+def choose_tuples(neurons: int, order: int, limit: int, generator: Generator) -> NDArray[np.int64]:
+    """Return distinct sets of neurons: all of them, or a uniform sample if they exceed `limit`.
+
+    Parameters
+    ----------
+    neurons
+        Number of neurons, at least `order`.
+    order
+        Neurons in a set, 2 or 3.
+    limit
+        Most sets to return. A sample is drawn with equal probability for every set, so that a mean
+        over it is unbiased; sets drawn twice are kept once.
+    generator
+        Moves on where a sample is drawn.
+
+    Returns
+    -------
+    ndarray
+        (set, order) int64, ascending within a set and over the sets.
+    """
+    whole_number_in("order", order, low=2, high=3)
+    whole_number_in("neurons", neurons, low=order)
+    total = neurons * (neurons - 1) // 2
+    if order == 3:
+        total = total * (neurons - 2) // 3
+    if total <= limit:
+        first, second = np.triu_indices(neurons, 1)
+        if order == 2:
+            return np.column_stack((first, second)).astype(np.int64)
+        return np.array(list(itertools.combinations(range(neurons), 3)), dtype=np.int64)
+    drawn = np.column_stack([generator.integers(neurons, limit) for _ in range(order)])
+    drawn.sort(axis=1)
+    distinct = (np.diff(drawn, axis=1) > 0).all(axis=1)
+    chosen: NDArray[np.int64] = np.unique(drawn[distinct], axis=0)
+    return chosen

@@ -1,0 +1,1 @@
+"""The hot loops: a plain reference that specifies each, and fast versions of it."""

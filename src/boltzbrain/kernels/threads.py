@@ -1,0 +1,78 @@
+"""One pool of threads for all compiled loops; each call shares its samples among them.
+
+The loops release Python's lock, so plain threads run them side by side. Numba's own parallel loops
+are not used: they take three times as long to compile, and the layer that they fall back on where
+OpenMP is absent aborts the process when two threads enter it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from numba import config
+
+_pool: ThreadPoolExecutor | None = None
+
+
+def thread_count() -> int:
+    """Return the number of threads to use: PyTorch's, and at most NUMBA_NUM_THREADS."""
+    allowed: int = vars(config)["NUMBA_NUM_THREADS"]
+    return max(1, min(torch.get_num_threads(), allowed))
+
+
+def share(task: Callable[[int, int], object], total: int, *, least: int, most: int) -> None:
+    """Call ``task(first, count)`` on stretches that cover range(total), on all threads.
+
+    Parameters
+    ----------
+    task
+        Must not depend on how the range is cut.
+    total
+        Number of items.
+    least, most
+        Bounds on the items of a stretch; `least` items are too few to be worth a thread.
+    """
+    threads = thread_count()
+    stretches = min(max(threads, -(-total // most)), max(1, total // least))
+    if threads > 1 and stretches > threads:
+        stretches = -(-stretches // threads) * threads
+    edges = [total * number // stretches for number in range(stretches + 1)]
+    pieces = [(first, last - first) for first, last in itertools.pairwise(edges)]
+    if threads == 1 or len(pieces) == 1:
+        for first, count in pieces:
+            task(first, count)
+        return
+    waiting = iter(pieces)
+
+    def work() -> None:
+        # next() of one iterator hands every piece to exactly one thread
+        for first, count in waiting:
+            task(first, count)
+
+    helpers = [_threads().submit(work) for _ in range(min(threads, len(pieces)) - 1)]
+    try:
+        work()
+    finally:
+        for helper in helpers:
+            helper.result()
+
+
+def _threads() -> ThreadPoolExecutor:
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="boltzbrain")
+    return _pool
+
+
+def _forget() -> None:
+    # the threads of a pool do not survive a fork
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

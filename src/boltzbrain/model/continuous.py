@@ -1,0 +1,329 @@
+"""The kinds of real-valued unit: Gaussian, ReLU, and the dReLU built out of two ReLUs."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from boltzbrain.foundations.numerics import half_normal, half_normal_quantile, log_psi
+from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.rectified import draw_rectified, log_partition_rectified
+from boltzbrain.model.layers import Layer
+
+
+class _RealLayer(Layer):
+    """What the real-valued kinds share: they compute in float64 and round the answer."""
+
+    def _round(self, value: Tensor, inputs: Tensor) -> Tensor:
+        return value.to(torch.promote_types(self.dtype, inputs.dtype))
+
+    def all_states(self) -> None:
+        """Return None: the unit is continuous."""
+        return
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian(_RealLayer):
+    """Real units with E(h) = precision h**2 / 2 - field h.
+
+    Gamma(I) = (I + field)**2 / (2 precision) + log(2 pi / precision) / 2;
+    mean = (I + field) / precision; variance = 1 / precision.
+    """
+
+    kind: ClassVar[str] = "gaussian"
+    input_shift: ClassVar = {"field": 1.0}
+    positive: ClassVar = frozenset({"precision"})
+    scale_powers: ClassVar = {"field": 1, "precision": 2}
+
+    field: Tensor
+    precision: Tensor
+
+    def statistics(self, states: Tensor) -> dict[str, Tensor]:
+        """Return h for the field and -h**2 / 2 for the precision."""
+        values = states.to(self.dtype)
+        return {"field": values, "precision": -0.5 * values * values}
+
+    def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return <h> and -<h**2> / 2."""
+        mean = self._mean(inputs)
+        square = mean * mean + 1.0 / self.precision.to(torch.float64)
+        return {
+            "field": self._round(mean, inputs),
+            "precision": self._round(-0.5 * square, inputs),
+        }
+
+    def log_partition(self, inputs: Tensor) -> Tensor:
+        """Return (inputs + field)**2 / (2 precision) + log(2 pi / precision) / 2."""
+        precision = self.precision.to(torch.float64)
+        total = inputs.to(torch.float64) + self.field
+        gamma = 0.5 * (total * total / precision + math.log(2.0 * math.pi) - torch.log(precision))
+        return self._round(gamma, inputs)
+
+    def mean(self, inputs: Tensor) -> Tensor:
+        """Return (inputs + field) / precision."""
+        return self._round(self._mean(inputs), inputs)
+
+    def variance(self, inputs: Tensor) -> Tensor:
+        """Return 1 / precision."""
+        return self._round((1.0 / self.precision.to(torch.float64)).expand_as(inputs), inputs)
+
+    def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        """Draw from the normal law, in the type of the parameters."""
+        noise = generator.normal((len(inputs), len(self)), torch.float64, inputs.device)
+        width = self.precision.to(torch.float64).rsqrt()
+        return (self._mean(inputs) + noise * width).to(self.dtype)
+
+    def flipped(self, units: Tensor) -> Gaussian:
+        """Return the layer with the fields of the units in `units` of opposite sign."""
+        return self.with_parameters({"field": torch.where(units, -self.field, self.field)})
+
+    def _mean(self, inputs: Tensor) -> Tensor:
+        return (inputs.to(torch.float64) + self.field) / self.precision
+
+
+class _Half(NamedTuple):
+    """One half-line h >= 0 with weight exp(-precision h**2 / 2 + total h), in float64.
+
+    In units of h's width 1 / sqrt(precision) it is `numerics`' half-normal law at
+    x = -total / sqrt(precision).
+    """
+
+    x: Tensor
+    root: Tensor
+
+    @classmethod
+    def of(cls, total: Tensor, precision: Tensor) -> _Half:
+        root = precision.to(torch.float64).sqrt()
+        return cls(-total / root, root)
+
+    def log_partition(self) -> Tensor:
+        return log_psi(self.x) - torch.log(self.root)
+
+    def moments(self) -> _Moments:
+        law = half_normal(self.x)
+        return _Moments(
+            law.log_psi - torch.log(self.root),
+            law.mean / self.root,
+            law.variance / (self.root * self.root),
+        )
+
+
+class _Moments(NamedTuple):
+    """Log-partition, mean and variance of a half-line, in float64."""
+
+    log_partition: Tensor
+    mean: Tensor
+    variance: Tensor
+
+    @property
+    def square(self) -> Tensor:
+        return self.variance + self.mean * self.mean
+
+
+class _Rectified(_RealLayer):
+    """What ReLU and dReLU share: in float32 on the CPU the fused kernels draw and sum.
+
+    Elsewhere, and where autograd follows, the formulas below them serve; they specify the kernels.
+    """
+
+    def log_partition(self, inputs: Tensor) -> Tensor:
+        """Return Gamma(inputs) as the class docstring gives it."""
+        if self._has_kernel(inputs):
+            return log_partition_rectified(inputs, *self._sides())
+        return self._round(self._exact_log_partition(inputs), inputs)
+
+    def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        """Draw by the inverse of the distribution function, in the type of the parameters."""
+        if self._has_kernel(inputs):
+            fields, roots = self._sides()
+            first = generator.take(len(fields))
+            return draw_rectified(inputs, fields, roots, generator.key, first)
+        return self._exact_sample(inputs, generator).to(self.dtype)
+
+    @abstractmethod
+    def _sides(self) -> tuple[Tensor, Tensor]:
+        """Return fields and roots of the precisions, float64 (half, unit), h > 0 first."""
+
+    @abstractmethod
+    def _exact_log_partition(self, inputs: Tensor) -> Tensor:
+        """Return Gamma(inputs) in float64."""
+
+    @abstractmethod
+    def _exact_sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        """Return draws in float64."""
+
+    def _has_kernel(self, inputs: Tensor) -> bool:
+        tensors = (inputs, *self.parameters().values())
+        return inputs.device.type == "cpu" and all(
+            value.dtype == torch.float32 and not value.requires_grad for value in tensors
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ReLU(_Rectified):
+    """Units on h >= 0 with E(h) = precision h**2 / 2 - field h.
+
+    With x = -(I + field) / sqrt(precision): Gamma(I) = log Psi(x) - log(precision) / 2, and given I
+    the unit is half-normal (`foundations.numerics`). Tubiana, Cocco and Monasson, eLife 8:e39397,
+    2019, with field = -theta.
+    """
+
+    kind: ClassVar[str] = "relu"
+    input_shift: ClassVar = {"field": 1.0}
+    positive: ClassVar = frozenset({"precision"})
+    signed: ClassVar = False
+    scale_powers: ClassVar = {"field": 1, "precision": 2}
+
+    field: Tensor
+    precision: Tensor
+
+    def statistics(self, states: Tensor) -> dict[str, Tensor]:
+        """Return h for the field and -h**2 / 2 for the precision."""
+        values = states.to(self.dtype)
+        return {"field": values, "precision": -0.5 * values * values}
+
+    def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return <h> and -<h**2> / 2."""
+        half = self._half(inputs).moments()
+        return {
+            "field": self._round(half.mean, inputs),
+            "precision": self._round(-0.5 * half.square, inputs),
+        }
+
+    def mean(self, inputs: Tensor) -> Tensor:
+        """Return (1 / Psi(x) - x) / sqrt(precision)."""
+        return self._round(self._half(inputs).moments().mean, inputs)
+
+    def variance(self, inputs: Tensor) -> Tensor:
+        """Return the variance of the half-normal law, divided by the precision."""
+        return self._round(self._half(inputs).moments().variance, inputs)
+
+    def _sides(self) -> tuple[Tensor, Tensor]:
+        exact = self.to(torch.float64)
+        return exact.field[None], exact.precision.sqrt()[None]
+
+    def _exact_log_partition(self, inputs: Tensor) -> Tensor:
+        return self._half(inputs).log_partition()
+
+    def _exact_sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        half = self._half(inputs)
+        uniform = generator.uniform((len(inputs), len(self)), torch.float64, inputs.device)
+        return half_normal_quantile(half.x, uniform) / half.root
+
+    def _half(self, inputs: Tensor) -> _Half:
+        return _Half.of(inputs.to(torch.float64) + self.field, self.precision)
+
+
+@dataclass(frozen=True, eq=False)
+class DReLU(_Rectified):
+    """Double rectified linear units: a ReLU on either side of 0, glued there.
+
+    With h_plus = max(h, 0) and h_minus = max(-h, 0),
+
+        E(h) = precision_plus h_plus**2 / 2 + precision_minus h_minus**2 / 2
+               - field_plus h_plus - field_minus h_minus.
+
+    Given I, h is positive with odds exp(Gamma_plus - Gamma_minus), where Gamma_plus is that of a
+    ReLU (field_plus, precision_plus) at I and Gamma_minus that of a ReLU (field_minus,
+    precision_minus) at -I; Gamma(I) = log(exp Gamma_plus + exp Gamma_minus). Tubiana, Cocco and
+    Monasson, eLife 8:e39397, 2019; van der Plas et al., eLife 12:e83139, 2023, eq. 13, with
+    field = -theta on both sides (the print's h_minus = min(h, 0) contradicts its own sign swap).
+    """
+
+    kind: ClassVar[str] = "drelu"
+    input_shift: ClassVar = {"field_plus": 1.0, "field_minus": -1.0}
+    positive: ClassVar = frozenset({"precision_plus", "precision_minus"})
+    scale_powers: ClassVar = {
+        "field_plus": 1,
+        "field_minus": 1,
+        "precision_plus": 2,
+        "precision_minus": 2,
+    }
+
+    field_plus: Tensor
+    field_minus: Tensor
+    precision_plus: Tensor
+    precision_minus: Tensor
+
+    def statistics(self, states: Tensor) -> dict[str, Tensor]:
+        """Return h_plus, h_minus, -h_plus**2 / 2 and -h_minus**2 / 2."""
+        plus = states.to(self.dtype).clamp(min=0.0)
+        minus = (-states.to(self.dtype)).clamp(min=0.0)
+        return {
+            "field_plus": plus,
+            "field_minus": minus,
+            "precision_plus": -0.5 * plus * plus,
+            "precision_minus": -0.5 * minus * minus,
+        }
+
+    def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the means of `statistics`: those of the two halves times their probabilities."""
+        (share_plus, plus), (share_minus, minus) = self._mixture(inputs)
+        return {
+            "field_plus": self._round(share_plus * plus.mean, inputs),
+            "field_minus": self._round(share_minus * minus.mean, inputs),
+            "precision_plus": self._round(-0.5 * share_plus * plus.square, inputs),
+            "precision_minus": self._round(-0.5 * share_minus * minus.square, inputs),
+        }
+
+    def mean(self, inputs: Tensor) -> Tensor:
+        """Return p_plus <h>_plus - p_minus <h>_minus."""
+        (share_plus, plus), (share_minus, minus) = self._mixture(inputs)
+        return self._round(share_plus * plus.mean - share_minus * minus.mean, inputs)
+
+    def variance(self, inputs: Tensor) -> Tensor:
+        """Return the variances within the halves plus that between their means."""
+        (share_plus, plus), (share_minus, minus) = self._mixture(inputs)
+        within = share_plus * plus.variance + share_minus * minus.variance
+        between = share_plus * share_minus * (plus.mean + minus.mean) ** 2
+        return self._round(within + between, inputs)
+
+    def flipped(self, units: Tensor) -> DReLU:
+        """Return the layer in which the two halves of the units in `units` are swapped."""
+        return self.with_parameters(
+            {
+                f"{name}_{side}": torch.where(
+                    units, getattr(self, f"{name}_{other}"), getattr(self, f"{name}_{side}")
+                )
+                for name in ("field", "precision")
+                for side, other in (("plus", "minus"), ("minus", "plus"))
+            }
+        )
+
+    def _sides(self) -> tuple[Tensor, Tensor]:
+        exact = self.to(torch.float64)
+        precisions = torch.stack((exact.precision_plus, exact.precision_minus))
+        return torch.stack((exact.field_plus, exact.field_minus)), precisions.sqrt()
+
+    def _exact_log_partition(self, inputs: Tensor) -> Tensor:
+        plus, minus = self._halves(inputs)
+        return torch.logaddexp(plus.log_partition(), minus.log_partition())
+
+    def _exact_sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        """Draw a half, then a size on it."""
+        shape = (len(inputs), len(self))
+        plus, minus = self._halves(inputs)
+        share_plus = torch.sigmoid(plus.log_partition() - minus.log_partition())
+        positive = generator.uniform(shape, torch.float64, inputs.device) < share_plus
+        x = torch.where(positive, plus.x, minus.x)
+        uniform = generator.uniform(shape, torch.float64, inputs.device)
+        size = half_normal_quantile(x, uniform) / torch.where(positive, plus.root, minus.root)
+        return torch.where(positive, size, -size)
+
+    def _halves(self, inputs: Tensor) -> tuple[_Half, _Half]:
+        exact = inputs.to(torch.float64)
+        return (
+            _Half.of(exact + self.field_plus, self.precision_plus),
+            _Half.of(self.field_minus - exact, self.precision_minus),
+        )
+
+    def _mixture(self, inputs: Tensor) -> tuple[tuple[Tensor, _Moments], tuple[Tensor, _Moments]]:
+        """Return (probability, moments of the size of h) of h > 0 and of h < 0."""
+        plus, minus = (half.moments() for half in self._halves(inputs))
+        log_odds = plus.log_partition - minus.log_partition
+        return (torch.sigmoid(log_odds), plus), (torch.sigmoid(-log_odds), minus)

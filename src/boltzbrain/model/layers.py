@@ -1,0 +1,322 @@
+"""The interface of a layer of units, and the two kinds of binary unit.
+
+A layer is a product of independent units given the input from the other layer. Its energy is linear
+in its natural parameters, E(x) = -sum_k lambda_k T_k(x), so its log-partition
+Gamma(I) = log integral exp(-E(x) + I x) dx is their cumulant function: d Gamma / d lambda_k = <T_k>
+and d Gamma / d I = <x>. `inputs` are always the weighted sums from the other layer; the layer adds
+its own field.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from boltzbrain.foundations.checks import bad_input, closest
+from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.dispatch import draw_bernoulli, sum_active_rows, sweep_bernoulli
+from boltzbrain.model.sweeps import register_sweep
+
+KINDS: dict[str, type[Layer]] = {}
+"""Every unit kind by name; a class that subclasses `Layer` enters itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer(ABC):
+    """Independent units of one kind; every field of the dataclass is a natural parameter (unit,).
+
+    Values are checked when a layer is built from tensors, not when one is made from another layer
+    (`to`, `mixed`, `with_parameters`): a trainer finds its own NaN and says so in its own words.
+
+    Raises
+    ------
+    InputError
+        If a parameter is not a finite floating tensor with one axis, if the shapes or types differ,
+        or if one of `positive` is not above 0.
+    """
+
+    kind: ClassVar[str]
+    state_dtype: ClassVar[torch.dtype | None] = None
+    """Type of the states; None means that of the parameters."""
+    input_shift: ClassVar[Mapping[str, float]]
+    """How a constant added to every input enters the parameters: name to sign."""
+    positive: ClassVar[frozenset[str]] = frozenset()
+    """Names of the parameters that must be above 0 for the law to be normalised."""
+    scale_powers: ClassVar[Mapping[str, int]] = {}
+    """Powers p such that parameters divided by s**p are those of s x; empty for binary units."""
+    signed: ClassVar[bool] = True
+    """Whether states take both signs, so that a shift of the input can bring the mean to 0."""
+
+    def __init_subclass__(cls) -> None:
+        """Enter the kind into `KINDS`."""
+        if "kind" in cls.__dict__:
+            KINDS[cls.kind] = cls
+
+    def __post_init__(self) -> None:
+        """Refuse parameters of the wrong type, shape or value."""
+        self._check_shapes()
+        for name, value in self.parameters().items():
+            positive = name in self.positive
+            good = value.isfinite() & (value > 0) if positive else value.isfinite()
+            if not bool(good.all()):
+                first = int((~good).nonzero()[0])
+                must = "be finite and above 0" if positive else "be finite"
+                got = f"{value[first].item():g} at unit {first}"
+                raise bad_input(f"{type(self).__name__}.{name}", must, got)
+
+    def _check_shapes(self) -> None:
+        first: Tensor | None = None
+        for name, value in self.parameters().items():
+            label = f"{type(self).__name__}.{name}"
+            if not isinstance(value, Tensor) or not value.is_floating_point():
+                got = str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
+                raise bad_input(label, "be a tensor of float32 or float64", got)
+            if value.ndim != 1 or (first is not None and value.shape != first.shape):
+                wanted = "(unit,)" if first is None else f"{tuple(first.shape)}"
+                raise bad_input(label, f"have shape {wanted}", f"shape {tuple(value.shape)}")
+            if first is not None and value.dtype != first.dtype:
+                raise bad_input(label, f"be of {first.dtype} like the others", str(value.dtype))
+            first = value
+
+    @classmethod
+    def parameter_names(cls) -> tuple[str, ...]:
+        """Return the names of the natural parameters of this kind."""
+        return tuple(item.name for item in fields(cls))
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Return the natural parameters by name, (unit,) each."""
+        return {name: getattr(self, name) for name in self.parameter_names()}
+
+    def with_parameters(self, parameters: Mapping[str, Tensor]) -> Self:
+        """Return a layer of this kind with the given parameters in place of its own.
+
+        Raises
+        ------
+        InputError
+            If this kind has no parameter of a given name, or a shape or type does not fit.
+        """
+        known = self.parameters()
+        other = copy.copy(self)
+        for name, value in parameters.items():
+            if name not in known:
+                must = f"be a parameter of {self.kind} units: " + ", ".join(known)
+                raise bad_input("parameter", must, name, suggestion=closest(name, known))
+            object.__setattr__(other, name, value)
+        other._check_shapes()
+        return other
+
+    def __len__(self) -> int:
+        """Return the number of units."""
+        return int(next(iter(self.parameters().values())).shape[0])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating type of the parameters."""
+        return next(iter(self.parameters().values())).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the parameters."""
+        return next(iter(self.parameters().values())).device
+
+    def to(self, target: torch.dtype | torch.device | str) -> Self:
+        """Return this layer in another floating type or on another device."""
+        return self.with_parameters(
+            {name: value.to(target) for name, value in self.parameters().items()}
+        )
+
+    def mixed(self, other: Self, t: float) -> Self:
+        """Return the layer with parameters (1 - t) of this one plus t of the other.
+
+        Raises
+        ------
+        InputError
+            If the other layer is of another kind.
+        """
+        if type(other) is not type(self):
+            raise bad_input("mixed layers", f"be of one kind ({self.kind})", other.kind)
+        theirs = other.parameters()
+        return self.with_parameters(
+            {
+                name: value if value is theirs[name] else (1 - t) * value + t * theirs[name]
+                for name, value in self.parameters().items()
+            }
+        )
+
+    def flipped(self, units: Tensor) -> Self | None:
+        """Return the layer of -x for the units where `units` (unit,) is True, and of x elsewhere.
+
+        With the signs of these units' weights turned as well, an RBM keeps the law of its other
+        layer. None if -x is not a state of this kind.
+        """
+        return None
+
+    @classmethod
+    def standard(cls, size: int, dtype: torch.dtype = torch.float32) -> Self:
+        """Return the layer that a training starts from: no fields, precisions 1, (size,) units."""
+        return cls(
+            **{
+                item.name: torch.full((size,), float(item.name in cls.positive), dtype=dtype)
+                for item in fields(cls)
+            }
+        )
+
+    def energy(self, states: Tensor) -> Tensor:
+        """Return -sum over units and parameters of parameter times statistic, (sample,) float64."""
+        exact = self.to(torch.float64)
+        statistics = exact.statistics(states)
+        total = torch.zeros(len(states), dtype=torch.float64, device=states.device)
+        for name, value in exact.parameters().items():
+            total = total - statistics[name] @ value
+        return total
+
+    @abstractmethod
+    def statistics(self, states: Tensor) -> dict[str, Tensor]:
+        """Return -dE/dparameter, the sufficient statistics by name, (sample, unit) each."""
+
+    @abstractmethod
+    def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return d log_partition/dparameter, the mean statistics, (sample, unit) each."""
+
+    @abstractmethod
+    def log_partition(self, inputs: Tensor) -> Tensor:
+        """Return Gamma(inputs) per unit, same shape as `inputs` (sample, unit)."""
+
+    @abstractmethod
+    def mean(self, inputs: Tensor) -> Tensor:
+        """Return the mean state of each unit given inputs, same shape as `inputs`."""
+
+    @abstractmethod
+    def variance(self, inputs: Tensor) -> Tensor:
+        """Return the variance of each unit given inputs, same shape as `inputs`."""
+
+    @abstractmethod
+    def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        """Draw a state of each unit given inputs (sample, unit), in `state_dtype`."""
+
+    @abstractmethod
+    def all_states(self) -> Tensor | None:
+        """Return the values that one unit can take, (value,), or None for a continuous unit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bernoulli(Layer):
+    """Binary units in {0, 1} with E(x) = -field x.
+
+    Gamma(I) = log(1 + exp(field + I)); mean = sigmoid(field + I).
+    """
+
+    kind: ClassVar[str] = "bernoulli"
+    state_dtype: ClassVar[torch.dtype | None] = torch.uint8
+    input_shift: ClassVar[Mapping[str, float]] = {"field": 1.0}
+
+    field: Tensor
+
+    def energy(self, states: Tensor) -> Tensor:
+        """Return -states @ field, (sample,) float64."""
+        if states.dtype != torch.uint8:
+            return super().energy(states)
+        return -sum_active_rows(states, self.field.to(torch.float64)[:, None])[:, 0]
+
+    def statistics(self, states: Tensor) -> dict[str, Tensor]:
+        """Return the states."""
+        return {"field": states.to(self.dtype)}
+
+    def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the means."""
+        return {"field": self.mean(inputs)}
+
+    def log_partition(self, inputs: Tensor) -> Tensor:
+        """Return softplus(field + inputs)."""
+        return softplus(inputs + self.field, threshold=80.0)
+
+    def mean(self, inputs: Tensor) -> Tensor:
+        """Return sigmoid(field + inputs)."""
+        return torch.sigmoid(inputs + self.field)
+
+    def variance(self, inputs: Tensor) -> Tensor:
+        """Return p (1 - p)."""
+        total = inputs + self.field
+        return torch.sigmoid(total) * torch.sigmoid(-total)
+
+    def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        """Draw states, uint8."""
+        return draw_bernoulli(inputs, self.field, generator.key, generator.take())
+
+    def all_states(self) -> Tensor:
+        """Return 0 and 1."""
+        return torch.tensor([0.0, 1.0], dtype=self.dtype, device=self.device)
+
+
+def _sweep_bernoulli(
+    visible_layer: Layer,
+    hidden_layer: Layer,
+    weights: Tensor,
+    visible: Tensor,
+    sweeps: int,
+    generator: Generator,
+) -> tuple[Tensor, Tensor]:
+    visible_field = visible_layer.parameters()["field"]
+    hidden_field = hidden_layer.parameters()["field"]
+    first = generator.take(2 * sweeps)
+    return sweep_bernoulli(
+        visible, visible_field, hidden_field, weights, sweeps, generator.key, first
+    )
+
+
+register_sweep(Bernoulli.kind, Bernoulli.kind, _sweep_bernoulli)
+
+
+@dataclass(frozen=True, eq=False)
+class Ising(Layer):
+    """Binary units in {-1, +1} with E(x) = -field x.
+
+    Gamma(I) = log 2 cosh(field + I); mean = tanh(field + I).
+    """
+
+    kind: ClassVar[str] = "ising"
+    input_shift: ClassVar[Mapping[str, float]] = {"field": 1.0}
+
+    field: Tensor
+
+    def flipped(self, units: Tensor) -> Ising:
+        """Return the layer with the fields of the units in `units` of opposite sign."""
+        return self.with_parameters({"field": torch.where(units, -self.field, self.field)})
+
+    def statistics(self, states: Tensor) -> dict[str, Tensor]:
+        """Return the states."""
+        return {"field": states.to(self.dtype)}
+
+    def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the means."""
+        return {"field": self.mean(inputs)}
+
+    def log_partition(self, inputs: Tensor) -> Tensor:
+        """Return log 2 cosh(field + inputs) as |x| + softplus(-2 |x|)."""
+        size = (inputs + self.field).abs()
+        return size + softplus(-2 * size, threshold=80.0)
+
+    def mean(self, inputs: Tensor) -> Tensor:
+        """Return tanh(field + inputs)."""
+        return torch.tanh(inputs + self.field)
+
+    def variance(self, inputs: Tensor) -> Tensor:
+        """Return 4 p (1 - p) with p the probability of +1."""
+        total = 2 * (inputs + self.field)
+        return 4 * torch.sigmoid(total) * torch.sigmoid(-total)
+
+    def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        """Draw states in {-1, +1}, in the type of the parameters."""
+        ones = draw_bernoulli(2 * inputs, 2 * self.field, generator.key, generator.take())
+        return 2 * ones.to(self.dtype) - 1
+
+    def all_states(self) -> Tensor:
+        """Return -1 and +1."""
+        return torch.tensor([-1.0, 1.0], dtype=self.dtype, device=self.device)

@@ -1,0 +1,288 @@
+"""The Restricted Boltzmann Machine: it multiplies by the weights and asks its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from boltzbrain.foundations.checks import bad_input, whole_number_in
+from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.dispatch import correlate, sum_active_rows
+from boltzbrain.model.layers import Layer
+from boltzbrain.model.sweeps import fused_sweep
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Means over samples: what the gradient of the log-likelihood is made of.
+
+    Attributes
+    ----------
+    visible, hidden
+        Mean sufficient statistic of each layer parameter by name, (unit,) each.
+    mean_visible, mean_hidden
+        <v>, (visible,), and <h>, (hidden,).
+    products
+        <v h>, (visible, hidden).
+    """
+
+    visible: dict[str, Tensor]
+    hidden: dict[str, Tensor]
+    mean_visible: Tensor
+    mean_hidden: Tensor
+    products: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class RBM:
+    """P(v, h) proportional to exp(-E(v, h)), E = E_visible(v) + E_hidden(h) - v W h.
+
+    Attributes
+    ----------
+    visible, hidden
+        The two layers.
+    weights
+        (visible, hidden) tensor, float32 or float64.
+
+    Raises
+    ------
+    InputError
+        If the shape or type of the weights does not fit the layers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from boltzbrain.model.layers import Bernoulli
+    >>> model = RBM(visible=Bernoulli(torch.zeros(3)), hidden=Bernoulli(torch.zeros(2)),
+    ...             weights=torch.zeros(3, 2))
+    >>> model.sample(4, seed=0).shape
+    torch.Size([4, 3])
+    """
+
+    visible: Layer
+    hidden: Layer
+    weights: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse weights that do not fit."""
+        shape = (len(self.visible), len(self.hidden))
+        if tuple(self.weights.shape) != shape:
+            got = f"shape {tuple(self.weights.shape)}"
+            turned = "; the weights may be transposed" if self.weights.shape == shape[::-1] else ""
+            raise bad_input("weights", f"have shape (visible, hidden) = {shape}", got + turned)
+        types = {self.weights.dtype, self.visible.dtype, self.hidden.dtype}
+        if len(types) != 1:
+            raise bad_input(
+                "weights and layers", "be of one floating type", ", ".join(sorted(map(str, types)))
+            )
+
+    def to(self, target: torch.dtype | torch.device | str) -> Self:
+        """Return this model in another floating type or on another device."""
+        return replace(
+            self,
+            visible=self.visible.to(target),
+            hidden=self.hidden.to(target),
+            weights=self.weights.to(target),
+        )
+
+    def mixed(self, other: RBM, t: float) -> RBM:
+        """Return the RBM with parameters (1 - t) of this one plus t of the other."""
+        return RBM(
+            self.visible.mixed(other.visible, t),
+            self.hidden.mixed(other.hidden, t),
+            (1 - t) * self.weights + t * other.weights,
+        )
+
+    def inputs_to_hidden(self, visible: Tensor) -> Tensor:
+        """Return v W, (sample, hidden); the hidden layer adds its own field."""
+        if visible.dtype == torch.uint8:
+            return sum_active_rows(visible, self.weights)
+        return visible.to(self.weights.dtype) @ self.weights
+
+    def inputs_to_visible(self, hidden: Tensor) -> Tensor:
+        """Return h W^T, (sample, visible); the visible layer adds its own field."""
+        return hidden.to(self.weights.dtype) @ self.weights.T
+
+    def energy(self, visible: Tensor, hidden: Tensor) -> Tensor:
+        """Return E(v, h), (sample,) float64."""
+        inputs = self.inputs_to_visible(hidden).to(torch.float64)
+        interaction = (inputs * visible.to(torch.float64)).sum(dim=1)
+        return self.visible.energy(visible) + self.hidden.energy(hidden) - interaction
+
+    def free_energy(self, visible: Tensor) -> Tensor:
+        """Return F(v) = E_visible(v) - sum_a Gamma_a((v W)_a), (sample,) float64.
+
+        P(v) = exp(-F(v)) / Z.
+        """
+        gamma = self.hidden.log_partition(self.inputs_to_hidden(visible))
+        return self.visible.energy(visible) - gamma.to(torch.float64).sum(dim=1)
+
+    def free_energy_of_hidden(self, hidden: Tensor) -> Tensor:
+        """Return E_hidden(h) - sum_i Gamma_i((h W^T)_i), (sample,) float64."""
+        gamma = self.visible.log_partition(self.inputs_to_visible(hidden))
+        return self.hidden.energy(hidden) - gamma.to(torch.float64).sum(dim=1)
+
+    def mean_hidden(self, visible: Tensor) -> Tensor:
+        """Return <h | v>, (sample, hidden)."""
+        return self.hidden.mean(self.inputs_to_hidden(visible))
+
+    def mean_visible(self, hidden: Tensor) -> Tensor:
+        """Return <v | h>, (sample, visible)."""
+        return self.visible.mean(self.inputs_to_visible(hidden))
+
+    def sample_hidden(self, visible: Tensor, generator: Generator) -> Tensor:
+        """Draw h given v."""
+        return self.hidden.sample(self.inputs_to_hidden(visible), generator)
+
+    def sample_visible(self, hidden: Tensor, generator: Generator) -> Tensor:
+        """Draw v given h."""
+        return self.visible.sample(self.inputs_to_visible(hidden), generator)
+
+    def sweep(
+        self, visible: Tensor, generator: Generator, sweeps: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """Run block Gibbs sweeps from visible states.
+
+        Parameters
+        ----------
+        visible
+            (chain, visible) states; left as they are.
+        generator
+            Moves on.
+        sweeps
+            Number of sweeps, at least 1; each draws h given v, then v given h.
+
+        Returns
+        -------
+        visible, hidden
+            New states; the visible ones were drawn from the hidden ones.
+        """
+        whole_number_in("sweeps", sweeps, low=1)
+        kernel = fused_sweep(self.visible, self.hidden)
+        if kernel is not None:
+            return kernel(self.visible, self.hidden, self.weights, visible, sweeps, generator)
+        hidden = torch.empty(0)
+        for _ in range(sweeps):
+            hidden = self.sample_hidden(visible, generator)
+            visible = self.sample_visible(hidden, generator)
+        return visible, hidden
+
+    def moments(self, visible: Tensor) -> Moments:
+        """Return the mean statistics of visible states (sample, visible), hidden integrated out.
+
+        The means of the layers' statistics and of v h are the derivatives of -F(v) with respect to
+        the parameters, averaged over the samples.
+        """
+        inputs = self.inputs_to_hidden(visible)
+        means = self.hidden.mean(inputs)
+        statistics = self.hidden.mean_statistics(inputs)
+        if visible.dtype == torch.uint8:
+            products = correlate(visible, means) / len(visible)
+        else:
+            products = visible.to(means.dtype).T @ means / len(visible)
+        return Moments(
+            {name: value.mean(dim=0) for name, value in self.visible.statistics(visible).items()},
+            {name: value.mean(dim=0) for name, value in statistics.items()},
+            visible.mean(dim=0, dtype=means.dtype),
+            means.mean(dim=0),
+            products,
+        )
+
+    def independent(self, visible_field: Tensor | None = None) -> RBM:
+        """Return the RBM without weights: the lowest rung of every ladder to this model.
+
+        Parameters
+        ----------
+        visible_field
+            Field of the visible units in place of the model's own, (visible,).
+        """
+        visible = self.visible
+        if visible_field is not None:
+            visible = visible.with_parameters({"field": visible_field.to(visible.dtype)})
+        return RBM(visible, self.hidden, torch.zeros_like(self.weights))
+
+    def log_partition_independent(self) -> float:
+        """Return log Z of this model without its weights, exact: sum of Gamma(0) of both layers."""
+        zero_visible = torch.zeros((1, len(self.visible)), dtype=torch.float64)
+        zero_hidden = torch.zeros((1, len(self.hidden)), dtype=torch.float64)
+        return float(
+            self.visible.to("cpu").to(torch.float64).log_partition(zero_visible).sum()
+            + self.hidden.to("cpu").to(torch.float64).log_partition(zero_hidden).sum()
+        )
+
+    def in_sign_gauge(self) -> RBM:
+        """Return this model with every hidden unit's weights summing to 0 or more.
+
+        Units of negative sum change sign, weights and potential together, which leaves the law of
+        the visible units as it is (van der Plas et al., eLife 12:e83139, 2023, below eq. 13).
+        A hidden kind without a mirror image (`Layer.flipped`) returns the model itself.
+        """
+        units = self.weights.sum(dim=0) < 0
+        hidden = self.hidden.flipped(units)
+        if hidden is None:
+            return self
+        return RBM(self.visible, hidden, torch.where(units, -self.weights, self.weights))
+
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        sweeps: int = 1000,
+        anneal: int = 200,
+        callback: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """Draw samples: independent chains annealed from the model without weights, then swept.
+
+        Parameters
+        ----------
+        n
+            Number of samples, one chain each.
+        seed
+            Seed of the stream.
+        sweeps
+            Gibbs sweeps of the model itself after annealing.
+        anneal
+            Rungs of the annealing, one sweep each, weights t W for t rising from 0 to 1.
+        callback
+            Called now and then with sweeps done and planned, annealing included.
+
+        Returns
+        -------
+        Tensor
+            (n, visible) states.
+        """
+        whole_number_in("n", n, low=1)
+        generator = Generator.from_seed(seed, "sample")
+        base = self.independent()
+        zeros = self.weights.new_zeros((n, len(self.visible)))
+        visible = self.visible.sample(zeros, generator)
+        for rung in range(1, anneal + 1):
+            visible, _ = base.mixed(self, rung / (anneal + 1)).sweep(visible, generator)
+            if callback is not None:
+                callback(rung, anneal + sweeps)
+        for done in range(0, sweeps, 10):
+            at_once = min(10, sweeps - done)
+            visible, _ = self.sweep(visible, generator, at_once)
+            if callback is not None:
+                callback(anneal + done + at_once, anneal + sweeps)
+        return visible
+
+    def save(self, path: str | Path) -> None:
+        """Write this model to an HDF5 file; see `model.files.save`."""
+        # the file format knows the model, not the other way round
+        from boltzbrain.model.files import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> RBM:
+        """Read a model from a file of `save` or a checkpoint; see `model.files.load`."""
+        from boltzbrain.model.files import load
+
+        return load(path)

@@ -1,0 +1,39 @@
+"""Every figure of the page by itself: each function draws one and returns its axes."""
+
+from boltzbrain.presentation.figures.distributions import (
+    population_count,
+    principal_components,
+)
+from boltzbrain.presentation.figures.model import (
+    activation_curve,
+    energies,
+    reconstruction,
+    strongest_weights,
+    weights,
+)
+from boltzbrain.presentation.figures.rasters import raster
+from boltzbrain.presentation.figures.statistics import (
+    covariances,
+    hidden_covariances,
+    hidden_products,
+    rates,
+    triplets,
+)
+from boltzbrain.presentation.figures.training import training_curve
+
+__all__ = [
+    "activation_curve",
+    "covariances",
+    "energies",
+    "hidden_covariances",
+    "hidden_products",
+    "population_count",
+    "principal_components",
+    "raster",
+    "rates",
+    "reconstruction",
+    "strongest_weights",
+    "training_curve",
+    "triplets",
+    "weights",
+]

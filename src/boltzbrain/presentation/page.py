@@ -1,0 +1,159 @@
+"""What a page is made of, as plain data, and how it is gathered from a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.evaluation.hidden_statistics import Pull
+from boltzbrain.evaluation.results import read_evaluation
+from boltzbrain.evaluation.samples import read_samples
+from boltzbrain.model.rbm import RBM
+from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.card import data_card
+from boltzbrain.training.run import TrainingRun
+
+Rows = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class PageData:
+    """Everything that the page shows.
+
+    Attributes
+    ----------
+    title
+        Name of the recording.
+    card, plan
+        Rows of the data card and of the training plan, name and value.
+    log
+        log.csv of the run.
+    chosen_update
+        Update of the model that was evaluated.
+    evaluation
+        Content of evaluation.json.
+    train, test, generated
+        Bins; the test fold may be empty.
+    test_segment
+        (bin,) segment of each test bin.
+    bin_width_s
+        Seconds per bin.
+    regions
+        (neuron,) one name each, "" for none.
+    neuron_ids
+        (neuron,) names.
+    version
+        Version of the package that trained the model.
+    model
+        The model; without it the panels that need it are left out.
+    pull
+        Penalties that it was trained with.
+    """
+
+    title: str
+    card: Rows
+    plan: Rows
+    log: pd.DataFrame
+    chosen_update: int
+    evaluation: Mapping[str, Any]
+    train: BinSet
+    test: BinSet
+    generated: BinSet
+    test_segment: NDArray[np.int32]
+    bin_width_s: float
+    regions: Sequence[str]
+    neuron_ids: Sequence[str]
+    version: str = ""
+    model: RBM | None = None
+    pull: Pull = field(default_factory=Pull)
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return int(self.train.states.shape[1])
+
+    @property
+    def train_tensor(self) -> Tensor:
+        """States of the training fold, (bin, neuron) uint8."""
+        return torch.from_numpy(self.train.states)
+
+
+def page_data(run: TrainingRun) -> PageData:
+    """Gather what the page of a run shows.
+
+    Raises
+    ------
+    InputError
+        If the run is not finished or not evaluated.
+    """
+    activity, info = run.activity(), run.info
+    evaluation = read_evaluation(run.folder / "evaluation.json")
+    samples = read_samples(run.folder / "samples.h5")
+    plan, chosen = run.plan, run.chosen_update
+    return PageData(
+        title=Path(activity.source.path).name,
+        card=card_rows(activity),
+        plan=[(name.replace("_", " "), _shown(value)) for name, value in info["plan"].items()],
+        log=run.log(),
+        chosen_update=chosen,
+        evaluation=evaluation,
+        train=BinSet.of_fold(activity, "train"),
+        test=BinSet.of_fold(activity, "test"),
+        generated=BinSet.of_samples(samples),
+        test_segment=activity.segment[activity.bins_of("test")],
+        bin_width_s=activity.bin_width_s,
+        regions=region_labels(activity),
+        neuron_ids=[str(name) for name in activity.neurons["id"]],
+        version=str(info.get("environment", {}).get("boltzbrain", "")),
+        model=run.best,
+        pull=Pull(plan.l1_at(chosen), plan.l2),
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
+def region_labels(activity: Activity) -> list[str]:
+    """Return one region per neuron, of the first atlas by name; "" where there is none."""
+    if not activity.regions:
+        return [""] * activity.n_neurons
+    labels: list[str] = activity.regions[min(activity.regions)].labels().tolist()
+    return labels
+
+
+def card_rows(activity: Activity) -> list[tuple[str, str]]:
+    """Return the data card of an activity and its preprocessing steps as rows of text."""
+    steps = [(f"step: {step.name}", _options(step.options)) for step in activity.steps]
+    return [*data_card(None, activity).rows(), *steps]
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    """Return the options of a step in one line: what was not used left out, long lists counted."""
+    shown = [
+        f"{name.replace('_', ' ')} {_value(value)}"
+        for name, value in options.items()
+        if value is not None and not (isinstance(value, (str, Sequence)) and len(value) == 0)
+    ]
+    return ", ".join(shown) or "no options"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{name} {_value(one)}" for name, one in value.items()) + ")"
+    if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
+        return f"({len(value)})" if len(value) > 6 else "; ".join(_value(one) for one in value)
+    return _shown(value)

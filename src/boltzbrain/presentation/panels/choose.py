@@ -1,0 +1,20 @@
+"""Which panels a page has, in the order in which they are read."""
+
+from __future__ import annotations
+
+from boltzbrain.presentation.page import PageData
+from boltzbrain.presentation.panels import activity, model
+from boltzbrain.presentation.panels.panel import Panel
+
+
+def panels(page: PageData) -> list[Panel]:
+    """Draw every panel for which the page has data."""
+    reference = activity.reference_of(page)
+    result = [activity.training(page), activity.rasters(page, reference)]
+    result += activity.comparisons(page, reference)
+    result.append(activity.population_count(page))
+    if page.neurons > 1:
+        result.append(activity.projection(page, reference))
+    if page.model is not None:
+        result += model.panels(page, page.model)
+    return result

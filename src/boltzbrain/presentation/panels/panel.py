@@ -1,0 +1,52 @@
+"""What every entry of the page is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from boltzbrain.presentation.style import data_uri, save_svg
+from boltzbrain.presentation.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Image:
+    """One drawn figure: its address, its words for those who cannot see it, and a heading."""
+
+    address: str
+    words: str
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One entry of the page.
+
+    Attributes
+    ----------
+    name
+        Anchor on the page.
+    title, caption, good
+        Heading, what is shown, and what a good model looks like.
+    verdict
+        The judgement.
+    images
+        One or more figures, side by side where there is room.
+    wide
+        Whether the panel takes the whole width.
+    """
+
+    name: str
+    title: str
+    caption: str
+    good: str
+    verdict: Verdict
+    images: Sequence[Image]
+    wide: bool = False
+
+
+def draw(ax: Axes, words: str, heading: str = "") -> Image:
+    """Turn axes into an image of the page."""
+    return Image(data_uri(save_svg(ax)), words, heading)

@@ -1,0 +1,286 @@
+"""Sentences that judge a run, each computed from the figures of evaluation.json and log.csv.
+
+The thresholds stand here and nowhere else; each caption says what good looks like in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from boltzbrain.evaluation.comparison import kolmogorov_smirnov
+from boltzbrain.presentation.verdict import Level, Verdict, figure_at, reason_at
+
+
+def gain(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the log-likelihood of the test fold against independent neurons.
+
+    Good above 4 standard errors, fair above 2; the error of log Z counts.
+    """
+    value = figure_at(evaluation, "log_likelihood.gain.value")
+    if value is None:
+        reason = reason_at(evaluation, "log_likelihood.gain.value")
+        return Verdict("unknown", f"There is no held-out score{reason}.")
+    errors = [
+        figure_at(evaluation, f"log_likelihood.gain.{name}") or 0.0
+        for name in ("stderr", "stderr_log_partition")
+    ]
+    error = math.hypot(*errors)
+    bits = figure_at(evaluation, "log_likelihood.bits_per_spike")
+    beside = "" if bits is None else f" ({bits:.3f} bits per spike)"
+    text = (
+        f"On bins it never saw, the model scores {value:+.2f} ± {error:.2f} nats per bin against "
+        f"independent neurons{beside}"
+    )
+    if error and value > 4 * error:
+        return Verdict("good", f"{text}: it has learned how the neurons depend on each other.")
+    if error and value > 2 * error:
+        return Verdict("fair", f"{text}: above zero, but by few of its errors.")
+    if not error:
+        return Verdict("unknown", f"{text}; its error is unknown.")
+    return Verdict("poor", f"{text}: it is no better than neurons taken one by one.")
+
+
+def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the estimate of log Z on which every likelihood rests."""
+    path = "log_likelihood.log_partition.forward"
+    error = figure_at(evaluation, f"{path}.stderr")
+    size = figure_at(evaluation, f"{path}.effective_sample_size")
+    chains = figure_at(evaluation, f"{path}.chains")
+    if error is None or size is None or chains is None:
+        return Verdict("unknown", "There is no estimate of the log-partition function.")
+    text = (
+        f"The log-partition function is known to ± {error:.2f} nats; its effective sample size is "
+        f"{size:.0f} of {chains:.0f} chains"
+    )
+    if size < 0.1 * chains or error > 0.5:
+        return Verdict(
+            "poor", f"{text}: too little to trust a likelihood. More rungs or chains are needed."
+        )
+    if size < 0.3 * chains or error > 0.15:
+        return Verdict("fair", f"{text}: good enough to compare models that differ by a nat.")
+    return Verdict("good", f"{text}.")
+
+
+def training(log: pd.DataFrame, chosen_update: int) -> Verdict:
+    """Judge whether training went on long enough and stopped before it hurt."""
+    if "validation_nats_per_bin" not in log:
+        return Verdict(
+            "unknown",
+            f"There is no validation fold: the last update ({chosen_update}) was taken, and "
+            "nothing guards against overfitting.",
+        )
+    scores = log["validation_nats_per_bin"].to_numpy(dtype=float)
+    error = log["validation_stderr"].to_numpy(dtype=float)
+    last, best = int(log["update"].iloc[-1]), int(np.argmax(scores))
+    loss = float(scores[best] - scores[-1])
+    if chosen_update == last:
+        before = float(scores[-1] - scores[-2]) if len(scores) > 1 else np.inf
+        if before < 0.1:
+            return Verdict(
+                "good",
+                f"The validation score still rose at the last update ({last}), by {before:.2f} "
+                "nats since the checkpoint before: training was about long enough.",
+            )
+        return Verdict(
+            "fair",
+            f"The validation score was best at the last update ({last}) and still rising, by "
+            f"{before:.2f} nats since the checkpoint before: more updates would help.",
+        )
+    text = (
+        f"The validation score was best at update {chosen_update} and fell by {loss:.2f} nats "
+        f"until update {last}"
+    )
+    if scores[best] - error[best] < scores[0]:
+        return Verdict("poor", f"{text}, but never rose clearly above where training began.")
+    return Verdict("good", f"{text}: training was long enough, and the best model was kept.")
+
+
+def _ratio(value: float | None, ceiling: float | None) -> float | None:
+    return value / ceiling if value is not None and ceiling is not None and ceiling > 0 else None
+
+
+def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: float) -> Verdict:
+    """Judge the correlation of a generated statistic with the test fold against its ceiling.
+
+    Parameters
+    ----------
+    evaluation
+        Content of evaluation.json.
+    name
+        The statistic, e.g. "covariances".
+    good, fair
+        Least ratio of generated-vs-test to train-vs-test correlation for each level.
+    """
+    path = f"statistics.{name}.pearson"
+    value = figure_at(evaluation, path)
+    ceiling = figure_at(evaluation, f"statistics.ceiling.{name}.pearson")
+    ratio = _ratio(value, ceiling)
+    if value is None or ceiling is None or ratio is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    what = name.removesuffix("_most_active").replace("_", " ")
+    interval = evaluation["statistics"][name].get("interval")
+    beside = "" if not interval else f" (95 % interval: {interval[0]:.0%} to {interval[1]:.0%})"
+    text = (
+        f"Generated {what} correlate with the test fold at {value:.3f}; the training fold itself "
+        f"reaches {ceiling:.3f}, so the model has {ratio:.0%} of what can be had{beside}"
+    )
+    level: Level = "good" if ratio >= good else "fair" if ratio >= fair else "poor"
+    return Verdict(level, f"{text}.")
+
+
+def population_count(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the distribution of the population count by its distance from the test fold's."""
+    path = "statistics.population_count.total_variation"
+    value = figure_at(evaluation, path)
+    ceiling = figure_at(evaluation, f"statistics.ceiling.{path.removeprefix('statistics.')}")
+    if value is None or ceiling is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    text = (
+        f"{value:.1%} of the probability lies elsewhere than in the test fold (total variation); "
+        f"between training and test fold it is {ceiling:.1%}"
+    )
+    level: Level = "good" if value <= max(1.3 * ceiling, 0.05) else "fair"
+    if value > max(2.5 * ceiling, 0.15):
+        level = "poor"
+    return Verdict(level, f"{text}.")
+
+
+def mean_activity(recorded: float, generated: float) -> Verdict:
+    """Judge the share of active neurons and bins."""
+    text = (
+        f"{generated:.2%} of the generated states are active, {recorded:.2%} of the recorded ones"
+    )
+    apart = abs(generated / recorded - 1) if recorded > 0 else np.inf
+    level: Level = "good" if apart < 0.05 else "fair" if apart < 0.15 else "poor"
+    return Verdict(level, f"{text}.")
+
+
+def projection(
+    recorded: NDArray[np.float64], generated: NDArray[np.float64], train: NDArray[np.float64]
+) -> Verdict:
+    """Judge the marginals along the principal axes by their greatest difference from the test fold.
+
+    Parameters
+    ----------
+    recorded, generated, train
+        (bin, axis) coordinates of the test fold, of generated activity and of the training fold.
+    """
+    mine = max(kolmogorov_smirnov(recorded[:, k], generated[:, k]) for k in range(2))
+    ceiling = max(kolmogorov_smirnov(recorded[:, k], train[:, k]) for k in range(2))
+    text = (
+        f"Along the two axes the distributions differ from the test fold by at most {mine:.3f} "
+        f"(Kolmogorov-Smirnov); those of the training fold by {ceiling:.3f}"
+    )
+    level: Level = "good" if mine <= max(1.5 * ceiling, 0.05) else "fair"
+    if mine > max(3 * ceiling, 0.2):
+        level = "poor"
+    return Verdict(level, f"{text}.")
+
+
+def energy(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the distribution of energies by its greatest difference from the test fold's."""
+    path = "statistics.energy.kolmogorov_smirnov"
+    value = figure_at(evaluation, path)
+    ceiling = figure_at(evaluation, "statistics.energy.ceiling.kolmogorov_smirnov")
+    if value is None or ceiling is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    text = (
+        f"The distribution differs from that of the test fold by {value:.3f} (Kolmogorov-Smirnov); "
+        f"that of the training fold by {ceiling:.3f}"
+    )
+    level: Level = "good" if value <= max(1.5 * ceiling, 0.05) else "fair"
+    if value > max(3 * ceiling, 0.2):
+        level = "poor"
+    return Verdict(level, f"{text}.")
+
+
+def activation(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the calibration of P(active | effective field): good up to 0.01, fair up to 0.03."""
+    path = "statistics.h_eff.calibration_error"
+    error = figure_at(evaluation, path)
+    if error is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    within = figure_at(evaluation, "statistics.h_eff.fraction_within_3_stderr")
+    bits = figure_at(evaluation, "conditional.bits_per_spike")
+    text = f"The probabilities are off by {error:.4f} on average"
+    if within is not None:
+        text += f"; {within:.0%} of the quantiles lie within 3 of their standard errors"
+    if bits is not None:
+        text += f". Knowing all others gives {bits:.3f} bits per spike over a neuron's own rate"
+    level: Level = "good" if error <= 0.01 else "fair" if error <= 0.03 else "poor"
+    return Verdict(level, f"{text}.")
+
+
+def reconstruction(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the reconstruction by that of logistic regression on the same neurons."""
+    rbm = figure_at(evaluation, "reconstruction.rbm.median_nllh_same_neurons")
+    glm = figure_at(evaluation, "reconstruction.glm.median_nllh")
+    if rbm is None or glm is None:
+        alone = figure_at(evaluation, "reconstruction.rbm.median_nllh")
+        return Verdict(
+            "unknown",
+            "There is no logistic regression to compare with."
+            if alone is None
+            else f"The median is {alone:.3f}; there is no logistic regression to compare with.",
+        )
+    p = figure_at(evaluation, "reconstruction.mann_whitney.p")
+    text = f"On the same neurons the median is {rbm:.3f}, that of logistic regression {glm:.3f}"
+    if p is not None:
+        text += f" (one-sided Mann-Whitney p = {p:.2g})"
+    level: Level = "good" if rbm >= glm else "fair" if rbm > 0.7 * glm else "poor"
+    return Verdict(level, f"{text}.")
+
+
+def normalised_error(evaluation: Mapping[str, Any], name: str) -> Verdict:
+    """Judge a normalised RMSE: 0 is as near as the training fold, 1 as far as a permutation."""
+    path = f"statistics.nrmse.{name}"
+    value = figure_at(evaluation, path)
+    if value is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    text = (
+        f"The normalised error is {value:.2f}, where 0 is the distance of the training fold and 1 "
+        "that of a shuffled statistic"
+    )
+    return Verdict("good" if value <= 0.2 else "fair" if value <= 0.4 else "poor", f"{text}.")
+
+
+def weights(values: NDArray[np.float64]) -> Verdict:
+    """Judge the width of the weights: good from 0.01 to 1, as in training's own check."""
+    width, zeros = float(values.std()), float(np.mean(values == 0))
+    text = f"The standard deviation is {width:.3g}, and {zeros:.0%} of the weights are exactly 0"
+    return Verdict("good" if 0.01 < width < 1 else "poor", f"{text}.")
+
+
+def strongest_weights(strongest: NDArray[np.float64], shuffled: NDArray[np.float64]) -> Verdict:
+    """Say how many neurons are tied to the hidden units more strongly than by chance."""
+    weak = float(np.mean(strongest < np.quantile(shuffled, 0.01)))
+    strong = float(np.mean(strongest > np.quantile(shuffled, 0.99)))
+    text = (
+        f"{weak:.0%} of the neurons have a weaker strongest weight than 99 % of the shuffled ones, "
+        f"and {strong:.0%} a stronger one than 99 %"
+    )
+    return Verdict("good" if weak < 0.5 else "fair", f"{text}.")
+
+
+def overall(verdicts: Sequence[Verdict]) -> Verdict:
+    """Sum up: as good as the held-out gain, the first, and marked down by what is poor."""
+    first = verdicts[0]
+    poor = sum(one.level == "poor" for one in verdicts[1:])
+    fair = sum(one.level == "fair" for one in verdicts[1:])
+    if first.level == "poor" or poor > 1:
+        return Verdict("poor", "This model should not be interpreted yet.")
+    if first.level == "unknown":
+        return Verdict(
+            "unknown",
+            "Without held-out bins nobody can say how good this model is; the comparisons below "
+            "are with bins that it was trained on.",
+        )
+    if poor or first.level == "fair" or fair > 1:
+        return Verdict("fair", "A usable model with a weakness: see the marks below.")
+    return Verdict("good", "A good model of this recording: it may be sampled and interpreted.")

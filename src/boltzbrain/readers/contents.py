@@ -1,0 +1,141 @@
+"""What a file is, told by its first bytes and the names inside it, never by its extension."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.files import sha256
+from boltzbrain.readers.hdf5 import list_objects, open_hdf5
+from boltzbrain.readers.zipped import open_npz
+
+Kind = Literal["zip", "hdf5", "folder", "unknown"]
+
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ZIP_MAGIC = b"PK\x03\x04"
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What lies in a file or folder.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    kind
+        "zip", "hdf5", "folder" or "unknown".
+    names
+        Members of the archive, full names of the HDF5 objects, or entries of the folder.
+    attributes
+        Names of the attributes of an HDF5 file.
+    """
+
+    path: Path
+    kind: Kind
+    names: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Return in words what was found, for a message."""
+        top = sorted({name.split("/")[0] for name in self.names})
+        shown = ", ".join(top[:_SHOWN]) + (", ..." if len(top) > _SHOWN else "")
+        held = {"zip": "a zip archive", "hdf5": "an HDF5 file", "folder": "a folder"}
+        if self.kind == "unknown":
+            return f"a file of another kind, starting with {self._first_bytes()!r}"
+        return f"{held[self.kind]} with {shown or 'nothing in it'}"
+
+    def _first_bytes(self) -> bytes:
+        with self.path.open("rb") as handle:
+            return handle.read(8)
+
+
+def as_path(path: str | os.PathLike[str]) -> Path:
+    """Return a `Path` to something that exists.
+
+    Raises
+    ------
+    InputError
+        If it is no path, or nothing is there.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise bad_input("path", "be text or a Path", path)
+    result = Path(path)
+    try:
+        exists = result.exists()
+    except (OSError, ValueError):  # too long, or characters that no file name has
+        exists = False
+    if not exists:
+        raise bad_input("the file", "exist", "nothing at that path", file=path)
+    return result
+
+
+def as_file(path: str | os.PathLike[str]) -> Path:
+    """Return a `Path` to a file that exists, can be opened and is not empty.
+
+    Raises
+    ------
+    InputError
+        If it is missing, a folder, empty, or may not be read.
+    """
+    result = as_path(path)
+    if not result.is_file():
+        raise bad_input("the file", "be a file", "a folder", file=path)
+    try:
+        with result.open("rb") as handle:
+            empty = not handle.read(1)
+    except OSError as error:
+        raise bad_input("the file", "be readable", str(error), file=path) from error
+    if empty:
+        raise bad_input("the file", "hold a recording", "0 bytes: an empty file", file=path)
+    return result
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file that is being read.
+
+    Raises
+    ------
+    InputError
+        If the operating system cannot read it.
+    """
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise bad_input("the file", "be readable", str(error), file=path) from error
+
+
+def look(path: str | os.PathLike[str]) -> Contents:
+    """Return what lies at `path`; nothing but names is read.
+
+    Raises
+    ------
+    InputError
+        If it is missing or empty, or starts as a zip or HDF5 file and is damaged.
+    """
+    found = as_path(path)
+    if found.is_dir():
+        try:
+            return Contents(found, "folder", tuple(sorted(entry.name for entry in found.iterdir())))
+        except OSError as error:
+            raise bad_input("the folder", "be readable", str(error), file=path) from error
+    found = as_file(path)
+    with found.open("rb") as handle:
+        head = handle.read(8)
+        if head.startswith(_ZIP_MAGIC):
+            with open_npz(found) as archive:
+                return Contents(found, "zip", archive.names)
+        offset = 0
+        while head != _HDF5_MAGIC and len(head) == 8:  # HDF5 may follow a block of the user's own
+            offset = 512 if offset == 0 else 2 * offset
+            handle.seek(offset)
+            head = handle.read(8)
+    if head != _HDF5_MAGIC:
+        return Contents(found, "unknown", ())
+    with open_hdf5(found, only_names=True) as file:
+        names, attributes = list_objects(file, str(found))
+    return Contents(found, "hdf5", names, attributes)

@@ -1,0 +1,158 @@
+"""Spike trains of an NWB units table: read in long pieces, cleaned, sorted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.readers.hdf5 import check_size, read_numbers, reading
+from boltzbrain.readers.table import Table
+from boltzbrain.recordings.memory import require_memory
+from boltzbrain.recordings.recording import SpikeTimes
+
+LONGEST_S = 30 * 86400.0
+"""No recording lasts longer than this many seconds (30 days): later spike times are no times."""
+
+
+def read_spikes(
+    units: Table, keep: NDArray[np.bool_], *, longest_s: float = LONGEST_S
+) -> tuple[SpikeTimes, dict[str, int]]:
+    """Return the spike trains of the kept units, and how many spike times were no times.
+
+    Parameters
+    ----------
+    units
+        The units table.
+    keep
+        (row,) which units to read; the others are skipped in the file.
+    longest_s
+        Later times are dropped.
+
+    Returns
+    -------
+    spikes
+        Sorted times in seconds. The recorded interval is that of ``obs_intervals`` where the file
+        has them, else from the first spike to the last.
+    dropped
+        Reason to number: times below 0 (some writers mark an invalid spike by -1), not a number,
+        beyond `longest_s`.
+
+    Raises
+    ------
+    InputError
+        If the columns are missing, disagree or hold no time in seconds.
+    """
+    where = units.where
+    ends = _spike_ends(units)
+    starts = np.r_[0, ends[:-1]]
+    lengths = (ends - starts)[keep]
+    total = int(lengths.sum())
+    require_memory(
+        f"{total:,} spike times", 8 * total, limit_gb=None, advice="a unit filter", file=where
+    )
+    times = _read_pieces(units, starts, ends, keep, total)
+    times, index, dropped = _clean(times, np.cumsum(lengths), longest_s)
+    if total > 0 and len(times) == 0:
+        raise bad_input(
+            "units.spike_times",
+            f"be seconds since the start of the session, 0 to {longest_s:g}",
+            "none such (" + ", ".join(f"{why}: {count:,}" for why, count in dropped.items()) + ")",
+            file=where,
+        )
+    start, stop = _recorded_interval(units, times, longest_s)
+    return SpikeTimes(times, index, start, stop), dropped
+
+
+def _spike_ends(units: Table) -> NDArray[np.int64]:
+    dataset = units.dataset("spike_times")
+    field = "units.spike_times"
+    if dataset is None or units.dataset("spike_times_index") is None:
+        missing = field if dataset is None else f"{field}_index"
+        have = ", ".join(units.columns()) or "none"
+        raise bad_input(missing, "be a column", f"the columns {have}", file=units.where)
+    with reading(units.where, field):
+        if dataset.ndim not in (1, 2) or (dataset.ndim == 2 and dataset.shape[1] != 1):
+            raise bad_input(field, "have shape (any)", f"shape {dataset.shape}", file=units.where)
+        if dataset.dtype.kind != "f":
+            kind = str(dataset.dtype)
+            if dataset.dtype.kind in "iu":
+                kind += ", as for sample numbers: divide them by the sampling rate"
+            raise bad_input(field, "hold seconds as floating-point numbers", kind, file=units.where)
+    check_size(dataset, units.where, field)
+    ends = units.ends("spike_times")
+    assert ends is not None
+    return ends
+
+
+def _read_pieces(
+    units: Table,
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    keep: NDArray[np.bool_],
+    total: int,
+) -> NDArray[np.float64]:
+    """Read each run of neighbouring kept units in one go, straight into the result."""
+    dataset = units.dataset("spike_times")
+    assert dataset is not None
+    times = np.empty(total, dtype=np.float64)
+    edges = np.flatnonzero(np.diff(np.r_[False, keep, False].astype(np.int8)))
+    position = 0
+    with reading(units.where, "units.spike_times"):
+        for first, stop in edges.reshape(-1, 2).tolist():
+            low, high = int(starts[first]), int(ends[stop - 1])
+            if high > low:
+                rows = np.s_[low:high] if dataset.ndim == 1 else np.s_[low:high, 0]
+                dataset.read_direct(times, rows, np.s_[position : position + high - low])
+            position += high - low
+    return times
+
+
+def _clean(
+    times: NDArray[np.float64], index: NDArray[np.int64], longest_s: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64], dict[str, int]]:
+    """Drop what is no time and sort each train, in place; return times, ends and counts."""
+    negative = missing = late = filled = 0
+    ends = np.empty(len(index), dtype=np.int64)
+    start = 0
+    with np.errstate(invalid="ignore"):
+        for unit, stop in enumerate(index.tolist()):
+            train = times[start:stop]
+            valid = (train >= 0.0) & (train <= longest_s)
+            if not valid.all():
+                negative += int((train < 0.0).sum())
+                late += int((train > longest_s).sum())
+                missing += int(np.isnan(train).sum())
+                train = train[valid]
+            if (train[1:] < train[:-1]).any():
+                train = np.sort(train)
+            times[filled : filled + len(train)] = train
+            filled += len(train)
+            ends[unit] = filled
+            start = stop
+    counts = {
+        "spike times below 0": negative,
+        "spike times not a number": missing,
+        f"spike times beyond {longest_s:g} s": late,
+    }
+    return times[:filled], ends, {why: count for why, count in counts.items() if count}
+
+
+def _recorded_interval(
+    units: Table, times: NDArray[np.float64], longest_s: float
+) -> tuple[float, float]:
+    first, last = (float(times.min()), float(times.max())) if len(times) else (0.0, 0.0)
+    dataset = units.dataset("obs_intervals")
+    if dataset is None:
+        return first, last
+    with reading(units.where, "units.obs_intervals"):
+        pairs = dataset.ndim == 2 and dataset.shape[1] == 2
+    if not pairs:
+        return first, last
+    values = read_numbers(dataset, units.where, "units.obs_intervals").astype(np.float64)
+    values = values[((values >= 0.0) & (values <= longest_s)).all(axis=1)]
+    if len(values) == 0:
+        return first, last
+    if len(times) == 0:
+        return float(values.min()), float(values.max())
+    return min(first, float(values.min())), max(last, float(values.max()))

@@ -1,0 +1,65 @@
+"""What to mind before a model is fitted, in words, computed from the data card's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from boltzbrain.recordings.activity import Activity
+
+MULTI_SPIKE_LIMIT = 0.05
+"""Above this fraction of active bins with several spikes a shorter bin is advised."""
+
+
+def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one sentence per thing to mind.
+
+    Parameters
+    ----------
+    activity
+        What the model will see.
+    figures
+        The figures of the `DataCard`, by name.
+    """
+    multiple = figures["multi_spike_fraction"]
+    if multiple is not None and multiple > MULTI_SPIKE_LIMIT:
+        yield (
+            f"{100 * multiple:.1f} % of the active bins hold more than one spike, which a binary "
+            f"state cannot tell; bins shorter than {1000 * activity.bin_width_s:g} ms lose less"
+        )
+    if figures["silent_neurons"]:
+        yield (
+            f"neurons never active: {figures['silent_neurons']:,}; the split drops those that are "
+            "rarely active in training"
+        )
+    if figures["silent_bins_fraction"] > 0.5:
+        yield (
+            f"{100 * figures['silent_bins_fraction']:.0f} % of the bins hold no active neuron at "
+            "all; longer bins, or more neurons, would tell more"
+        )
+    if figures["mean_activity"] > 0.5:
+        yield "more than half of all states are active; are 0 and 1 the right way round?"
+    independent = figures["independent_bins"]
+    if independent is not None and independent < activity.n_neurons:
+        yield (
+            f"the bins are worth about {independent:,.0f} independent ones, fewer than the "
+            f"{activity.n_neurons:,} neurons: watch the held-out score, few hidden units may do"
+        )
+    for name in ("binarize", "split"):
+        step = activity.step(name)
+        if step is not None:
+            yield from _of_step(step.options)
+
+
+def _of_step(options: Mapping[str, Any]) -> Iterator[str]:
+    if options.get("saturated"):
+        yield f"{options['saturated']:,} counts above 255 were stored as 255"
+    if options.get("segments_dropped"):
+        yield f"{len(options['segments_dropped']):,} segments are shorter than a bin and left out"
+    if options.get("epochs_without_length"):
+        yield (
+            f"{options['epochs_without_length']:,} chosen intervals have no length within the "
+            "recorded time and are left out"
+        )
+    if options.get("warning"):
+        yield str(options["warning"])

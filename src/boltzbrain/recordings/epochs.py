@@ -1,0 +1,111 @@
+"""Which stretches of time the epochs of a recording name, ready to be cut into bins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from boltzbrain.foundations.checks import bad_input, closest
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Stretches of time in ascending order that do not overlap.
+
+    Attributes
+    ----------
+    start_s, stop_s
+        (interval,) float64 seconds.
+    without_length
+        Rows of the table left out because they have no length, or none that is a number.
+    clipped
+        Intervals cut because they reached beyond the recorded time.
+    """
+
+    start_s: NDArray[np.float64]
+    stop_s: NDArray[np.float64]
+    without_length: int = 0
+    clipped: int = 0
+
+
+def choose_intervals(
+    epochs: pd.DataFrame,
+    labels: Sequence[str],
+    *,
+    start_s: float,
+    stop_s: float,
+    slack_s: float,
+    file: object = None,
+) -> Intervals:
+    """Return the intervals of the epochs with one of the given labels, in order of time.
+
+    Nothing was recorded before `start_s` and after `stop_s`, so intervals end there. Two chosen
+    intervals may overlap by less than `slack_s`, as the rounded times of a file do; then the later
+    one starts where the earlier one stops.
+
+    Raises
+    ------
+    InputError
+        If a label is unknown, no interval has a length, or two overlap by `slack_s` or more (a bin
+        in both would be counted twice, and could lie in two folds).
+    """
+    known = summarise_epochs(epochs)["label"].tolist()
+    if not labels:
+        raise bad_input("epochs", "name at least one label", "none", file=file)
+    for label in labels:
+        if not known:
+            raise bad_input("epochs", "be left out: the recording has none", label, file=file)
+        if label not in known:
+            raise bad_input(
+                "epochs",
+                "be labels of the recording: " + ", ".join(known),
+                str(label),
+                suggestion=closest(str(label), known),
+                file=file,
+            )
+    rows = epochs[epochs["label"].isin(list(labels))]
+    start = rows["start_s"].to_numpy(dtype=np.float64)
+    stop = rows["stop_s"].to_numpy(dtype=np.float64)
+    inside_start, inside_stop = np.maximum(start, start_s), np.minimum(stop, stop_s)
+    with np.errstate(invalid="ignore"):
+        keep = np.isfinite(start) & np.isfinite(stop) & (inside_stop > inside_start)
+    clipped = keep & ((inside_start > start) | (inside_stop < stop))
+    if not keep.any():
+        raise bad_input(
+            "epochs",
+            f"have a length within the recorded time, {start_s:g} to {stop_s:g} s",
+            f"no such interval of {', '.join(labels)}",
+            file=file,
+        )
+    order = np.argsort(inside_start[keep], kind="stable")
+    start, stop = inside_start[keep][order], inside_stop[keep][order]
+    overlap = np.maximum.accumulate(stop)[:-1] - start[1:]
+    if (overlap >= slack_s).any():
+        first = int(np.flatnonzero(overlap >= slack_s)[0])
+        raise bad_input(
+            "epochs",
+            "name intervals that do not overlap",
+            f"{', '.join(labels)}, which overlap at {start[first + 1]:g} s",
+            file=file,
+        )
+    start[1:] = np.maximum(start[1:], np.maximum.accumulate(stop)[:-1])
+    return Intervals(start, stop, int((~keep).sum()), int(clipped.sum()))
+
+
+def summarise_epochs(epochs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per label in order of its first start: label, intervals, seconds."""
+    rows = epochs[epochs["label"].notna()]
+    seconds = (rows["stop_s"] - rows["start_s"]).clip(lower=0.0).fillna(0.0)
+    table = pd.DataFrame(
+        {"label": rows["label"].astype(str), "start": rows["start_s"], "seconds": seconds}
+    )
+    grouped = table.groupby("label", sort=False).agg(
+        intervals=("seconds", "size"), seconds=("seconds", "sum"), start=("start", "min")
+    )
+    return grouped.sort_values("start", kind="stable").reset_index()[
+        ["label", "intervals", "seconds"]
+    ]

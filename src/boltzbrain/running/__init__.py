@@ -1,0 +1,1 @@
+"""What people call: the Python interface, the command line and the demo."""

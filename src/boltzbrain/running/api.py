@@ -1,0 +1,287 @@
+"""The Python interface: from activity to a trained model, its score, its samples and its page."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from boltzbrain.foundations.checks import bad_input, whole_number_in
+from boltzbrain.readers.detect import read
+from boltzbrain.recordings.activity import Activity, Step
+from boltzbrain.recordings.recording import Binned, Recording, Source
+from boltzbrain.training import train as training
+from boltzbrain.training.plan import make_plan
+from boltzbrain.training.run import TrainingRun
+from boltzbrain.writers.npz import write_npz
+from boltzbrain.writers.nwb import write_nwb
+
+if TYPE_CHECKING:
+    from boltzbrain.evaluation.evaluate import Callback as EvaluationCallback
+
+RECORDING_ENDINGS = (".npz", ".nwb")
+
+__all__ = ["convert", "evaluate", "fit", "read", "report", "resume", "sample"]
+
+
+def fit(
+    activity: Activity,
+    preset: str = "binary",
+    hidden: int | None = None,
+    out: str | Path = "run",
+    seed: int = 0,
+    *,
+    callbacks: Sequence[training.Callback] = (),
+    **overrides: Any,
+) -> TrainingRun:
+    """Train an RBM on the training fold of an activity.
+
+    Parameters
+    ----------
+    activity
+        What the model sees; `Activity.split` makes its folds. Without a validation fold the last
+        checkpoint is chosen, and there is no held-out score.
+    preset
+        Name of the recipe, one of `training.plan.PRESETS`.
+    hidden
+        Number of hidden units; the recipe's if None.
+    out
+        The run folder, made here.
+    seed
+        Seed of every random stream of the training.
+    callbacks
+        Called with a `training.train.Progress` after every update.
+    **overrides
+        Other fields of `TrainingPlan`, e.g. ``updates=500``.
+
+    Returns
+    -------
+    TrainingRun
+        ``run.best`` is the model with the highest validation log-likelihood.
+
+    Raises
+    ------
+    InputError
+        If a hyperparameter is unknown or out of range, the training fold is empty, or the folder
+        already holds a run.
+    TrainingFailedError
+        If the parameters leave the finite numbers.
+    """
+    plan = make_plan(preset, hidden=hidden, seed=seed, **overrides)
+    if activity.step("split") is None:
+        warnings.warn(
+            "the activity has no folds (see Activity.split): every bin trains, the last checkpoint "
+            "is chosen, and there is no held-out score",
+            stacklevel=2,
+        )
+    return training.train(activity, plan, Path(out), callbacks)
+
+
+def resume(
+    run: TrainingRun | str | Path,
+    *,
+    callbacks: Sequence[training.Callback] = (),
+) -> TrainingRun:
+    """Go on with a training that was stopped; a finished one is returned as it is.
+
+    Parameters
+    ----------
+    run
+        The run or its folder; nothing else is needed.
+    callbacks
+        As in `fit`.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run.
+    """
+    return training.resume(_folder(run), callbacks)
+
+
+def evaluate(
+    run: TrainingRun | str | Path,
+    *,
+    seed: int | None = None,
+    full: bool = False,
+    callbacks: Sequence[EvaluationCallback] = (),
+) -> dict[str, Any]:
+    """Score the chosen model on every fold and compare what it generates with the test fold.
+
+    Parameters
+    ----------
+    run
+        A finished run or its folder.
+    seed
+        Seed of the samples and of the likelihood estimate; the run's own if None.
+    full
+        Compare the reconstruction with logistic regression for every neuron and not for 50.
+    callbacks
+        Called with an `evaluation.evaluate.EvaluationProgress`.
+
+    Returns
+    -------
+    dict
+        The content of RUN/evaluation.json, which is written here with RUN/samples.h5. An undefined
+        figure is None, and ``reasons`` says why by its dotted path.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run.
+    """
+    # here, as it takes a second: SciPy's sparse solvers, and matplotlib and plotly in `report`
+    from boltzbrain.evaluation.evaluate import evaluate_run
+
+    if seed is not None:
+        whole_number_in("seed", seed, low=0)
+    return evaluate_run(TrainingRun.open(_folder(run)), seed=seed, full=full, callbacks=callbacks)
+
+
+def sample(
+    run: TrainingRun | str | Path,
+    n: int = 10_000,
+    *,
+    seed: int = 0,
+    sweeps: int = 1000,
+    anneal: int = 200,
+    update: int | None = None,
+    out: str | Path | None = None,
+    callback: Callable[[int, int], None] | None = None,
+) -> Activity:
+    """Draw independent samples of a trained model.
+
+    Parameters
+    ----------
+    run
+        A finished run or its folder.
+    n
+        Number of samples, one chain each.
+    seed, sweeps, anneal
+        As in `RBM.sample`.
+    update
+        A kept checkpoint to draw from; the chosen one if None.
+    out
+        An npz file to write, which must not exist yet; none is written if None.
+    callback
+        Called with sweeps done and planned.
+
+    Returns
+    -------
+    Activity
+        ``states`` (n, neuron); as samples do not follow one another in time, each is a segment of
+        its own.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no such model or a number is out of range.
+    """
+    opened = TrainingRun.open(_folder(run))
+    number = opened.chosen_update if update is None else whole_number_in("update", update, low=1)
+    path = None if out is None else new_file("out", Path(out), (".npz",))
+    model, activity = opened.load(number).model, opened.activity()
+    states = model.sample(n, seed=seed, sweeps=sweeps, anneal=anneal, callback=callback)
+    options = {"update": number, "n": n, "seed": seed, "sweeps": sweeps, "anneal": anneal}
+    drawn = replace(
+        activity,
+        states=states.to("cpu").numpy().astype(np.uint8),
+        segment=np.arange(n, dtype=np.int32),
+        fold=np.zeros(n, dtype=np.int8),
+        steps=(*activity.steps, Step("sample", options)),
+        source=Source("boltzbrain run", str(opened.folder), "", options),
+    )
+    if path is not None:
+        write_npz(path, drawn)
+    return drawn
+
+
+def report(run: TrainingRun | str | Path, path: str | Path | None = None) -> Path:
+    """Write the page of a run; everything that it shows is in the run folder.
+
+    Parameters
+    ----------
+    run
+        A finished run or its folder, evaluated by `evaluate`.
+    path
+        The html file; RUN/report.html if None.
+
+    Returns
+    -------
+    Path
+        The page, one file that needs nothing else.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run.
+    """
+    from boltzbrain.presentation.report import write_report
+
+    opened = TrainingRun.open(_folder(run))
+    return write_report(opened, opened.folder / "report.html" if path is None else Path(path))
+
+
+def convert(
+    recording: Recording,
+    path: str | Path,
+    *,
+    bin_ms: float | None = None,
+    epochs: Sequence[str] | None = None,
+    memory_limit_gb: float | None = None,
+) -> Recording | Activity:
+    """Write a recording as npz or NWB, by the ending of the name; an existing file is left alone.
+
+    Parameters
+    ----------
+    recording
+        Spike times for NWB. For npz, counts or states, written as they are; anything else, or with
+        one of the following options, is binarised first.
+    path
+        The file.
+    bin_ms, epochs, memory_limit_gb
+        As in `Recording.binarize`; for npz only.
+
+    Returns
+    -------
+    Recording or Activity
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If the ending is neither, the file exists, an option does not fit, or the format cannot hold
+        the recording.
+    """
+    target = new_file("output file", Path(path), RECORDING_ENDINGS)
+    given = {"bin_ms": bin_ms, "epochs": epochs or None, "memory_limit_gb": memory_limit_gb}
+    asked = [name for name, value in given.items() if value is not None]
+    if target.suffix.lower() == ".nwb":
+        if asked:
+            raise bad_input(asked[0], "be left out for NWB, which holds spike times", "it")
+        write_nwb(target, recording)
+        return recording
+    as_it_is = isinstance(recording.signal, Binned) and not asked
+    data = recording if as_it_is else recording.binarize(**given)  # type: ignore[arg-type]
+    write_npz(target, data)
+    return data
+
+
+def new_file(name: str, path: Path, endings: Iterable[str]) -> Path:
+    """Return the path of a file to write, refused if it exists or has another ending."""
+    known = list(endings)
+    if path.suffix.lower() not in known:
+        raise bad_input(name, "end in " + " or ".join(known), path.name)
+    if path.exists():
+        raise bad_input(name, "not exist yet", "a file of that name", file=path)
+    if not path.parent.is_dir():
+        raise bad_input(name, "lie in an existing folder", f"no folder {path.parent}")
+    return path
+
+
+def _folder(run: TrainingRun | str | Path) -> Path:
+    return run.folder if isinstance(run, TrainingRun) else Path(run)

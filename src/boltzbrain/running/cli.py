@@ -1,0 +1,253 @@
+"""The command line: one command per thing people do with a recording or a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boltzbrain.running import summaries
+from boltzbrain.running.console import failures_as_status, out, warnings_as_lines
+from boltzbrain.running.fitting import fit
+from boltzbrain.running.options import (
+    BinMs,
+    Epochs,
+    Format,
+    MemoryLimit,
+    ReaderOptions,
+    RecordingPath,
+    RunFolder,
+    Units,
+    named_values,
+    option,
+)
+from boltzbrain.running.preparing import Preparation
+from boltzbrain.running.progress import Display
+
+app = typer.Typer(
+    name="boltzbrain",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="First steps: boltzbrain demo, then boltzbrain fit RECORDING -o run, "
+    "boltzbrain evaluate run, boltzbrain report run. Status 2: something given cannot be used; "
+    "3: the training failed; 130: stopped by Ctrl-C.",
+)
+
+FROM_A_RECORDING = "From a recording"
+FROM_A_RUN = "From a run"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit status.
+
+    Parameters
+    ----------
+    arguments
+        Words after the program's name; those of the process if None.
+    """
+    # threads that wait sleep: on a machine shared with others, spinning ones cost a factor of ten
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with failures_as_status(), warnings_as_lines():
+        app(None if arguments is None else list(arguments), prog_name="boltzbrain")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import boltzbrain
+
+        typer.echo(f"boltzbrain {boltzbrain.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Models large neural recordings with Restricted Boltzmann Machines."""
+
+
+@app.command(rich_help_panel=FROM_A_RECORDING)
+def info(
+    recording: RecordingPath,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the data card as JSON, for a program.")
+    ] = False,
+    file_format: Format = None,
+    units: Units = None,
+    reader: ReaderOptions = None,
+    bin_ms: BinMs = None,
+    epoch: Epochs = None,
+    memory_limit_gb: MemoryLimit = None,
+) -> None:
+    """Show the data card of a recording: neurons, bins, rates, regions, memory."""
+    display = Display()
+    preparation = Preparation(
+        format=file_format,
+        units=units,
+        reader=named_values("--read", reader),
+        bin_ms=bin_ms,
+        epochs=epoch,
+        memory_limit_gb=memory_limit_gb,
+    )
+    whole = preparation.read(recording, display)
+    asked = bin_ms is not None or epoch or memory_limit_gb is not None
+    activity = preparation.binarize(whole, display) if asked else None
+    with display.stage("counting"):
+        from boltzbrain.recordings.card import data_card
+
+        card = data_card(whole, activity)
+    if as_json:
+        typer.echo(json.dumps(card.to_json(), indent=2, allow_nan=False, ensure_ascii=False))
+    else:
+        summaries.show_card(out(), card)
+
+
+app.command(rich_help_panel=FROM_A_RECORDING)(fit)
+
+
+@app.command(rich_help_panel=FROM_A_RECORDING)
+def convert(
+    recording: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="Recording in any format that is read.")
+    ],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="File to write, ending in .npz or .nwb.")
+    ],
+    file_format: Format = None,
+    units: Units = None,
+    reader: ReaderOptions = None,
+    bin_ms: BinMs = None,
+    epoch: Epochs = None,
+    memory_limit_gb: MemoryLimit = None,
+) -> None:
+    """Write a recording as npz (binned) or NWB (spike times)."""
+    display = Display()
+    with display.stage("starting"):
+        from boltzbrain.recordings.activity import Activity
+        from boltzbrain.running import api
+
+        api.new_file("OUTPUT", output, api.RECORDING_ENDINGS)
+    preparation = Preparation(
+        format=file_format, units=units, reader=named_values("--read", reader)
+    )
+    whole = preparation.read(recording, display)
+    with display.stage(f"writing {output.name}"):
+        written = api.convert(
+            whole, output, bin_ms=bin_ms, epochs=epoch, memory_limit_gb=memory_limit_gb
+        )
+    form = f"states in {written.n_bins} bins" if isinstance(written, Activity) else "as read"
+    typer.echo(f"{output}: {len(written.neurons)} neurons, {form}")
+
+
+@app.command(rich_help_panel=FROM_A_RUN)
+def evaluate(
+    run: RunFolder,
+    seed: Annotated[
+        int | None,
+        option("--seed", text="Seed of samples and estimates.", default="that of the run"),
+    ] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Fit logistic regression to every neuron, not to 50 of them."),
+    ] = False,
+) -> None:
+    """Score the chosen model on the test fold and compare its statistics."""
+    display = Display()
+    with display.stage("opening the run"):
+        from boltzbrain.running import api
+    with display.stage("evaluating", "steps") as stage:
+        found = api.evaluate(run, seed=seed, full=full, callbacks=(stage.evaluation,))
+    summaries.show_evaluation(out(), found)
+    typer.echo(f"written: {run / 'evaluation.json'}\nnext:    boltzbrain report {_quoted(run)}")
+
+
+@app.command(rich_help_panel=FROM_A_RUN)
+def sample(
+    run: RunFolder,
+    output: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.npz", help="npz file to write.")
+    ],
+    n: Annotated[int, typer.Option("-n", help="Number of samples, one chain each.")] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the samples.")] = 0,
+    sweeps: Annotated[int, typer.Option("--sweeps", help="Sweeps after annealing.")] = 1000,
+    anneal: Annotated[
+        int, typer.Option("--anneal", help="Rungs from independent neurons to the model.")
+    ] = 200,
+    update: Annotated[
+        int | None,
+        option(
+            "--update", text="Draw from the checkpoint of this update.", default="the chosen one"
+        ),
+    ] = None,
+) -> None:
+    """Draw activity from a trained model."""
+    display = Display()
+    with display.stage("opening the run"):
+        from boltzbrain.running import api
+    with display.stage("sampling", "sweeps") as stage:
+        drawn = api.sample(
+            run,
+            n,
+            seed=seed,
+            sweeps=sweeps,
+            anneal=anneal,
+            update=update,
+            out=output,
+            callback=stage.update,
+        )
+    typer.echo(
+        f"{output}: {drawn.n_bins} samples of {drawn.n_neurons} neurons, "
+        f"mean activity {drawn.states.mean():.4f}"
+    )
+
+
+@app.command(rich_help_panel=FROM_A_RUN)
+def report(
+    run: RunFolder,
+    output: Annotated[
+        Path | None,
+        option("--out", "-o", metavar="FILE.html", text="The page.", default="RUN/report.html"),
+    ] = None,
+) -> None:
+    """Write the page of a run: one html file that needs nothing else."""
+    with Display().stage("drawing the page"):
+        from boltzbrain.running import api
+
+        page = api.report(run, output)
+    typer.echo(str(page))
+
+
+@app.command(rich_help_panel="To try it")
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything.")
+    ] = Path("demo"),
+    seed: Annotated[int, typer.Option("--seed", help="Seed of simulation and training.")] = 0,
+) -> None:
+    """Simulate a recording with known assemblies, then do everything with it."""
+    from boltzbrain.running.demo import run_demo
+
+    def command(words: list[str]) -> None:
+        status = app(words, prog_name="boltzbrain", standalone_mode=False)
+        if status:
+            raise typer.Exit(status)
+
+    run_demo(folder, seed=seed, command=command)
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""How the command line speaks: results on stdout, the rest on stderr, failures as a status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from boltzbrain.foundations.checks import InputError, TrainingFailedError
+
+BAD_INPUT, TRAINING_FAILED, INTERRUPTED = 2, 3, 130
+"""Exit statuses; 1 is a bug, with its traceback."""
+
+# what the operating system refuses because of the user's disk or rights, not because of a bug
+_OF_THE_MACHINE = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENAMETOOLONG,
+        errno.ENOSPC,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+
+
+def note(text: str) -> None:
+    """Write one line to stderr, whatever is in the text."""
+    sys.stderr.write(" ".join(text.split()) + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def failures_as_status() -> Iterator[None]:
+    """Turn what a user can mend into one line on stderr and an exit status; a bug stays itself."""
+    try:
+        yield
+        sys.stdout.flush()
+    except InputError as error:
+        note(f"Error: {error}")
+        sys.exit(BAD_INPUT)
+    except TrainingFailedError as error:
+        note(f"Training failed: {error}")
+        sys.exit(TRAINING_FAILED)
+    except KeyboardInterrupt:
+        note("Stopped.")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # the reader of stdout has gone; Python would complain once more when it flushes at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except MemoryError as error:
+        note(f"Error: the memory must suffice; got {error or 'none left'}")
+        sys.exit(BAD_INPUT)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        note(f"Error: {where}the file must be accessible and the disk have room; got {error}")
+        sys.exit(BAD_INPUT)
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Show warnings as one line each on stderr, without the place in the code."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        note(f"Warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+def out() -> Console:
+    """Return a console on stdout: colours on a terminal, plain text elsewhere."""
+    return Console(highlight=False)
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> Table:
+    """Return a table of names and values, without a head."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def columns(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    """Return a table with a head; every column but the first holds numbers."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number else "left", no_wrap=bool(number))
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -1,0 +1,274 @@
+"""The command `boltzbrain fit`: its options, a training with progress, and going on with one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.running.console import INTERRUPTED, note, out
+from boltzbrain.running.options import (
+    INTO_BINS,
+    INTO_FOLDS,
+    LEARNING,
+    BinMs,
+    Epochs,
+    Format,
+    MemoryLimit,
+    ReaderOptions,
+    Units,
+    named_values,
+    option,
+)
+from boltzbrain.running.preparing import Preparation
+from boltzbrain.running.progress import Display
+from boltzbrain.running.resuming import go_on
+from boltzbrain.running.summaries import activity_line, show_run
+
+if TYPE_CHECKING:
+    from boltzbrain.training.run import TrainingRun
+
+DEFAULT_FOLDER = Path("run")
+
+
+def fit(
+    recording: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RECORDING",
+            help="File of the recording. With --resume it may be left out, or be the run folder.",
+            show_default=False,
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, option("--out", "-o", metavar="RUN", text="Run folder.", default="run")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in the folder, where it was stopped or killed; the result is "
+            "the same bit for bit.",
+        ),
+    ] = False,
+    seed: Annotated[
+        int | None, option("--seed", text="Seed of folds and training.", default="0")
+    ] = None,
+    file_format: Format = None,
+    units: Units = None,
+    reader: ReaderOptions = None,
+    bin_ms: BinMs = None,
+    epoch: Epochs = None,
+    min_active_bins: Annotated[
+        int | None,
+        option(
+            "--min-active-bins",
+            text="Drop neurons that are active in fewer training bins.",
+            default="20",
+            panel=INTO_BINS,
+        ),
+    ] = None,
+    memory_limit_gb: MemoryLimit = None,
+    by: Annotated[
+        str | None,
+        option(
+            "--split",
+            text="How bins are divided into train, validation and test: whole [bold]segments[/] at "
+            "random, [bold]blocks[/] of time with a gap, [bold]shuffled[/] bins (leaks), or "
+            "[bold]auto[/]: segments where there are at least 20, else blocks.",
+            default="auto",
+            panel=INTO_FOLDS,
+            metavar="WAY",
+        ),
+    ] = None,
+    folds: Annotated[
+        str | None,
+        option(
+            "--folds",
+            text="Take the folds from a csv: a column 'segment', and the named column of train, "
+            "validation and test.",
+            default="they are drawn",
+            panel=INTO_FOLDS,
+            metavar="FILE:COLUMN",
+        ),
+    ] = None,
+    validation: Annotated[
+        float | None,
+        option(
+            "--validation",
+            text="Share of the bins that choose the model.",
+            default="0.15",
+            panel=INTO_FOLDS,
+        ),
+    ] = None,
+    test: Annotated[
+        float | None,
+        option("--test", text="Share of the bins that score it.", default="0.15", panel=INTO_FOLDS),
+    ] = None,
+    gap_s: Annotated[
+        float | None,
+        option(
+            "--gap-s",
+            text="Seconds left out between blocks.",
+            default="2, at most 1 % of the recording",
+            panel=INTO_FOLDS,
+        ),
+    ] = None,
+    all_data: Annotated[
+        bool,
+        typer.Option(
+            "--all-data",
+            help="Train on every bin: no held-out score, and no choice of the best update.",
+            rich_help_panel=INTO_FOLDS,
+        ),
+    ] = False,
+    preset: Annotated[
+        str | None,
+        option("--preset", text="Recipe.", default="binary", panel=LEARNING, metavar="NAME"),
+    ] = None,
+    hidden: Annotated[
+        int | None,
+        option("--hidden", text="Hidden units.", default="100", panel=LEARNING),
+    ] = None,
+    updates: Annotated[
+        int | None,
+        option("--updates", text="Gradient steps at most.", default="2000", panel=LEARNING),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        option("--batch", text="Training bins per update.", default="1000", panel=LEARNING),
+    ] = None,
+    chains: Annotated[
+        int | None,
+        option("--chains", text="Persistent chains.", default="500", panel=LEARNING),
+    ] = None,
+    sweeps: Annotated[
+        int | None,
+        option(
+            "--sweeps",
+            text="Gibbs sweeps of every chain per update.",
+            default="5",
+            panel=LEARNING,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        option(
+            "--learning-rate",
+            text="Learning rate at the start.",
+            default="0.5",
+            panel=LEARNING,
+        ),
+    ] = None,
+    l1: Annotated[
+        float | None,
+        option("--l1", text="L1 penalty on the weights.", default="0", panel=LEARNING),
+    ] = None,
+    l2: Annotated[
+        float | None,
+        option("--l2", text="L2 penalty on the weights.", default="0.002", panel=LEARNING),
+    ] = None,
+    other: Annotated[
+        list[str] | None,
+        option(
+            "--set",
+            metavar="NAME=VALUE",
+            text="Any other hyperparameter of the plan, e.g. --set optimizer=adam; may be given "
+            "several times. docs/training.md lists them.",
+            panel=LEARNING,
+        ),
+    ] = None,
+) -> None:
+    """Train a model of a recording.
+
+    Writes the run folder: the activity that the model saw, checkpoints, and the log of the held-out
+    score. The model chosen in the end is the checkpoint with the highest validation log-likelihood.
+    """
+    named = {
+        "preset": preset,
+        "hidden": hidden,
+        "updates": updates,
+        "batch": batch,
+        "chains": chains,
+        "sweeps": sweeps,
+        "learning_rate": learning_rate,
+        "l1": l1,
+        "l2": l2,
+        "seed": seed,
+    }
+    values = merged({name: value for name, value in named.items() if value is not None}, other)
+    preparation = Preparation(
+        format=file_format,
+        units=units,
+        reader=named_values("--read", reader),
+        bin_ms=bin_ms,
+        epochs=epoch,
+        memory_limit_gb=memory_limit_gb,
+        min_active_bins=min_active_bins,
+        by=by,
+        folds=folds,
+        validation=validation,
+        test=test,
+        gap_s=gap_s,
+        all_data=all_data,
+    )
+    preparation.refuse_conflicts()
+    if resume and recording is not None and (recording / "run.json").is_file():
+        if folder is not None and folder.resolve() != recording.resolve():
+            raise bad_input("--out", "be left out where a run folder is given", str(folder))
+        recording, folder = None, recording
+    folder = DEFAULT_FOLDER if folder is None else folder
+    try:
+        if resume and (recording is None or (folder / "run.json").exists()):
+            run = go_on(folder, recording, preparation, values)
+        else:
+            run = start(folder, recording, preparation, values)
+    except KeyboardInterrupt:
+        note(stopped(folder))
+        raise typer.Exit(INTERRUPTED) from None
+    show_run(out(), run)
+
+
+def merged(named: dict[str, Any], other: list[str] | None) -> dict[str, Any]:
+    """Return the hyperparameters given as options and by ``--set``, none of them twice.
+
+    Examples
+    --------
+    >>> merged({"hidden": 50}, ["optimizer=adam"])
+    {'hidden': 50, 'optimizer': 'adam'}
+    """
+    more = named_values("--set", other)
+    for name in set(named) & set(more):
+        raise bad_input(name, "be given once", f"{named[name]} and {more[name]}")
+    return {**named, **more}
+
+
+def start(
+    folder: Path, recording: Path | None, preparation: Preparation, values: dict[str, Any]
+) -> TrainingRun:
+    """Prepare the activity and train."""
+    if recording is None:
+        raise bad_input("RECORDING", "be given", "none")
+    display = Display()
+    with display.stage("starting"):
+        from boltzbrain.training.plan import make_plan
+        from boltzbrain.training.run import require_no_run
+        from boltzbrain.training.train import train
+
+    plan = make_plan(**values)
+    require_no_run(folder)
+    activity = preparation.activity(recording, plan.seed, display)
+    note(activity_line(activity))
+    with display.stage("training", "updates") as stage:
+        return train(activity, plan, folder, (stage.training,))
+
+
+def stopped(folder: Path) -> str:
+    """Return what to say when a training was interrupted."""
+    if not (folder / "run.json").exists():
+        return "Stopped before the training began; nothing was kept."
+    command = f"boltzbrain fit --resume {shlex.quote(str(folder))}"
+    return f"Stopped. What was learnt is in {folder}; go on with: {command}"

@@ -1,0 +1,118 @@
+"""The options that several commands share, each with its one explanation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from boltzbrain.foundations.checks import bad_input
+
+FROM_FILE = "The recording"
+INTO_BINS = "From recording to activity"
+INTO_FOLDS = "Folds"
+LEARNING = "Model and training (defaults: those of the preset 'binary')"
+
+
+def option(
+    *names: str,
+    text: str,
+    default: str | None = None,
+    panel: str | None = None,
+    metavar: str | None = None,
+) -> Any:
+    """Return an option whose default is told in words, as it is chosen further down."""
+    told = "" if default is None else f" [dim]\\[default: {default}][/]"
+    return typer.Option(
+        *names, help=text + told, show_default=False, rich_help_panel=panel, metavar=metavar
+    )
+
+
+def named_values(option_name: str, texts: list[str] | None) -> dict[str, str]:
+    """Return what was given as NAME=VALUE, none of the names twice.
+
+    Examples
+    --------
+    >>> named_values("--set", ["optimizer=adam", "ais-rungs=100"])
+    {'optimizer': 'adam', 'ais_rungs': '100'}
+    """
+    values: dict[str, str] = {}
+    for text in texts or []:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        name = name.replace("-", "_")
+        if not (equals and name and value):
+            raise bad_input(option_name, "be NAME=VALUE", text)
+        if name in values:
+            raise bad_input(name, "be given once", f"{values[name]} and {value}")
+        values[name] = value
+    return values
+
+
+RecordingPath = Annotated[
+    Path,
+    typer.Argument(metavar="RECORDING", help="File of the recording: npz, NWB, zebrafish HDF5."),
+]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run folder that 'boltzbrain fit' wrote.")
+]
+Format = Annotated[
+    str | None,
+    option(
+        "--format",
+        metavar="NAME",
+        text="Read the file as this format.",
+        default="found by looking into the file",
+        panel=FROM_FILE,
+    ),
+]
+Units = Annotated[
+    str | None,
+    option(
+        "--units",
+        metavar="PRESET",
+        text="Keep the units that pass a filter, e.g. allen_strict, ibl, channel.",
+        default="all units",
+        panel=FROM_FILE,
+    ),
+]
+ReaderOptions = Annotated[
+    list[str] | None,
+    option(
+        "--read",
+        metavar="NAME=VALUE",
+        text="An option of the format's reader, e.g. --read frame_s=0.25 for a zebrafish file "
+        "without times; may be given several times. docs/recordings.md lists them.",
+        panel=FROM_FILE,
+    ),
+]
+BinMs = Annotated[
+    float | None,
+    option(
+        "--bin-ms",
+        metavar="MS",
+        text="Width of a bin in milliseconds.",
+        default="20 for spike times, else the stored width",
+        panel=INTO_BINS,
+    ),
+]
+Epochs = Annotated[
+    list[str] | None,
+    option(
+        "--epoch",
+        metavar="LABEL",
+        text="Keep this epoch only; may be given several times.",
+        default="the whole recording",
+        panel=INTO_BINS,
+    ),
+]
+MemoryLimit = Annotated[
+    float | None,
+    option(
+        "--memory-limit-gb",
+        metavar="GB",
+        text="Refuse to take more memory than this for the activity.",
+        default="the memory that is free",
+        panel=INTO_BINS,
+    ),
+]

@@ -1,0 +1,129 @@
+"""From a file to the activity that a model sees, as the command line asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.running.progress import Display
+
+if TYPE_CHECKING:
+    from boltzbrain.recordings.activity import Activity
+    from boltzbrain.recordings.recording import Recording
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Options of reading, binning and splitting; None stands for an option that was not given.
+
+    Attributes
+    ----------
+    format, units, reader
+        Of `readers.detect.read`; `reader` holds further options of the format's reader, as text.
+    bin_ms, epochs, memory_limit_gb, min_active_bins
+        Of `Recording.binarize`.
+    by, folds, validation, test, gap_s
+        Of `Activity.split`.
+    all_data
+        Train on every bin.
+    """
+
+    format: str | None = None
+    units: str | None = None
+    reader: Mapping[str, str] = field(default_factory=dict)
+    bin_ms: float | None = None
+    epochs: list[str] | None = None
+    memory_limit_gb: float | None = None
+    min_active_bins: int | None = None
+    by: str | None = None
+    folds: str | None = None
+    validation: float | None = None
+    test: float | None = None
+    gap_s: float | None = None
+    all_data: bool = False
+
+    @property
+    def given(self) -> list[str]:
+        """Names of the options that were given, as on the command line."""
+        names = {"by": "split", "epochs": "epoch", "reader": "read"}
+        return [
+            "--" + names.get(name, name).replace("_", "-")
+            for name, value in vars(self).items()
+            # 0 was given, None and False were not
+            if value is not None and value is not False and value != {}
+        ]
+
+    def refuse_conflicts(self) -> None:
+        """Refuse options that exclude each other, before any work.
+
+        Raises
+        ------
+        InputError
+            If two options cannot both be meant.
+        """
+        of_split = {
+            "--split": self.by,
+            "--validation": self.validation,
+            "--test": self.test,
+            "--gap-s": self.gap_s,
+        }
+        given = [name for name, value in of_split.items() if value is not None]
+        if self.all_data and self.folds is not None:
+            given.append("--folds")
+        ruler = "--all-data" if self.all_data else "--folds" if self.folds is not None else None
+        if ruler and given:
+            raise bad_input(ruler, "be the only option on folds", f"{ruler} with {given[0]}")
+
+    def read(self, path: Path, display: Display) -> Recording:
+        """Read the recording."""
+        with display.stage(f"reading {path.name}"):
+            from boltzbrain.readers.detect import read
+
+            options = {name: _number_or_text(text) for name, text in self.reader.items()}
+            return read(path, format=self.format, units=self.units, **options)
+
+    def binarize(self, recording: Recording, display: Display) -> Activity:
+        """Bin a recording."""
+        options: dict[str, Any] = {"bin_ms": self.bin_ms, "epochs": self.epochs or None}
+        if self.min_active_bins is not None:
+            options["min_active_bins"] = self.min_active_bins
+        with display.stage("binning"):
+            return recording.binarize(**options, memory_limit_gb=self.memory_limit_gb)
+
+    def activity(self, path: Path, seed: int, display: Display) -> Activity:
+        """Read, bin and split.
+
+        Parameters
+        ----------
+        path
+            The recording.
+        seed
+            Seed of the folds.
+        display
+            Where progress is shown.
+        """
+        self.refuse_conflicts()
+        whole = self.binarize(self.read(path, display), display)
+        if self.all_data:
+            return whole.split(by="none")
+        given: dict[str, Any] = {
+            "by": self.by,
+            "folds": self.folds,
+            "validation": self.validation,
+            "test": self.test,
+            "gap_s": self.gap_s,
+        }
+        with display.stage("making folds"):
+            return whole.split(
+                seed=seed, **{name: value for name, value in given.items() if value is not None}
+            )
+
+
+def _number_or_text(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

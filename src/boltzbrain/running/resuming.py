@@ -1,0 +1,84 @@
+"""Going on with a stopped training: what is given again must be what it was started with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.running.preparing import Preparation
+from boltzbrain.running.progress import Display
+
+if TYPE_CHECKING:
+    from boltzbrain.training.run import TrainingRun
+
+
+def go_on(
+    folder: Path, recording: Path | None, preparation: Preparation, values: dict[str, Any]
+) -> TrainingRun:
+    """Resume the run in a folder; what is given again must be what it was started with."""
+    display = Display()
+    with display.stage("opening the run"):
+        from boltzbrain.training.run import TrainingRun
+        from boltzbrain.training.train import resume
+
+        run = TrainingRun.open(folder)
+    require_same_plan(run, values)
+    if recording is not None:
+        require_same_activity(run, recording, preparation, display)
+    elif preparation.given:
+        raise bad_input(
+            preparation.given[0],
+            "be left out when resuming from the run folder alone, which holds the activity",
+            "it without the recording",
+        )
+    with display.stage("training", "updates") as stage:
+        return resume(folder, (stage.training,))
+
+
+def require_same_plan(run: TrainingRun, values: dict[str, Any]) -> None:
+    """Refuse hyperparameters that differ from those of the run."""
+    from boltzbrain.training.plan import make_plan
+
+    plan = run.plan
+    started = {name: "none" if one is None else one for name, one in plan.model_dump().items()}
+    given = make_plan(**{**started, **values})
+    for name in values:
+        mine, its = getattr(given, name), getattr(plan, name)
+        if mine != its:
+            raise bad_input(
+                name,
+                f"be what the run was started with ({its}) or be left out",
+                mine,
+                file=run.folder,
+            )
+
+
+def require_same_activity(
+    run: TrainingRun, recording: Path, preparation: Preparation, display: Display
+) -> None:
+    """Refuse a recording, or options on it, that give another activity than that of the run."""
+    import numpy as np
+
+    theirs = run.activity()
+    mine = preparation.activity(recording, run.plan.seed, display)
+    if mine.source.sha256 != theirs.source.sha256:
+        raise bad_input(
+            "sha256",
+            f"be that of the recording that the run was started with ({theirs.source.path}, "
+            f"{theirs.source.sha256[:12]}...)",
+            f"{mine.source.sha256[:12]}...",
+            file=recording,
+        )
+    same = all(
+        np.array_equal(getattr(mine, name), getattr(theirs, name))
+        for name in ("states", "segment", "fold")
+    )
+    if not same or mine.bin_width_s != theirs.bin_width_s:
+        raise bad_input(
+            "the options on the recording",
+            "give the activity that the run was started with "
+            f"({theirs.n_neurons} neurons, {theirs.n_bins} bins), or be left out with it",
+            f"another one ({mine.n_neurons} neurons, {mine.n_bins} bins)",
+            file=run.folder,
+        )

@@ -1,0 +1,141 @@
+"""What the commands print on stdout when they are done."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from boltzbrain.running.console import columns, note, pairs
+
+if TYPE_CHECKING:
+    from boltzbrain.recordings.activity import Activity
+    from boltzbrain.recordings.card import DataCard
+    from boltzbrain.training.run import TrainingRun
+
+UNDEFINED = "none"
+"""What stands for a figure that does not exist."""
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Return a number with its sign, the minus as a minus sign.
+
+    Examples
+    --------
+    >>> signed(11.5), signed(-150.214)
+    ('+11.50', '−150.21')
+    """
+    # adding 0 takes the sign off a zero
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+
+
+def figure(value: float | None, error: float | None = None, digits: int = 2) -> str:
+    """Return a figure with its standard error.
+
+    Examples
+    --------
+    >>> figure(-150.214, 0.83), figure(3.0), figure(None)
+    ('−150.21 ± 0.83', '3.00', 'none')
+    """
+    if value is None:
+        return UNDEFINED
+    text = f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+    return text if error is None else f"{text} ± {error:.{digits}f}"
+
+
+def show_card(console: Console, card: DataCard) -> None:
+    """Print the data card."""
+    console.print(pairs(card.rows()))
+
+
+def activity_line(activity: Activity) -> str:
+    """Return what the model will see, in one line."""
+    folds = ", ".join(
+        f"{name} {len(activity.bins_of(name))}" for name in ("train", "validation", "test")
+    )
+    rare = activity.step("drop_rare_neurons")
+    dropped = len(rare.options["dropped"]) if rare else 0
+    return (
+        f"{activity.n_neurons} neurons"
+        + (f" ({dropped} more are too rarely active)" if dropped else "")
+        + f", {activity.n_bins} bins of {activity.bin_width_s * 1000:g} ms ({folds})"
+    )
+
+
+def show_run(console: Console, run: TrainingRun) -> None:
+    """Print where a run is, how good its model is, and what to do next."""
+    info, log, chosen = run.info, run.log(), run.chosen_update
+    row = log[log["update"] == chosen].iloc[-1].to_dict()
+    rows = [("run", str(run.folder))]
+    if "validation_nats_per_bin" in row:
+        score = row["validation_nats_per_bin"]
+        gain = score - row["validation_independent"]
+        rows += [
+            ("chosen update", f"{chosen} of {info['updates_done']}, the best on validation"),
+            ("validation", f"{figure(score, float(row['validation_stderr']))} nats per bin"),
+            ("gain", f"{signed(gain)} nats per bin over independent neurons"),
+        ]
+        if gain < 0:
+            note(
+                "Warning: the model is worse than independent neurons: the training went astray; "
+                f"try a smaller learning rate than {run.plan.learning_rate:g}"
+            )
+    else:
+        rows += [
+            ("chosen update", f"{chosen}, the last: there is no validation fold"),
+            ("held-out score", "none: every bin trained the model"),
+        ]
+    console.print(pairs(rows))
+    name = shlex.quote(str(run.folder))
+    for command, meaning in (
+        ("evaluate", "the score on the test fold, and the statistics"),
+        ("report", "the page, after that"),
+    ):
+        console.print(f"next: boltzbrain {command} {name}  ({meaning})", soft_wrap=True)
+
+
+def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
+    """Print the scores and the statistics of an evaluation."""
+    scores, independent = found["log_likelihood"], found["log_likelihood"]["independent"]
+    folds = ("train", "validation", "test")
+    console.print(
+        columns(
+            ("nats per bin", *folds),
+            [
+                ("model", *(figure(scores[fold]["nats_per_bin"]) for fold in folds)),
+                ("independent neurons", *(figure(independent[fold]) for fold in folds)),
+            ],
+        )
+    )
+    gain, partition = scores["gain"], scores["log_partition"]["forward"]
+    bits = figure(scores["bits_per_spike"], scores.get("bits_per_spike_stderr"), 3)
+    rows = [
+        ("gain on test", f"{figure(gain['value'], gain['stderr'])} nats per bin"),
+        ("", f"{bits} bits per spike"),
+        (
+            "log-partition",
+            f"{figure(partition['value'], partition['stderr'])}, effective sample size "
+            f"{partition['effective_sample_size']:.0f} of {partition['chains']}"
+            + ("" if partition["reliable"] else ": UNRELIABLE, and so are the scores"),
+        ),
+    ]
+    console.print(pairs(rows), soft_wrap=True)
+    statistics = found["statistics"]
+    console.print(
+        columns(
+            ("Pearson with test", "generated", "train (ceiling)"),
+            [
+                (
+                    name,
+                    figure(statistics[name]["pearson"], digits=3),
+                    figure(statistics["ceiling"][name]["pearson"], digits=3),
+                )
+                for name in ("rates", "covariances")
+            ],
+        )
+    )
+    for path, reason in found.get("reasons", {}).items():
+        if path in ("log_likelihood.gain.value", "log_likelihood.gain.stderr"):
+            console.print(f"{path}: none, as {reason}", soft_wrap=True)

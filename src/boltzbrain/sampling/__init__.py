@@ -1,0 +1,1 @@
+"""Drawing from models: Gibbs chains, ladders of models, log-partition functions."""

@@ -1,0 +1,127 @@
+"""The rungs between an independent model and a model, none of them ever built.
+
+Rung t has the visible fields (1 - t) b0 + t b, the weights t W and the hidden parameters as they
+are: with I = v W computed once per state, its free energy and both its draws need only t I and
+t h W^T. Between two rungs a chain gains the log-weight F_lower(v) - F_upper(v), with each rung's
+own free energy.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.rbm import RBM
+
+_PILOT_CHAINS, _PILOT_RUNGS = 100, 64
+
+
+@dataclass(frozen=True, eq=False)
+class AnnealedPath:
+    """The rungs between an independent model and a model, addressed by t from 0 to 1."""
+
+    base: RBM
+    model: RBM
+
+    def slope(self, visible: Tensor) -> Tensor:
+        """Return d/dt of the log-weight of the visible layer alone, (chain,) float64."""
+        total = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
+        start, end = self.base.visible.parameters(), self.model.visible.parameters()
+        if any(end[name] is not start[name] for name in end):
+            statistics = self.model.visible.statistics(visible)
+            for name, value in end.items():
+                if value is not start[name]:
+                    total += (statistics[name] @ (value - start[name])).to(torch.float64)
+        return total
+
+    def log_weight(self, visible: Tensor, inputs: Tensor, start: float, stop: float) -> Tensor:
+        """Return F_start(v) - F_stop(v), (chain,) float64, from inputs v W."""
+        gamma = self.model.hidden.log_partition
+        gain = (gamma(stop * inputs) - gamma(start * inputs)).to(torch.float64).sum(dim=1)
+        return gain + (stop - start) * self.slope(visible)
+
+    def start(self, chains: int, generator: Generator) -> Tensor:
+        """Draw visible states of the independent model, exactly."""
+        zeros = self.model.weights.new_zeros((chains, len(self.model.visible)))
+        return self.base.visible.sample(zeros, generator)
+
+    def sweep(self, inputs: Tensor, t: float, generator: Generator) -> Tensor:
+        """Draw hidden, then visible states of the rung t, from inputs v W."""
+        hidden = self.model.hidden.sample(t * inputs, generator).to(inputs.dtype)
+        layer = self.base.visible.mixed(self.model.visible, t)
+        return layer.sample(self.model.inputs_to_visible(t * hidden), generator)
+
+    def climb(
+        self, visible: Tensor, ts: list[float], generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Carry chains along rungs from samples of the first.
+
+        The rungs may rise or fall. At every rung but the last the chains gain the log-weight to
+        the next one; at every rung between they are swept once.
+
+        Returns
+        -------
+        visible
+            (chain, visible) states, weighted by the gains to be of the last rung.
+        gains
+            (step, chain) float64 log-weights.
+        """
+        gains = []
+        inputs = self.model.inputs_to_hidden(visible)
+        for step, (here, there) in enumerate(itertools.pairwise(ts)):
+            if step > 0:
+                visible = self.sweep(inputs, here, generator)
+                inputs = self.model.inputs_to_hidden(visible)
+            gains.append(self.log_weight(visible, inputs, here, there))
+        return visible, torch.stack(gains)
+
+
+def _spaced(ts: Tensor, gains: Tensor, rungs: int) -> list[float]:
+    """Return rungs at equal distances in the metric that a pilot run measured.
+
+    The length of a step is the square root of the variance that it adds to the log-weights, or of
+    the variance of its own gain where that is larger (Sivak and Crooks, Physical Review Letters
+    108:190602, 2012: a ladder of least variance has rungs at equal such distances). A tenth of the
+    mean length is added to every step, so that none is skipped on the word of a small pilot.
+    """
+    centred = gains - gains.mean(dim=1, keepdim=True)
+    own = centred.square().mean(dim=1)
+    added = own + 2 * (centred * (centred.cumsum(dim=0) - centred)).mean(dim=1)
+    lengths = torch.maximum(own, added).sqrt()
+    lengths = torch.nn.functional.avg_pool1d(
+        lengths[None], 5, stride=1, padding=2, count_include_pad=False
+    )[0]
+    lengths = lengths + 0.1 * lengths.mean() + 1e-12
+    distance = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    wanted = torch.linspace(0, 1, rungs, dtype=torch.float64) * distance[-1]
+    step = torch.searchsorted(distance, wanted, right=True).clamp_(1, len(lengths)) - 1
+    spaced = ts[step] + (wanted - distance[step]) / lengths[step] * (ts[step + 1] - ts[step])
+    return [0.0, *spaced[1:-1].tolist(), 1.0]
+
+
+def annealing_schedule(
+    model: RBM, generator: Generator, rungs: int, *, visible_field: Tensor | None = None
+) -> list[float]:
+    """Choose rungs t from 0 to 1 by a short pilot run, dense where log-weights spread most.
+
+    Parameters
+    ----------
+    model
+        The last rung.
+    generator
+        Moves on; the rungs depend on nothing else that is random.
+    rungs
+        Number of rungs, both ends included.
+    visible_field
+        Field of the independent model, the model's own where None.
+    """
+    path = AnnealedPath(model.independent(visible_field), model)
+    ts = torch.linspace(0, 1, min(rungs, _PILOT_RUNGS), dtype=torch.float64)
+    if len(ts) == rungs:
+        return ts.tolist()
+    _, gains = path.climb(path.start(_PILOT_CHAINS, generator), ts.tolist(), generator)
+    return _spaced(ts, gains.cpu(), rungs)

@@ -1,0 +1,85 @@
+"""Chains of block Gibbs sampling: the state of a Markov chain over both layers, and its sweeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from boltzbrain.foundations.checks import has_shape, whole_number_in
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.rbm import RBM
+
+
+@dataclass(frozen=True, eq=False)
+class Chains:
+    """Independent Markov chains, all of one model, and the random state that moves them.
+
+    Attributes
+    ----------
+    visible
+        (chain, visible) states.
+    hidden
+        (chain, hidden) states.
+    generator
+        Stream that belongs to these chains alone; `advance` copies it and never moves it.
+    sweeps
+        Gibbs sweeps done so far.
+    """
+
+    visible: Tensor
+    hidden: Tensor
+    generator: Generator
+    sweeps: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of chains."""
+        return int(self.visible.shape[0])
+
+
+def start_chains(model: RBM, n: int, generator: Generator) -> Chains:
+    """Return chains whose visible units are drawn without the weights, the hidden ones given them.
+
+    Parameters
+    ----------
+    model
+        Model whose visible layer is drawn from.
+    n
+        Number of chains, at least 1.
+    generator
+        A stream for these chains alone: they continue it from a copy, so whoever goes on drawing
+        from the original repeats their numbers.
+
+    Raises
+    ------
+    InputError
+        If `n` is below 1.
+    """
+    whole_number_in("n", n, low=1)
+    stream = generator.copy()
+    visible = model.visible.sample(model.weights.new_zeros((n, len(model.visible))), stream)
+    return Chains(visible, model.sample_hidden(visible, stream), stream)
+
+
+def advance(model: RBM, chains: Chains, sweeps: int) -> Chains:
+    """Return the chains after block Gibbs sweeps under a model; the given chains stay as they are.
+
+    Parameters
+    ----------
+    model
+        Model to sample, with as many visible units as the chains.
+    chains
+        Where to start; only the visible states and the stream matter.
+    sweeps
+        Number of sweeps, at least 1; each draws the hidden units given the visible ones, then the
+        visible units given the hidden ones.
+
+    Raises
+    ------
+    InputError
+        If `sweeps` is below 1 or the chains do not fit the model.
+    """
+    has_shape("chains.visible", chains.visible, (None, len(model.visible)))
+    stream = chains.generator.copy()
+    visible, hidden = model.sweep(chains.visible, stream, sweeps)
+    return Chains(visible, hidden, stream, chains.sweeps + sweeps)

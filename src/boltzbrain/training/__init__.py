@@ -1,0 +1,1 @@
+"""Fitting a model to activity: the plan, the updates, the checkpoints, the choice of the best."""

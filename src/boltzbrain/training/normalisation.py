@@ -1,0 +1,165 @@
+r"""Hidden activity held at mean 0 and variance 1, with the gradient that goes through it.
+
+The compositional phase wants hidden units of equal importance, so the potential of each unit is
+reparametrised until <h>_data = 0 and <h**2>_data = 1 (van der Plas et al., eLife 12:e83139, 2023,
+'Compositional restricted Boltzmann machine'; the batch-norm procedure of Tubiana's thesis, 2018, is
+described there in words only, so the derivation below is ours).
+
+Two directions of the potential are not free but follow from the weights and the data: a shift
+delta of the unit's input, and a scale s, which turns h into s h at the same weights. With
+parameters phi_k and their signs e_k under a shift (`Layer.input_shift`) and powers p_k under a
+scale (`Layer.scale_powers`), d phi_k / d delta = e_k and d phi_k / d log s = -p_k phi_k. They solve
+two equations for every hidden unit, averaged over data,
+
+    C_1 = <m(I)> = 0,      C_2 = <kappa_2(I) + m(I)**2> - 1 = 0,
+
+with m, kappa_2, kappa_3 the cumulants of h given its input I. Their derivatives are
+
+    dC_1/dw_i     = <v_i kappa_2>           dC_2/dw_i     = <v_i (kappa_3 + 2 m kappa_2)>
+    dC_1/ddelta   = <kappa_2>               dC_2/ddelta   = <kappa_3 + 2 m kappa_2>
+    dC_1/dlog s   = <m + I kappa_2>         dC_2/dlog s   = <2 (kappa_2 + m**2)
+                                                             + I (kappa_3 + 2 m kappa_2)>
+    dC_1/dphi_k   = <T_k'(I)>               dC_2/dphi_k   = <T_k''(I) + 2 m T_k'(I)>
+
+where T_k(I) is the mean of the statistic of phi_k given I, because dGamma/dphi_k = T_k and m =
+dGamma/dI. Write A for the two-by-two matrix of the derivatives along (delta, log s), and g for the
+plain gradient of the log-likelihood. By the implicit function theorem the gradient at fixed C = 0
+adds to g the same combination of both constraints everywhere,
+
+    g_w   + x_1 dC_1/dw   + x_2 dC_2/dw,      g_phi + x_1 dC_1/dphi + x_2 dC_2/dphi,
+
+    A^T x = -(sum_k e_k g_k, -sum_k p_k phi_k g_k),
+
+so that nothing is gained along the two bound directions. A unit that takes one sign only (ReLU) is
+held at <h**2>_data = 1 alone. Binary units have no scale and are left as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from boltzbrain.kernels.dispatch import correlate
+from boltzbrain.model.layers import Layer
+from boltzbrain.model.rbm import RBM
+
+_STEP = 1e-3
+"""Distance of the central differences in I that give kappa_3 and the derivatives of T_k."""
+
+
+@dataclass(frozen=True, eq=False)
+class Constraint:
+    """The two conditions on every hidden unit and their derivatives, over one batch, float64.
+
+    Attributes
+    ----------
+    values
+        (2, hidden): C_1 and C_2.
+    matrix
+        (hidden, 2, 2): rows C_1, C_2; columns delta, log s.
+    per_sample
+        (2, bin, hidden): kappa_2 and kappa_3 + 2 m kappa_2.
+    parameters
+        Name to (2, hidden): derivatives along the parameter.
+    """
+
+    values: Tensor
+    matrix: Tensor
+    per_sample: Tensor
+    parameters: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, layer: Layer, inputs: Tensor) -> Constraint:
+        """Evaluate at inputs v W, (bin, hidden)."""
+        exact, here = layer.to(torch.float64), inputs.to(torch.float64)
+        mean, variance = exact.mean(here), exact.variance(here)
+        skew = (exact.variance(here + _STEP) - exact.variance(here - _STEP)) / (2 * _STEP)
+        second = skew + 2 * mean * variance
+        square = variance + mean * mean
+        low, centre, high = (
+            exact.mean_statistics(here + offset) for offset in (-_STEP, 0.0, _STEP)
+        )
+        parameters = {}
+        for name in exact.parameters():
+            slope = (high[name] - low[name]) / (2 * _STEP)
+            bend = (high[name] - 2 * centre[name] + low[name]) / _STEP**2
+            parameters[name] = torch.stack(
+                [slope.mean(dim=0), (bend + 2 * mean * slope).mean(dim=0)]
+            )
+        values = torch.stack([mean.mean(dim=0), square.mean(dim=0) - 1.0])
+        matrix = torch.stack(
+            [
+                torch.stack([variance.mean(dim=0), (mean + here * variance).mean(dim=0)], dim=1),
+                torch.stack([second.mean(dim=0), (2 * square + here * second).mean(dim=0)], dim=1),
+            ],
+            dim=1,
+        )
+        if not exact.signed:
+            values[0] = 0.0
+            matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0] = 1.0, 0.0, 0.0
+        return cls(values, matrix, torch.stack([variance, second]), parameters)
+
+
+def is_normalised(layer: Layer) -> bool:
+    """Return whether units of this kind have a scale that can be held."""
+    return bool(layer.scale_powers)
+
+
+def tangent_gradient(
+    model: RBM, batch: Tensor, constraint: Constraint, gradient: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the gradient at fixed constraint, from the plain one (module docstring).
+
+    Parameters
+    ----------
+    model
+        Model whose hidden layer is held.
+    batch
+        (bin, visible) states over which `constraint` was evaluated.
+    constraint
+        Conditions at this model and batch.
+    gradient
+        Plain gradient by parameter name, as `log_likelihood_gradient` gives it.
+    """
+    layer = model.hidden
+    bound = torch.zeros_like(constraint.values)
+    if layer.signed:
+        for name, sign in layer.input_shift.items():
+            bound[0] += sign * gradient[f"hidden.{name}"].to(torch.float64)
+    for name, value in layer.parameters().items():
+        power = layer.scale_powers[name]
+        bound[1] -= power * (value * gradient[f"hidden.{name}"]).to(torch.float64)
+    pull = torch.linalg.solve(constraint.matrix.transpose(1, 2), -bound.T).T
+    result = dict(gradient)
+    per_sample = (pull[:, None, :] * constraint.per_sample).sum(dim=0)
+    per_sample = per_sample.to(model.weights.dtype)
+    result["weights"] = gradient["weights"] + _correlate(batch, per_sample) / len(batch)
+    for name, derivative in constraint.parameters.items():
+        change = (pull * derivative).sum(dim=0).to(model.weights.dtype)
+        result[f"hidden.{name}"] = gradient[f"hidden.{name}"] + change
+    return result
+
+
+def _correlate(states: Tensor, values: Tensor) -> Tensor:
+    if states.dtype == torch.uint8:
+        return correlate(states, values)
+    return states.to(values.dtype).T @ values
+
+
+def retracted(layer: Layer, constraint: Constraint, gain: float) -> Layer:
+    """Return the layer moved by one Newton step towards the constraint, times `gain`.
+
+    A batch only estimates the constraint, so a gain below 1 averages over about 1 / gain batches.
+    Steps are bounded by 1/2 in delta, in units of the spread of h, and by 1/4 in log s.
+    """
+    step = -gain * torch.linalg.solve(constraint.matrix, constraint.values.T)
+    shift, log_scale = step[:, 0].clamp(-0.5, 0.5), step[:, 1].clamp(-0.25, 0.25)
+    changed = {}
+    for name, value in layer.parameters().items():
+        exact = value.to(torch.float64)
+        if layer.signed:
+            exact = exact + layer.input_shift.get(name, 0.0) * shift
+        changed[name] = (exact * torch.exp(-layer.scale_powers[name] * log_scale)).to(value.dtype)
+    return layer.with_parameters(changed)

@@ -1,0 +1,171 @@
+"""Every figure alone: on its own axes, on given axes, and on awkward input."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from boltzbrain.evaluation.comparison import Comparison
+from boltzbrain.evaluation.conditional import Conditionals
+from boltzbrain.evaluation.population import count_distribution
+from boltzbrain.evaluation.projection import principal_axes
+from boltzbrain.presentation import figures
+from boltzbrain.presentation.figures.rasters import region_order
+from boltzbrain.presentation.style import data_uri, save_svg
+
+
+def states(bins=120, neurons=30, seed=0):
+    return (np.random.default_rng(seed).random((bins, neurons)) < 0.2).astype(np.uint8)
+
+
+def comparison(size=200, seed=0):
+    generator = np.random.default_rng(seed)
+    reference = generator.normal(scale=1e-3, size=size)
+    return Comparison(reference, reference + generator.normal(scale=5e-4, size=size))
+
+
+def log(rows=12, validation=True):
+    update = np.unique(np.geomspace(1, 1000, rows).round())
+    table = pd.DataFrame({"update": update, "train_nats_per_bin": -20 + np.log(update) / 2})
+    table["train_independent"] = -20.0
+    if validation:
+        table["validation_nats_per_bin"] = -20.2 + np.log(update) / 2
+        table["validation_stderr"] = 0.1
+        table["validation_independent"] = -20.1
+    return table
+
+
+def projected():
+    axes = principal_axes(states())
+    return axes.project(states()), axes.project(states(seed=1)), axes.fractions
+
+
+def calibration(bins=200):
+    fields = np.random.default_rng(0).normal(-2, 1.5, size=(bins, 30)).astype(np.float32)
+    active = np.random.default_rng(1).random((bins, 30)) < 1 / (1 + np.exp(-fields))
+    return Conditionals(fields, active.astype(np.uint8), np.arange(bins) // 20).calibration(20)
+
+
+def normal(size, seed=0):
+    return np.random.default_rng(seed).normal(size=size)
+
+
+rates = Comparison(states().mean(axis=0), states(seed=1).mean(axis=0))
+counts = {name: count_distribution(states(seed=one)) for one, name in
+          enumerate(("train", "test", "generated", "independent"))}  # fmt: skip
+
+CASES = {
+    "training_curve": (figures.training_curve, (log(), 10), {}),
+    "training_curve, no validation": (figures.training_curve, (log(validation=False), 1000), {}),
+    "training_curve of one checkpoint": (figures.training_curve, (log().iloc[:1], 1), {}),
+    "training_curve with a bad start": (
+        figures.training_curve,
+        (log().assign(train_nats_per_bin=[-1e6, *np.linspace(-30, -10, len(log()) - 1)]), 1000),
+        {},
+    ),
+    "raster": (
+        figures.raster,
+        (states(),),
+        {"regions": ["a"] * 20 + [""] * 10, "bin_width_s": 0.02, "breaks": [30, 60]},
+    ),
+    "raster without regions": (figures.raster, (states(),), {}),
+    "raster of more rows than pixels": (
+        figures.raster, (states(20, 5000), ["a"] * 2500 + ["b"] * 2500), {},
+    ),
+    "raster of silence": (figures.raster, (np.zeros((5, 4), np.uint8),), {}),
+    "rates": (figures.rates, (rates, "train"), {}),
+    "rates with silent neurons": (
+        figures.rates, (Comparison(np.array([0, 0.1, 0]), np.array([0.2, 0, 0])),), {},
+    ),
+    "covariances": (figures.covariances, (comparison(),), {"limits": (-2e-3, 3e-3)}),
+    "covariances of two neurons": (
+        figures.covariances, (Comparison(np.array([1e-3]), np.array([2e-3])),), {},
+    ),
+    "covariances that are all 0": (
+        figures.covariances, (Comparison(np.zeros(4), np.zeros(4)),), {},
+    ),
+    "triplets": (figures.triplets, (comparison(), "train"), {}),
+    "hidden_products": (figures.hidden_products, (comparison(),), {}),
+    "hidden_covariances": (figures.hidden_covariances, (comparison(),), {}),
+    "energies": (
+        figures.energies, ({"train": normal(90), "test": normal(50), "generated": normal(70)},), {},
+    ),
+    "energies that are all alike": (figures.energies, ({"train": np.ones(5)},), {}),
+    "activation_curve": (figures.activation_curve, (calibration(),), {}),
+    "activation_curve of silence": (
+        figures.activation_curve,
+        (Conditionals(np.zeros((4, 3), np.float32), np.zeros((4, 3), np.uint8), np.arange(4))
+         .calibration(),),
+        {},
+    ),
+    "reconstruction": (figures.reconstruction, (normal(80), normal(20, 1)), {}),
+    "reconstruction without a regression": (figures.reconstruction, (normal(80),), {}),
+    "weights": (figures.weights, (normal((30, 5)),), {}),
+    "weights that are all 0": (figures.weights, (np.zeros((3, 2)),), {}),
+    "strongest_weights": (figures.strongest_weights, (abs(normal(30)), abs(normal(30, 1))), {}),
+    "population_count": (figures.population_count, (counts,), {}),
+    "population_count with a band": (
+        figures.population_count,
+        (counts,),
+        {"band": (counts["test"] * 0.5, counts["test"] * 1.5)},
+    ),
+    "population_count of one neuron": (
+        figures.population_count,
+        ({"test": np.array([0.9, 0.1]), "generated": np.array([1.0])},),
+        {},
+    ),
+    "principal_components": (figures.principal_components, projected(), {}),
+}  # fmt: skip
+
+every_case = pytest.mark.parametrize(("draw", "args", "options"), CASES.values(), ids=CASES.keys())
+
+
+@every_case
+def test_a_figure_is_drawn_in_the_house_style_and_returned(draw, args, options):
+    before = dict(mpl.rcParams)
+    ax = draw(*args, **options)
+    assert isinstance(ax, Axes)
+    assert dict(mpl.rcParams) == before
+    assert not plt.get_fignums(), "no figure may be left open in pyplot"
+    content = save_svg(ax)
+    assert content.startswith(b"<?xml")
+    assert ax.get_xlabel()
+
+
+@every_case
+def test_a_figure_takes_given_axes_and_leaves_its_input_alone(draw, args, options):
+    figure = Figure()
+    ax = figure.add_subplot()
+    copies = [one.copy() if hasattr(one, "copy") else one for one in args]
+    assert draw(*args, **options, ax=ax) is ax
+    assert ax.has_data() or "silence" in str(args)
+    for one, copy in zip(args, copies, strict=True):
+        if isinstance(one, np.ndarray):
+            np.testing.assert_array_equal(one, copy)
+
+
+def test_the_same_figure_gives_the_same_bytes():
+    pictures = [save_svg(figures.rates(rates)) for _ in range(2)]
+    assert pictures[0] == pictures[1]
+    assert data_uri(pictures[0]).startswith("data:image/svg+xml;base64,")
+
+
+def test_a_raster_holds_one_dot_per_spike():
+    shown = states()
+    ax = figures.raster(shown)
+    assert len(ax.collections[0].get_offsets()) == shown.sum()
+
+
+def test_neurons_are_sorted_by_region_then_rate_with_the_nameless_last():
+    order = region_order(["b", "", "a", "a"], np.array([0.1, 0.9, 0.1, 0.3]))
+    assert order.tolist() == [3, 2, 0, 1]
+
+
+def test_every_public_figure_is_tested():
+    drawn = {draw.__name__ for draw, _, _ in CASES.values()}
+    assert drawn == set(figures.__all__)

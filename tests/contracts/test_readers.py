@@ -1,0 +1,252 @@
+"""What every reader promises, whatever the format; and the real recordings."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from boltzbrain.foundations.checks import InputError
+from boltzbrain.readers import FORMATS, read
+from boltzbrain.recordings.recording import Binned, Recording, SpikeTimes, Traces
+from contracts.layouts import LAYOUTS, write_fish, write_npz_arrays
+from contracts.nwb_layouts import write_allen
+
+
+@pytest.fixture(params=LAYOUTS, scope="module")
+def layout(request, tmp_path_factory):
+    """Return a written file of each layout, under a name that tells nothing, and its format."""
+    name, write = LAYOUTS[request.param]
+    path = tmp_path_factory.mktemp("layouts") / "recording.npz"
+    write(path)
+    return path, name
+
+
+def check_recording(recording: Recording) -> None:
+    """Assert what holds for every recording."""
+    count = len(recording.neurons)
+    assert count > 0
+    assert all(isinstance(name, str) for name in recording.neurons["id"])
+    assert list(recording.neurons.index) == list(range(count))
+    for column in ("x_um", "y_um", "z_um"):
+        values = recording.neurons[column]
+        assert values.dtype == np.float64
+        assert not np.isinf(values).any()
+    for regions in recording.regions.values():
+        assert len(set(regions.names)) == len(regions.names) == len(regions.hemisphere)
+        assert "" not in regions.names
+        assert set(regions.hemisphere) <= {"left", "right", ""}
+        assert regions.membership.shape == (count, len(regions.names))
+        assert regions.membership.dtype == np.uint8
+        assert (regions.membership.data == 1).all()
+    epochs = recording.epochs
+    assert list(epochs.columns) == ["start_s", "stop_s", "label"]
+    assert epochs["start_s"].dtype == epochs["stop_s"].dtype == np.float64
+    assert np.isfinite(epochs[["start_s", "stop_s"]]).all(axis=None)
+    assert (epochs["stop_s"] > epochs["start_s"]).all()
+    assert epochs["start_s"].is_monotonic_increasing
+    signal = recording.signal
+    if isinstance(signal, SpikeTimes):
+        check_spikes(signal)
+    elif isinstance(signal, Binned):
+        check_bins(signal)
+    else:
+        assert isinstance(signal, Traces)
+        assert signal.frames.dtype == np.float32
+        assert signal.times.shape == (signal.frames.shape[0],)
+
+
+def check_spikes(signal: SpikeTimes) -> None:
+    assert signal.times.dtype == np.float64
+    assert signal.index.dtype == np.int64
+    assert np.isfinite(signal.times).all()
+    assert (np.diff(signal.index) >= 0).all()
+    assert signal.index[-1] == len(signal.times)
+    assert np.isfinite([signal.start_s, signal.stop_s]).all()
+    for neuron in range(len(signal)):
+        train = signal.train(neuron)
+        assert (np.diff(train) >= 0).all()
+        assert ((train >= signal.start_s) & (train <= signal.stop_s)).all()
+    assert signal.start_s >= 0
+
+
+def check_bins(signal: Binned) -> None:
+    bins = signal.counts.shape[0]
+    assert signal.counts.dtype == np.uint8
+    assert np.isfinite(signal.bin_width_s)
+    assert signal.bin_width_s > 0
+    assert signal.segment.shape == signal.times.shape == (bins,)
+    assert signal.segment.dtype == np.int32
+    same = signal.segment[1:] == signal.segment[:-1]
+    assert (np.diff(signal.times)[same] > 0).all()
+    assert len(np.unique(signal.segment)) == 1 + (~same).sum()
+
+
+def test_every_reader_returns_a_consistent_recording(layout):
+    path, name = layout
+    recording = read(path)
+    check_recording(recording)
+    assert recording.source.format == name
+
+
+def test_the_content_tells_the_format_and_the_name_does_not(layout, tmp_path):
+    path, name = layout
+    other = tmp_path / "notes.txt"
+    shutil.copy(path, other)
+    assert read(other).source.format == name
+    assert read(str(other), format=name).source.format == name
+
+
+def test_the_source_names_the_file_and_its_hash(layout):
+    path, _ = layout
+    source = read(path).source
+    assert source.path == str(path)
+    assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_reading_changes_nothing_and_needs_no_right_to_write(layout):
+    path, _ = layout
+    before = (path.read_bytes(), path.stat().st_mtime_ns, sorted(path.parent.iterdir()))
+    path.chmod(0o444)
+    read(path)
+    path.chmod(0o644)
+    assert (path.read_bytes(), path.stat().st_mtime_ns, sorted(path.parent.iterdir())) == before
+
+
+def test_reading_twice_gives_the_same(layout):
+    path, _ = layout
+    first, second = read(path), read(path)
+    pd.testing.assert_frame_equal(first.neurons, second.neurons)
+    pd.testing.assert_frame_equal(first.epochs, second.epochs)
+    assert first.source == second.source
+
+
+def test_a_file_cut_short_is_refused_and_named(layout, tmp_path):
+    path, _ = layout
+    whole = path.read_bytes()
+    for part in (0.02, 0.5, 0.9):
+        cut = tmp_path / "cut.bin"
+        cut.write_bytes(whole[: int(part * len(whole))])
+        with pytest.raises(InputError, match=r"cut\.bin: .* must .*; got "):
+            read(cut)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "0 bytes"),
+        (b"P", "starting with b'P'"),
+        (b"dat_path = 'x'\n", "starting with b'dat_path'"),
+        (b"\x93NUMPY\x01\x00v\x00", "starting with"),
+        (b"PK\x03\x04" + 40 * b"x", "truncated or damaged"),
+        (b"\x89HDF\r\n\x1a\n" + 40 * b"x", "truncated or damaged"),
+    ],
+)
+def test_an_empty_or_foreign_file_is_refused(tmp_path, content, told):
+    path = tmp_path / "foreign.nwb"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"foreign\.nwb: ") as refused:
+        read(path)
+    assert told in str(refused.value)
+
+
+def test_a_missing_file_a_folder_and_what_is_no_path_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"nothing\.npz: the file must exist"):
+        read(tmp_path / "nothing.npz")
+    with pytest.raises(InputError, match="must exist"):
+        read("a\0b")
+    with pytest.raises(InputError, match="got a folder with nothing in it"):
+        read(tmp_path)
+    with pytest.raises(InputError, match="path must be text or a Path; got 3"):
+        read(3)
+    for one in FORMATS:
+        with pytest.raises(InputError, match="the file must be a file; got a folder"):
+            one.read(tmp_path)
+
+
+def test_when_none_fits_it_says_what_it_looked_for_and_what_it_found(tmp_path):
+    np.savez(tmp_path / "other.npz", traces=np.zeros((3, 2)), label=np.zeros(2))
+    with pytest.raises(InputError) as refused:
+        read(tmp_path / "other.npz")
+    message = str(refused.value)
+    for one in FORMATS:
+        assert f"{one.name}: {one.looks_for}" in message
+    assert message.endswith("got a zip archive with label, traces")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"format": "nbw"}, r"format must be one of: npz, nwb, zebrafish; got nbw .*'nwb'"),
+        ({"units": "allen"}, "units must be one of: none, .*; got allen"),
+        ({"units": "none", "unit": 3}, "unit must be left out: .* options units; .*'units'"),
+        ({"labels_file": 3}, "labels_file must be left out: the reader of nwb files"),
+    ],
+)
+def test_an_option_that_the_reader_lacks_is_refused(tmp_path, options, told):
+    write_allen(tmp_path / "a.nwb")
+    with pytest.raises(InputError, match=told):
+        read(tmp_path / "a.nwb", **options)
+
+
+def test_a_unit_filter_for_a_format_without_units_is_refused(tmp_path):
+    write_npz_arrays(tmp_path / "a.npz")
+    with pytest.raises(InputError, match="units must be left out: the reader of npz files has no"):
+        read(tmp_path / "a.npz", units="good")
+
+
+def test_a_file_read_as_another_format_is_refused(tmp_path):
+    write_fish(tmp_path / "fish.h5")
+    write_npz_arrays(tmp_path / "own.npz")
+    with pytest.raises(InputError, match=r"fish\.h5: units must be a table"):
+        read(tmp_path / "fish.h5", format="nwb")
+    with pytest.raises(InputError, match=r"fish\.h5: the file must be a whole npz archive"):
+        read(tmp_path / "fish.h5", format="npz")
+    with pytest.raises(InputError, match=r"own\.npz: the file must be a whole HDF5 file"):
+        read(tmp_path / "own.npz", format="zebrafish")
+
+
+@pytest.mark.parametrize(
+    ("session", "neurons", "bins", "areas", "segments"),
+    [(10, 1172, 17_880, 13, 447), (12, 698, 13_600, 12, 340)],
+)
+def test_the_real_steinmetz_sessions(
+    shared_data: Path, session: int, neurons: int, bins: int, areas: int, segments: int
+):
+    recording = read(shared_data / "steinmetz" / f"session{session}.npz")
+    check_recording(recording)
+    signal = recording.signal
+    assert isinstance(signal, Binned)
+    assert signal.counts.shape == (bins, neurons)
+    assert len(recording.regions["region"].names) == areas
+    assert recording.regions["region"].counts().sum() == neurons
+    assert len(np.unique(signal.segment)) == segments
+    assert signal.bin_width_s == 0.01
+
+
+def test_the_real_nwb_file(shared_data: Path):
+    recording = read(shared_data / "nwb" / "A8604-211122.nwb")
+    check_recording(recording)
+    signal = recording.signal
+    assert isinstance(signal, SpikeTimes)
+    assert len(recording) == 3
+    assert len(signal.times) == 21_354
+    assert recording.regions == {}
+    assert recording.neurons[["x_um", "y_um", "z_um"]].isna().all(axis=None)
+    assert recording.epochs.to_numpy().tolist() == [[0.0, 1087.5289, "wake"]]
+
+
+def test_real_files_of_other_formats_are_named_as_such(shared_data: Path):
+    for name, told in [
+        ("celegans/2022-07-26-31-data.h5", "an HDF5 file with behavior, gcamp"),
+        ("celegans/2022-07-26-31.npz", "a zip archive with canonical_xyz_um"),
+        ("spikefinder/5.train.spikes.csv", "a file of another kind"),
+        ("zebrafish/SC.npy", "a file of another kind"),
+    ]:
+        with pytest.raises(InputError) as refused:
+            read(shared_data / name)
+        assert told in str(refused.value)

@@ -1,0 +1,21 @@
+"""What a story may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from boltzbrain.evaluation import samples
+from boltzbrain.evaluation.evaluate import evaluate_model
+
+
+@pytest.fixture(scope="module")
+def quick_evaluation() -> Iterator[None]:
+    """Make the estimates of `evaluate` coarse, so that a story takes a second and not ten."""
+    defaults = evaluate_model.__kwdefaults__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(samples, "_CHAINS", 100)
+        patch.setitem(defaults, "ais_chains", 40)
+        patch.setitem(defaults, "ais_rungs", 50)
+        yield

@@ -1,0 +1,347 @@
+"""The command line from a recording to the page."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import boltzbrain as bb
+from boltzbrain.running.cli import app, main
+from boltzbrain.running.fitting import fit, merged
+from boltzbrain.training.plan import TrainingPlan, make_plan
+from stories.command_line import (
+    BINS,
+    NEURONS,
+    QUICK,
+    digests,
+    make,
+    run_command,
+    write_small,
+)
+
+pytestmark = pytest.mark.usefixtures("quick_evaluation")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory) -> Path:
+    return write_small(tmp_path_factory.mktemp("recording") / "small.npz")
+
+
+@pytest.fixture(scope="module")
+def run(recording, tmp_path_factory) -> Path:
+    """A finished, evaluated run, made through the command line."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    make("fit", recording, "-o", folder, *QUICK)
+    make("evaluate", folder)
+    return folder
+
+
+def test_a_finished_command_ends_without_an_exit_status(recording, capsys):
+    assert run_command(["info", recording], capsys).status == 0
+
+
+def test_info_tells_people_and_programs_the_same(recording, capsys):
+    told = run_command(["info", recording], capsys)
+    assert told.status == 0
+    assert f"{NEURONS}" in told.out
+    assert "CA1 12" in told.out
+    card = json.loads(run_command(["info", recording, "--json"], capsys).out)
+    assert (card["neurons"], card["bins"], card["bin_width_s"]) == (NEURONS, BINS, 0.02)
+    assert card["segments"] == 50
+    assert card["regions"] == {"CA1": 12, "VISp": 12}
+    with np.load(recording) as arrays:
+        assert card["mean_activity"] == pytest.approx(arrays["states"].mean())
+
+
+def test_info_merges_bins(recording, capsys):
+    card = json.loads(run_command(["info", recording, "--json", "--bin-ms", "40"], capsys).out)
+    assert (card["bins"], card["bin_width_s"]) == (BINS // 2, 0.04)
+
+
+def test_fit_says_what_it_chose_and_what_comes_next(recording, tmp_path, capsys):
+    told = run_command(["fit", recording, "-o", tmp_path / "run", *QUICK], capsys)
+    assert told.status == 0
+    opened = bb.TrainingRun.open(tmp_path / "run")
+    assert f"{opened.chosen_update} of 40" in told.out
+    assert "nats per bin over independent neurons" in told.out
+    assert f"boltzbrain evaluate {tmp_path / 'run'}" in told.out
+    # results on stdout, the rest on stderr
+    assert "24 neurons, 1500 bins of 20 ms" in told.err
+    log = opened.log().set_index("update")
+    assert opened.chosen_update == log["validation_nats_per_bin"].idxmax()
+
+
+def test_every_option_of_the_training_reaches_the_plan(recording, tmp_path, capsys):
+    # a hyperparameter that is accepted and then ignored misleads whoever gave it
+    given = {
+        "hidden": 5, "updates": 3, "batch": 64, "chains": 20, "sweeps": 3, "learning_rate": 0.2,
+        "l1": 0.001, "l2": 0.002, "seed": 7,
+    }  # fmt: skip
+    other = {
+        "optimizer": "adam", "checkpoints": 2, "ais_chains": 20, "ais_rungs": 10,
+        "final_learning_rate": 0.1,
+    }  # fmt: skip
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    words += [f"--set={name}={value}" for name, value in other.items()]
+    told = run_command(
+        ["fit", recording, "-o", tmp_path / "run", "--preset=binary", *words], capsys
+    )
+    assert told.status == 0, told.err
+    plan = bb.TrainingRun.open(tmp_path / "run").plan
+    assert {**plan.model_dump(), **given, **other} == plan.model_dump()
+    untouched = set(TrainingPlan.model_fields) - set(given) - set(other) - {"final_learning_rate"}
+    assert all(getattr(plan, name) == getattr(make_plan(), name) for name in untouched)
+
+
+@pytest.mark.parametrize("name", sorted(set(TrainingPlan.model_fields) - {"preset"}))
+def test_every_hyperparameter_can_be_set(name):
+    # also those that come later: the value is made from the field's type
+    field = TrainingPlan.model_fields[name]
+    kinds = {"normalised": ("hidden_kind=drelu",)}
+    if name in ("hidden_kind", "final_learning_rate"):
+        value: object = {"hidden_kind": "gaussian", "final_learning_rate": 0.01}[name]
+    elif typing.get_origin(field.annotation) is typing.Literal:
+        value = next(word for word in typing.get_args(field.annotation) if word != field.default)
+    elif isinstance(field.default, bool):
+        value = not field.default
+    elif isinstance(field.default, float):
+        value = field.default / 2 if field.default else 0.25
+    else:
+        value = (field.default or 0) + 3
+    texts = [f"{name.replace('_', '-')}={value}", *kinds.get(name, ())]
+    assert getattr(make_plan(**merged({}, texts)), name) == value
+
+
+def test_none_takes_a_hyperparameter_away(recording, tmp_path, capsys):
+    # the recipe lowers the learning rate; without a way to say no, it could not be held constant
+    assert make_plan().final_learning_rate is not None
+    words = ["fit", recording, "-o", tmp_path / "run", *QUICK, "--set", "final_learning_rate=none"]
+    assert run_command(words, capsys).status == 0
+    run = bb.TrainingRun.open(tmp_path / "run")
+    assert run.plan.final_learning_rate is None
+    assert run.log()["learning_rate"].nunique() == 1
+
+
+def test_the_defaults_in_the_help_are_those_of_the_plan():
+    # they are words, so that --help need not import PyTorch
+    hints = typing.get_type_hints(fit, include_extras=True)
+    checked = 0
+    for name, value in make_plan().model_dump().items():
+        if name in hints:
+            text = hints[name].__metadata__[0].help
+            default = text.split("default: ")[1].split("]")[0]
+            assert default == (value if name == "preset" else f"{value:g}"), name
+            checked += 1
+    assert checked >= 10
+
+
+def test_evaluation_holds_what_the_page_and_programs_read(run):
+    found = json.loads((run / "evaluation.json").read_text())
+    scores = found["log_likelihood"]
+    for fold in ("train", "validation", "test"):
+        assert np.isfinite(scores[fold]["nats_per_bin"])
+        assert np.isfinite(scores["independent"][fold])
+    gain = scores["gain"]
+    difference = scores["test"]["nats_per_bin"] - scores["independent"]["test"]
+    assert gain["value"] == pytest.approx(difference)
+    assert gain["stderr"] > 0
+    assert gain["stderr_log_partition"] >= 0
+    assert np.isfinite(scores["bits_per_spike"])
+    assert set(scores["log_partition"]["forward"]) >= {"value", "stderr", "effective_sample_size"}
+    for statistics in (found["statistics"], found["statistics"]["ceiling"]):
+        for name in ("rates", "covariances"):
+            assert set(statistics[name]) >= {"pearson", "slope", "rmse"}
+    assert found["activity"] == {
+        "neurons": NEURONS, "bins": BINS, "mean_activity": found["activity"]["mean_activity"],
+    }  # fmt: skip
+    assert found["chosen_update"] == bb.TrainingRun.open(run).chosen_update
+    assert found["seconds"] > 0
+
+
+def test_evaluate_twice_gives_the_same_numbers(run, capsys):
+    before = json.loads((run / "evaluation.json").read_text())
+    assert run_command(["evaluate", run], capsys).status == 0
+    after = json.loads((run / "evaluation.json").read_text())
+    assert {**before, "seconds": 0} == {**after, "seconds": 0}
+
+
+def test_samples_are_a_recording_of_their_own(run, tmp_path, capsys):
+    path = tmp_path / "samples.npz"
+    words = ["sample", run, "-n", 30, "--sweeps", 5, "--anneal", 5, "--seed", 3]
+    assert run_command([*words, "-o", path], capsys).status == 0
+    states = bb.read(path).binarize().states
+    assert states.shape == (30, NEURONS)
+    model = bb.TrainingRun.open(run).best
+    np.testing.assert_array_equal(states, model.sample(30, seed=3, sweeps=5, anneal=5).numpy())
+    again = run_command([*words, "-o", path], capsys)
+    assert again.status == 2
+    assert "not exist yet" in again.err
+
+
+def test_report_stands_alone(run, tmp_path, capsys):
+    told = run_command(["report", run, "-o", tmp_path / "page.html"], capsys)
+    assert told.status == 0, told.err
+    assert told.out.strip() == str(tmp_path / "page.html")
+    assert "</html>" in (tmp_path / "page.html").read_text()
+    assert not (run / "report.html").exists()
+
+
+def test_everything_after_fit_needs_the_run_folder_alone(tmp_path, capsys):
+    recording = write_small(tmp_path / "gone.npz")
+    assert run_command(["fit", recording, "-o", tmp_path / "run", *QUICK], capsys).status == 0
+    recording.unlink()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    for command in ("evaluate", "report"):
+        told = run_command([command, tmp_path / "moved"], capsys)
+        assert told.status == 0, told.err
+
+
+def test_convert_there_and_back(recording, tmp_path, capsys):
+    assert run_command(["convert", recording, tmp_path / "copy.npz"], capsys).status == 0
+    first, second = bb.read(recording), bb.read(tmp_path / "copy.npz")
+    np.testing.assert_array_equal(first.signal.counts, second.signal.counts)
+    assert first.neurons["id"].tolist() == second.neurons["id"].tolist()
+    told = run_command(["convert", recording, tmp_path / "copy.nwb"], capsys)
+    assert told.status == 2
+    assert "spike times" in told.err
+
+
+def test_all_data_has_no_held_out_score_and_says_so(recording, tmp_path, capsys):
+    told = run_command(["fit", recording, "-o", tmp_path / "run", "--all-data", *QUICK], capsys)
+    assert told.status == 0, told.err
+    assert "40, the last" in told.out
+    assert "none" in told.out
+    assert run_command(["evaluate", tmp_path / "run"], capsys).status == 0
+    found = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert found["log_likelihood"]["gain"]["value"] is None
+    assert found["log_likelihood"]["test"]["nats_per_bin"] is None
+    assert "log_likelihood.gain.value" in found["reasons"]
+
+
+@pytest.mark.filterwarnings("default::boltzbrain.recordings.splitting.LeakageWarning")
+def test_shuffled_bins_are_warned_about_in_one_line(recording, tmp_path, capsys):
+    told = run_command(
+        ["fit", recording, "-o", tmp_path / "run", "--split", "shuffled", *QUICK], capsys
+    )
+    assert told.status == 0, told.err
+    warned = [line for line in told.err.splitlines() if line.startswith("Warning: ")]
+    assert len(warned) == 1
+    assert "too good" in warned[0]
+
+
+def test_python_and_the_command_line_give_the_same_model(recording, run, tmp_path):
+    activity = bb.read(recording).binarize(bin_ms=20).split(seed=0)
+    ours = bb.fit(
+        activity, hidden=6, out=tmp_path / "run", updates=40, batch=100, chains=50, sweeps=2,
+        learning_rate=0.3, checkpoints=6, ais_chains=50, ais_rungs=30,
+    )  # fmt: skip
+    theirs = bb.TrainingRun.open(run)
+    assert ours.chosen_update == theirs.chosen_update
+    assert bool((ours.best.weights == theirs.best.weights).all())
+
+
+def test_an_activity_without_folds_is_warned_about(recording, tmp_path):
+    whole = bb.read(recording).binarize()
+    with pytest.warns(UserWarning, match="no held-out score"):
+        bb.fit(whole, hidden=2, out=tmp_path / "run", updates=1, checkpoints=1, chains=10,
+               ais_chains=10, ais_rungs=2)  # fmt: skip
+
+
+def test_real_recording(shared_data, tmp_path, capsys):
+    folder = shared_data / "steinmetz"
+    run = tmp_path / "run"
+    words = ["fit", folder / "session10.npz", "-o", run, "--bin-ms", 20, "--folds",
+             f"{folder / 'session10_folds.csv'}:split0", "--seed", 0, *QUICK]  # fmt: skip
+    told = run_command(words, capsys)
+    assert told.status == 0, told.err
+    activity = bb.TrainingRun.open(run).activity()
+    assert activity.n_bins == 8940
+    assert 900 < activity.n_neurons < 1172
+    with h5py.File(run / "activity.h5", "r") as file:
+        assert file["states"].dtype == np.uint8
+        assert file["states"].shape == (activity.n_bins, activity.n_neurons)
+    with h5py.File(run / "checkpoints" / "0000040.h5", "r") as file:
+        assert file["weights"].shape == (activity.n_neurons, 6)
+        assert file["hidden/field"].shape == (6,)
+    assert digests(run).keys() >= {"run.json", "log.csv", "activity.h5", "checkpoints"}
+
+
+@pytest.mark.parametrize("words", [["--help"], *([c, "--help"] for c in ("info", "fit", "demo"))])
+def test_help_is_quick(words, capsys):
+    told = run_command(words, capsys)
+    assert told.status == 0
+    assert "Usage: boltzbrain" in told.out
+
+
+def test_help_and_import_do_not_load_pytorch():
+    # two seconds before every --help, and before every completion of a word in the shell
+    script = (
+        "import sys, boltzbrain\n"
+        "from boltzbrain.running.cli import main\n"
+        "try: main(['fit', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print('torch' in sys.modules, 'pandas' in sys.modules)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.splitlines()[-1] == "False False"
+
+
+def test_the_installed_command_ends_with_the_right_status(tmp_path):
+    command = Path(sys.executable).with_name("boltzbrain")
+    told = subprocess.run(
+        [command, "info", tmp_path / "absent.npz"], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 2
+    assert told.stdout == ""
+    # a slow machine may say before that it is reading
+    assert told.stderr.splitlines()[-1].startswith("Error: ")
+    assert told.stderr.count("Error") == 1
+
+
+def test_a_reader_of_stdout_that_leaves_is_no_traceback(recording):
+    # as in `boltzbrain info recording.npz | head -1`
+    reading, writing = os.pipe()
+    os.close(reading)
+    script = f"from boltzbrain.running.cli import main; main(['info', {str(recording)!r}])"
+    told = subprocess.run(
+        [sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, text=True,
+        check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert told.returncode == 1
+    assert "Traceback" not in told.stderr
+
+
+def test_a_bug_keeps_its_traceback(recording, monkeypatch):
+    # InputError is for the user; what is our fault must not be dressed up as theirs
+    def broken(*_args, **_options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("boltzbrain.recordings.card.data_card", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["info", str(recording)])
+
+
+def test_unknown_words_are_guessed(capsys):
+    for words, guess in (
+        (["ft"], "Did you mean 'fit'?"),
+        (["fit", "a.npz", "--hiden", "3"], "--hidden"),
+    ):
+        told = run_command(words, capsys)
+        assert told.status == 2
+        assert guess in told.err
+
+
+def test_commands_that_do_nothing_are_not_offered():
+    names = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert names == {"info", "fit", "convert", "evaluate", "sample", "report", "demo"}
