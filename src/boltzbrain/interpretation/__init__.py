@@ -1,0 +1,1 @@
+"""Reading a trained model: effective couplings, assemblies, regions, experiments in silico."""

@@ -1,0 +1,276 @@
+"""Assemblies: the neurons that each hidden unit is strongly connected to.
+
+Van der Plas et al. 2023 read every hidden unit as an assembly: its members are the neurons with
+|W_ia| above a threshold, 0.15 in their figure 3 J-L. Their figure 2J takes the threshold with one
+strong weight per neuron expected. Both, and two rules without a threshold to choose, are here. The
+size of a continuous hidden unit is free (h times s, its weights divided by s): a threshold that all
+units share asks for weights in units of each hidden unit's standard deviation, which
+`oriented_weights` gives where data are at hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import leaves_list, linkage
+
+from boltzbrain.foundations.checks import bad_input, has_shape, number_in, one_of
+from boltzbrain.interpretation.marginal import Floats, Indices
+from boltzbrain.interpretation.references import Data, States, states_of
+from boltzbrain.model.rbm import RBM
+
+RULES = ("fixed", "one_per_neuron", "participation", "mixture")
+PAPER_THRESHOLD = 0.15
+"""Threshold of the zebrafish paper's figure 3."""
+
+_VALUES = 1 << 23
+_MIXTURE_VALUES = 200_000
+_MIXTURE_STEPS = 300
+
+
+def participation_ratio(values: Floats, axis: int = -1) -> Floats:
+    """Return (sum x**2)**2 / sum x**4, the effective number of entries that are not 0, from 1 to n.
+
+    0 where all entries are 0. Van der Plas et al. 2023, eq. 19, with no further factor.
+
+    Examples
+    --------
+    >>> participation_ratio(np.array([[1.0, 1.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
+    [2.0, 1.0, 0.0]
+    """
+    # the scale is taken out first: fourth powers of small weights would vanish
+    top = np.abs(values).max(axis=axis, keepdims=True)
+    scaled = values / np.where(top > 0, top, 1.0)
+    squares = np.square(scaled)
+    fourth = np.square(squares).sum(axis=axis)
+    result: Floats = np.square(squares.sum(axis=axis)) / np.where(fourth > 0, fourth, 1.0)
+    return result
+
+
+def hidden_activity(model: RBM, states: States) -> NDArray[np.float32]:
+    """Return <h | v> of every bin, (bin, hidden) float32."""
+    step = max(1, _VALUES // max(1, model.weights.shape[1]))
+    device = model.weights.device
+    parts = [
+        model.mean_hidden(
+            torch.from_numpy(np.ascontiguousarray(states[first : first + step])).to(device)
+        )
+        .to("cpu", torch.float32)
+        .numpy()
+        for first in range(0, len(states), step)
+    ]
+    return np.concatenate(parts)
+
+
+def hidden_deviation(model: RBM, states: States) -> Floats:
+    """Return the standard deviation of every hidden unit over bins and its own noise, (hidden,)."""
+    total = np.zeros((3, model.weights.shape[1]))
+    step = max(1, _VALUES // max(1, model.weights.shape[1]))
+    device = model.weights.device
+    for first in range(0, len(states), step):
+        part = torch.from_numpy(np.ascontiguousarray(states[first : first + step])).to(device)
+        inputs = model.inputs_to_hidden(part)
+        mean = model.hidden.mean(inputs).to("cpu", torch.float64)
+        noise = model.hidden.variance(inputs).to("cpu", torch.float64)
+        total += torch.stack((mean.sum(0), mean.square().sum(0), noise.sum(0))).numpy()
+    mean_of, square, own = total / len(states)
+    result: Floats = np.sqrt(np.maximum(square - mean_of**2, 0.0) + own)
+    return result
+
+
+def oriented(model: RBM) -> tuple[RBM, NDArray[np.bool_]]:
+    """Return the same law with the weights of every hidden unit summing to 0 or more.
+
+    Units whose kind has no opposite (in {0, 1} or cut at 0) stay as they are.
+
+    Returns
+    -------
+    model
+        The model with units turned, h to -h and their weights to -W.
+    turned
+        (hidden,) which ones.
+    """
+    negative = model.weights.sum(dim=0) < 0
+    layer = model.hidden.flipped(negative)
+    if layer is None:
+        return model, np.zeros(len(negative), dtype=np.bool_)
+    weights = torch.where(negative, -model.weights, model.weights)
+    return RBM(model.visible, layer, weights), negative.cpu().numpy()
+
+
+def oriented_weights(model: RBM, data: Data | None = None) -> Floats:
+    """Return the weights of the oriented model, (neuron, hidden) float64.
+
+    Parameters
+    ----------
+    model
+        The model.
+    data
+        Where given, each unit's weights are multiplied by its standard deviation over the bins, so
+        that they do not depend on the free scale of continuous units.
+    """
+    weights: Floats = oriented(model)[0].weights.to("cpu", torch.float64).numpy()
+    if data is None:
+        return weights
+    states = states_of(data, len(weights), "the scale of hidden units")
+    return weights * hidden_deviation(model, states)
+
+
+@dataclass(frozen=True, eq=False)
+class Assemblies:
+    """Members of every hidden unit.
+
+    Attributes
+    ----------
+    weights
+        (neuron, hidden) the weights that were judged.
+    membership
+        (neuron, hidden) bool.
+    threshold
+        (hidden,) members have a weight of at least this size; infinite for a unit without members.
+    rule
+        Name of the rule, one of `RULES`.
+    """
+
+    weights: Floats
+    membership: NDArray[np.bool_]
+    threshold: Floats
+    rule: str
+
+    @property
+    def sizes(self) -> Indices:
+        """Number of members of each assembly, (hidden,)."""
+        result: Indices = self.membership.sum(axis=0, dtype=np.int64)
+        return result
+
+    @property
+    def strongest(self) -> Indices:
+        """Assembly with each neuron's largest weight, (neuron,); -1 where all weights are 0."""
+        size = np.abs(self.weights)
+        best = size.argmax(axis=1) if size.shape[1] else np.zeros(len(size), dtype=np.int64)
+        return np.where(size.max(axis=1, initial=0.0) > 0, best, -1).astype(np.int64)
+
+    @property
+    def embedded(self) -> float:
+        """Fraction of neurons that are members of at least one assembly."""
+        return float(self.membership.any(axis=1).mean())
+
+    def overlap(self) -> Floats:
+        """Return members shared over members of either (Jaccard), (hidden, hidden).
+
+        0 between assemblies without members; 1 on the diagonal of the others.
+        """
+        members = self.membership.astype(np.float64)
+        shared = members.T @ members
+        either = self.sizes[:, None] + self.sizes - shared
+        result: Floats = shared / np.where(either > 0, either, 1.0)
+        return result
+
+
+def find_assemblies(
+    weights: Floats, rule: str = "one_per_neuron", threshold: float = PAPER_THRESHOLD
+) -> Assemblies:
+    """Return the members of every hidden unit.
+
+    Parameters
+    ----------
+    weights
+        (neuron, hidden), e.g. of `oriented_weights`.
+    rule
+        "fixed": |W| of at least `threshold`. "one_per_neuron": the threshold that as many weights
+        reach as there are neurons. "participation": the n_eff largest of each unit, n_eff its
+        participation ratio. "mixture": the upper of two normal laws of log |W|.
+    threshold
+        For the rule "fixed".
+
+    Raises
+    ------
+    InputError
+        If the rule is unknown, the threshold is not above 0 or the weights are not a finite table.
+    """
+    one_of("rule", rule, RULES)
+    has_shape("weights", weights, (None, None))
+    if not np.isfinite(weights).all():
+        raise bad_input("weights", "be finite", "other values")
+    size = np.abs(weights)
+    if rule == "participation":
+        return _by_participation(weights, size)
+    if rule == "fixed":
+        level = number_in("threshold", threshold, low=0.0, include_low=False)
+    else:
+        level = one_per_neuron(weights) if rule == "one_per_neuron" else mixture_threshold(weights)
+    membership = (size >= level) & (size > 0)
+    return Assemblies(weights, membership, np.full(weights.shape[1], level), rule)
+
+
+def one_per_neuron(weights: Floats) -> float:
+    """Return the size that as many weights reach as there are neurons (figure 2J of the paper)."""
+    size = np.abs(weights).ravel()
+    count = weights.shape[0]
+    if count >= len(size):
+        return float(size.min(initial=np.inf))
+    return float(np.partition(size, len(size) - count)[len(size) - count])
+
+
+def _by_participation(weights: Floats, size: Floats) -> Assemblies:
+    counts = np.round(participation_ratio(weights, axis=0)).astype(np.int64)
+    falling = -np.sort(-size, axis=0)
+    columns = np.arange(weights.shape[1])
+    level = np.where(counts > 0, falling[np.maximum(counts, 1) - 1, columns], np.inf)
+    return Assemblies(weights, (size >= level) & (size > 0), level, "participation")
+
+
+def mixture_threshold(weights: Floats) -> float:
+    """Return the size from which the upper of two normal laws of log |W| is the likelier one.
+
+    Weights of exactly 0 take no part. Expectation-maximisation from the lower and upper half, on at
+    most 200,000 weights evenly spaced in size. Infinite where fewer than 4 weights differ from 0.
+    """
+    size = np.sort(np.abs(weights[weights != 0]))
+    if len(size) < 4 or size[0] == size[-1]:
+        return float("inf") if len(size) < 4 else float(size[0])
+    places = np.linspace(0, len(size) - 1, min(len(size), _MIXTURE_VALUES)).round().astype(np.int64)
+    x = np.log(size[places])
+    upper = (np.arange(len(x)) >= len(x) // 2).astype(np.float64)
+    floor = 1e-3 * x.std()
+    for _ in range(_MIXTURE_STEPS):
+        before = upper
+        share = upper.mean()
+        means = ((1 - upper) @ x / (1 - upper).sum(), upper @ x / upper.sum())
+        widths = [
+            max(floor, float(np.sqrt(part @ (x - mean) ** 2 / part.sum())))
+            for part, mean in zip((1 - upper, upper), means, strict=True)
+        ]
+        odds = (
+            np.log(share / (1 - share))
+            + 0.5 * ((x - means[0]) / widths[0]) ** 2
+            + np.log(widths[0])
+            - 0.5 * ((x - means[1]) / widths[1]) ** 2
+            - np.log(widths[1])
+        )
+        upper = np.clip(1.0 / (1.0 + np.exp(-np.clip(odds, -500, 500))), 1e-12, 1 - 1e-12)
+        if np.abs(upper - before).max() < 1e-9:
+            break
+    above = (upper > 0.5) & (x > means[0])
+    return float(np.exp(x[above].min())) if above.any() else float("inf")
+
+
+def order_by_activity(activity: NDArray[np.floating]) -> Indices:
+    """Return the units in the order of Ward's clustering of their correlations over time.
+
+    Parameters
+    ----------
+    activity
+        (bin, unit); units that never vary come last.
+    """
+    has_shape("activity", activity, (None, None))
+    varying = np.flatnonzero(activity.std(axis=0) > 0)
+    still = np.setdiff1d(np.arange(activity.shape[1]), varying)
+    if len(varying) < 3:
+        return np.concatenate((varying, still))
+    correlation = np.asarray(np.corrcoef(activity[:, varying].astype(np.float64), rowvar=False))
+    leaves = leaves_list(linkage(correlation, method="ward"))
+    return np.concatenate((varying[leaves], still)).astype(np.int64)
