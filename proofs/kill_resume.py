@@ -1,6 +1,6 @@
 """Kill a fit at 20 random instants, resume it each time, and compare it with one never killed.
 
-Usage: .venv/bin/python proofs/kill_resume.py [--kills 20] [--updates 300]
+Usage: .venv/bin/python proofs/kill_resume.py [--kills 20] [--updates 800]
 
 The fit is of ../shared/data/steinmetz/session10.npz with the preset binary. Prints what was killed
 when, and whether every checkpoint (parameters, chains, optimiser, random state) and log.csv are
@@ -24,13 +24,13 @@ from stories.killing import differences, kill_after, start  # noqa: E402  # the 
 
 RECORDING = ROOT.parent / "shared" / "data" / "steinmetz" / "session10.npz"
 ROLLING_S = 1.0
-LONGEST_S = 6.0
+LONGEST_S = 3.0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--updates", type=int, default=300)
+    parser.add_argument("--updates", type=int, default=800)
     given = parser.parse_args()
     options = [
         "--bin-ms", "20", "--seed", "0", "--updates", str(given.updates),
