@@ -1,8 +1,9 @@
-"""Files of every layout that the readers know, written small: npz, NWB, zebrafish."""
+"""Files and folders of every layout that the readers know, written small."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts import other_layouts as other
 from contracts.nwb_layouts import NWB_LAYOUTS
 
 BINS, NEURONS = 40, 7
@@ -98,11 +100,53 @@ def write_fish(
     return path
 
 
-LAYOUTS: dict[str, tuple[str, Callable[[Path], Any]]] = {
-    "npz": ("npz", write_npz_arrays),
-    "fish": ("zebrafish", write_fish),
-    "fish_transposed": ("zebrafish", lambda path: write_fish(path, transposed=True, dtype="uint8")),
-    "fish_dff": ("zebrafish", lambda path: write_fish(path, leave_out=("ThresholdedSpikes",))),
-    **{f"nwb_{name}": ("nwb", write) for name, write in NWB_LAYOUTS.items()},
+@dataclass(frozen=True)
+class Layout:
+    """A layout: its format, what writes it, options without which it is not read, its main file."""
+
+    format: str
+    write: Callable[[Path], Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    main: str | None = None
+
+
+PLAIN = {"axes": "time,neuron", "frame_s": 0.02}
+
+LAYOUTS: dict[str, Layout] = {
+    "npz": Layout("npz", write_npz_arrays),
+    "fish": Layout("zebrafish", write_fish),
+    "fish_transposed": Layout(
+        "zebrafish", lambda path: write_fish(path, transposed=True, dtype="uint8")
+    ),
+    "fish_dff": Layout(
+        "zebrafish", lambda path: write_fish(path, leave_out=("ThresholdedSpikes",))
+    ),
+    **{f"nwb_{name}": Layout("nwb", write) for name, write in NWB_LAYOUTS.items()},
+    "phy": Layout("phy", other.write_phy, main="spike_times.npy"),
+    "phy_bare": Layout(
+        "phy",
+        lambda path: other.write_phy(path, labels=False, flat=True),
+        main="spike_times.npy",
+    ),
+    "suite2p": Layout("suite2p", other.write_suite2p, main="F.npy"),
+    "suite2p_planes": Layout(
+        "suite2p", lambda path: other.write_suite2p(path, planes=3), main="plane0/F.npy"
+    ),
+    "caiman": Layout("caiman", other.write_caiman),
+    "caiman_unjudged": Layout("caiman", lambda path: other.write_caiman(path, judged=False)),
+    "pynapple": Layout("pynapple", other.write_pynapple),
+    "sorting": Layout("spikeinterface", other.write_sorting, main="spikes.npy"),
+    "sorting_npz": Layout("spikeinterface", other.write_sorting_npz),
+    "celegans": Layout("celegans", other.write_celegans),
+    "npy": Layout("array", other.write_npy, PLAIN),
+    "npy_fortran": Layout("array", lambda path: other.write_npy(path, fortran=True), PLAIN),
+    "sparse": Layout("array", other.write_sparse, PLAIN),
+    "mat5": Layout("array", other.write_mat5, {**PLAIN, "values": "counts", "name": "spikes"}),
+    "mat73": Layout(
+        "array", other.write_mat73, {"axes": "time,neuron", "values": "counts", "times": "t"}
+    ),
+    "csv": Layout(
+        "array", other.write_csv, {"axes": "time,neuron", "values": "counts", "times": "time"}
+    ),
 }
-"""Name of a layout to its format and what writes it."""
+"""Every layout that the readers know, by name."""

@@ -105,8 +105,8 @@ def test_nwb_round_trip_is_identical(tmp_path: Path):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_survives_a_round_trip(tmp_path: Path, layout: str):
-    LAYOUTS[layout][1](tmp_path / "in.file")
-    recording = read(tmp_path / "in.file")
+    LAYOUTS[layout].write(tmp_path / "in.file")
+    recording = read(tmp_path / "in.file", **LAYOUTS[layout].options)
     if isinstance(recording.signal, SpikeTimes):
         assert_same(recording, read(write_nwb(tmp_path / "out.file", recording)))
     elif isinstance(recording.signal, Binned):

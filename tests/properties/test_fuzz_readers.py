@@ -57,7 +57,7 @@ def spoil(whole: bytes, generator: np.random.Generator) -> bytes:
 
 @pytest.mark.parametrize("layout", FUZZED)
 def test_a_damaged_file_is_refused_clearly_or_read_rightly(tmp_path: Path, layout: str):
-    LAYOUTS[layout][1](tmp_path / "whole")
+    LAYOUTS[layout].write(tmp_path / "whole")
     whole = (tmp_path / "whole").read_bytes()
     files = FUZZED[layout]
     generator = np.random.default_rng([SEED, *layout.encode()])
@@ -90,7 +90,7 @@ def test_a_dataset_of_another_type_or_shape_is_refused_clearly_or_read_rightly(
     tmp_path: Path, layout: str
 ):
     """Each dataset in turn becomes something else."""
-    LAYOUTS[layout][1](tmp_path / "whole")
+    LAYOUTS[layout].write(tmp_path / "whole")
     names: list[str] = []
     with h5py.File(tmp_path / "whole") as file:
         file.visititems(lambda name, thing: names.append(name) if hasattr(thing, "shape") else None)
@@ -130,7 +130,7 @@ def overwrite(path: Path, place: int, content: bytes) -> None:
 def test_a_heap_whose_objects_lead_nowhere_is_refused(tmp_path: Path):
     # the library (HDF5 2.0.0) runs for ever in this file
     path = tmp_path / "endless.nwb"
-    LAYOUTS["nwb_plain"][1](path)
+    LAYOUTS["nwb_plain"].write(path)
     heap = path.read_bytes().index(b"GCOL")
     overwrite(path, heap + 16, bytes(16))
     with pytest.raises(
@@ -142,7 +142,7 @@ def test_a_heap_whose_objects_lead_nowhere_is_refused(tmp_path: Path):
 def test_a_heap_that_nothing_refers_to_is_no_damage(tmp_path: Path):
     # space that is no longer used may hold the ruins of a heap
     path = tmp_path / "ruin.nwb"
-    LAYOUTS["nwb_plain"][1](path)
+    LAYOUTS["nwb_plain"].write(path)
     with h5py.File(path, "a") as file:
         ruin = b"GCOL\x01\0\0\0" + struct.pack("<Q", 4096) + bytes(5000)
         ruin = b"unused space: " + ruin
@@ -153,7 +153,7 @@ def test_a_heap_that_nothing_refers_to_is_no_damage(tmp_path: Path):
 def test_a_text_longer_than_the_file_takes_no_memory(tmp_path: Path):
     # the library takes the memory for a text before it looks whether there is one
     path = tmp_path / "long.nwb"
-    LAYOUTS["nwb_plain"][1](path)
+    LAYOUTS["nwb_plain"].write(path)
     whole = path.read_bytes()
     with h5py.File(path) as file:
         place = file["intervals/epochs/tags"].id.get_offset()

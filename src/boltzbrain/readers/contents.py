@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,13 +11,18 @@ from typing import Literal
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import sha256
 from boltzbrain.readers.hdf5 import list_objects, open_hdf5
+from boltzbrain.readers.npy import MAGIC
 from boltzbrain.readers.zipped import open_npz
 
-Kind = Literal["zip", "hdf5", "folder", "unknown"]
+Kind = Literal["zip", "hdf5", "npy", "mat", "text", "folder", "unknown"]
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
+_MAT5 = (b"\x00\x01", b"\x01\x00")
+_START = 1 << 16
 _SHOWN = 12
+_NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|NaN|NA|inf)?"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:[,;\t ] *{_NUMBER})+")
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Contents:
     path
         Where it is.
     kind
-        "zip", "hdf5", "folder" or "unknown".
+        "zip", "hdf5", "npy", "mat" (MATLAB before 7.3), "text" (a table), "folder" or "unknown".
     names
         Members of the archive, full names of the HDF5 objects, or entries of the folder.
     attributes
@@ -45,7 +51,7 @@ class Contents:
         top = sorted({name.split("/")[0] for name in self.names})
         shown = ", ".join(top[:_SHOWN]) + (", ..." if len(top) > _SHOWN else "")
         held = {"zip": "a zip archive", "hdf5": "an HDF5 file", "folder": "a folder"}
-        if self.kind == "unknown":
+        if self.kind not in held:
             return f"a file of another kind, starting with {self._first_bytes()!r}"
         return f"{held[self.kind]} with {shown or 'nothing in it'}"
 
@@ -72,6 +78,23 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     if not exists:
         raise bad_input("the file", "exist", "nothing at that path", file=path)
     return result
+
+
+def as_folder(path: str | os.PathLike[str]) -> Path:
+    """Return a `Path` to a folder that exists; of a file in it, the folder.
+
+    Raises
+    ------
+    InputError
+        If nothing is there, or it may not be read.
+    """
+    found = as_path(path)
+    folder = found if found.is_dir() else found.parent
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise bad_input("the folder", "be readable", str(error), file=path) from error
+    return folder
 
 
 def as_file(path: str | os.PathLike[str]) -> Path:
@@ -109,6 +132,18 @@ def hash_of(path: Path) -> str:
         raise bad_input("the file", "be readable", str(error), file=path) from error
 
 
+def _is_table(start: bytes) -> bool:
+    """Return whether the first bytes are lines of numbers, the first of them perhaps names."""
+    try:
+        text = start[: start.rfind(b"\n") + 1].decode("utf-8") or start.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    lines = [line for line in text.splitlines() if line.strip()][:3]
+    if not lines or any(ord(sign) < 32 and sign not in "\t\r\n" for sign in text):
+        return False
+    return _NUMBERS.fullmatch(lines[-1].strip()) is not None
+
+
 def look(path: str | os.PathLike[str]) -> Contents:
     """Return what lies at `path`; nothing but names is read.
 
@@ -125,7 +160,12 @@ def look(path: str | os.PathLike[str]) -> Contents:
             raise bad_input("the folder", "be readable", str(error), file=path) from error
     found = as_file(path)
     with found.open("rb") as handle:
-        head = handle.read(8)
+        start = handle.read(_START)
+        head = start[:8]
+        if head.startswith(MAGIC):
+            return Contents(found, "npy", ())
+        if len(start) >= 128 and start[126:128] in (b"IM", b"MI") and start[124:126] in _MAT5:
+            return Contents(found, "mat", ())
         if head.startswith(_ZIP_MAGIC):
             with open_npz(found) as archive:
                 return Contents(found, "zip", archive.names)
@@ -135,7 +175,7 @@ def look(path: str | os.PathLike[str]) -> Contents:
             handle.seek(offset)
             head = handle.read(8)
     if head != _HDF5_MAGIC:
-        return Contents(found, "unknown", ())
+        return Contents(found, "text" if _is_table(start) else "unknown", ())
     with open_hdf5(found, only_names=True) as file:
         names, attributes = list_objects(file, str(found))
     return Contents(found, "hdf5", names, attributes)

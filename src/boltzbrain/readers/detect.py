@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from boltzbrain.foundations.checks import bad_input, closest, one_of
+from boltzbrain.readers.arrays import read_array
+from boltzbrain.readers.caiman import read_caiman
+from boltzbrain.readers.celegans import read_celegans
 from boltzbrain.readers.contents import Contents, look
 from boltzbrain.readers.npz import read_npz
 from boltzbrain.readers.nwb import read_nwb
+from boltzbrain.readers.objects import find_kind
+from boltzbrain.readers.phy import read_phy
+from boltzbrain.readers.pynapple import read_pynapple
+from boltzbrain.readers.spikeinterface import INFO, read_spikeinterface
+from boltzbrain.readers.suite2p import is_plane, read_suite2p
 from boltzbrain.readers.zebrafish import find_paths, read_zebrafish
 from boltzbrain.recordings.recording import Recording
 
@@ -58,6 +66,55 @@ def _is_zebrafish(contents: Contents) -> bool:
     return placed and ("spikes" in found or "dff" in found)
 
 
+def _is_phy(contents: Contents) -> bool:
+    names = set(contents.names)
+    return contents.kind == "folder" and (
+        "spike_times.npy" in names and bool({"spike_clusters.npy", "spike_templates.npy"} & names)
+    )
+
+
+def _is_suite2p(contents: Contents) -> bool:
+    if contents.kind != "folder":
+        return False
+    # a folder of planes, the folder suite2p, or what holds it
+    return is_plane(contents.names) or any(
+        name == "suite2p" or (name.removeprefix("plane").isdecimal() and name.startswith("plane"))
+        for name in contents.names
+    )
+
+
+def _is_spikeinterface(contents: Contents) -> bool:
+    names = set(contents.names)
+    if contents.kind == "folder":
+        return {INFO, "spikes.npy"} <= names
+    return contents.kind == "zip" and {"unit_ids", "num_segment", "sampling_frequency"} <= names
+
+
+def _is_pynapple(contents: Contents) -> bool:
+    names = set(contents.names)
+    return (
+        contents.kind == "zip" and {"t", "start", "end"} <= names and bool({"index", "d"} & names)
+    )
+
+
+def _is_caiman(contents: Contents) -> bool:
+    names = set(contents.names)
+    return contents.kind == "hdf5" and bool({"estimates/C", "estimates/F_dff"} & names)
+
+
+def _is_celegans(contents: Contents) -> bool:
+    names = set(contents.names)
+    if contents.kind == "zip":
+        return {"traces", "t"} <= names
+    return contents.kind == "hdf5" and {"gcamp/trace_array", "timing/timestamp_confocal"} <= names
+
+
+def _is_array(contents: Contents) -> bool:
+    if contents.kind in ("npy", "mat", "text"):
+        return True
+    return contents.kind in ("zip", "hdf5") and bool(contents.names)
+
+
 # tried in this order; the first that fits reads the file
 FORMATS: tuple[Format, ...] = (
     Format("npz", "a zip archive with counts.npy or states.npy (bin, neuron)", _is_npz, read_npz),
@@ -73,11 +130,45 @@ FORMATS: tuple[Format, ...] = (
         _is_zebrafish,
         read_zebrafish,
     ),
+    Format(
+        "phy",
+        "a folder with spike_times.npy and spike_clusters.npy, of phy or Kilosort",
+        _is_phy,
+        read_phy,
+    ),
+    Format(
+        "suite2p", "a folder with F.npy and iscell.npy, or with plane0", _is_suite2p, read_suite2p
+    ),
+    Format("caiman", "an HDF5 file with /estimates/C or F_dff", _is_caiman, read_caiman),
+    Format(
+        "spikeinterface",
+        f"a folder with {INFO}, or a zip archive with unit_ids and num_segment",
+        _is_spikeinterface,
+        read_spikeinterface,
+    ),
+    Format(
+        "pynapple",
+        "a zip archive with t, start, end and index or d",
+        _is_pynapple,
+        read_pynapple,
+    ),
+    Format(
+        "celegans",
+        "an HDF5 file with gcamp/trace_array, or a zip archive with traces and t",
+        _is_celegans,
+        read_celegans,
+    ),
+    Format(
+        "array",
+        "any other .npy, .npz, csv, MATLAB or HDF5 file with a matrix of time and neurons",
+        _is_array,
+        read_array,
+    ),
 )
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: Any,
     *,
     format: str | None = None,
     units: str | None = None,
@@ -88,13 +179,15 @@ def read(
     Parameters
     ----------
     path
-        The file. Its content tells the format, its name does not.
+        The file or folder; its content tells the format, its name does not. Or an object in memory:
+        a SpikeInterface sorting, a Neo block, a pynapple TsGroup or TsdFrame, an array, a list of
+        spike trains (`boltzbrain.readers.objects`).
     format
-        Name of the format, if it should not be told from the content: one of npz, nwb, zebrafish.
+        Name of the format, if it should not be told from the content: one of those of `FORMATS`.
     units
         Name of a unit filter (`boltzbrain.readers.units.PRESETS`), for formats that have units.
     **options
-        Further options of the reader (`read_npz`, `read_nwb`, `read_zebrafish`).
+        Further options of the reader, as docs/recordings.md lists them.
 
     Returns
     -------
@@ -108,29 +201,40 @@ def read(
         or the reader refuses what it finds.
     """
     known = {one.name: one for one in FORMATS}
+    if units is not None:
+        options = {"units": units, **options}
+    if not isinstance(path, (str, os.PathLike)):
+        kind = find_kind(path)
+        if format is not None:
+            raise bad_input("format", "be left out for an object in memory", format)
+        _check_options(f"{kind.name} objects", kind.read, options, None)
+        return kind.read(path, **options)
     if format is not None:
         chosen = known[one_of("format", format, known)]
     else:
-        contents = look(path)
-        chosen = _first_that_fits(contents)
-    if units is not None:
-        options = {"units": units, **options}
+        chosen = _first_that_fits(look(path))
+    _check_options(f"{chosen.name} files", chosen.read, options, path)
+    return chosen.read(path, **options)
+
+
+def _check_options(
+    what: str, reader: Callable[..., Recording], options: dict[str, Any], path: Any
+) -> None:
     allowed = [
         name
-        for name, parameter in inspect.signature(chosen.read).parameters.items()
+        for name, parameter in inspect.signature(reader).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
     for option in options:
         if option not in allowed:
             raise bad_input(
                 option,
-                f"be left out: the reader of {chosen.name} files "
+                f"be left out: the reader of {what} "
                 + (f"has the options {', '.join(allowed)}" if allowed else "has no options"),
                 repr(options[option]),
                 suggestion=closest(option, allowed),
                 file=path,
             )
-    return chosen.read(path, **options)
 
 
 def _first_that_fits(contents: Contents) -> Format:

@@ -213,7 +213,8 @@ def _positions(electrodes: Table, row: NDArray[np.int64]) -> tuple[NDArray[np.fl
             continue
         xyz = np.stack([axis for axis in taken if axis is not None], axis=1)
         # writers that know no position fill in 0 0 0 or -1 -1 -1
-        unknown = ~np.isfinite(xyz).all(axis=1) | (xyz == 0).all(axis=1) | (xyz == -1).all(axis=1)
+        xyz[~np.isfinite(xyz)] = np.nan
+        unknown = np.isnan(xyz).all(axis=1) | (xyz == 0).all(axis=1) | (xyz == -1).all(axis=1)
         xyz[unknown] = np.nan
         if not unknown.all():
             told = ", ".join(names)

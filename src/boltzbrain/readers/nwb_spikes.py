@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.hdf5 import check_size, read_numbers, reading
 from boltzbrain.readers.table import Table
+from boltzbrain.readers.trains import LONGEST_S, clean
 from boltzbrain.recordings.memory import require_memory
 from boltzbrain.recordings.recording import SpikeTimes
-
-LONGEST_S = 30 * 86400.0
-"""No recording lasts longer than this many seconds (30 days): later spike times are no times."""
 
 
 def read_spikes(
@@ -52,7 +50,7 @@ def read_spikes(
         f"{total:,} spike times", 8 * total, limit_gb=None, advice="a unit filter", file=where
     )
     times = _read_pieces(units, starts, ends, keep, total)
-    times, index, dropped = _clean(times, np.cumsum(lengths), longest_s)
+    times, index, dropped = clean(times, np.cumsum(lengths), longest_s)
     if total > 0 and len(times) == 0:
         raise bad_input(
             "units.spike_times",
@@ -60,8 +58,8 @@ def read_spikes(
             "none such (" + ", ".join(f"{why}: {count:,}" for why, count in dropped.items()) + ")",
             file=where,
         )
-    start, stop = _recorded_interval(units, times, longest_s)
-    return SpikeTimes(times, index, start, stop), dropped
+    start, stop, recorded = _recorded_interval(units, times, longest_s)
+    return SpikeTimes(times, index, start, stop, recorded), dropped
 
 
 def _spike_ends(units: Table) -> NDArray[np.int64]:
@@ -108,51 +106,34 @@ def _read_pieces(
     return times
 
 
-def _clean(
-    times: NDArray[np.float64], index: NDArray[np.int64], longest_s: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64], dict[str, int]]:
-    """Drop what is no time and sort each train, in place; return times, ends and counts."""
-    negative = missing = late = filled = 0
-    ends = np.empty(len(index), dtype=np.int64)
-    start = 0
-    with np.errstate(invalid="ignore"):
-        for unit, stop in enumerate(index.tolist()):
-            train = times[start:stop]
-            valid = (train >= 0.0) & (train <= longest_s)
-            if not valid.all():
-                negative += int((train < 0.0).sum())
-                late += int((train > longest_s).sum())
-                missing += int(np.isnan(train).sum())
-                train = train[valid]
-            if (train[1:] < train[:-1]).any():
-                train = np.sort(train)
-            times[filled : filled + len(train)] = train
-            filled += len(train)
-            ends[unit] = filled
-            start = stop
-    counts = {
-        "spike times below 0": negative,
-        "spike times not a number": missing,
-        f"spike times beyond {longest_s:g} s": late,
-    }
-    return times[:filled], ends, {why: count for why, count in counts.items() if count}
-
-
 def _recorded_interval(
     units: Table, times: NDArray[np.float64], longest_s: float
-) -> tuple[float, float]:
+) -> tuple[float, float, NDArray[np.float64] | None]:
+    """Return start, stop and, if every unit has the same several, the recorded stretches."""
     first, last = (float(times.min()), float(times.max())) if len(times) else (0.0, 0.0)
     dataset = units.dataset("obs_intervals")
     if dataset is None:
-        return first, last
+        return first, last, None
     with reading(units.where, "units.obs_intervals"):
         pairs = dataset.ndim == 2 and dataset.shape[1] == 2
     if not pairs:
-        return first, last
-    values = read_numbers(dataset, units.where, "units.obs_intervals").astype(np.float64)
-    values = values[((values >= 0.0) & (values <= longest_s)).all(axis=1)]
+        return first, last, None
+    stored = read_numbers(dataset, units.where, "units.obs_intervals").astype(np.float64)
+    values = stored[((stored >= 0.0) & (stored <= longest_s)).all(axis=1)]
     if len(values) == 0:
-        return first, last
-    if len(times) == 0:
-        return float(values.min()), float(values.max())
-    return min(first, float(values.min())), max(last, float(values.max()))
+        return first, last, None
+    low, high = float(values.min()), float(values.max())
+    start, stop = (min(first, low), max(last, high)) if len(times) else (low, high)
+    return start, stop, _stretches(stored, len(stored) // max(1, units.rows), start, stop)
+
+
+def _stretches(
+    stored: NDArray[np.float64], each: int, start: float, stop: float
+) -> NDArray[np.float64] | None:
+    """Return the intervals of one unit if all units have the same, and they are in order."""
+    if each < 2 or len(stored) % each:
+        return None
+    one = stored[:each]
+    same = bool((stored.reshape(-1, each, 2) == one).all())
+    ordered = bool((np.diff(np.r_[start, one.ravel(), stop]) >= 0).all())
+    return one.copy() if same and ordered and bool((one[:, 1] > one[:, 0]).all()) else None

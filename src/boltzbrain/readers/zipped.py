@@ -6,12 +6,9 @@ header, the directory of the archive and the bytes must agree before anything la
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import lzma
 import math
-import re
-import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,29 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
+from boltzbrain.readers.npy import DAMAGE, parse_header
 from boltzbrain.recordings.memory import require_memory
 
 _DAMAGE = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    OverflowError,
-    MemoryError,
-    struct.error,
+    *DAMAGE,
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
     lzma.LZMAError,
 )
-_PLAIN_DTYPE = re.compile(r"[<>|=]?[biufSU]\d{1,9}")
-_LONGEST_HEADER = 1 << 16
 # deflate reaches 1032 : 1 at most
 _DEFLATE_RATIO = 1100
 _SLACK = 1 << 16
 _PIECE = 1 << 20
+_BLOCK = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -79,49 +68,57 @@ class Archive:
         with _damage(self.path, name):
             info = self._file.getinfo(f"{name}.npy")
             with self._file.open(info) as stream:
-                shape, dtype, fortran, start = self._header(name, stream)
-                size = math.prod(shape) * dtype.itemsize
-                self._check_size(name, info, start + size)
-                flat = np.empty(math.prod(shape), dtype=dtype)
-                if dtype.itemsize > 0 and size > 0:
+                header = parse_header(stream, name, self.path)
+                self._check_size(name, info, header.start + header.size)
+                dtype = header.dtype
+                flat = np.empty(math.prod(header.shape), dtype=dtype)
+                if header.size > 0:
                     _fill(stream, memoryview(flat.view(np.uint8).data))
                 if stream.read(1):  # also lets the archive compare its checksum
                     raise ValueError("bytes after the array")
-        array = flat.reshape(shape, order="F" if fortran else "C")
+        array = flat.reshape(header.shape, order="F" if header.fortran else "C")
         return np.ascontiguousarray(array.astype(dtype.newbyteorder("="), copy=False)).reshape(
-            shape
+            header.shape
         )
 
-    def _header(
-        self, name: str, stream: IO[bytes]
-    ) -> tuple[tuple[int, ...], np.dtype[Any], bool, int]:
-        """Return shape, dtype, Fortran order and the place where the data start."""
-        magic = stream.read(8)
-        if magic[:6] != b"\x93NUMPY" or magic[6] not in (1, 2, 3):
-            raise bad_input(name, "be a numpy array", f"{magic[:6]!r}", file=self.path)
-        wide = 2 if magic[6] == 1 else 4
-        (length,) = struct.unpack("<H" if wide == 2 else "<I", stream.read(wide))
-        if length > _LONGEST_HEADER:
-            raise ValueError(f"a header of {length} bytes")
-        try:
-            header = ast.literal_eval(stream.read(length).decode("utf-8").strip())
-            shape, descr, fortran = header["shape"], header["descr"], header["fortran_order"]
-            whole = all(isinstance(size, int) and size >= 0 for size in shape)
-        except (SyntaxError, TypeError, RecursionError) as error:
-            raise ValueError("a header that is no numpy header") from error
-        if not isinstance(descr, str) or not _PLAIN_DTYPE.fullmatch(descr):
-            kind = "Python objects (pickle)" if "O" in str(descr) else f"dtype {descr}"
-            raise bad_input(
-                name,
-                "hold numbers, booleans or text: objects are never unpickled",
-                kind,
-                file=self.path,
-            )
-        if not whole or not isinstance(fortran, bool):
-            raise ValueError(f"shape {shape}")
-        return tuple(shape), np.dtype(descr), fortran, len(magic) + wide + length
+    def stored_shape(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+        """Return shape, dtype and Fortran order of an array without reading it."""
+        with _damage(self.path, name):
+            info = self._file.getinfo(f"{name}.npy")
+            with self._file.open(info) as stream:
+                header = parse_header(stream, name, self.path)
+                self._check_size(name, info, header.start + header.size, memory=False)
+        return header.shape, header.dtype, header.fortran
 
-    def _check_size(self, name: str, info: zipfile.ZipInfo, declared: int) -> None:
+    def blocks(self, name: str) -> Iterator[NDArray[Any]]:
+        """Yield an array as it is stored, some rows at a time, the slowest axis first.
+
+        Raises
+        ------
+        InputError
+            As `read`.
+        """
+        with _damage(self.path, name):
+            info = self._file.getinfo(f"{name}.npy")
+            with self._file.open(info) as stream:
+                header = parse_header(stream, name, self.path)
+                self._check_size(name, info, header.start + header.size, memory=False)
+                shape = header.shape[::-1] if header.fortran else header.shape
+                row = math.prod(shape[1:])
+                step = max(1, _BLOCK // max(1, row * header.dtype.itemsize))
+                for first in range(0, shape[0] if shape else 0, step):
+                    rows = min(step, shape[0] - first)
+                    flat = np.empty(rows * row, dtype=header.dtype)
+                    if flat.nbytes:
+                        _fill(stream, memoryview(flat.view(np.uint8).data))
+                    native = flat.astype(header.dtype.newbyteorder("="), copy=False)
+                    yield native.reshape(rows, *shape[1:])
+                if stream.read(1):
+                    raise ValueError("bytes after the array")
+
+    def _check_size(
+        self, name: str, info: zipfile.ZipInfo, declared: int, *, memory: bool = True
+    ) -> None:
         """Refuse before allocation what cannot be there."""
         if declared != info.file_size:
             raise bad_input(
@@ -140,13 +137,14 @@ class Archive:
                 f"{stored:,} compressed bytes for {info.file_size:,}",
                 file=self.path,
             )
-        require_memory(
-            f"the array {name}",
-            declared,
-            limit_gb=None,
-            advice="a recording with fewer bins or neurons",
-            file=self.path,
-        )
+        if memory:
+            require_memory(
+                f"the array {name}",
+                declared,
+                limit_gb=None,
+                advice="a recording with fewer bins or neurons",
+                file=self.path,
+            )
 
 
 @contextlib.contextmanager

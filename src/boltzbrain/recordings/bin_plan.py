@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.recordings.activity import stretches
-from boltzbrain.recordings.epochs import Intervals, choose_intervals
+from boltzbrain.recordings.epochs import Intervals, choose_intervals, cut_at_pauses
 from boltzbrain.recordings.recording import Binned, Recording, SpikeTimes, Traces
 
 DEFAULT_BIN_MS = 20.0
@@ -103,11 +103,13 @@ def _plan_spikes(
             file=where,
         )
     if labels is None:
-        chosen = Intervals(np.array([start]), np.array([stop]))
+        chosen = Intervals(*signal.stretches().T)
     else:
         chosen = choose_intervals(
             recording.epochs, labels, start_s=start, stop_s=stop, slack_s=bin_ms / 1000, file=where
         )
+        if signal.recorded is not None:
+            chosen = cut_at_pauses(chosen, signal.recorded)
     with np.errstate(over="ignore"):
         exact = (chosen.stop_s - chosen.start_s) * 1000 / bin_ms
     if not exact.sum() < _TOO_MANY:

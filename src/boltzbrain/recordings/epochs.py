@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,21 @@ class Intervals:
     stop_s: NDArray[np.float64]
     without_length: int = 0
     clipped: int = 0
+
+
+def cut_at_pauses(intervals: Intervals, recorded: NDArray[np.float64]) -> Intervals:
+    """Return the parts of the intervals that lie in the recorded stretches, (stretch, 2).
+
+    Examples
+    --------
+    >>> whole = Intervals(np.array([0.0]), np.array([9.0]))
+    >>> cut_at_pauses(whole, np.array([[1.0, 3.0], [5.0, 10.0]]))
+    Intervals(start_s=array([1., 5.]), stop_s=array([3., 9.]), without_length=0, clipped=0)
+    """
+    starts = np.maximum(intervals.start_s[:, None], recorded[None, :, 0]).ravel()
+    stops = np.minimum(intervals.stop_s[:, None], recorded[None, :, 1]).ravel()
+    kept = stops > starts
+    return replace(intervals, start_s=starts[kept], stop_s=stops[kept])
 
 
 def choose_intervals(

@@ -29,12 +29,16 @@ class SpikeTimes:
         (neuron,) int64, end of each neuron's stretch: neuron u is ``times[index[u-1]:index[u]]``.
     start_s, stop_s
         The recorded interval in seconds.
+    recorded
+        (stretch, 2) float64 start and stop of each stretch recorded without a pause, ascending;
+        None where the whole interval was.
     """
 
     times: NDArray[np.float64]
     index: NDArray[np.int64]
     start_s: float
     stop_s: float
+    recorded: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an index that does not cut the spike times into one stretch per neuron."""
@@ -49,6 +53,22 @@ class SpikeTimes:
                 if int(ends[-1]) != len(self.times)
                 else "a value below the one before",
             )
+        if self.recorded is not None:
+            has_shape("recorded", self.recorded, (None, 2))
+            edges = self.recorded.ravel()
+            whole = np.r_[self.start_s, edges, self.stop_s]
+            if not ((np.diff(whole) >= 0).all() and (edges[1::2] > edges[::2]).all()):
+                raise bad_input(
+                    "recorded",
+                    "hold ascending stretches within the recorded interval",
+                    "stretches that overlap, have no length or lie outside",
+                )
+
+    def stretches(self) -> NDArray[np.float64]:
+        """Return start and stop of every recorded stretch in seconds, (stretch, 2)."""
+        if self.recorded is None:
+            return np.array([[self.start_s, self.stop_s]])
+        return self.recorded
 
     def train(self, neuron: int) -> NDArray[np.float64]:
         """Return the spike times of one neuron in seconds."""

@@ -178,9 +178,10 @@ class _Writer:
         table = self.file.create_group("units")
         self._column(table, "spike_times", signal.times, "spike times in seconds")
         self._index(table, "spike_times", signal.index)
-        window = np.tile([[signal.start_s, signal.stop_s]], (count, 1))
+        stretches = signal.stretches()
+        window = np.tile(stretches, (count, 1))
         self._column(table, "obs_intervals", window, "the recorded interval in seconds")
-        self._index(table, "obs_intervals", np.arange(1, count + 1))
+        self._index(table, "obs_intervals", len(stretches) * np.arange(1, count + 1))
         region = self._column(
             table,
             "electrodes",

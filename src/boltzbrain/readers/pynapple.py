@@ -1,0 +1,188 @@
+"""Reader of the npz files that pynapple saves: groups of spike trains, and frames of signals."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.readers.arrays import bins_of, frame_times
+from boltzbrain.readers.contents import as_file, hash_of
+from boltzbrain.readers.matrix import AXES, VALUES, matrix_of, read_counts, read_frames
+from boltzbrain.readers.trains import clean, regions_of, with_interval
+from boltzbrain.readers.zipped import Archive, open_npz
+from boltzbrain.recordings.recording import (
+    Binned,
+    Recording,
+    Signal,
+    Source,
+    Traces,
+    neuron_table,
+    no_epochs,
+)
+
+_OWN = {"t", "index", "start", "end", "keys", "d", "type", "columns", "file_type", "_metadata"}
+
+
+def read_pynapple(path: str | os.PathLike[str], *, values: str | None = None) -> Recording:
+    """Read a TsGroup or a TsdFrame that pynapple saved.
+
+    Parameters
+    ----------
+    path
+        The npz archive. Its pickled metadata are never read; columns stored as plain arrays are.
+    values
+        What a TsdFrame holds: "counts", "states", "dff", "fluorescence" or "deconvolved".
+
+    Returns
+    -------
+    Recording
+        `SpikeTimes` of a TsGroup, with the stretches of its time support; `Binned` or `Traces` of a
+        TsdFrame.
+
+    Raises
+    ------
+    InputError
+        If the archive is damaged, arrays do not fit each other, or the meaning of a TsdFrame is
+        not told.
+
+    References
+    ----------
+    Viejo et al., eLife 12:RP85786 (2023).
+    """
+    if values is not None:
+        one_of("values", values, VALUES)
+    found = as_file(path)
+    where = str(found)
+    with open_npz(found) as archive:
+        start, end = _numbers(archive, "start"), _numbers(archive, "end")
+        if len(start) != len(end):
+            raise bad_input("end", f"be as long as start ({len(start)})", len(end), file=where)
+        support = checked_support(np.stack([start, end], axis=1), where)
+        if "index" in archive:
+            if values is not None:
+                raise bad_input("values", "be left out for spike times", values, file=where)
+            return _group(archive, support)
+        return _frame(archive, support, values)
+
+
+def checked_support(support: NDArray[Any], where: str) -> NDArray[np.float64]:
+    """Return the stretches of a time support as ascending seconds, (stretch, 2).
+
+    Raises
+    ------
+    InputError
+        If there is none, or they do not ascend.
+    """
+    seconds = np.asarray(support, dtype=np.float64)
+    edges = seconds.ravel()
+    good = len(edges) > 0 and np.isfinite(edges).all() and edges[0] >= 0
+    if not good or bool((np.diff(edges) < 0).any()) or bool((edges[1::2] <= edges[::2]).any()):
+        raise bad_input(
+            "the time support (start, end)", "be ascending seconds from 0", "others", file=where
+        )
+    return seconds
+
+
+def _numbers(archive: Archive, name: str) -> NDArray[np.float64]:
+    if name not in archive:
+        raise bad_input(name, "be an array", ", ".join(archive.names) or "none", file=archive.path)
+    values = archive.read(name)
+    if values.ndim != 1 or values.dtype.kind not in "iuf":
+        raise bad_input(
+            name,
+            "be a list of numbers",
+            f"shape {values.shape}, dtype {values.dtype}",
+            file=archive.path,
+        )
+    return values.astype(np.float64)
+
+
+def _group(archive: Archive, support: NDArray[np.float64]) -> Recording:
+    where = str(archive.path)
+    times, member = _numbers(archive, "t"), _numbers(archive, "index")
+    if len(times) != len(member):
+        raise bad_input("index", f"have one entry per time ({len(times)})", len(member), file=where)
+    keys = _numbers(archive, "keys") if "keys" in archive else np.unique(member)
+    if not np.isfinite(keys).all() or len(np.unique(keys)) != len(keys) or len(keys) == 0:
+        raise bad_input("keys", "be different numbers", "others", file=where)
+    order = np.argsort(keys)
+    slot = order[np.minimum(np.searchsorted(keys[order], member), len(keys) - 1)]
+    if not np.array_equal(keys[slot], member):
+        raise bad_input("index", "name neurons of keys", "others", file=where)
+    sorting = np.argsort(slot, kind="stable")
+    index = np.cumsum(np.bincount(slot, minlength=len(keys))).astype(np.int64)
+    seconds, ends, dropped = clean(times[sorting], index)
+    recorded = support if len(support) > 1 else None
+    signal, dropped = with_interval(
+        seconds, ends, where, dropped, float(support[0, 0]), float(support[-1, 1]), recorded
+    )
+    columns: dict[str, Any] = {}
+    for name in archive.names:
+        if name in _OWN or archive.stored_shape(name)[0] != (len(keys),):
+            continue
+        if archive.stored_shape(name)[1].kind in "biufU":
+            values = archive.read(name)
+            columns[name] = values.astype(object) if values.dtype.kind == "U" else values
+    regions = regions_of(columns)
+    return Recording(
+        neurons=neuron_table([f"{key:g}" for key in keys.tolist()], None, columns),
+        regions=regions,
+        signal=signal,
+        epochs=no_epochs(),
+        source=Source("pynapple", where, hash_of(archive.path), {"dropped": dropped}),
+    )
+
+
+def _frame(archive: Archive, support: NDArray[np.float64], values: str | None) -> Recording:
+    where = str(archive.path)
+    if "d" not in archive:
+        raise bad_input(
+            "the file", "be a TsGroup or a TsdFrame", ", ".join(archive.names), file=where
+        )
+    data = archive.read("d")
+    signal = frame_signal(data, _numbers(archive, "t"), support, values, where)
+    names = [str(number) for number in range(len(signal))]
+    if "columns" in archive:
+        shape, dtype, _ = archive.stored_shape("columns")
+        if shape == (len(signal),) and dtype.kind in "iuU":
+            names = [str(name) for name in archive.read("columns").tolist()]
+    return Recording(
+        neurons=neuron_table(names),
+        regions={},
+        signal=signal,
+        epochs=no_epochs(),
+        source=Source("pynapple", where, hash_of(archive.path), {"values": values}),
+    )
+
+
+def frame_signal(
+    data: NDArray[Any],
+    times: NDArray[np.float64],
+    support: NDArray[np.float64],
+    values: str | None,
+    where: str,
+) -> Signal:
+    """Return the signal of a TsdFrame; stretches of the time support become segments.
+
+    Raises
+    ------
+    InputError
+        If its meaning is not told, or arrays do not fit each other.
+    """
+    if values is None:
+        raise bad_input(
+            "values", "be given for a TsdFrame: one of " + ", ".join(VALUES), "none", file=where
+        )
+    matrix = matrix_of(data, "the TsdFrame", where)
+    seconds = frame_times(matrix.shape[0], times, None, where)
+    if values not in ("counts", "states"):
+        return Traces(read_frames(matrix, AXES[0]), seconds, values)
+    counts, saturated = read_counts(matrix, AXES[0], values)
+    width, segment = bins_of(seconds)
+    stretch = np.searchsorted(support[:, 0], seconds, side="right")
+    parts = np.r_[0, np.cumsum((np.diff(stretch) != 0) | (np.diff(segment) != 0))]
+    return Binned(counts, width, parts.astype(np.int32), seconds, saturated)
