@@ -13,6 +13,7 @@ from boltzbrain.readers.arrays import bins_of, frame_times
 from boltzbrain.readers.contents import as_file, hash_of
 from boltzbrain.readers.matrix import AXES, VALUES, matrix_of, read_counts, read_frames
 from boltzbrain.readers.trains import clean, regions_of, with_interval
+from boltzbrain.readers.unpickled import plain
 from boltzbrain.readers.zipped import Archive, open_npz
 from boltzbrain.recordings.recording import (
     Binned,
@@ -120,13 +121,7 @@ def _group(archive: Archive, support: NDArray[np.float64]) -> Recording:
     signal, dropped = with_interval(
         seconds, ends, where, dropped, float(support[0, 0]), float(support[-1, 1]), recorded
     )
-    columns: dict[str, Any] = {}
-    for name in archive.names:
-        if name in _OWN or archive.stored_shape(name)[0] != (len(keys),):
-            continue
-        if archive.stored_shape(name)[1].kind in "biufU":
-            values = archive.read(name)
-            columns[name] = values.astype(object) if values.dtype.kind == "U" else values
+    columns = _metadata(archive, len(keys))
     regions = regions_of(columns)
     return Recording(
         neurons=neuron_table([f"{key:g}" for key in keys.tolist()], None, columns),
@@ -135,6 +130,29 @@ def _group(archive: Archive, support: NDArray[np.float64]) -> Recording:
         epochs=no_epochs(),
         source=Source("pynapple", where, hash_of(archive.path), {"dropped": dropped}),
     )
+
+
+def _metadata(archive: Archive, count: int) -> dict[str, NDArray[Any]]:
+    """Return the columns of one number or text per neuron, of old files and of new ones."""
+    held: dict[str, Any] = {}
+    for name in archive.names:
+        if name == "_metadata":
+            for one in archive.objects(name) or []:
+                held.update(one if isinstance(one, dict) else {})
+        elif name not in _OWN:
+            objects = archive.objects(name)
+            held[name] = archive.read(name) if objects is None else objects
+    columns: dict[str, NDArray[Any]] = {}
+    for key, value in held.items():
+        values = plain(value)
+        if isinstance(values, list) and all(isinstance(one, str) for one in values):
+            values = np.asarray(values, dtype=object)
+        elif isinstance(values, list) and all(isinstance(one, (int, float)) for one in values):
+            values = np.asarray(values)
+        fits = isinstance(values, np.ndarray) and values.shape == (count,)
+        if key != "rate" and fits and values.dtype.kind in "biufUO":
+            columns[str(key)] = values.astype(object) if values.dtype.kind == "U" else values
+    return columns
 
 
 def _frame(archive: Archive, support: NDArray[np.float64], values: str | None) -> Recording:
@@ -147,9 +165,10 @@ def _frame(archive: Archive, support: NDArray[np.float64], values: str | None) -
     signal = frame_signal(data, _numbers(archive, "t"), support, values, where)
     names = [str(number) for number in range(len(signal))]
     if "columns" in archive:
-        shape, dtype, _ = archive.stored_shape("columns")
-        if shape == (len(signal),) and dtype.kind in "iuU":
-            names = [str(name) for name in archive.read("columns").tolist()]
+        told = archive.objects("columns")
+        told = archive.read("columns").ravel().tolist() if told is None else told
+        if len({str(one) for one in told}) == len(signal):
+            names = [str(one) for one in told]
     return Recording(
         neurons=neuron_table(names),
         regions={},

@@ -18,8 +18,9 @@ import numpy as np
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.npy import DAMAGE, damage, parse_header
 
-_LARGEST = 1 << 29
-_CODE = re.compile(r"[biufc](?:1|2|4|8|16)")
+LARGEST = 1 << 29
+"""An array of objects that takes more bytes is refused."""
+_CODE = re.compile(r"[biufc](?:1|2|4|8|16)|[US]\d{1,6}")
 
 
 class _Dtype:
@@ -95,21 +96,29 @@ def read_objects(path: Path) -> list[Any]:
     ------
     InputError
         If it is damaged, or holds anything but lists, dictionaries, text, numbers and arrays of
-        numbers.
+        numbers or text.
     """
     with damage(path, path.name):
-        if path.stat().st_size > _LARGEST:
+        if path.stat().st_size > LARGEST:
             raise ValueError(f"{path.stat().st_size:,} bytes")
-        stream = io.BytesIO(path.read_bytes())
-        parse_header(stream, path.name, path, objects=True)
+        whole = path.read_bytes()
+    return parse_objects(whole, path.name, path)
+
+
+def parse_objects(whole: bytes, name: str, path: Path) -> list[Any]:
+    """Return the objects of an array of which every byte is at hand; see `read_objects`."""
+    stream = io.BytesIO(whole)
+    with damage(path, name):
+        if parse_header(stream, name, path, objects=True).dtype.kind != "O":
+            raise ValueError("an array of numbers")
     try:
         found = _Reader(stream).load()
     except (pickle.UnpicklingError, AttributeError, *DAMAGE) as error:
         raise bad_input(
-            path.name,
+            name,
             "hold plain values and arrays: nothing in it is ever run",
             f"{error}".split("\n")[0] or type(error).__name__,
-            file=path.parent,
+            file=path.parent if path.name == name else path,
         ) from error
     value = found.value if isinstance(found, _Array) else found
     return value if isinstance(value, list) else [value]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.readers.npy import DAMAGE, parse_header
+from boltzbrain.readers.unpickled import LARGEST, parse_objects
 from boltzbrain.recordings.memory import require_memory
 
 _DAMAGE = (
@@ -89,6 +90,26 @@ class Archive:
                 header = parse_header(stream, name, self.path)
                 self._check_size(name, info, header.start + header.size, memory=False)
         return header.shape, header.dtype, header.fortran
+
+    def objects(self, name: str) -> list[Any] | None:
+        """Return the objects of an array of objects, None where it is an array of another kind.
+
+        Raises
+        ------
+        InputError
+            As `boltzbrain.readers.unpickled.read_objects`.
+        """
+        with _damage(self.path, name):
+            info = self._file.getinfo(f"{name}.npy")
+            with self._file.open(info) as stream:
+                header = parse_header(stream, name, self.path, objects=True)
+            if header.dtype.kind != "O":
+                return None
+            if info.file_size > LARGEST:
+                raise ValueError(f"{info.file_size:,} bytes")
+            with self._file.open(info) as stream:
+                whole = stream.read()
+        return parse_objects(whole, name, self.path)
 
     def blocks(self, name: str) -> Iterator[NDArray[Any]]:
         """Yield an array as it is stored, some rows at a time, the slowest axis first.
