@@ -13,7 +13,8 @@ def test_a_phy_folder_from_end_to_end(shared_data: Path, tmp_path: Path, capsys)
     shown = run_command(["info", shared_data / "phy", "--json"], capsys)
     assert shown.status == 0, shown.err
     assert json.loads(shown.out)["neurons"] == 295
-    fitted = run_command(["fit", shared_data / "phy", "-o", run, *QUICK], capsys)
+    words = ["fit", shared_data / "phy", "-o", run, "--min-active-bins", "300"]
+    fitted = run_command([*words, *QUICK], capsys)
     assert fitted.status == 0, fitted.err
     scored = run_command(["evaluate", run], capsys)
     assert scored.status == 0, scored.err

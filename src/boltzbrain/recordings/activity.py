@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, one_of
 from boltzbrain.recordings.recording import Regions, Source
+from boltzbrain.recordings.recording import Step as Step
 
 TRAIN, VALIDATION, TEST, GAP = 0, 1, 2, -1
 FOLDS: Mapping[str, int] = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
@@ -48,14 +49,6 @@ def stretches(
             file=file,
         )
     return first, np.diff(np.r_[first, len(segment)]).astype(np.int64)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One preprocessing step: its name and every option and count that belongs to it."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -228,8 +228,8 @@ def _require_states(signal: Traces, where: str) -> None:
         if len(wrong):
             raise bad_input(
                 f"the {signal.kind} traces",
-                "hold only 0 and 1: to make continuous traces binary needs a threshold option, "
-                "which this version does not have; threshold them first",
+                "hold only 0 and 1, or be made binary first (--calcium bsd, or deconvolve() in "
+                "Python)",
                 float(wrong[0]),
                 file=where,
             )

@@ -116,7 +116,7 @@ def binarize(
         fold=np.zeros(plan.bins, dtype=np.int8),
         neurons=recording.neurons.reset_index(drop=True),
         regions=dict(recording.regions),
-        steps=(Step("binarize", options),),
+        steps=(*recording.steps, Step("binarize", options)),
         source=recording.source,
     )
 

@@ -45,7 +45,7 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
             f"the bins are worth about {independent:,.0f} independent ones, fewer than the "
             f"{activity.n_neurons:,} neurons: watch the held-out score, few hidden units may do"
         )
-    for name in ("binarize", "split"):
+    for name in ("deconvolve", "binarize", "split"):
         step = activity.step(name)
         if step is not None:
             yield from _of_step(step.options)

@@ -169,6 +169,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One preprocessing step: its name and every option and count that belongs to it."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Regions:
     """Membership of neurons in the regions of one atlas; a neuron may lie in several or none.
 
@@ -256,6 +264,8 @@ class Recording:
         Table of ``start_s``, ``stop_s``, ``label``.
     source
         Where it came from.
+    steps
+        What was done to the signal since it was read, in order.
     """
 
     neurons: pd.DataFrame
@@ -263,6 +273,7 @@ class Recording:
     signal: Signal
     epochs: pd.DataFrame
     source: Source
+    steps: tuple[Step, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse tables whose lengths disagree."""
@@ -313,6 +324,16 @@ class Recording:
             min_active_bins=min_active_bins,
             memory_limit_gb=memory_limit_gb,
         )
+
+    def deconvolve(self, **options: Any) -> Recording:
+        """Return this recording with its calcium traces turned into binary states.
+
+        The options, the rules and the errors are those of
+        `boltzbrain.recordings.calcium.deconvolve`.
+        """
+        from boltzbrain.recordings.calcium import deconvolve
+
+        return deconvolve(self, **options)
 
 
 def neuron_table(

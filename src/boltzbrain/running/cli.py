@@ -16,6 +16,9 @@ from boltzbrain.running.console import failures_as_status, out, warnings_as_line
 from boltzbrain.running.fitting import fit
 from boltzbrain.running.options import (
     BinMs,
+    Calcium,
+    CalciumKernel,
+    CalciumThreshold,
     Epochs,
     Format,
     MemoryLimit,
@@ -85,6 +88,9 @@ def info(
     file_format: Format = None,
     units: Units = None,
     reader: ReaderOptions = None,
+    calcium: Calcium = None,
+    kernel: CalciumKernel = None,
+    calcium_threshold: CalciumThreshold = None,
     bin_ms: BinMs = None,
     epoch: Epochs = None,
     memory_limit_gb: MemoryLimit = None,
@@ -95,6 +101,9 @@ def info(
         format=file_format,
         units=units,
         reader=named_values("--read", reader),
+        calcium=calcium,
+        kernel=kernel,
+        calcium_threshold=calcium_threshold,
         bin_ms=bin_ms,
         epochs=epoch,
         memory_limit_gb=memory_limit_gb,
@@ -126,6 +135,9 @@ def convert(
     file_format: Format = None,
     units: Units = None,
     reader: ReaderOptions = None,
+    calcium: Calcium = None,
+    kernel: CalciumKernel = None,
+    calcium_threshold: CalciumThreshold = None,
     bin_ms: BinMs = None,
     epoch: Epochs = None,
     memory_limit_gb: MemoryLimit = None,
@@ -138,7 +150,12 @@ def convert(
 
         api.new_file("OUTPUT", output, api.RECORDING_ENDINGS)
     preparation = Preparation(
-        format=file_format, units=units, reader=named_values("--read", reader)
+        format=file_format,
+        units=units,
+        reader=named_values("--read", reader),
+        calcium=calcium,
+        kernel=kernel,
+        calcium_threshold=calcium_threshold,
     )
     whole = preparation.read(recording, display)
     with display.stage(f"writing {output.name}"):

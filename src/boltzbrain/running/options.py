@@ -51,7 +51,10 @@ def named_values(option_name: str, texts: list[str] | None) -> dict[str, str]:
 
 RecordingPath = Annotated[
     Path,
-    typer.Argument(metavar="RECORDING", help="File of the recording: npz, NWB, zebrafish HDF5."),
+    typer.Argument(
+        metavar="RECORDING",
+        help="File or folder of the recording; docs/recordings.md lists the formats.",
+    ),
 ]
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run folder that 'boltzbrain fit' wrote.")
@@ -113,6 +116,37 @@ MemoryLimit = Annotated[
         metavar="GB",
         text="Refuse to take more memory than this for the activity.",
         default="the memory that is free",
+        panel=INTO_BINS,
+    ),
+]
+Calcium = Annotated[
+    str | None,
+    option(
+        "--calcium",
+        metavar="METHOD",
+        text="Make calcium traces binary by bsd (blind sparse deconvolution), oasis, threshold, or "
+        "deconvolved (for traces that the pipeline deconvolved).",
+        panel=INTO_BINS,
+    ),
+]
+CalciumKernel = Annotated[
+    str | None,
+    option(
+        "--kernel",
+        metavar="KERNEL",
+        text="Response to one event: gcamp6s, gcamp6f, RISE,DECAY in seconds, estimate (one for "
+        "all cells) or each.",
+        default="estimate",
+        panel=INTO_BINS,
+    ),
+]
+CalciumThreshold = Annotated[
+    float | None,
+    option(
+        "--calcium-threshold",
+        metavar="K",
+        text="Threshold of the method in units of each trace's noise.",
+        default="that of the method: 4, 4, 3, 3",
         panel=INTO_BINS,
     ),
 ]

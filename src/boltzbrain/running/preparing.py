@@ -23,6 +23,8 @@ class Preparation:
     ----------
     format, units, reader
         Of `readers.detect.read`; `reader` holds further options of the format's reader, as text.
+    calcium, kernel, calcium_threshold
+        Of `Recording.deconvolve`: method, kernel, threshold.
     bin_ms, epochs, memory_limit_gb, min_active_bins
         Of `Recording.binarize`.
     by, folds, validation, test, gap_s
@@ -34,6 +36,9 @@ class Preparation:
     format: str | None = None
     units: str | None = None
     reader: Mapping[str, str] = field(default_factory=dict)
+    calcium: str | None = None
+    kernel: str | None = None
+    calcium_threshold: float | None = None
     bin_ms: float | None = None
     epochs: list[str] | None = None
     memory_limit_gb: float | None = None
@@ -83,7 +88,15 @@ class Preparation:
             from boltzbrain.readers.detect import read
 
             options = {name: _number_or_text(text) for name, text in self.reader.items()}
-            return read(path, format=self.format, units=self.units, **options)
+            recording = read(path, format=self.format, units=self.units, **options)
+        given = {"kernel": self.kernel, "threshold": self.calcium_threshold}
+        given = {name: value for name, value in given.items() if value is not None}
+        if self.calcium is None:
+            if given:
+                raise bad_input("--calcium", "be given too", f"--{next(iter(given))} alone")
+            return recording
+        with display.stage("finding events", "cells") as stage:
+            return recording.deconvolve(method=self.calcium, callback=stage.update, **given)
 
     def binarize(self, recording: Recording, display: Display) -> Activity:
         """Bin a recording."""
