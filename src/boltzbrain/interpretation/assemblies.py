@@ -81,28 +81,10 @@ def hidden_deviation(model: RBM, states: States) -> Floats:
     return result
 
 
-def oriented(model: RBM) -> tuple[RBM, NDArray[np.bool_]]:
-    """Return the same law with the weights of every hidden unit summing to 0 or more.
-
-    Units whose kind has no opposite (in {0, 1} or cut at 0) stay as they are.
-
-    Returns
-    -------
-    model
-        The model with units turned, h to -h and their weights to -W.
-    turned
-        (hidden,) which ones.
-    """
-    negative = model.weights.sum(dim=0) < 0
-    layer = model.hidden.flipped(negative)
-    if layer is None:
-        return model, np.zeros(len(negative), dtype=np.bool_)
-    weights = torch.where(negative, -model.weights, model.weights)
-    return RBM(model.visible, layer, weights), negative.cpu().numpy()
-
-
 def oriented_weights(model: RBM, data: Data | None = None) -> Floats:
-    """Return the weights of the oriented model, (neuron, hidden) float64.
+    """Return the weights, every hidden unit's summing to 0 or more, (neuron, hidden) float64.
+
+    A unit whose kind has a mirror image is turned round where needed (`RBM.in_sign_gauge`).
 
     Parameters
     ----------
@@ -112,7 +94,7 @@ def oriented_weights(model: RBM, data: Data | None = None) -> Floats:
         Where given, each unit's weights are multiplied by its standard deviation over the bins, so
         that they do not depend on the free scale of continuous units.
     """
-    weights: Floats = oriented(model)[0].weights.to("cpu", torch.float64).numpy()
+    weights: Floats = model.in_sign_gauge().weights.to("cpu", torch.float64).numpy()
     if data is None:
         return weights
     states = states_of(data, len(weights), "the scale of hidden units")

@@ -34,7 +34,8 @@ from boltzbrain.model.rbm import RBM
 ENUMERATED_NEURONS = 14
 """Up to this many neurons, all states are weighed by their probability."""
 
-_DENSE_NEURONS = 8000
+MOST_DENSE_NEURONS = 8000
+"""Most neurons of which all pairs are computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +101,8 @@ def conditional_spread(
     neurons = marginal.neurons
     factor = unit_factor(convention, 2)
     chosen = None if tuples is None else checked_tuples(tuples, 2, neurons)
-    if chosen is None and neurons > _DENSE_NEURONS:
-        raise bad_input("tuples", f"be given beyond {_DENSE_NEURONS} neurons", "none")
+    if chosen is None and neurons > MOST_DENSE_NEURONS:
+        raise bad_input("tuples", f"be given beyond {MOST_DENSE_NEURONS} neurons", "none")
     if reference == "data":
         states = some_bins(states_of(data, neurons, "reference 'data'"), samples)
     else:

@@ -123,7 +123,7 @@ def couplings(
     chosen = None if tuples is None else checked_tuples(tuples, order, neurons)
     if chosen is None and order > 2:
         raise bad_input("tuples", f"be given for order {order}", "none")
-    needed = 5 * 8e-9 * neurons * neurons
+    needed = pair_memory_gb(neurons)
     if chosen is None and order == 2 and needed > memory_limit_gb:
         raise bad_input(
             "memory_limit_gb",
@@ -140,6 +140,11 @@ def couplings(
     if check and order == 2 and chosen is None and neurons > 1:
         _warn_of_signs(model, result, reference, data)
     return result
+
+
+def pair_memory_gb(neurons: int) -> float:
+    """Return the memory that the couplings of all pairs need while they are computed, GB."""
+    return 5 * 8e-9 * neurons * neurons
 
 
 def _checked(model: RBM, order: int, reference: str, method: str) -> Marginal:
