@@ -6,12 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 # no test opens a window; set before anything imports matplotlib
 os.environ.setdefault("MPLBACKEND", "Agg")
 # threads that wait sleep: on a machine shared with others, spinning ones cost a factor of ten
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# without a GPU its kernels run in Triton's interpreter; Triton asks when it is imported
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 
 # the same examples every time, and no time limit on a busy machine
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -105,9 +105,10 @@ def half_normal_quantile(x: Tensor, survival: Tensor) -> Tensor:
     above = 0.5 * torch.erfc(x.clamp(max=FAR) * _ROOT_HALF)
     result: Tensor = (-torch.special.ndtri(survival * above) - x).clamp(min=0.0)
     is_far = x > FAR
-    if bool(is_far.any()):
-        result[is_far] = _far_quantile(x[is_far], -torch.log(survival[is_far]))
-    return result
+    # a GPU is not asked, since the answer would have to be waited for
+    if x.device.type == "cpu" and not bool(is_far.any()):
+        return result
+    return torch.where(is_far, _far_quantile(x.clamp(min=FAR), -torch.log(survival)), result)
 
 
 def _far_quantile(x: Tensor, exponent: Tensor) -> Tensor:

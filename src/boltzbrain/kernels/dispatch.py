@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+from functools import cache
+from importlib.util import find_spec
 from types import ModuleType
 
 import torch
 from torch import Tensor
 
-from boltzbrain.kernels import cpu, reference
+from boltzbrain.kernels import cpu, rectified, reference
+
+
+@cache
+def _cuda() -> ModuleType | None:
+    """Return the kernels for NVIDIA GPUs, or None where Triton is absent or the GPU another's."""
+    if torch.version.cuda is None or find_spec("triton") is None:
+        return None
+    return importlib.import_module("boltzbrain.kernels.cuda")
 
 
 def _kernels(tensor: Tensor) -> ModuleType:
-    return cpu if tensor.device.type == "cpu" else reference
+    if tensor.device.type == "cpu":
+        return cpu
+    return (_cuda() if tensor.device.type == "cuda" else None) or reference
 
 
 def draw_bernoulli(inputs: Tensor, field: Tensor, key: int, draw: int) -> Tensor:
@@ -57,4 +70,39 @@ def sweep_bernoulli(
     result: tuple[Tensor, Tensor] = _kernels(weights).sweep_bernoulli(
         visible, visible_field, hidden_field, weights, sweeps, key, draw
     )
+    return result
+
+
+def has_sweep_real(device: torch.device) -> bool:
+    """Return whether `sweep_real` serves tensors of a device."""
+    return device.type == "cuda" and _cuda() is not None
+
+
+def sweep_real(
+    kind: str,
+    visible: Tensor,
+    visible_field: Tensor,
+    fields: Tensor,
+    roots: Tensor,
+    weights: Tensor,
+    sweeps: int,
+    key: int,
+    draw: int,
+) -> tuple[Tensor, Tensor]:
+    """Run sweeps with real-valued hidden units; see `kernels.cuda.sweep_real`."""
+    result: tuple[Tensor, Tensor] = _kernels(weights).sweep_real(
+        kind, visible, visible_field, fields, roots, weights, sweeps, key, draw
+    )
+    return result
+
+
+def has_draw_rectified(device: torch.device) -> bool:
+    """Return whether `draw_rectified` serves tensors of a device."""
+    return device.type == "cpu" or has_sweep_real(device)
+
+
+def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw: int) -> Tensor:
+    """Draw ReLU or dReLU units; see `kernels.rectified.draw_rectified`."""
+    kernels = rectified if inputs.device.type == "cpu" else _kernels(inputs)
+    result: Tensor = kernels.draw_rectified(inputs, fields, roots, key, draw)
     return result

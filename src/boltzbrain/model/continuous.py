@@ -12,8 +12,15 @@ from torch import Tensor
 
 from boltzbrain.foundations.numerics import half_normal, half_normal_quantile, log_psi
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.rectified import draw_rectified, log_partition_rectified
-from boltzbrain.model.layers import Layer
+from boltzbrain.kernels.dispatch import (
+    draw_rectified,
+    has_draw_rectified,
+    has_sweep_real,
+    sweep_real,
+)
+from boltzbrain.kernels.rectified import log_partition_rectified
+from boltzbrain.model.layers import Bernoulli, Layer
+from boltzbrain.model.sweeps import register_sweep
 
 
 class _RealLayer(Layer):
@@ -126,20 +133,20 @@ class _Moments(NamedTuple):
 
 
 class _Rectified(_RealLayer):
-    """What ReLU and dReLU share: in float32 on the CPU the fused kernels draw and sum.
+    """What ReLU and dReLU share: in float32 the fused kernels draw, and on the CPU sum.
 
     Elsewhere, and where autograd follows, the formulas below them serve; they specify the kernels.
     """
 
     def log_partition(self, inputs: Tensor) -> Tensor:
         """Return Gamma(inputs) as the class docstring gives it."""
-        if self._has_kernel(inputs):
+        if self._is_single(inputs) and inputs.device.type == "cpu":
             return log_partition_rectified(inputs, *self._sides())
         return self._round(self._exact_log_partition(inputs), inputs)
 
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         """Draw by the inverse of the distribution function, in the type of the parameters."""
-        if self._has_kernel(inputs):
+        if self._is_single(inputs) and has_draw_rectified(inputs.device):
             fields, roots = self._sides()
             first = generator.take(len(fields))
             return draw_rectified(inputs, fields, roots, generator.key, first)
@@ -157,11 +164,9 @@ class _Rectified(_RealLayer):
     def _exact_sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         """Return draws in float64."""
 
-    def _has_kernel(self, inputs: Tensor) -> bool:
+    def _is_single(self, inputs: Tensor) -> bool:
         tensors = (inputs, *self.parameters().values())
-        return inputs.device.type == "cpu" and all(
-            value.dtype == torch.float32 and not value.requires_grad for value in tensors
-        )
+        return all(value.dtype == torch.float32 and not value.requires_grad for value in tensors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,3 +332,39 @@ class DReLU(_Rectified):
         plus, minus = (half.moments() for half in self._halves(inputs))
         log_odds = plus.log_partition - minus.log_partition
         return (torch.sigmoid(log_odds), plus), (torch.sigmoid(-log_odds), minus)
+
+
+def _sweep_real(
+    visible_layer: Layer,
+    hidden_layer: Layer,
+    weights: Tensor,
+    visible: Tensor,
+    sweeps: int,
+    generator: Generator,
+) -> tuple[Tensor, Tensor]:
+    visible_field = visible_layer.parameters()["field"]
+    exact = hidden_layer.to(torch.float64).parameters()
+    fields, precisions = (
+        torch.stack([value for name, value in exact.items() if name.startswith(prefix)])
+        for prefix in ("field", "precision")
+    )
+    first = generator.take(sweeps * (len(fields) + 1))
+    return sweep_real(
+        hidden_layer.kind,
+        visible,
+        visible_field,
+        fields,
+        precisions.sqrt(),
+        weights,
+        sweeps,
+        generator.key,
+        first,
+    )
+
+
+def _is_swept(visible: Layer, hidden: Layer) -> bool:
+    return hidden.dtype == torch.float32 and has_sweep_real(hidden.device)
+
+
+for _kind in (Gaussian, ReLU, DReLU):
+    register_sweep(Bernoulli.kind, _kind.kind, _sweep_real, _is_swept)
