@@ -268,7 +268,7 @@ def test_sweeps_with_real_units_are_those_of_the_layers(layer, monkeypatch):
     generator = Generator(KEY, 5)
     expected = model.sweep(visible, generator, 3)
     monkeypatch.setattr(dispatch, "_kernels", lambda tensor: cuda)
-    monkeypatch.setattr("boltzbrain.model.continuous.has_sweep_real", lambda device: True)
+    monkeypatch.setattr("boltzbrain.model.continuous.has_real_kernels", lambda device: True)
     fused = Generator(KEY, 5)
     found = model.sweep(visible, fused, 3)
     assert fused == generator
@@ -340,12 +340,12 @@ def test_kernels_are_chosen_by_device(monkeypatch):
     assert chosen("cpu") is dispatch.cpu
     assert chosen("meta") is reference
     assert chosen("cuda") is cuda
-    assert dispatch.has_draw_rectified(torch.device("cuda:1"))
+    assert dispatch.has_real_kernels(torch.device("cuda:1"))
+    assert not dispatch.has_real_kernels(torch.device("cpu"))
     dispatch._cuda.cache_clear()
     monkeypatch.setattr(dispatch, "find_spec", lambda name: None)
     assert chosen("cuda") is reference
-    assert not dispatch.has_draw_rectified(torch.device("cuda"))
-    assert dispatch.has_draw_rectified(torch.device("cpu"))
+    assert not dispatch.has_real_kernels(torch.device("cuda"))
     dispatch._cuda.cache_clear()
 
 

@@ -73,8 +73,8 @@ def sweep_bernoulli(
     return result
 
 
-def has_sweep_real(device: torch.device) -> bool:
-    """Return whether `sweep_real` serves tensors of a device."""
+def has_real_kernels(device: torch.device) -> bool:
+    """Return whether `sweep_real` and `draw_rectified` serve a device that is not the CPU."""
     return device.type == "cuda" and _cuda() is not None
 
 
@@ -94,11 +94,6 @@ def sweep_real(
         kind, visible, visible_field, fields, roots, weights, sweeps, key, draw
     )
     return result
-
-
-def has_draw_rectified(device: torch.device) -> bool:
-    """Return whether `draw_rectified` serves tensors of a device."""
-    return device.type == "cpu" or has_sweep_real(device)
 
 
 def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw: int) -> Tensor:

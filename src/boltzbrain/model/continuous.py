@@ -12,12 +12,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.numerics import half_normal, half_normal_quantile, log_psi
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.dispatch import (
-    draw_rectified,
-    has_draw_rectified,
-    has_sweep_real,
-    sweep_real,
-)
+from boltzbrain.kernels.dispatch import draw_rectified, has_real_kernels, sweep_real
 from boltzbrain.kernels.rectified import log_partition_rectified
 from boltzbrain.model.layers import Bernoulli, Layer
 from boltzbrain.model.sweeps import register_sweep
@@ -140,13 +135,13 @@ class _Rectified(_RealLayer):
 
     def log_partition(self, inputs: Tensor) -> Tensor:
         """Return Gamma(inputs) as the class docstring gives it."""
-        if self._is_single(inputs) and inputs.device.type == "cpu":
+        if self._has_kernel(inputs):
             return log_partition_rectified(inputs, *self._sides())
         return self._round(self._exact_log_partition(inputs), inputs)
 
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         """Draw by the inverse of the distribution function, in the type of the parameters."""
-        if self._is_single(inputs) and has_draw_rectified(inputs.device):
+        if self._has_draw(inputs):
             fields, roots = self._sides()
             first = generator.take(len(fields))
             return draw_rectified(inputs, fields, roots, generator.key, first)
@@ -164,9 +159,15 @@ class _Rectified(_RealLayer):
     def _exact_sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         """Return draws in float64."""
 
-    def _is_single(self, inputs: Tensor) -> bool:
+    def _has_kernel(self, inputs: Tensor) -> bool:
         tensors = (inputs, *self.parameters().values())
-        return all(value.dtype == torch.float32 and not value.requires_grad for value in tensors)
+        return inputs.device.type == "cpu" and all(
+            value.dtype == torch.float32 and not value.requires_grad for value in tensors
+        )
+
+    def _has_draw(self, inputs: Tensor) -> bool:
+        single = inputs.dtype == self.dtype == torch.float32
+        return self._has_kernel(inputs) or (single and has_real_kernels(inputs.device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,7 +335,7 @@ class DReLU(_Rectified):
         return (torch.sigmoid(log_odds), plus), (torch.sigmoid(-log_odds), minus)
 
 
-def _sweep_real(
+def _sweep_fused(
     visible_layer: Layer,
     hidden_layer: Layer,
     weights: Tensor,
@@ -362,9 +363,9 @@ def _sweep_real(
     )
 
 
-def _is_swept(visible: Layer, hidden: Layer) -> bool:
-    return hidden.dtype == torch.float32 and has_sweep_real(hidden.device)
+def _is_fused(visible: Layer, hidden: Layer) -> bool:
+    return hidden.dtype == torch.float32 and has_real_kernels(hidden.device)
 
 
 for _kind in (Gaussian, ReLU, DReLU):
-    register_sweep(Bernoulli.kind, _kind.kind, _sweep_real, _is_swept)
+    register_sweep(Bernoulli.kind, _kind.kind, _sweep_fused, _is_fused)
