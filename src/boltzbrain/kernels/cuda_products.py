@@ -157,7 +157,7 @@ def _draw_and_store(
     tl.store(to, states, mask=(row < rows)[:, None] & inside[None, :])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["offset"])
 def _multiply(
     left,
     right,
@@ -223,7 +223,7 @@ def _multiply(
     )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["offset"])
 def _finish(
     parts,
     parameters,
