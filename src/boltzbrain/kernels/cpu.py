@@ -13,9 +13,11 @@ from numba import njit
 from torch import Tensor
 from torch.nn.functional import pad
 
+from boltzbrain.kernels import reference, wide
 from boltzbrain.kernels.compiling import compiled
 from boltzbrain.kernels.draws import TILE, draw_rows, draw_rows_exact, draw_tile
 from boltzbrain.kernels.lanes import load, store
+from boltzbrain.kernels.stepping import adam_step
 from boltzbrain.kernels.sums import (
     TABLE,
     copy_tile,
@@ -29,11 +31,26 @@ from boltzbrain.kernels.sums import (
 )
 from boltzbrain.kernels.threads import share
 
+__all__ = [
+    "adam_step",
+    "contrast",
+    "correlate",
+    "draw_and_sum",
+    "draw_bernoulli",
+    "mean_states",
+    "sum_active_columns",
+    "sum_active_rows",
+    "sweep_bernoulli",
+]
+
 LISTED = 0.2
 """A sample with a larger share of active units is summed by tables, not unit by unit."""
 
 DENSE = 0.25
 """States with a larger share of active units are correlated by a dense product."""
+
+FEW = 256
+"""Up to so many samples, `kernels.wide` is faster than copies of the weights in tiles."""
 
 _MOST = 1024
 """Samples that a thread takes at once: their partial sums fit the second cache."""
@@ -248,6 +265,8 @@ def draw_bernoulli(inputs: Tensor, field: Tensor, key: int, draw: int) -> Tensor
 
 def sum_active_rows(states: Tensor, weights: Tensor) -> Tensor:
     """Sum as `kernels.reference.sum_active_rows` does."""
+    if len(states) <= FEW and weights.dtype == torch.float32:
+        return wide.sum_few(states, weights)
     return _sum_tiled(states, _tiled(weights), weights.shape[1], weights.dtype)
 
 
@@ -297,6 +316,34 @@ def correlate(states: Tensor, values: Tensor) -> Tensor:
 
     share(task, units, least=1 + 20_000 // (samples + columns), most=_MOST)
     return result
+
+
+def contrast(
+    states: Tensor,
+    values: Tensor,
+    others: Tensor,
+    other_values: Tensor,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Correlate and subtract as `kernels.reference.contrast` does."""
+    if not states.dtype == others.dtype == torch.uint8:
+        return reference.contrast(states, values, others, other_values, out)
+    if out is None:
+        out = torch.empty((states.shape[1], values.shape[1]), dtype=values.dtype)
+    if max(len(states), len(others)) <= FEW and values.dtype == torch.float32:
+        return wide.contrast(states, values, others, other_values, out)
+    return torch.sub(correlate(states, values), correlate(others, other_values), out=out)
+
+
+def draw_and_sum(
+    hidden: Tensor, weights: Tensor, field: Tensor, key: int, draw: int
+) -> tuple[Tensor, Tensor]:
+    """Draw and sum as `kernels.reference.draw_and_sum` does."""
+    single = hidden.dtype == weights.dtype == field.dtype == torch.float32
+    if single and len(hidden) <= FEW:
+        return wide.draw_and_sum(hidden, weights, field, key, draw)
+    states = draw_bernoulli(hidden @ weights.T, field, key, draw)
+    return states, sum_active_rows(states, weights)
 
 
 def sweep_bernoulli(

@@ -14,6 +14,21 @@ from torch import Tensor
 from boltzbrain.kernels import reference
 from boltzbrain.kernels.cuda_products import Units, finish, multiply, random_state
 from boltzbrain.kernels.cuda_sweeps import sweep
+from boltzbrain.kernels.reference import adam_step, draw_and_sum
+
+__all__ = [
+    "adam_step",
+    "contrast",
+    "correlate",
+    "draw_and_sum",
+    "draw_bernoulli",
+    "draw_rectified",
+    "mean_states",
+    "sum_active_columns",
+    "sum_active_rows",
+    "sweep_bernoulli",
+    "sweep_real",
+]
 
 
 def _single(*tensors: Tensor) -> bool:
@@ -69,6 +84,19 @@ def correlate(states: Tensor, values: Tensor) -> Tensor:
     if not _single(values):
         return reference.correlate(states, values)
     return _product(states.T, values)
+
+
+def contrast(
+    states: Tensor,
+    values: Tensor,
+    others: Tensor,
+    other_values: Tensor,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Correlate and subtract as `kernels.reference.contrast` does."""
+    if not states.dtype == others.dtype == torch.uint8:
+        return reference.contrast(states, values, others, other_values, out)
+    return torch.sub(correlate(states, values), correlate(others, other_values), out=out)
 
 
 def sweep_bernoulli(

@@ -6,6 +6,7 @@ import importlib
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,6 +55,33 @@ def mean_states(states: Tensor, dtype: torch.dtype) -> Tensor:
 def correlate(states: Tensor, values: Tensor) -> Tensor:
     """Return states.T @ values for uint8 states; see `kernels.reference.correlate`."""
     result: Tensor = _kernels(values).correlate(states, values)
+    return result
+
+
+def contrast(
+    states: Tensor,
+    values: Tensor,
+    others: Tensor,
+    other_values: Tensor,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Return the difference of two correlations; see `kernels.reference.contrast`."""
+    result: Tensor = _kernels(values).contrast(states, values, others, other_values, out)
+    return result
+
+
+def adam_step(parameter: Tensor, *tensors: Tensor | None, **numbers: Any) -> None:
+    """Move a parameter by one step of Adam; see `kernels.reference.adam_step`."""
+    _kernels(parameter).adam_step(parameter, *tensors, **numbers)
+
+
+def draw_and_sum(
+    hidden: Tensor, weights: Tensor, field: Tensor, key: int, draw: int
+) -> tuple[Tensor, Tensor]:
+    """Draw visible units and sum them again; see `kernels.reference.draw_and_sum`."""
+    result: tuple[Tensor, Tensor] = _kernels(weights).draw_and_sum(
+        hidden, weights, field, key, draw
+    )
     return result
 
 

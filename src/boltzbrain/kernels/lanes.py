@@ -359,3 +359,24 @@ def lowest_bit(typingctx, bits):
 
 
 #
+
+
+@intrinsic
+def mask_of(typingctx, value):
+    """Return marks as the low 16 bits of a uint64, the first mark lowest."""
+
+    def generate(context, builder, sig, args):
+        return builder.zext(builder.bitcast(args[0], ir.IntType(16)), ir.IntType(64))
+
+    return types.uint64(value), generate
+
+
+@intrinsic
+def low_words(typingctx, first, second):
+    """Return the low halves of two vectors of blocks one after the other, as sixteen words."""
+
+    def generate(context, builder, sig, args):
+        halves = [builder.bitcast(value, words.llvm) for value in args]
+        return builder.shuffle_vector(*halves, _order(*range(0, 32, 2)))
+
+    return words(first, second), generate

@@ -14,12 +14,14 @@ import math
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.foundations.numerics import FAR, half_normal, log_psi
 from boltzbrain.foundations.random import philox_block
+from boltzbrain.kernels.compiling import compiled
+from boltzbrain.kernels.threads import share
 
 _PER_UNIT = 64
 _LOW, _HIGH = -8.0, 16.0
@@ -27,7 +29,7 @@ _LOW, _HIGH = -8.0, 16.0
 _ROOT_LOW, _ROOT_HIGH = 1.0, 11.5
 """Ends of the table of the quantile by s = sqrt(-2 log share); shares from 0.6 to 2e-29."""
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
-_LOG_HALF = math.log(0.5)
+_LOG_HALF, _ROOT_HALF = math.log(0.5), math.sqrt(0.5)
 _DEPTH = 12
 
 
@@ -111,14 +113,15 @@ def _size(x, log_norm, uniform, quantiles):
     return z
 
 
-@njit(parallel=True, cache=True)
-def _draw(inputs, fields, roots, log_roots, two_sided, key, draw, table, quantiles, states):
+@compiled
+def _draw(
+    inputs, fields, roots, log_roots, two_sided, key, draw, table, quantiles, first, count, states
+):  # fmt: skip
     mask, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
     k0, k1 = np.uint64(key) & mask, np.uint64(key) >> shift
     side_draw, size_draw = np.uint64(draw), np.uint64(draw) + np.uint64(two_sided)
-    rows, columns = inputs.shape
-    scale = 2.0**-32
-    for row in prange(rows):
+    columns, scale = inputs.shape[1], 2.0**-32
+    for row in range(first, first + count):
         for block in range((columns + 3) // 4):
             place, line = np.uint64(block), np.uint64(row)
             sides = philox_block(place, line, side_draw & mask, side_draw >> shift, k0, k1)
@@ -141,11 +144,10 @@ def _draw(inputs, fields, roots, log_roots, two_sided, key, draw, table, quantil
                 states[row, unit] = sign * _size(x, log_norm, uniform, quantiles) / root
 
 
-@njit(parallel=True, cache=True)
-def _log_partition(inputs, fields, roots, log_roots, two_sided, table, result):
-    rows, columns = inputs.shape
-    for row in prange(rows):
-        for unit in range(columns):
+@compiled
+def _log_partition(inputs, fields, roots, log_roots, two_sided, table, first, count, result):
+    for row in range(first, first + count):
+        for unit in range(inputs.shape[1]):
             value = np.float64(inputs[row, unit])
             x = -(value + fields[0, unit]) / roots[0, unit]
             total = _log_psi(x, table) - log_roots[0, unit]
@@ -154,6 +156,77 @@ def _log_partition(inputs, fields, roots, log_roots, two_sided, table, result):
                 other = _log_psi(x, table) - log_roots[1, unit]
                 total = max(total, other) + math.log1p(math.exp(-abs(total - other)))
             result[row, unit] = total
+
+
+@njit(inline="always")
+def _half_moments(x):
+    """Return log Psi(x), and the mean of z, z**2, z**3 and z**4 of the half-normal law.
+
+    Below `FAR` by the recurrence of the moments from the mean; above, where it cancels, by the
+    continued fraction for the ratio of a moment to the one before.
+    """
+    if x < FAR:
+        tail = 0.5 * math.erfc(x * _ROOT_HALF)
+        half_square = 0.5 * x * x
+        one = math.exp(-half_square - _LOG_ROOT_TWO_PI) / tail - x
+        two = 1.0 - x * one
+        three = 2.0 * one - x * two
+        log_norm = math.log(tail) + half_square + _LOG_ROOT_TWO_PI
+        return log_norm, (one, two, three, 3.0 * two - x * three)
+    ratio = 0.0
+    for number in range(_DEPTH + 4, 4, -1):
+        ratio = number / (x + ratio)
+    four = 4.0 / (x + ratio)
+    three = 3.0 / (x + four)
+    two = 2.0 / (x + three)
+    one = 1.0 / (x + two)
+    log_norm = -math.log(x + one)
+    two *= one
+    three *= two
+    return log_norm, (one, two, three, four * three)
+
+
+@compiled
+def _moments(inputs, fields, roots, log_roots, two_sided, highest, first, count, result):
+    for row in range(first, first + count):
+        for unit in range(inputs.shape[1]):
+            value = np.float64(inputs[row, unit])
+            root, share_of = roots[0, unit], 1.0
+            norm, moments = _half_moments(-(value + fields[0, unit]) / root)
+            scale = 1.0 / root
+            if two_sided:
+                other_root = roots[1, unit]
+                other_norm, others = _half_moments((value - fields[1, unit]) / other_root)
+                log_odds = norm - other_norm - log_roots[0, unit] + log_roots[1, unit]
+                share_of = 1.0 / (1.0 + math.exp(min(-log_odds, 700.0)))
+                other = 1.0 / (1.0 + math.exp(min(log_odds, 700.0)))
+                for power in range(highest):
+                    other /= other_root
+                    result[1, power, row, unit] = other * others[power]
+            for power in range(highest):
+                share_of *= scale
+                result[0, power, row, unit] = share_of * moments[power]
+
+
+def moments_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, highest: int) -> Tensor:
+    """Return the moments of both halves of ReLU or dReLU units, parameters as in `draw_rectified`.
+
+    Returns
+    -------
+    Tensor
+        (half, highest, sample, unit): the means of h_plus**n and h_minus**n for n from 1 to
+        `highest`, at most 4, in the type of the inputs; of h**n alone for a ReLU.
+    """
+    samples, units = inputs.shape
+    result = torch.empty((len(fields), highest, samples, units), dtype=inputs.dtype)
+    given, found = inputs.detach().contiguous().numpy(), result.numpy()
+    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
+
+    def task(first: int, count: int) -> None:
+        _moments(given, *law, highest, first, count, found)
+
+    share(task, samples, least=_rows(inputs), most=samples + 1)
+    return result
 
 
 def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw: int) -> Tensor:
@@ -171,31 +244,30 @@ def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw
         size.
     """
     states = torch.empty(inputs.shape, dtype=inputs.dtype)
-    _draw(
-        inputs.contiguous().numpy(),
-        fields.numpy(),
-        roots.numpy(),
-        roots.log().numpy(),
-        len(fields) == 2,
-        np.uint64(key),
-        np.uint64(draw),
-        _TABLE,
-        _QUANTILES,
-        states.numpy(),
-    )
+    given, drawn = inputs.contiguous().numpy(), states.numpy()
+    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
+    state = np.uint64(key), np.uint64(draw)
+
+    def task(first: int, count: int) -> None:
+        _draw(given, *law, *state, _TABLE, _QUANTILES, first, count, drawn)
+
+    share(task, len(inputs), least=_rows(inputs), most=len(inputs) + 1)
     return states
 
 
 def log_partition_rectified(inputs: Tensor, fields: Tensor, roots: Tensor) -> Tensor:
     """Return the log-partitions of ReLU or dReLU units, parameters as in `draw_rectified`."""
     result = torch.empty(inputs.shape, dtype=inputs.dtype)
-    _log_partition(
-        inputs.contiguous().numpy(),
-        fields.numpy(),
-        roots.numpy(),
-        roots.log().numpy(),
-        len(fields) == 2,
-        _TABLE,
-        result.numpy(),
-    )
+    given, found = inputs.contiguous().numpy(), result.numpy()
+    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
+
+    def task(first: int, count: int) -> None:
+        _log_partition(given, *law, _TABLE, first, count, found)
+
+    share(task, len(inputs), least=_rows(inputs), most=len(inputs) + 1)
     return result
+
+
+def _rows(inputs: Tensor) -> int:
+    """Return how many rows are worth a thread."""
+    return 1 + 2000 // max(1, inputs.shape[1])

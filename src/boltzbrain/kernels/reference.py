@@ -63,6 +63,95 @@ def correlate(states: Tensor, values: Tensor) -> Tensor:
     return states.to(values.dtype).T @ values
 
 
+def contrast(
+    states: Tensor,
+    values: Tensor,
+    others: Tensor,
+    other_values: Tensor,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Return states.T @ values - others.T @ other_values, (unit, column).
+
+    Parameters
+    ----------
+    states, others
+        (sample, unit) each, with samples of their own.
+    values, other_values
+        (sample, column) floating.
+    out
+        Where to put the result, if it is there, (unit, column).
+    """
+    result = torch.mm(states.to(values.dtype).T, values, out=out)
+    return result.addmm_(others.to(values.dtype).T, other_values, alpha=-1.0)
+
+
+def draw_and_sum(
+    hidden: Tensor, weights: Tensor, field: Tensor, key: int, draw: int
+) -> tuple[Tensor, Tensor]:
+    """Draw binary visible units given hidden ones, and sum them to the next hidden inputs.
+
+    Parameters
+    ----------
+    hidden
+        (sample, hidden) floating.
+    weights
+        (visible, hidden).
+    field
+        (visible,).
+    key, draw
+        Random state, as for `draw_bernoulli`.
+
+    Returns
+    -------
+    states
+        (sample, visible) uint8.
+    sums
+        states @ weights, (sample, hidden).
+    """
+    states = draw_bernoulli(hidden @ weights.T, field, key, draw)
+    return states, sum_active_rows(states, weights)
+
+
+def adam_step(
+    parameter: Tensor,
+    gradient: Tensor,
+    mean: Tensor | None,
+    square: Tensor,
+    *,
+    count: int,
+    rate: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    threshold: float = 0.0,
+) -> None:
+    """Climb by one step of Adam (Kingma and Ba, ICLR 2015), in place, and shrink towards 0.
+
+    Parameters
+    ----------
+    parameter, gradient
+        What moves, and the direction of ascent.
+    mean, square
+        Running means of the gradient and of its square. Without `mean`, which a first beta of 0
+        makes needless, the step is that of RMSprop with Adam's correction for the start.
+    count
+        Number of this step, from 1.
+    rate, betas, epsilon
+        As in Adam.
+    threshold
+        The parameters are pulled to 0 by this much in the metric of the step, divided by
+        sqrt(square) + epsilon as the gradient is, and no further than 0.
+    """
+    direction = gradient
+    if mean is not None:
+        direction = mean.lerp_(gradient, 1.0 - betas[0])
+    square.mul_(betas[1]).addcmul_(gradient, gradient, value=1.0 - betas[1])
+    width = (square / (1.0 - betas[1] ** count)).sqrt_().add_(epsilon)
+    parameter.addcdiv_(direction, width, value=rate / (1.0 - betas[0] ** count))
+    if threshold:
+        size = (parameter.abs() - threshold / width).clamp_(min=0.0)
+        parameter.copy_(parameter.sign() * size)
+
+
 def sweep_bernoulli(
     visible: Tensor,
     visible_field: Tensor,

@@ -47,7 +47,7 @@ def list_room(limit):
 
 
 @njit(inline="always")
-def _bits(states, size, place, left):
+def state_bits(states, size, place, left):
     """Return the next 64 states, or as many as are left, as bits.
 
     The 64 bytes that are read end with the array at the latest, whose size is at least 64.
@@ -92,7 +92,7 @@ def pack(states, stride, units, first, samples, limit, words, lists, order):
         active = _NONE
         to = np.uint64(sample * width)
         for part in range(width):
-            bits = _bits(states, size, start + WORD * part, units - WORD * part)
+            bits = state_bits(states, size, start + WORD * part, units - WORD * part)
             words[to + np.uint64(part)] = bits
             active += count_bits(bits)
         if active > np.uint64(limit):
@@ -229,7 +229,7 @@ def count_active(states, first, count):
     """Return how many of `count` states from `first` on are not 0."""
     total, size = _NONE, len(states)
     for place in range(first, first + count, WORD):
-        total += count_bits(_bits(states, size, place, first + count - place))
+        total += count_bits(state_bits(states, size, place, first + count - place))
     return total
 
 
@@ -258,7 +258,7 @@ def list_by_unit(states, samples, stride, first, units):
     counts, size = np.zeros(units, np.int64), len(states)
     for sample in range(samples):
         for part in range(0, units, WORD):
-            bits = _bits(states, size, sample * stride + first + part, units - part)
+            bits = state_bits(states, size, sample * stride + first + part, units - part)
             while bits != _NONE:
                 counts[part + lowest_bit(bits)] += 1
                 bits &= bits - _ONE
@@ -269,7 +269,7 @@ def list_by_unit(states, samples, stride, first, units):
     lists = np.empty(starts[units], np.int32)
     for sample in range(samples):
         for part in range(0, units, WORD):
-            bits = _bits(states, size, sample * stride + first + part, units - part)
+            bits = state_bits(states, size, sample * stride + first + part, units - part)
             while bits != _NONE:
                 unit = part + lowest_bit(bits)
                 counts[unit] -= 1

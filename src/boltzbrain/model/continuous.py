@@ -12,9 +12,15 @@ from torch import Tensor
 
 from boltzbrain.foundations.numerics import half_normal, half_normal_quantile, log_psi
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.dispatch import draw_rectified, has_real_kernels, sweep_real
-from boltzbrain.kernels.rectified import log_partition_rectified
-from boltzbrain.model.layers import Bernoulli, Layer
+from boltzbrain.kernels.dispatch import (
+    draw_and_sum,
+    draw_rectified,
+    has_real_kernels,
+    sum_active_rows,
+    sweep_real,
+)
+from boltzbrain.kernels.rectified import log_partition_rectified, moments_rectified
+from boltzbrain.model.layers import Bernoulli, Layer, Responses
 from boltzbrain.model.sweeps import register_sweep
 
 
@@ -74,6 +80,14 @@ class Gaussian(_RealLayer):
         """Return 1 / precision."""
         return self._round((1.0 / self.precision.to(torch.float64)).expand_as(inputs), inputs)
 
+    def responses(self, inputs: Tensor) -> Responses:
+        """Return (I + field) / precision and its derivatives, of h and of -h**2 / 2."""
+        mean = self._mean(inputs)
+        width = (1.0 / self.precision.to(torch.float64)).expand_as(mean)
+        nothing = torch.zeros_like(mean)
+        statistics = {"field": (width, nothing), "precision": (-mean * width, -width * width)}
+        return Responses(mean, width, nothing, statistics)
+
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         """Draw from the normal law, in the type of the parameters."""
         noise = generator.normal((len(inputs), len(self)), torch.float64, inputs.device)
@@ -127,6 +141,28 @@ class _Moments(NamedTuple):
         return self.variance + self.mean * self.mean
 
 
+class _Derivatives(NamedTuple):
+    """Makes the derivatives by the input of the means of statistics T, from raw moments of h."""
+
+    mean: Tensor
+    square: Tensor
+    cube: Tensor
+
+    @property
+    def variance(self) -> Tensor:
+        return self.square - self.mean * self.mean
+
+    @property
+    def third(self) -> Tensor:
+        return self.cube - 3.0 * self.square * self.mean + 2.0 * self.mean**3
+
+    def of(self, value: Tensor, with_h: Tensor, with_square: Tensor) -> tuple[Tensor, Tensor]:
+        """Return cov(T, h) and the joint cumulant of T, h and h from <T>, <T h> and <T h**2>."""
+        slope = with_h - value * self.mean
+        bend = with_square - 2.0 * self.mean * slope - value * self.square
+        return slope, bend
+
+
 class _Rectified(_RealLayer):
     """What ReLU and dReLU share: in float32 the fused kernels draw, and on the CPU sum.
 
@@ -147,6 +183,10 @@ class _Rectified(_RealLayer):
             return draw_rectified(inputs, fields, roots, generator.key, first)
         return self._exact_sample(inputs, generator).to(self.dtype)
 
+    def _moments(self, inputs: Tensor, highest: int) -> Tensor:
+        """Return <h_plus**n> and <h_minus**n>, (half, highest, sample, unit), on the CPU."""
+        return moments_rectified(inputs, *self._sides(), highest)
+
     @abstractmethod
     def _sides(self) -> tuple[Tensor, Tensor]:
         """Return fields and roots of the precisions, float64 (half, unit), h > 0 first."""
@@ -161,9 +201,13 @@ class _Rectified(_RealLayer):
 
     def _has_kernel(self, inputs: Tensor) -> bool:
         tensors = (inputs, *self.parameters().values())
-        return inputs.device.type == "cpu" and all(
-            value.dtype == torch.float32 and not value.requires_grad for value in tensors
-        )
+        single = all(value.dtype == torch.float32 for value in tensors)
+        return single and self._on_cpu(inputs)
+
+    def _on_cpu(self, inputs: Tensor) -> bool:
+        """Whether compiled loops can follow: on the CPU, and without autograd."""
+        tensors = (inputs, *self.parameters().values())
+        return inputs.device.type == "cpu" and not any(value.requires_grad for value in tensors)
 
     def _has_draw(self, inputs: Tensor) -> bool:
         single = inputs.dtype == self.dtype == torch.float32
@@ -195,6 +239,9 @@ class ReLU(_Rectified):
 
     def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
         """Return <h> and -<h**2> / 2."""
+        if self._has_kernel(inputs):
+            one, two = self._moments(inputs, 2)[0]
+            return {"field": one, "precision": -0.5 * two}
         half = self._half(inputs).moments()
         return {
             "field": self._round(half.mean, inputs),
@@ -203,11 +250,26 @@ class ReLU(_Rectified):
 
     def mean(self, inputs: Tensor) -> Tensor:
         """Return (1 / Psi(x) - x) / sqrt(precision)."""
+        if self._has_kernel(inputs):
+            mean: Tensor = self._moments(inputs, 1)[0, 0]
+            return mean
         return self._round(self._half(inputs).moments().mean, inputs)
 
     def variance(self, inputs: Tensor) -> Tensor:
         """Return the variance of the half-normal law, divided by the precision."""
         return self._round(self._half(inputs).moments().variance, inputs)
+
+    def responses(self, inputs: Tensor) -> Responses:
+        """Return cumulants of h, h and of -h**2 / 2, h."""
+        if not self._on_cpu(inputs):
+            return super().responses(inputs)
+        one, two, three, four = self._moments(inputs.to(torch.float64), 4)[0]
+        law = _Derivatives(one, two, three)
+        statistics = {
+            "field": law.of(one, two, three),
+            "precision": law.of(-0.5 * two, -0.5 * three, -0.5 * four),
+        }
+        return Responses(one, law.variance, law.third, statistics)
 
     def _sides(self) -> tuple[Tensor, Tensor]:
         exact = self.to(torch.float64)
@@ -269,6 +331,14 @@ class DReLU(_Rectified):
 
     def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
         """Return the means of `statistics`: those of the two halves times their probabilities."""
+        if self._has_kernel(inputs):
+            plus_moments, minus_moments = self._moments(inputs, 2)
+            return {
+                "field_plus": plus_moments[0],
+                "field_minus": minus_moments[0],
+                "precision_plus": -0.5 * plus_moments[1],
+                "precision_minus": -0.5 * minus_moments[1],
+            }
         (share_plus, plus), (share_minus, minus) = self._mixture(inputs)
         return {
             "field_plus": self._round(share_plus * plus.mean, inputs),
@@ -279,6 +349,10 @@ class DReLU(_Rectified):
 
     def mean(self, inputs: Tensor) -> Tensor:
         """Return p_plus <h>_plus - p_minus <h>_minus."""
+        if self._has_kernel(inputs):
+            # rounded after the difference, which may cancel
+            halves = self._moments(inputs.to(torch.float64), 1)
+            return self._round(halves[0, 0] - halves[1, 0], inputs)
         (share_plus, plus), (share_minus, minus) = self._mixture(inputs)
         return self._round(share_plus * plus.mean - share_minus * minus.mean, inputs)
 
@@ -300,6 +374,20 @@ class DReLU(_Rectified):
                 for side, other in (("plus", "minus"), ("minus", "plus"))
             }
         )
+
+    def responses(self, inputs: Tensor) -> Responses:
+        """Return cumulants of the statistics of the two halves with h = h_plus - h_minus."""
+        if not self._on_cpu(inputs):
+            return super().responses(inputs)
+        plus, minus = self._moments(inputs.to(torch.float64), 4)
+        law = _Derivatives(plus[0] - minus[0], plus[1] + minus[1], plus[2] - minus[2])
+        statistics = {
+            "field_plus": law.of(plus[0], plus[1], plus[2]),
+            "field_minus": law.of(minus[0], -minus[1], minus[2]),
+            "precision_plus": law.of(-0.5 * plus[1], -0.5 * plus[2], -0.5 * plus[3]),
+            "precision_minus": law.of(-0.5 * minus[1], 0.5 * minus[2], -0.5 * minus[3]),
+        }
+        return Responses(law.mean, law.variance, law.third, statistics)
 
     def _sides(self) -> tuple[Tensor, Tensor]:
         exact = self.to(torch.float64)
@@ -343,7 +431,15 @@ def _sweep_fused(
     sweeps: int,
     generator: Generator,
 ) -> tuple[Tensor, Tensor]:
+    """Sweep binary visible and real hidden units, the weights read once per sweep on the CPU."""
     visible_field = visible_layer.parameters()["field"]
+    if not (hidden_layer.dtype == torch.float32 and has_real_kernels(hidden_layer.device)):
+        inputs, hidden = sum_active_rows(visible, weights), torch.empty(0)
+        for _ in range(sweeps):
+            hidden = hidden_layer.sample(inputs, generator)
+            draw = generator.take()
+            visible, inputs = draw_and_sum(hidden, weights, visible_field, generator.key, draw)
+        return visible, hidden
     exact = hidden_layer.to(torch.float64).parameters()
     fields, precisions = (
         torch.stack([value for name, value in exact.items() if name.startswith(prefix)])
@@ -363,9 +459,5 @@ def _sweep_fused(
     )
 
 
-def _is_fused(visible: Layer, hidden: Layer) -> bool:
-    return hidden.dtype == torch.float32 and has_real_kernels(hidden.device)
-
-
 for _kind in (Gaussian, ReLU, DReLU):
-    register_sweep(Bernoulli.kind, _kind.kind, _sweep_fused, _is_fused)
+    register_sweep(Bernoulli.kind, _kind.kind, _sweep_fused)

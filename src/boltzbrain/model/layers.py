@@ -13,7 +13,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -21,8 +21,34 @@ from torch.nn.functional import softplus
 
 from boltzbrain.foundations.checks import bad_input, closest
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.dispatch import draw_bernoulli, sum_active_rows, sweep_bernoulli
+from boltzbrain.kernels.dispatch import (
+    draw_bernoulli,
+    mean_states,
+    sum_active_rows,
+    sweep_bernoulli,
+)
 from boltzbrain.model.sweeps import register_sweep
+
+_STEP = 1e-3
+"""Distance of the central differences of `Layer.responses`."""
+
+
+class Responses(NamedTuple):
+    """How a layer answers its inputs: derivatives with respect to them, float64.
+
+    Attributes
+    ----------
+    mean, variance, third
+        First three cumulants of a unit, (sample, unit).
+    statistics
+        Parameter name to the first and second derivative of its mean statistic, (sample, unit).
+    """
+
+    mean: Tensor
+    variance: Tensor
+    third: Tensor
+    statistics: dict[str, tuple[Tensor, Tensor]]
+
 
 KINDS: dict[str, type[Layer]] = {}
 """Every unit kind by name; a class that subclasses `Layer` enters itself."""
@@ -197,6 +223,31 @@ class Layer(ABC):
     def variance(self, inputs: Tensor) -> Tensor:
         """Return the variance of each unit given inputs, same shape as `inputs`."""
 
+    def mean_of_statistics(self, states: Tensor) -> dict[str, Tensor]:
+        """Return the mean over the samples of `statistics`, (unit,) each."""
+        return {name: value.mean(dim=0) for name, value in self.statistics(states).items()}
+
+    def responses(self, inputs: Tensor) -> Responses:
+        """Return the derivatives of means and statistics by the input, (sample, unit) float64.
+
+        By central differences; kinds that know them in closed form say so.
+        """
+        exact, here = self.to(torch.float64), inputs.to(torch.float64)
+        below, above = here - _STEP, here + _STEP
+        low, centre, high = (exact.mean_statistics(place) for place in (below, here, above))
+        return Responses(
+            exact.mean(here),
+            exact.variance(here),
+            (exact.variance(above) - exact.variance(below)) / (2 * _STEP),
+            {
+                name: (
+                    (high[name] - low[name]) / (2 * _STEP),
+                    (high[name] - 2 * centre[name] + low[name]) / _STEP**2,
+                )
+                for name in exact.parameters()
+            },
+        )
+
     @abstractmethod
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         """Draw a state of each unit given inputs (sample, unit), in `state_dtype`."""
@@ -224,6 +275,12 @@ class Bernoulli(Layer):
         if states.dtype != torch.uint8:
             return super().energy(states)
         return -sum_active_rows(states, self.field.to(torch.float64)[:, None])[:, 0]
+
+    def mean_of_statistics(self, states: Tensor) -> dict[str, Tensor]:
+        """Return the mean states."""
+        if states.dtype != torch.uint8:
+            return super().mean_of_statistics(states)
+        return {"field": mean_states(states, self.dtype)}
 
     def statistics(self, states: Tensor) -> dict[str, Tensor]:
         """Return the states."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.dispatch import correlate, sum_active_rows
+from boltzbrain.kernels.dispatch import correlate, mean_states, sum_active_rows
 from boltzbrain.model.layers import Layer
 from boltzbrain.model.sweeps import fused_sweep
 
@@ -27,15 +27,23 @@ class Moments:
         Mean sufficient statistic of each layer parameter by name, (unit,) each.
     mean_visible, mean_hidden
         <v>, (visible,), and <h>, (hidden,).
-    products
-        <v h>, (visible, hidden).
+    states, means
+        The samples themselves, (sample, visible), and <h> given each, (sample, hidden).
     """
 
     visible: dict[str, Tensor]
     hidden: dict[str, Tensor]
     mean_visible: Tensor
     mean_hidden: Tensor
-    products: Tensor
+    states: Tensor
+    means: Tensor
+
+    @property
+    def products(self) -> Tensor:
+        """<v h>, (visible, hidden), formed when it is asked for."""
+        if self.states.dtype == torch.uint8:
+            return correlate(self.states, self.means) / len(self.states)
+        return self.states.to(self.means.dtype).T @ self.means / len(self.states)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,25 +180,31 @@ class RBM:
             visible = self.sample_visible(hidden, generator)
         return visible, hidden
 
-    def moments(self, visible: Tensor) -> Moments:
+    def moments(self, visible: Tensor, inputs: Tensor | None = None) -> Moments:
         """Return the mean statistics of visible states (sample, visible), hidden integrated out.
 
         The means of the layers' statistics and of v h are the derivatives of -F(v) with respect to
         the parameters, averaged over the samples.
+
+        Parameters
+        ----------
+        visible
+            (sample, visible) states.
+        inputs
+            `inputs_to_hidden` of them, if they are known, (sample, hidden).
         """
-        inputs = self.inputs_to_hidden(visible)
+        if inputs is None:
+            inputs = self.inputs_to_hidden(visible)
         means = self.hidden.mean(inputs)
         statistics = self.hidden.mean_statistics(inputs)
-        if visible.dtype == torch.uint8:
-            products = correlate(visible, means) / len(visible)
-        else:
-            products = visible.to(means.dtype).T @ means / len(visible)
+        binary = visible.dtype == torch.uint8
         return Moments(
-            {name: value.mean(dim=0) for name, value in self.visible.statistics(visible).items()},
+            self.visible.mean_of_statistics(visible),
             {name: value.mean(dim=0) for name, value in statistics.items()},
-            visible.mean(dim=0, dtype=means.dtype),
+            mean_states(visible, means.dtype) if binary else visible.mean(dim=0, dtype=means.dtype),
             means.mean(dim=0),
-            products,
+            visible,
+            means,
         )
 
     def independent(self, visible_field: Tensor | None = None) -> RBM:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
@@ -33,26 +32,14 @@ class SweepKernel(Protocol):
         ...
 
 
-Condition = Callable[["Layer", "Layer"], bool]
-
-_KERNELS: dict[tuple[str, str], tuple[SweepKernel, Condition]] = {}
+_KERNELS: dict[tuple[str, str], SweepKernel] = {}
 
 
-def _always(visible: Layer, hidden: Layer) -> bool:
-    return True
-
-
-def register_sweep(
-    visible_kind: str, hidden_kind: str, kernel: SweepKernel, serves: Condition = _always
-) -> None:
-    """Use `kernel` in place of the two layers' own samplers for this pair of kinds.
-
-    `serves`, given the two layers, says whether the kernel takes their device and type.
-    """
-    _KERNELS[visible_kind, hidden_kind] = kernel, serves
+def register_sweep(visible_kind: str, hidden_kind: str, kernel: SweepKernel) -> None:
+    """Use `kernel` in place of the two layers' own samplers for this pair of kinds."""
+    _KERNELS[visible_kind, hidden_kind] = kernel
 
 
 def fused_sweep(visible: Layer, hidden: Layer) -> SweepKernel | None:
-    """Return the kernel registered for the kinds of these layers if it serves them, or None."""
-    kernel, serves = _KERNELS.get((visible.kind, hidden.kind), (None, _always))
-    return kernel if serves(visible, hidden) else None
+    """Return the kernel registered for the kinds of these layers, or None."""
+    return _KERNELS.get((visible.kind, hidden.kind))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from boltzbrain.kernels.dispatch import contrast
 from boltzbrain.model.layers import Layer
 from boltzbrain.model.rbm import RBM, Moments
-from boltzbrain.training.normalisation import Constraint, retracted, tangent_gradient
+from boltzbrain.training.normalisation import Constraint, retracted, tangent_pull
+from boltzbrain.training.optimiser import Optimiser
 from boltzbrain.training.plan import TrainingPlan
 
-ADAM_DECAY, ADAM_EPSILON = 0.999, 1e-6
-"""beta2 and epsilon of Adam and RMSprop, as van der Plas et al. 2023 set them."""
 LEAST_PRECISION = 1e-3
 """Floor under the precisions of hidden units, far below those of normalised activity."""
 
@@ -40,7 +40,13 @@ def with_parameters(model: RBM, parameters: Mapping[str, Tensor]) -> RBM:
 
 
 def log_likelihood_gradient(
-    model: RBM, data: Moments, chains: Moments, *, centred: bool
+    model: RBM,
+    data: Moments,
+    chains: Moments,
+    *,
+    centred: bool,
+    pull: Tensor | None = None,
+    out: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Return the ascent direction of the mean log-likelihood, by parameter name.
 
@@ -49,21 +55,41 @@ def log_likelihood_gradient(
     corrected so that the step is the one of the centred parametrisation,
 
         dW = <(v - mu)(h - lambda)>_data - <(v - mu)(h - lambda)>_chains
+           = <v (h - lambda - <h>_data + <h>_chains)>_data - <v (h - lambda)>_chains
         db = <v>_data - <v>_chains - dW lambda,   dc = <h>_data - <h>_chains - dW^T mu.
 
-    A layer whose field is not one parameter says by `Layer.input_shift` how a shift of its input
-    enters them.
+    The second line is how it is formed: no product of means and no matrix but dW itself. A layer
+    whose field is not one parameter says by `Layer.input_shift` how a shift of its input enters
+    them.
+
+    Parameters
+    ----------
+    model, data, chains
+        Moments of the model given data and chains.
+    centred
+        Whether to centre.
+    pull
+        (bin, hidden) values that are added to <h> given each bin of the data, in the weights only.
+    out
+        Where to put the gradient of the weights, if it is there.
     """
-    weights = data.products - chains.products
     visible = {name: value - chains.visible[name] for name, value in data.visible.items()}
     hidden = {name: value - chains.hidden[name] for name, value in data.hidden.items()}
+    of_data, of_chains = data.means, chains.means
+    if pull is not None:
+        of_data = of_data + pull
+    if centred:
+        of_data = of_data - (2.0 * data.mean_hidden - chains.mean_hidden)
+        of_chains = of_chains - data.mean_hidden
+    weights = contrast(
+        data.states,
+        of_data / len(of_data),
+        chains.states,
+        of_chains / len(of_chains),
+        out,
+    )
     if centred:
         mu, lam = data.mean_visible, data.mean_hidden
-        weights = (
-            weights
-            - torch.outer(data.mean_visible - chains.mean_visible, lam)
-            - torch.outer(mu, data.mean_hidden - chains.mean_hidden)
-        )
         for layer, gradient, shift in (
             (model.visible, visible, weights @ lam),
             (model.hidden, hidden, mu @ weights),
@@ -90,20 +116,14 @@ class Ascent:
             name: value.detach().clone() for name, value in parameters_of(self.model).items()
         }
         self.model = with_parameters(self.model, self.parameters)
-        tensors = list(self.parameters.values())
-        rate, momentum = self.plan.learning_rate, self.plan.momentum
-        self.optimizer: torch.optim.Optimizer
-        if self.plan.optimizer == "sgd":
-            self.optimizer = torch.optim.SGD(tensors, lr=rate, momentum=momentum, maximize=True)
-        else:
-            beta1 = momentum if self.plan.optimizer == "adam" else 0.0
-            self.optimizer = torch.optim.Adam(
-                tensors, lr=rate, betas=(beta1, ADAM_DECAY), eps=ADAM_EPSILON, maximize=True
-            )
+        self.optimiser = Optimiser(self.parameters, self.plan.optimizer, self.plan.momentum)
+        self.gradient_of_weights = torch.empty_like(self.parameters["weights"])
 
-    def hold(self, batch: Tensor, gain: float) -> Constraint:
-        """Move the potentials towards mean 0 and variance 1 on a batch; return what binds them."""
-        inputs = self.model.inputs_to_hidden(batch)
+    def hold(self, inputs: Tensor, gain: float) -> Constraint:
+        """Move the potentials towards mean 0 and variance 1 given the inputs v W of a batch.
+
+        Returns what binds them there.
+        """
         layer = retracted(self.model.hidden, Constraint.of(self.model.hidden, inputs), gain)
         for name, value in layer.parameters().items():
             self.parameters[f"hidden.{name}"].copy_(value)
@@ -120,53 +140,37 @@ class Ascent:
             Number of this update, counted from 1: sets the learning rate and the L1 penalty.
         """
         plan, rate = self.plan, self.plan.rate_at(update)
-        constraint = self.hold(batch, max(0.1, 1.0 / update)) if plan.normalised else None
-        data, model = self.model.moments(batch), self.model.moments(chains)
-        # holding the activity at mean 0 centres the hidden side already
-        centred = plan.centred and constraint is None
-        gradient = log_likelihood_gradient(self.model, data, model, centred=centred)
+        inputs = self.model.inputs_to_hidden(batch)
+        constraint = self.hold(inputs, max(0.1, 1.0 / update)) if plan.normalised else None
+        data, model = self.model.moments(batch, inputs), self.model.moments(chains)
+        pull: Tensor | None = None
+        bound: dict[str, Tensor] = {}
         if constraint is not None:
-            gradient = tangent_gradient(self.model, batch, constraint, gradient)
+            plain = {name: value - model.hidden[name] for name, value in data.hidden.items()}
+            pull, bound = tangent_pull(self.model.hidden, constraint, plain)
+        # holding the activity at mean 0 centres the hidden side already
+        gradient = log_likelihood_gradient(
+            self.model,
+            data,
+            model,
+            centred=plan.centred and constraint is None,
+            pull=pull,
+            out=self.gradient_of_weights,
+        )
+        for name, change in bound.items():
+            gradient[f"hidden.{name}"] = gradient[f"hidden.{name}"] + change
         if plan.l2:
-            gradient["weights"] = gradient["weights"] - plan.l2 * self.model.weights
-        for name, tensor in self.parameters.items():
-            tensor.grad = gradient[name]
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
+            gradient["weights"].add_(self.model.weights, alpha=-plan.l2)
+        # soft thresholds, in the metric of the optimiser, give exact zeros
+        thresholds = {"weights": rate * plan.l1_at(update)} if plan.l1 else {}
+        self.optimiser.step(gradient, rate, thresholds)
         for name in self.model.hidden.positive:
             self.parameters[f"hidden.{name}"].clamp_(min=LEAST_PRECISION)
-        if plan.l1:
-            self._shrink(rate * plan.l1_at(update))
-
-    def _shrink(self, threshold: float) -> None:
-        """Soft-threshold the weights in the metric of the optimiser, which gives exact zeros."""
-        weights = self.parameters["weights"]
-        state = self.optimizer.state[weights]
-        reach: float | Tensor = threshold
-        if "exp_avg_sq" in state:
-            seen = 1.0 - ADAM_DECAY ** int(state["step"])
-            reach = threshold / ((state["exp_avg_sq"] / seen).sqrt() + ADAM_EPSILON)
-        weights.copy_(weights.sign() * (weights.abs() - reach).clamp_min(0.0))
 
     def optimizer_tensors(self) -> dict[str, Tensor]:
         """Return the state of the optimiser as flat tensors, name to tensor."""
-        state = self.optimizer.state_dict()["state"]
-        names = list(self.parameters)
-        return {
-            f"{names[number]}/{key}": torch.as_tensor(value)
-            for number, entries in state.items()
-            for key, value in entries.items()
-            if value is not None
-        }
+        return self.optimiser.tensors()
 
     def restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `optimizer_tensors` gave."""
-        names = list(self.parameters)
-        state: dict[int, dict[str, Tensor]] = {}
-        for path, value in tensors.items():
-            name, key = path.rsplit("/", 1)
-            state.setdefault(names.index(name), {})[key] = value
-        whole = self.optimizer.state_dict()
-        whole["state"] = state
-        self.optimizer.load_state_dict(whole)
+        self.optimiser.restore(tensors)

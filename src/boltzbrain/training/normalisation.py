@@ -36,17 +36,13 @@ held at <h**2>_data = 1 alone. Binary units have no scale and are left as they a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from boltzbrain.kernels.dispatch import correlate
 from boltzbrain.model.layers import Layer
-from boltzbrain.model.rbm import RBM
-
-_STEP = 1e-3
-"""Distance of the central differences in I that give kappa_3 and the derivatives of T_k."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,21 +69,14 @@ class Constraint:
     @classmethod
     def of(cls, layer: Layer, inputs: Tensor) -> Constraint:
         """Evaluate at inputs v W, (bin, hidden)."""
-        exact, here = layer.to(torch.float64), inputs.to(torch.float64)
-        mean, variance = exact.mean(here), exact.variance(here)
-        skew = (exact.variance(here + _STEP) - exact.variance(here - _STEP)) / (2 * _STEP)
-        second = skew + 2 * mean * variance
+        here = inputs.to(torch.float64)
+        mean, variance, third, statistics = layer.responses(inputs)
+        second = third + 2 * mean * variance
         square = variance + mean * mean
-        low, centre, high = (
-            exact.mean_statistics(here + offset) for offset in (-_STEP, 0.0, _STEP)
-        )
-        parameters = {}
-        for name in exact.parameters():
-            slope = (high[name] - low[name]) / (2 * _STEP)
-            bend = (high[name] - 2 * centre[name] + low[name]) / _STEP**2
-            parameters[name] = torch.stack(
-                [slope.mean(dim=0), (bend + 2 * mean * slope).mean(dim=0)]
-            )
+        parameters = {
+            name: torch.stack([slope.mean(dim=0), (bend + 2 * mean * slope).mean(dim=0)])
+            for name, (slope, bend) in statistics.items()
+        }
         values = torch.stack([mean.mean(dim=0), square.mean(dim=0) - 1.0])
         matrix = torch.stack(
             [
@@ -96,7 +85,7 @@ class Constraint:
             ],
             dim=1,
         )
-        if not exact.signed:
+        if not layer.signed:
             values[0] = 0.0
             matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0] = 1.0, 0.0, 0.0
         return cls(values, matrix, torch.stack([variance, second]), parameters)
@@ -107,45 +96,41 @@ def is_normalised(layer: Layer) -> bool:
     return bool(layer.scale_powers)
 
 
-def tangent_gradient(
-    model: RBM, batch: Tensor, constraint: Constraint, gradient: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """Return the gradient at fixed constraint, from the plain one (module docstring).
+def tangent_pull(
+    layer: Layer, constraint: Constraint, gradient: Mapping[str, Tensor]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return what makes the plain gradient the one at fixed constraint (module docstring).
 
     Parameters
     ----------
-    model
-        Model whose hidden layer is held.
-    batch
-        (bin, visible) states over which `constraint` was evaluated.
+    layer
+        The hidden layer that is held.
     constraint
         Conditions at this model and batch.
     gradient
-        Plain gradient by parameter name, as `log_likelihood_gradient` gives it.
+        Plain gradient of the layer's parameters, by name.
+
+    Returns
+    -------
+    pull
+        (bin, hidden): what is added to the hidden means given each bin, x_1 kappa_2 + x_2 (kappa_3
+        + 2 m kappa_2), so that <v pull> is added to the gradient of the weights.
+    changes
+        Name to what is added to the gradient of the parameter.
     """
-    layer = model.hidden
     bound = torch.zeros_like(constraint.values)
     if layer.signed:
         for name, sign in layer.input_shift.items():
-            bound[0] += sign * gradient[f"hidden.{name}"].to(torch.float64)
+            bound[0] += sign * gradient[name].to(torch.float64)
     for name, value in layer.parameters().items():
-        power = layer.scale_powers[name]
-        bound[1] -= power * (value * gradient[f"hidden.{name}"]).to(torch.float64)
-    pull = torch.linalg.solve(constraint.matrix.transpose(1, 2), -bound.T).T
-    result = dict(gradient)
-    per_sample = (pull[:, None, :] * constraint.per_sample).sum(dim=0)
-    per_sample = per_sample.to(model.weights.dtype)
-    result["weights"] = gradient["weights"] + _correlate(batch, per_sample) / len(batch)
-    for name, derivative in constraint.parameters.items():
-        change = (pull * derivative).sum(dim=0).to(model.weights.dtype)
-        result[f"hidden.{name}"] = gradient[f"hidden.{name}"] + change
-    return result
-
-
-def _correlate(states: Tensor, values: Tensor) -> Tensor:
-    if states.dtype == torch.uint8:
-        return correlate(states, values)
-    return states.to(values.dtype).T @ values
+        bound[1] -= layer.scale_powers[name] * (value * gradient[name]).to(torch.float64)
+    x = torch.linalg.solve(constraint.matrix.transpose(1, 2), -bound.T).T
+    pull = (x[:, None, :] * constraint.per_sample).sum(dim=0).to(layer.dtype)
+    changes = {
+        name: (x * derivative).sum(dim=0).to(layer.dtype)
+        for name, derivative in constraint.parameters.items()
+    }
+    return pull, changes
 
 
 def retracted(layer: Layer, constraint: Constraint, gain: float) -> Layer:

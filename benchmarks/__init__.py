@@ -1,0 +1,1 @@
+"""Timings against bare products, eager PyTorch and other packages: docs/performance.md."""

@@ -1,0 +1,475 @@
+"""Many units, few samples: one pass over the weights draws the visible layer and sums it again.
+
+With 100 chains of 50,000 neurons the weights are what is read, so they are read once per sweep.
+The inputs of four neurons to sixteen chains at a time are products of four rows of weights with the
+hidden values, which lie with the chains side by side. The draws follow at once, and the rows of the
+neurons that are 1 are added to the next hidden inputs while they are still in the cache: inputs to
+neurons and random numbers never reach memory. A neuron most of whose weights are exactly 0, as in
+the compositional phase, is multiplied by its other weights only, which gives the same bits.
+
+Neurons are shared among the threads in stretches; each has hidden inputs of its own, and these are
+added in the order of the stretches: results do not depend on the number of cores.
+"""
+
+# numba infers the types of the loops, so they carry none.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated"
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from boltzbrain.foundations.random import philox_block
+from boltzbrain.kernels.compiling import compiled
+from boltzbrain.kernels.draws import draw_sixteen, halves
+from boltzbrain.kernels.lanes import (
+    bits_of,
+    count_bits,
+    eight_from,
+    fused,
+    load,
+    low_words,
+    lowest_bit,
+    mask_of,
+    nothing,
+    spread,
+    store,
+)
+from boltzbrain.kernels.sums import WORD, state_bits
+from boltzbrain.kernels.threads import share
+
+LANES = 16
+"""Chains that are summed and drawn together."""
+
+SAMPLES = 128
+"""Chains that go through the weights together: what they hold fits the second cache."""
+
+STRETCHES = 32
+"""Stretches of units, at most, that have hidden inputs of their own."""
+
+SPARSE = 0.4
+"""Four units with a smaller share of weights that are not 0 are multiplied by these alone."""
+
+_NONE, _ONE, _FOUR = np.uint64(0), np.uint64(1), np.uint64(4)
+_8, _16, _32, _48 = np.uint64(8), np.uint64(16), np.uint64(32), np.uint64(48)
+_ZERO, _SIGN = np.uint32(0), np.uint32(1)
+
+
+@njit(inline="always")
+def _marked_nonzero(weights, place):
+    """Return which of sixteen weights are not 0 as bits; -0 counts as 0."""
+    shifted = bits_of(load(weights, np.uint64(place))) << _SIGN
+    return mask_of(_ZERO < shifted)  # noqa: SIM300  # lanes know < alone
+
+
+@njit
+def _count_nonzero(weights, first, count):
+    """Return how many of `count` weights from `first` on are not 0."""
+    total, whole = _NONE, count // LANES * LANES
+    for place in range(first, first + whole, LANES):
+        total += count_bits(_marked_nonzero(weights, place))
+    for place in range(first + whole, first + count):
+        total += np.uint64(weights[place] != 0)
+    return np.int64(total)
+
+
+@njit
+def _list_nonzero(weights, row, units, listed):
+    """List which of the weights from `row` on are not 0; return how many."""
+    place, whole = 0, units // LANES * LANES
+    for first in range(0, whole, LANES):
+        bits = _marked_nonzero(weights, row + first)
+        while bits != _NONE:
+            listed[place] = first + np.int64(lowest_bit(bits))
+            place += 1
+            bits &= bits - _ONE
+    for unit in range(whole, units):
+        if weights[row + unit] != 0:
+            listed[place] = unit
+            place += 1
+    return place
+
+
+@njit
+def _dense_four(weights, row, units, values, stride, start, inputs):
+    """Set inputs (4, stride) of four rows of weights to 64 samples, from `start` on."""
+    zeros = nothing(load(values, np.uint64(0)))
+    a0, a1, a2, a3 = zeros, zeros, zeros, zeros
+    b0, b1, b2, b3 = zeros, zeros, zeros, zeros
+    c0, c1, c2, c3 = zeros, zeros, zeros, zeros
+    d0, d1, d2, d3 = zeros, zeros, zeros, zeros
+    at, step = np.uint64(start), np.uint64(stride)
+    one = np.uint64(row)
+    two, three, four = (
+        one + np.uint64(units),
+        one + np.uint64(2 * units),
+        one + np.uint64(3 * units),
+    )
+    for _ in range(units):
+        x0, x1 = load(values, at), load(values, at + _16)
+        x2, x3 = load(values, at + _32), load(values, at + _48)
+        w = weights[one]
+        a0, a1, a2, a3 = fused(w, x0, a0), fused(w, x1, a1), fused(w, x2, a2), fused(w, x3, a3)
+        w = weights[two]
+        b0, b1, b2, b3 = fused(w, x0, b0), fused(w, x1, b1), fused(w, x2, b2), fused(w, x3, b3)
+        w = weights[three]
+        c0, c1, c2, c3 = fused(w, x0, c0), fused(w, x1, c1), fused(w, x2, c2), fused(w, x3, c3)
+        w = weights[four]
+        d0, d1, d2, d3 = fused(w, x0, d0), fused(w, x1, d1), fused(w, x2, d2), fused(w, x3, d3)
+        one, two, three, four = one + _ONE, two + _ONE, three + _ONE, four + _ONE
+        at += step
+    to = np.uint64(start)
+    _put_four(inputs, to, a0, a1, a2, a3)
+    _put_four(inputs, to + step, b0, b1, b2, b3)
+    _put_four(inputs, to + step + step, c0, c1, c2, c3)
+    _put_four(inputs, to + step + step + step, d0, d1, d2, d3)
+
+
+@njit(inline="always")
+def _put_four(target, to, v0, v1, v2, v3):
+    store(target, to, v0)
+    store(target, to + _16, v1)
+    store(target, to + _32, v2)
+    store(target, to + _48, v3)
+
+
+@njit
+def _dense_three(weights, row, units, values, stride, start, inputs):
+    """Set inputs as `_dense_four` does, to 48 samples."""
+    zeros = nothing(load(values, np.uint64(0)))
+    a0, a1, a2 = zeros, zeros, zeros
+    b0, b1, b2 = zeros, zeros, zeros
+    c0, c1, c2 = zeros, zeros, zeros
+    d0, d1, d2 = zeros, zeros, zeros
+    at, step = np.uint64(start), np.uint64(stride)
+    one = np.uint64(row)
+    two, three, four = (
+        one + np.uint64(units),
+        one + np.uint64(2 * units),
+        one + np.uint64(3 * units),
+    )
+    for _ in range(units):
+        x0, x1, x2 = load(values, at), load(values, at + _16), load(values, at + _32)
+        w = weights[one]
+        a0, a1, a2 = fused(w, x0, a0), fused(w, x1, a1), fused(w, x2, a2)
+        w = weights[two]
+        b0, b1, b2 = fused(w, x0, b0), fused(w, x1, b1), fused(w, x2, b2)
+        w = weights[three]
+        c0, c1, c2 = fused(w, x0, c0), fused(w, x1, c1), fused(w, x2, c2)
+        w = weights[four]
+        d0, d1, d2 = fused(w, x0, d0), fused(w, x1, d1), fused(w, x2, d2)
+        one, two, three, four = one + _ONE, two + _ONE, three + _ONE, four + _ONE
+        at += step
+    to = np.uint64(start)
+    _put_three(inputs, to, a0, a1, a2)
+    _put_three(inputs, to + step, b0, b1, b2)
+    _put_three(inputs, to + step + step, c0, c1, c2)
+    _put_three(inputs, to + step + step + step, d0, d1, d2)
+
+
+@njit(inline="always")
+def _put_three(target, to, v0, v1, v2):
+    store(target, to, v0)
+    store(target, to + _16, v1)
+    store(target, to + _32, v2)
+
+
+@njit
+def _listed_four(weights, row, listed, count, values, stride, start, inputs, to):
+    """Set the inputs of one row to 64 samples from the weights that are listed."""
+    s0 = nothing(load(values, np.uint64(0)))
+    s1, s2, s3 = s0, s0, s0
+    for place in range(count):
+        unit = listed[place]
+        w, at = weights[row + unit], np.uint64(start + stride * unit)
+        s0, s1 = fused(w, load(values, at), s0), fused(w, load(values, at + _16), s1)
+        s2, s3 = fused(w, load(values, at + _32), s2), fused(w, load(values, at + _48), s3)
+    _put_four(inputs, np.uint64(to + start), s0, s1, s2, s3)
+
+
+@njit
+def _listed_three(weights, row, listed, count, values, stride, start, inputs, to):
+    """Set inputs as `_listed_four` does, to 48 samples."""
+    s0 = nothing(load(values, np.uint64(0)))
+    s1, s2 = s0, s0
+    for place in range(count):
+        unit = listed[place]
+        w, at = weights[row + unit], np.uint64(start + stride * unit)
+        s0, s1 = fused(w, load(values, at), s0), fused(w, load(values, at + _16), s1)
+        s2 = fused(w, load(values, at + _32), s2)
+    _put_three(inputs, np.uint64(to + start), s0, s1, s2)
+
+
+@njit
+def _multiply(weights, row, present, units, values, stride, listed, inputs):
+    """Set inputs (4, stride) of up to four rows of weights; `stride` is 48 a + 64 b."""
+    threes = (4 - stride // LANES % 4) % 4 * 48
+    if present == 4 and _count_nonzero(weights, row, 4 * units) >= SPARSE * 4 * units:
+        for start in range(0, threes, 48):
+            _dense_three(weights, row, units, values, stride, start, inputs)
+        for start in range(threes, stride, 64):
+            _dense_four(weights, row, units, values, stride, start, inputs)
+        return
+    for member in range(present):
+        at, to = row + member * units, member * stride
+        count = _list_nonzero(weights, at, units, listed)
+        for start in range(0, threes, 48):
+            _listed_three(weights, at, listed, count, values, stride, start, inputs, to)
+        for start in range(threes, stride, 64):
+            _listed_four(weights, at, listed, count, values, stride, start, inputs, to)
+
+
+@njit(inline="always")
+def _copy_row(weights, row, units, room, to):
+    """Copy a row of weights to where whole vectors can be read."""
+    whole = units // LANES * LANES
+    for first in range(0, whole, LANES):
+        store(room, np.uint64(to + first), load(weights, np.uint64(row + first)))
+    for unit in range(whole, units):
+        room[to + unit] = weights[row + unit]
+
+
+@njit(inline="always")
+def _add_row(rows, row, width, sums, to):
+    """Add a row of whole vectors to sums."""
+    at, place = np.uint64(row), np.uint64(to)
+    for _ in range(0, width, LANES):
+        store(sums, place, load(sums, place) + load(rows, at))
+        at, place = at + _16, place + _16
+
+
+@njit(inline="always")
+def words_of_rows(block, row, d0, d1, k0, k1):
+    """Return the words of four columns, those of Philox block `block`, in sixteen rows."""
+    place, low, high = spread(block), eight_from(row), eight_from(row + _8)
+    a0, a1, a2, a3 = philox_block(place, low, spread(d0), spread(d1), k0, k1)
+    b0, b1, b2, b3 = philox_block(place, high, spread(d0), spread(d1), k0, k1)
+    return low_words(a0, b0), low_words(a1, b1), low_words(a2, b2), low_words(a3, b3)
+
+
+@njit(inline="always")
+def _take(marks, number, left, states, stride, unit, room, row, width, sums):
+    """Set the states that are marked, of up to `left` samples, and add the row to their sums."""
+    bits = mask_of(marks)
+    if left < LANES:
+        bits &= (_ONE << np.uint64(left)) - _ONE
+    while bits != _NONE:
+        sample = number + np.int64(lowest_bit(bits))
+        states[sample * stride + unit] = 1
+        _add_row(room, row, width, sums, sample * width)
+        bits &= bits - _ONE
+
+
+@compiled
+def _draw_stretch(
+    weights, units, hidden, values, lanes, field, samples, row, key, draw, states, first, last,
+    sums, inputs, listed, room
+):  # fmt: skip
+    """Draw the units from `first` to `last` and sum their rows; see `draw_and_sum`."""
+    k0, k1 = halves(key)
+    d0, d1 = halves(draw)
+    width = len(room) // 4
+    sums[: samples * width] = 0
+    for sample in range(samples):
+        states[sample * units + first : sample * units + last] = 0
+    for unit in range(first, last, 4):
+        present = min(4, last - unit)
+        _multiply(weights, unit * hidden, present, hidden, values, lanes, listed, inputs)
+        for member in range(present):
+            _copy_row(weights, (unit + member) * hidden, hidden, room, member * width)
+        block = np.uint64(unit) >> np.uint64(2)
+        for number in range(0, samples, LANES):
+            w0, w1, w2, w3 = words_of_rows(block, np.uint64(row + number), d0, d1, k0, k1)
+            for member in range(present):
+                word = w0
+                if member == 1:
+                    word = w1
+                elif member == 2:
+                    word = w2
+                elif member == 3:
+                    word = w3
+                at, place = np.uint64(member * lanes + number), unit + member
+                marks = draw_sixteen(load(inputs, at) + field[place], word)
+                left = samples - number
+                _take(marks, number, left, states, units, place, room, member * width, width, sums)
+
+
+@compiled
+def _sum_stretch(weights, units, hidden, states, samples, begin, first, last, sums, room):
+    """Sum the rows of the active units from `first` to `last` for each sample."""
+    width, size = len(room) // WORD, len(states)
+    sums[: samples * width] = 0
+    for start in range(first, last, WORD):
+        present = min(WORD, last - start)
+        for member in range(present):
+            _copy_row(weights, (start + member) * hidden, hidden, room, member * width)
+        for sample in range(samples):
+            bits = state_bits(states, size, (begin + sample) * units + start, present)
+            while bits != _NONE:
+                _add_row(room, np.int64(lowest_bit(bits)) * width, width, sums, sample * width)
+                bits &= bits - _ONE
+
+
+@compiled
+def _add_stretches(parts, stretches, size, width, first, samples, hidden, begin, result):
+    """Add the sums of all stretches in their order, and leave the padding out."""
+    for sample in range(first, first + samples):
+        place = (begin + sample) * hidden
+        for unit in range(hidden):
+            result[place + unit] = parts[sample * width + unit]
+        for stretch in range(1, stretches):
+            part = stretch * size + sample * width
+            for unit in range(hidden):
+                result[place + unit] += parts[part + unit]
+
+
+@compiled
+def _contrast(
+    states, samples, values, others, other_samples, other_values, units, columns, first, last,
+    room, result
+):  # fmt: skip
+    """Correlate two sets of states with their values and subtract; see `contrast`."""
+    width = len(room) // WORD
+    for start in range(first, last, WORD):
+        present = min(WORD, last - start)
+        room[:] = 0
+        for sample in range(samples):
+            bits = state_bits(states, len(states), sample * units + start, present)
+            while bits != _NONE:
+                unit = np.int64(lowest_bit(bits))
+                _add_row(values, sample * width, width, room, unit * width)
+                bits &= bits - _ONE
+        for sample in range(other_samples):
+            bits = state_bits(others, len(others), sample * units + start, present)
+            while bits != _NONE:
+                unit = np.int64(lowest_bit(bits))
+                _add_row(other_values, sample * width, width, room, unit * width)
+                bits &= bits - _ONE
+        for member in range(present):
+            at, to = member * width, (start + member) * columns
+            whole = columns // LANES * LANES
+            for column in range(0, whole, LANES):
+                store(result, np.uint64(to + column), load(room, np.uint64(at + column)))
+            for column in range(whole, columns):
+                result[to + column] = room[at + column]
+
+
+def _whole(size: int) -> int:
+    return -(-size // LANES) * LANES
+
+
+def _lanes(samples: int) -> int:
+    """Return the vectors' lanes for some samples: whole vectors, three at least, and not five."""
+    vectors = max(3, -(-samples // LANES))
+    return LANES * (6 if vectors == 5 else vectors)
+
+
+def _flat(tensor: Tensor) -> Any:
+    return tensor.detach().contiguous().numpy().reshape(-1)
+
+
+def _packable(states: Tensor) -> Any:
+    """Return states flat, and long enough to be read 64 at a time."""
+    flat = _flat(states)
+    return flat if len(flat) >= WORD else np.pad(flat, (0, WORD - len(flat)))
+
+
+def _padded(values: Tensor) -> Any:
+    """Return values (sample, column) flat, with rows of whole vectors."""
+    rows = torch.zeros((len(values), _whole(values.shape[1])))
+    rows[:, : values.shape[1]] = values
+    return _flat(rows)
+
+
+def draw_and_sum(
+    hidden: Tensor, weights: Tensor, field: Tensor, key: int, draw: int
+) -> tuple[Tensor, Tensor]:
+    """Draw and sum as `kernels.reference.draw_and_sum` does, in float32."""
+    samples, (units, others) = len(hidden), weights.shape
+    states = torch.empty((samples, units), dtype=torch.uint8)
+    sums = torch.empty((samples, others))
+    given, fields, drawn, width = _flat(weights), _flat(field), _flat(states), _whole(others)
+    for begin in range(0, samples, SAMPLES):
+        count = min(SAMPLES, samples - begin)
+        lanes = _lanes(count)
+        turned = torch.zeros((others, lanes))
+        turned[:, :count] = hidden[begin : begin + count].T
+        chosen = drawn[begin * units : (begin + count) * units]
+        fixed = _flat(turned), lanes, fields, count, begin, np.uint64(key), np.uint64(draw), chosen
+
+        def work(first: int, last: int, part: Any, fixed: Any = fixed) -> None:
+            room = (
+                torch.empty(4 * fixed[1]).numpy(),
+                np.empty(others, np.int64),
+                torch.zeros(4 * width).numpy(),
+            )
+            _draw_stretch(given, units, others, *fixed, first, last, part, *room)
+
+        _in_stretches(work, units, others, count, begin, sums)
+    return states, sums
+
+
+def sum_few(states: Tensor, weights: Tensor) -> Tensor:
+    """Return states @ weights for uint8 states of few samples, in float32."""
+    samples, (units, others) = len(states), weights.shape
+    sums = torch.empty((samples, others))
+    given, packed, width = _flat(weights), _packable(states), _whole(others)
+    for begin in range(0, samples, SAMPLES):
+        count = min(SAMPLES, samples - begin)
+
+        def work(first: int, last: int, part: Any, begin: int = begin, count: int = count) -> None:
+            room = torch.zeros(WORD * width).numpy()
+            _sum_stretch(given, units, others, packed, count, begin, first, last, part, room)
+
+        _in_stretches(work, units, others, count, begin, sums)
+    return sums
+
+
+def contrast(
+    states: Tensor, values: Tensor, others: Tensor, other_values: Tensor, out: Tensor
+) -> Tensor:
+    """Correlate and subtract as `kernels.reference.contrast` does, for few samples in float32."""
+    units, columns = out.shape
+    fixed = (
+        _packable(states),
+        len(states),
+        _padded(values),
+        _packable(others),
+        len(others),
+        _padded(-other_values),
+    )
+    found = out.numpy().reshape(-1)
+
+    def task(first: int, count: int) -> None:
+        room = torch.empty(WORD * _whole(columns)).numpy()
+        last = min(WORD * (first + count), units)
+        _contrast(*fixed, units, columns, WORD * first, last, room, found)
+
+    share(task, -(-units // WORD), least=4, most=32)
+    return out
+
+
+def _in_stretches(work: Any, units: int, others: int, count: int, begin: int, sums: Tensor) -> None:
+    """Call ``work(first unit, last, sums)`` for all stretches of units, and add up their sums.
+
+    How many there are depends on the number of units only.
+    """
+    length = WORD * -(-units // (WORD * STRETCHES))
+    stretches, width = -(-units // length), _whole(others)
+    size, result = count * width, _flat(sums)
+    parts = torch.empty(stretches * size).numpy()
+
+    def several(first: int, number: int) -> None:
+        for stretch in range(first, first + number):
+            last = min((stretch + 1) * length, units)
+            work(stretch * length, last, parts[stretch * size : (stretch + 1) * size])
+
+    def add(first: int, number: int) -> None:
+        _add_stretches(parts, stretches, size, width, first, number, others, begin, result)
+
+    share(several, stretches, least=1, most=1)
+    share(add, count, least=16, most=count)

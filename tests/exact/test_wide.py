@@ -1,0 +1,254 @@
+"""The kernels of few samples and many units, the step of Adam, and the moments of rectified units.
+
+Statistical tests demand p > 1e-6; there are two of them, so that kernels without fault fail this
+file for one choice of keys in 500,000. Each has a control that must fail.
+"""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chi2, norm
+
+from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels import cpu, reference, stepping, threads, wide
+from boltzbrain.kernels.rectified import moments_rectified
+from boltzbrain.model.continuous import DReLU
+from boltzbrain.model.layers import Bernoulli, Layer
+from boltzbrain.model.rbm import RBM
+
+SMALLEST_P = 1e-6
+SHAPES = [(1, 1, 1), (3, 5, 2), (37, 130, 70), (100, 301, 20), (130, 200, 33), (20, 5000, 17)]
+
+
+def normals(*shape, name="x"):
+    return Generator.from_seed(0, "wide", name).normal((shape[0], shape[-1]))
+
+
+def case(samples, units, hidden, zeros=0.0):
+    weights = 0.3 * normals(units, hidden, name="w")
+    chosen = Generator.from_seed(0, "zeros").uniform((units, hidden)) < zeros
+    weights[chosen] = 0.0
+    return normals(samples, hidden), weights, normals(1, units, name="f")[0]
+
+
+@pytest.mark.parametrize("zeros", [0.0, 0.8, 1.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_draws_and_sums_are_those_of_the_reference(shape, zeros):
+    given, key, draw = case(*shape, zeros), (1 << 64) - 5, (1 << 33) + 1
+    states, sums = wide.draw_and_sum(*given, key, draw)
+    expected, _ = reference.draw_and_sum(*given, key, draw)
+    # a draw differs where rounding carries its input across the uniform: one in a million
+    assert int((states != expected).sum()) <= 1 + states.numel() // 100_000
+    assert torch.allclose(sums, states.float() @ given[1], atol=1e-4)
+    other, _ = wide.draw_and_sum(*given, key, draw + 1)
+    assert not torch.equal(states, other) or states.numel() < 50
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_weights_of_zero_may_be_left_out_or_not(sparse):
+    given = case(100, 333, 50, 0.6)
+    expected = wide.draw_and_sum(*given, 1, 2)
+    values = torch.zeros(50, 112)
+    values[:, :100] = given[0].T
+    flat, weights = values.numpy().reshape(-1), given[1].numpy().reshape(-1)
+    found = np.zeros(4 * 112, np.float32)
+    if sparse:
+        for member in range(4):
+            listed = np.empty(50, np.int64)
+            count = wide._list_nonzero(weights, 50 * member, 50, listed)
+            assert count == int((given[1][member] != 0).sum())
+            to = member * 112
+            wide._listed_three(weights, 50 * member, listed, count, flat, 112, 0, found, to)
+            wide._listed_four(weights, 50 * member, listed, count, flat, 112, 48, found, to)
+    else:
+        wide._dense_three(weights, 0, 50, flat, 112, 0, found)
+        wide._dense_four(weights, 0, 50, flat, 112, 48, found)
+    inputs = torch.from_numpy(found).reshape(4, 112)[:, :100].T.contiguous()
+    assert torch.allclose(inputs, given[0] @ given[1][:4].T, atol=1e-5)
+    drawn = cpu.draw_bernoulli(inputs, given[2][:4], 1, 2)
+    assert torch.equal(drawn, expected[0][:, :4])
+
+
+def test_sums_of_given_states_are_those_of_the_draw():
+    for shape in SHAPES:
+        given = case(*shape)
+        states, sums = wide.draw_and_sum(*given, 3, 4)
+        assert torch.equal(wide.sum_few(states, given[1]), sums)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_results_do_not_depend_on_threads_or_other_samples(count, monkeypatch):
+    given = case(150, 700, 30)
+    states, sums = wide.draw_and_sum(*given, 5, 6)
+    moved = wide.contrast(states, given[0], states, -given[0], torch.empty(700, 30))
+    monkeypatch.setattr(threads, "thread_count", lambda: count)
+    few, few_sums = wide.draw_and_sum(given[0][:20], *given[1:], 5, 6)
+    assert torch.equal(few, states[:20])
+    assert torch.equal(few_sums, sums[:20])
+    again = wide.contrast(states, given[0], states, -given[0], torch.empty(700, 30))
+    assert torch.equal(again, moved)
+    assert torch.equal(wide.draw_and_sum(*given, 5, 6)[1], sums)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("samples", "others"), [(1, 2), (40, 70), (300, 10)])
+def test_contrasts_are_differences_of_products(samples, others, dtype):
+    uniform = Generator.from_seed(1, "contrast").uniform((samples + others, 90))
+    states = (uniform < 0.1).to(torch.uint8)
+    values = normals(samples + others, 21).to(dtype)
+    parts = states[:samples], values[:samples], states[samples:], values[samples:]
+    expected = reference.contrast(*(part.double() for part in parts))
+    room = torch.empty(90, 21, dtype=dtype)
+    for found in (cpu.contrast(*parts), cpu.contrast(*parts, out=room)):
+        assert found.dtype == dtype
+        assert torch.allclose(found.double(), expected, atol=1e-4)
+    assert torch.equal(room, found)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.9])
+def test_adam_steps_are_those_of_torch(beta):
+    tensor = normals(40, 31).clone()
+    twin = tensor.clone()
+    plain = torch.optim.Adam([twin], lr=0.01, betas=(beta, 0.999), eps=1e-6, maximize=True)
+    square, mean = torch.zeros_like(tensor), torch.zeros_like(tensor) if beta else None
+    for count in range(1, 5):
+        gradient = normals(40, 31, name=count)
+        twin.grad = gradient.clone()
+        plain.step()
+        stepping.adam_step(
+            tensor,
+            gradient,
+            mean,
+            square,
+            count=count,
+            rate=0.01,
+            betas=(beta, 0.999),
+            epsilon=1e-6,
+        )
+        assert torch.allclose(tensor, twin, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_thresholds_give_exact_zeros(dtype):
+    start, gradient = normals(60, 50).to(dtype), normals(60, 50, name="g").to(dtype)
+    found = []
+    for step in (stepping.adam_step, reference.adam_step):
+        tensor, square = 0.02 * start, torch.ones_like(start)
+        step(
+            tensor,
+            gradient,
+            None,
+            square,
+            count=3,
+            rate=1e-3,
+            betas=(0.0, 0.999),
+            epsilon=1e-6,
+            threshold=0.2,
+        )
+        found.append(tensor)
+    assert torch.allclose(*found, atol=1e-7)
+    zeros = (found[0] == 0).float().mean()
+    assert 0.1 < float(zeros) < 0.9
+
+
+@pytest.mark.parametrize("halves", [1, 2])
+def test_moments_of_rectified_units_are_integrals(halves):
+    # at inputs from far on one side to far on the other; 200,000 points to 40 widths
+    inputs = torch.tensor([[-300.0, -12.0, -7.9, -1.0, 0.0, 2.0, 9.0, 200.0]], dtype=torch.float64)
+    fields = torch.linspace(-0.5, 0.5, 8, dtype=torch.float64).repeat(halves, 1)
+    roots = torch.linspace(0.5, 2.0, 8, dtype=torch.float64).repeat(halves, 1)
+    found = moments_rectified(inputs, fields, roots, 4)
+    for unit in range(8):
+        # log weights of h on both half-lines, from where they are largest
+        sides = []
+        for half in range(halves):
+            total = (inputs[0, unit] * (1 - 2 * half) + fields[half, unit]).item()
+            root = roots[half, unit].item()
+            peak = max(total / root**2, 0.0)
+            width = min(1 / root, 1 / abs(total)) if total < 0 else 1 / root
+            low, high = max(0.0, peak - 40 * width), peak + 40 * width
+            grid = np.linspace(low, high, 200_001)
+            sides.append((grid, -0.5 * root**2 * grid**2 + total * grid))
+        top = max(logs.max() for _, logs in sides)
+        norm_of_both = sum(np.trapezoid(np.exp(logs - top), grid) for grid, logs in sides)
+        for half, (grid, logs) in enumerate(sides):
+            for power in range(1, 5):
+                weights = grid**power * np.exp(logs - top)
+                expected = np.trapezoid(weights, grid) / norm_of_both
+                got = found[half, power - 1, 0, unit].item()
+                assert got == pytest.approx(expected, rel=1e-6, abs=1e-30)
+
+
+@pytest.mark.parametrize("hidden", [DReLU.standard(7), DReLU.standard(7, torch.float64)])
+def test_responses_in_closed_form_are_the_differences(hidden):
+    hidden = hidden.with_parameters({"field_plus": normals(1, 7)[0].to(hidden.dtype)})
+    inputs = 3 * normals(50, 7).to(hidden.dtype)
+    found, expected = hidden.responses(inputs), Layer.responses(hidden, inputs)
+    for name in ("mean", "variance", "third"):
+        assert torch.allclose(getattr(found, name), getattr(expected, name), atol=1e-5)
+    for name, derivatives in expected.statistics.items():
+        for got, want in zip(found.statistics[name], derivatives, strict=True):
+            assert torch.allclose(got, want, atol=1e-4), name
+
+
+# the law that they sample
+
+
+def small_model():
+    hidden = DReLU.standard(3).with_parameters({"field_plus": torch.tensor([0.5, -0.3, 0.1])})
+    return RBM(Bernoulli(normals(1, 6)[0] - 0.5), hidden, 0.7 * normals(6, 3, name="w"))
+
+
+def drift(sweep, chains=250):
+    """Return the p-value of visible states swept from exact samples of the small model."""
+    model = small_model()
+    states = ((torch.arange(64)[:, None] >> torch.arange(6)) & 1).to(torch.uint8)
+    law = torch.softmax(-model.to(torch.float64).free_energy(states), 0).numpy()
+    rng, counts = np.random.default_rng(4), np.zeros(64)
+    for repeat in range(100):
+        start = states[torch.from_numpy(rng.choice(64, size=chains, p=law))]
+        visible = sweep(model, start, Generator.from_seed(repeat, "drift"))
+        codes = (visible.long() << torch.arange(6)).sum(dim=1).numpy()
+        counts += np.bincount(codes, minlength=64)
+    expected = law * counts.sum()
+    kept = expected > 10
+    rest = np.append(counts[kept], counts[~kept].sum())
+    expected = np.append(expected[kept], expected[~kept].sum())
+    return chi2.sf(((rest - expected) ** 2 / np.maximum(expected, 1e-9)).sum(), len(rest) - 1)
+
+
+def test_fused_sweeps_leave_the_law_of_a_drelu_model():
+    assert drift(lambda model, start, stream: model.sweep(start, stream, 2)[0]) > SMALLEST_P
+
+    def faulty(model, start, stream):
+        moved = model.visible.with_parameters({"field": model.visible.field + 0.15})
+        return RBM(moved, model.hidden, model.weights).sweep(start, stream, 2)[0]
+
+    assert drift(faulty) < SMALLEST_P
+
+
+def test_rows_units_and_draws_are_independent():
+    states, _ = wide.draw_and_sum(
+        torch.zeros(256, 3), torch.zeros(512, 3), torch.zeros(512), key=7, draw=0
+    )
+    later, _ = wide.draw_and_sum(
+        torch.zeros(256, 3), torch.zeros(512, 3), torch.zeros(512), key=7, draw=1
+    )
+    pairs = {
+        "rows": (states[0::2], states[1::2]),
+        "vectors": (states[:16], states[16:32]),
+        "blocks": (states[:128], states[128:]),
+        "units": (states[:, 0::2], states[:, 1::2]),
+        "fours": (states[:, :-4], states[:, 4:]),
+        "draws": (states, later),
+    }
+    worst = max(agreement(*pair) for pair in pairs.values())
+    # six z-scores
+    assert worst < norm.isf(SMALLEST_P / 12)
+    assert agreement(states, states) > norm.isf(SMALLEST_P / 12)
+
+
+def agreement(left, right):
+    """Return |z| of the number of equal states, against fair coins."""
+    equal, count = int((left == right).sum()), left.numel()
+    return abs(equal - count / 2) / (0.5 * count**0.5)
