@@ -54,8 +54,12 @@ prove: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.[bench]'
-	@shopt -s nullglob; for script in benchmarks/*.py; do \
-		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for name in sweep update scaling memory; do \
+		echo "== $$name"; \
+		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
+	@echo "== time_to_likelihood"; $(BIN)/python -m benchmarks.time_to_likelihood \
+		--json benchmarks/results/time_to_likelihood.json \
+		--curves benchmarks/results/time_to_likelihood_curves.json
 
 clean:
 	rm -rf build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

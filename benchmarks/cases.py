@@ -35,7 +35,7 @@ def bernoulli_model(visible: int, hidden: int, density: float) -> RBM:
 def drelu_model(visible: int, hidden: int, density: float, zeros: float) -> RBM:
     """Return a dReLU RBM; a share `zeros` of its weights is exactly 0."""
     generator = Generator.from_seed(0, "weights")
-    weights = 0.05 * generator.normal((visible, hidden))
+    weights = 0.01 / (1.0 - zeros) ** 0.5 * generator.normal((visible, hidden))
     kept = generator.uniform((visible, hidden), torch.float32) >= zeros
     field = torch.full((visible,), math.log(density / (1 - density)))
     return RBM(Bernoulli(field), DReLU.standard(hidden), weights * kept)

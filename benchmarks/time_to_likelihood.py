@@ -1,6 +1,6 @@
 """Seconds of training until the validation likelihood of session 10 is as good as that of rbms.
 
-Usage: python -m benchmarks.time_to_likelihood [--json FILE] [--curves FILE]
+Usage: python -m benchmarks.time_to_likelihood [--json FILE] [--curves FILE] [--twin]
 
 Session 10 of Steinmetz et al. 2019, split0, 20 ms bins, 100 hidden units. rbms trains with 1000
 chains, batches of 1000 and 10 sweeps for 3000 updates at each of the rates 0.05, 0.1 and 0.2. Its
@@ -16,6 +16,7 @@ take about half an hour; with --curves they are kept, and read if the file is th
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,12 @@ from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
 from boltzbrain.sampling.partition import annealed_importance
-from boltzbrain.training.gradient import Ascent, with_parameters
+from boltzbrain.training.gradient import (
+    Ascent,
+    log_likelihood_gradient,
+    parameters_of,
+    with_parameters,
+)
 from boltzbrain.training.likelihood_log import independent_field
 from boltzbrain.training.plan import TrainingPlan
 
@@ -68,8 +74,8 @@ class Scores:
         estimate = annealed_importance(
             model,
             Generator.from_seed(0, "ais"),
-            chains=500,
-            rungs=500,
+            chains=300,
+            rungs=300,
             visible_field=self.field,
         )
         return float(-model.free_energy(self.validation).mean()) - estimate.value - self.base
@@ -113,6 +119,30 @@ def model_of(parameters: Any) -> RBM:
     return RBM(Bernoulli(parameters.vbias), Bernoulli(parameters.hbias), parameters.weight_matrix)
 
 
+class Twin:
+    """The rule of `peers.RbmsTrainer` on our sweeps."""
+
+    def __init__(self, scores: Scores, rate: float) -> None:
+        self.data, self.model, self.rate = scores.train, scores.first_model(), rate
+        # rbms starts its chains from fair coins
+        fair = Generator.from_seed(0, "coins").uniform((1000, len(scores.field)), torch.float32)
+        chains = start_chains(self.model, 1000, Generator.from_seed(0, "chains"))
+        start = replace(chains, visible=(fair < 0.5).to(torch.uint8))
+        self.chains = advance(self.model, start, 10)
+        self.order = Generator.from_seed(0, "batch")
+
+    def step(self, batch: int) -> None:
+        """Make one update with a random batch."""
+        chosen = torch.from_numpy(self.order.permutation(len(self.data))[:batch])
+        self.chains = advance(self.model, self.chains, 10)
+        sides = (self.model.moments(self.data[chosen]), self.model.moments(self.chains.visible))
+        gradient = log_likelihood_gradient(self.model, *sides, centred=True)
+        size = sum(float(value.square().sum()) for value in gradient.values()) ** 0.5
+        moved = parameters_of(self.model)
+        for name, value in gradient.items():
+            moved[name].add_(value, alpha=self.rate / size)
+
+
 def rbms_trainer(scores: Scores, rate: float) -> peers.RbmsTrainer:
     """Return training by rbms with the settings of this benchmark."""
     torch.manual_seed(0)
@@ -120,13 +150,15 @@ def rbms_trainer(scores: Scores, rate: float) -> peers.RbmsTrainer:
     return peers.RbmsTrainer(scores.first_model(), data, chains=1000, rate=rate, sweeps=10)
 
 
-def rbms_curve(scores: Scores, rate: float) -> list[list[float]]:
-    """Return (update, gain) of rbms."""
-    trainer, points = rbms_trainer(scores, rate), []
+def rbms_curve(scores: Scores, rate: float, twin: bool) -> list[list[float]]:
+    """Return (update, gain) of rbms, or of its twin."""
+    trainer = Twin(scores, rate) if twin else rbms_trainer(scores, rate)
+    points: list[list[float]] = []
     for update in range(1, UPDATES + 1):
         trainer.step(1000)
         if update % 100 == 0:
-            points.append([update, scores.gain(model_of(trainer.parameters))])
+            now = trainer.model if isinstance(trainer, Twin) else model_of(trainer.parameters)
+            points.append([update, scores.gain(now)])
             print(f"rbms at {rate}: update {update}, gain {points[-1][1]:.3f}", flush=True)
     return points
 
@@ -144,14 +176,14 @@ def our_curve(scores: Scores, target: float) -> list[list[float]]:
     return points
 
 
-def curves_of_rbms(scores: Scores, path: Path | None) -> dict[str, list[list[float]]]:
+def curves_of_rbms(scores: Scores, path: Path | None, twin: bool) -> dict[str, list[list[float]]]:
     """Return the curve of every rate; those in the file are not made again."""
     kept: dict[str, list[list[float]]] = {}
     if path is not None and path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))["rbms"]
     for rate in RATES:
         if str(rate) not in kept:
-            kept[str(rate)] = rbms_curve(scores, rate)
+            kept[str(rate)] = rbms_curve(scores, rate, twin)
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps({"rbms": kept}) + "\n", encoding="utf-8")
@@ -166,9 +198,10 @@ def first_at(points: list[list[float]], target: float) -> int | None:
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--curves", type=Path, metavar="FILE", help="where the curves are kept")
+    parser.add_argument("--twin", action="store_true", help="make them by its rule on our sweeps")
     given = parser.parse_args()
     scores = Scores()
-    curves = curves_of_rbms(scores, given.curves)
+    curves = curves_of_rbms(scores, given.curves, given.twin)
     best = max(gain for points in curves.values() for _, gain in points)
     target = SHARE * best
     reached = {rate: first_at(points, target) for rate, points in curves.items()}
@@ -197,7 +230,10 @@ def main() -> None:
         f"{OURS.chains} chains, k = {OURS.sweeps}, batch {OURS.batch}, SGD {OURS.learning_rate}, "
         f"averaged"
     )
-    against = f"{peers.RBMS}, rate {rate}: {theirs} updates of 1000 chains, k = 10, batch 1000"
+    rule = ", their number from its rule on our sweeps" if given.twin else ""
+    against = (
+        f"{peers.RBMS}, rate {rate}: {theirs} updates of 1000 chains, k = 10, batch 1000{rule}"
+    )
     totals = np.array(seconds["ours"]) / AT_ONCE * ours
     peers_totals = np.array(seconds["rbms"]) / AT_ONCE * theirs
     name = "time_to_likelihood_vs_rbms"

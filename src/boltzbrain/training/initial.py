@@ -8,6 +8,8 @@ from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.decomposition import FastICA
 from torch import Tensor
 
+from boltzbrain.kernels.dispatch import correlate, sum_active_rows
+
 
 def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
     """Return weights that point along the independent components of the activity.
@@ -43,11 +45,13 @@ def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
 
     def forward(vector: np.ndarray) -> np.ndarray:
         scaled = vector.ravel() / spread
-        return np.asarray(binary @ scaled.astype(np.float32) - float(rates @ scaled))
+        sums = sum_active_rows(states, torch.from_numpy(scaled.astype(np.float32))[:, None])
+        return np.asarray(sums[:, 0].numpy() - float(rates @ scaled))
 
     def backward(vector: np.ndarray) -> np.ndarray:
         flat = vector.ravel()
-        return np.asarray(((flat.astype(np.float32) @ binary) - rates * flat.sum()) / spread)
+        sums = correlate(states, torch.from_numpy(flat.astype(np.float32))[:, None])
+        return np.asarray((sums[:, 0].numpy() - rates * flat.sum()) / spread)
 
     scores = LinearOperator(shape=(bins, neurons), matvec=forward, rmatvec=backward, dtype=float)
     left, sizes, _ = svds(scores, k=count, rng=np.random.default_rng(seed))
@@ -60,7 +64,8 @@ def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
     rotation = FastICA(whiten=False, random_state=seed, max_iter=400, tol=1e-3)
     components = rotation.fit_transform(whitened) if len(order) > 1 else whitened
     components = components / components.std(axis=0)
-    slopes = (components.astype(np.float32).T @ binary).T / bins / spread[:, None] ** 2
+    products = correlate(states, torch.from_numpy(components.astype(np.float32)))
+    slopes = products.numpy() / bins / spread[:, None] ** 2
     slopes = slopes * np.where(slopes.sum(axis=0) < 0, -1.0, 1.0)
     result[:, : slopes.shape[1]] = slopes
     return torch.from_numpy(result)
