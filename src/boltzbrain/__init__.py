@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
+    from boltzbrain.interpretation.couplings import couplings
     from boltzbrain.model.continuous import DReLU, Gaussian, ReLU
     from boltzbrain.model.layers import Bernoulli, Ising
     from boltzbrain.model.rbm import RBM
     from boltzbrain.readers.detect import read
     from boltzbrain.recordings.activity import Activity
     from boltzbrain.recordings.recording import Recording
-    from boltzbrain.running.api import convert, evaluate, fit, report, resume, sample
+    from boltzbrain.running.api import (
+        compare,
+        convert,
+        evaluate,
+        fit,
+        interpret,
+        report,
+        resume,
+        sample,
+    )
     from boltzbrain.training.plan import TrainingPlan
     from boltzbrain.training.run import TrainingRun
 
@@ -33,9 +43,12 @@ __all__ = [
     "TrainingPlan",
     "TrainingRun",
     "__version__",
+    "compare",
     "convert",
+    "couplings",
     "evaluate",
     "fit",
+    "interpret",
     "read",
     "report",
     "resume",
@@ -56,9 +69,12 @@ _HOME = {
     "TrainingFailedError": "foundations.checks",
     "TrainingPlan": "training.plan",
     "TrainingRun": "training.run",
+    "compare": "running.api",
     "convert": "running.api",
+    "couplings": "interpretation.couplings",
     "evaluate": "running.api",
     "fit": "running.api",
+    "interpret": "running.api",
     "read": "readers.detect",
     "report": "running.api",
     "resume": "running.api",

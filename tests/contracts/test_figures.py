@@ -15,6 +15,7 @@ from boltzbrain.evaluation.conditional import Conditionals
 from boltzbrain.evaluation.population import count_distribution
 from boltzbrain.evaluation.projection import principal_axes
 from boltzbrain.presentation import figures
+from boltzbrain.presentation.figures.couplings import clustered
 from boltzbrain.presentation.figures.rasters import region_order
 from boltzbrain.presentation.style import data_uri, save_svg
 
@@ -53,6 +54,12 @@ def calibration(bins=200):
 
 def normal(size, seed=0):
     return np.random.default_rng(seed).normal(size=size)
+
+
+def norms():
+    names = ("fields", "pairs", "triplets", "triplets_stderr")
+    values = {name: np.geomspace(0.1, 10, 6) * (number + 1) for number, name in enumerate(names)}
+    return {"update": np.geomspace(1, 1000, 6), **values}
 
 
 rates = Comparison(states().mean(axis=0), states(seed=1).mean(axis=0))
@@ -119,6 +126,35 @@ CASES = {
         ({"test": np.array([0.9, 0.1]), "generated": np.array([1.0])},),
         {},
     ),
+    "coupling_histogram": (
+        figures.coupling_histogram, ({"uniform": normal(90), "data": normal(80, 1)}, "J"), {},
+    ),
+    "coupling_histogram of zeros": (figures.coupling_histogram, ({"a": np.zeros(9)}, "J"), {}),
+    "coupling_norms": (figures.coupling_norms, (norms(), 100), {}),
+    "coupling_norms of a model without weights": (
+        figures.coupling_norms, ({name: np.zeros(1) for name in norms()}, 0), {},
+    ),
+    "region_map": (
+        figures.region_map, (["a", "b", "c"], np.array([3, 9, 4]), normal((3, 3)), "mean J"), {},
+    ),
+    "region_map of sizes": (
+        figures.region_map,
+        (["a", "b", "c"], np.array([3, 9, 4]), np.exp(3 * normal((3, 3))), "mean |J|"),
+        {},
+    ),
+    "region_histograms": (
+        figures.region_histograms, ({"a (n = 9)": normal(36), "b (n = 4)": normal(6, 1)}, "J"), {},
+    ),
+    "region_histograms of zeros": (figures.region_histograms, ({"a": np.zeros(6)}, "J"), {}),
+    "embedding_curve": (
+        figures.embedding_curve,
+        (np.geomspace(0.1, 1, 5), np.linspace(1, 0, 5), np.linspace(1, 0, 5) ** 2, np.full(5, 0.1)),
+        {"chosen": 0.3},
+    ),
+    "region_assemblies": (figures.region_assemblies, (["a", "b"], abs(normal((2, 7)))), {}),
+    "neuron_colours": (
+        figures.neuron_colours, (normal((40, 2)), np.arange(40) - 1, ("x", "z")), {},
+    ),
     "principal_components": (figures.principal_components, projected(), {}),
 }  # fmt: skip
 
@@ -164,6 +200,15 @@ def test_a_raster_holds_one_dot_per_spike():
 def test_neurons_are_sorted_by_region_then_rate_with_the_nameless_last():
     order = region_order(["b", "", "a", "a"], np.array([0.1, 0.9, 0.1, 0.3]))
     assert order.tolist() == [3, 2, 0, 1]
+
+
+def test_rows_of_a_map_that_resemble_each_other_stand_together():
+    block = np.kron(np.eye(3), np.ones((4, 4))) + 0.1
+    order = np.random.default_rng(0).permutation(12)
+    placed = clustered(block[np.ix_(order, order)])
+    assert sorted(placed.tolist()) == list(range(12))
+    assert (np.diff(order[placed] // 4) != 0).sum() == 2
+    assert clustered(np.ones((2, 2))).tolist() == [0, 1]
 
 
 def test_every_public_figure_is_tested():

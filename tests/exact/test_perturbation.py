@@ -11,11 +11,11 @@ import torch
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation import perturbation
+from boltzbrain.interpretation.free_energies import free_energy_difference
 from boltzbrain.interpretation.perturbation import (
     NOTHING,
     Clamp,
     condition,
-    free_energy_difference,
     perturb,
     probabilities,
     sample_conditioned,

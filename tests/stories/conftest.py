@@ -8,6 +8,7 @@ import pytest
 
 from boltzbrain.evaluation import samples
 from boltzbrain.evaluation.evaluate import evaluate_model
+from stories.browsing import open_browser
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +20,11 @@ def quick_evaluation() -> Iterator[None]:
         patch.setitem(defaults, "ais_chains", 40)
         patch.setitem(defaults, "ais_rungs", 50)
         yield
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, opened once."""
+    opened = open_browser()
+    yield opened
+    opened.quit()

@@ -86,7 +86,7 @@ def test_demo_from_the_simulation_to_the_page(tmp_path, capsys, monkeypatch):
     folder = tmp_path / "demo"
     told = run_command(["demo", "-o", folder], capsys)
     assert told.status == 0, told.err
-    for command in ("info", "fit", "evaluate", "sample", "report"):
+    for command in ("info", "fit", "evaluate", "sample", "interpret", "report"):
         assert f"$ boltzbrain {command} " in told.err
     last = told.err.splitlines()[-1]
     assert str(folder / "run" / "report.html") in last

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +22,7 @@ from boltzbrain.recordings.activity import Activity, Step
 from boltzbrain.recordings.recording import Regions, Source, neuron_table
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
+from stories.browsing import open_page
 
 HOSTILE = '</script><b>MB & "x"</b>'  # a region's name comes from a file and must stay text
 
@@ -111,30 +111,6 @@ def small_activity():
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     return write_page(make_page(), tmp_path_factory.mktemp("page") / "report.html")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("Chromium is absent")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="Chromium is absent")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield opened
-    opened.quit()
-
-
-def open_page(browser, path, width):
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
-    browser.get(path.as_uri())
 
 
 def requests_of(browser):

@@ -15,17 +15,14 @@ from boltzbrain.interpretation.marginal import Floats
 from boltzbrain.model.layers import Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.recording import Regions
-from boltzbrain.sampling.enumeration import all_states, exact_log_partition, exact_samples
-from boltzbrain.sampling.partition import annealed_importance
+from boltzbrain.sampling.enumeration import all_states, exact_samples
 
 __all__ = [
     "NOTHING",
     "Clamp",
-    "FreeEnergyDifference",
     "Perturbation",
     "Probabilities",
     "condition",
-    "free_energy_difference",
     "perturb",
     "probabilities",
     "sample_conditioned",
@@ -128,14 +125,15 @@ def sample_conditioned(
 
 
 def _samples(model: RBM, n: int, generator: Generator, sweeps: int, anneal: int) -> Tensor:
-    if _is_small(model):
+    if is_small(model):
         return exact_samples(model, n, generator)
     # `RBM.sample` makes its own stream of a seed
     seed = int(generator.integers(1 << 31, 1)[0])
     return model.sample(n, seed=seed, sweeps=sweeps, anneal=anneal)
 
 
-def _is_small(model: RBM) -> bool:
+def is_small(model: RBM) -> bool:
+    """Say whether a layer is small enough for its states to be summed one by one."""
     return any(_listed(layer) for layer in (model.visible, model.hidden))
 
 
@@ -177,7 +175,7 @@ def probabilities(
     size = len(model.visible)
     if regions is not None:
         has_shape("regions.membership", regions.membership, (size, None))
-    if _is_small(given.model):
+    if is_small(given.model):
         free = _exact_means(given)
         per_chain, exact = free[None, :], True
     else:
@@ -280,63 +278,3 @@ def perturb(
     before = probabilities(model, baseline, generator, regions=regions, **options)
     after = probabilities(model, clamp, generator, regions=regions, **options)
     return Perturbation(before, after)
-
-
-@dataclass(frozen=True)
-class FreeEnergyDifference:
-    """log P(clamp) - log P(baseline), in nats.
-
-    Attributes
-    ----------
-    value
-        Positive if the clamped values are the likelier ones.
-    stderr
-        Standard error; 0 if exact.
-    exact
-        Whether all states were summed.
-    reliable
-        False where the effective sample size of annealed importance sampling is small.
-    """
-
-    value: float
-    stderr: float
-    exact: bool
-    reliable: bool
-
-
-def free_energy_difference(
-    model: RBM,
-    clamp: Clamp,
-    baseline: Clamp,
-    generator: Generator,
-    *,
-    chains: int = 500,
-    rungs: int = 500,
-) -> FreeEnergyDifference:
-    """Return log P(clamp) - log P(baseline), everything else summed over.
-
-    With a density in place of a probability for clamped continuous hidden units. It compares like
-    with like where both clamps hold the same units.
-
-    Parameters
-    ----------
-    model, clamp, baseline
-        See `conditioned`.
-    generator
-        Moves on unless everything is exact: a layer of few free two-valued units is summed; else
-        annealed importance sampling.
-    chains, rungs
-        Of annealed importance sampling.
-    """
-    total, variance, exact, reliable = 0.0, 0.0, True, True
-    for held, sign in ((clamp, 1.0), (baseline, -1.0)):
-        given = condition(model, held)
-        if _is_small(given.model):
-            value = exact_log_partition(given.model)
-        else:
-            found = annealed_importance(given.model, generator, chains=chains, rungs=rungs)
-            value, exact = found.value, False
-            variance += found.stderr**2
-            reliable = reliable and found.reliable
-        total += sign * (given.log_weight + value)
-    return FreeEnergyDifference(total, float(np.sqrt(variance)), exact, reliable)

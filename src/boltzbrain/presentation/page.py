@@ -17,6 +17,8 @@ from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.hidden_statistics import Pull
 from boltzbrain.evaluation.results import read_evaluation
 from boltzbrain.evaluation.samples import read_samples
+from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
+from boltzbrain.interpretation.results import Interpretation, read_interpretation
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.card import data_card
@@ -57,6 +59,8 @@ class PageData:
         The model; without it the panels that need it are left out.
     pull
         Penalties that it was trained with.
+    interpretation
+        What `interpret` read out of it, if it did.
     """
 
     title: str
@@ -75,6 +79,7 @@ class PageData:
     version: str = ""
     model: RBM | None = None
     pull: Pull = field(default_factory=Pull)
+    interpretation: Interpretation | None = None
 
     @property
     def neurons(self) -> int:
@@ -98,7 +103,7 @@ def page_data(run: TrainingRun) -> PageData:
     activity, info = run.activity(), run.info
     evaluation = read_evaluation(run.folder / "evaluation.json")
     samples = read_samples(run.folder / "samples.h5")
-    plan, chosen = run.plan, run.chosen_update
+    plan, chosen, path = run.plan, run.chosen_update, run.folder / INTERPRETATION
     return PageData(
         title=Path(activity.source.path).name,
         card=card_rows(activity),
@@ -116,6 +121,7 @@ def page_data(run: TrainingRun) -> PageData:
         version=str(info.get("environment", {}).get("boltzbrain", "")),
         model=run.best,
         pull=Pull(plan.l1_at(chosen), plan.l2),
+        interpretation=read_interpretation(path) if path.exists() else None,
     )
 
 

@@ -14,6 +14,7 @@ from boltzbrain.foundations.files import atomic_write
 from boltzbrain.presentation import verdicts
 from boltzbrain.presentation.page import PageData, page_data
 from boltzbrain.presentation.panels import Panel, panels
+from boltzbrain.presentation.panels.interpretation import reading
 from boltzbrain.presentation.verdict import Verdict
 from boltzbrain.training.run import TrainingRun
 
@@ -71,6 +72,7 @@ def render(page: PageData) -> str:
     return environment.get_template("report.html.j2").render(
         page=page,
         panels=drawn,
+        reading=reading(page),
         overall=verdicts.overall([first, *(mark for _, _, mark in marks[1:])]),
         marks=marks,
         headline=_headline(page.evaluation),

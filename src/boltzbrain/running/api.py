@@ -1,4 +1,4 @@
-"""The Python interface: from activity to a trained model, its score, its samples and its page."""
+"""The Python interface: from activity to a trained model, its score, its reading and its page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from boltzbrain.foundations.checks import bad_input, whole_number_in
+from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
 from boltzbrain.readers.detect import read
 from boltzbrain.recordings.activity import Activity, Step
 from boltzbrain.recordings.recording import Binned, Recording, Source
@@ -22,10 +22,24 @@ from boltzbrain.writers.nwb import write_nwb
 
 if TYPE_CHECKING:
     from boltzbrain.evaluation.evaluate import Callback as EvaluationCallback
+    from boltzbrain.interpretation.choices import Callback as InterpretationCallback
+    from boltzbrain.interpretation.compare import Comparison
+    from boltzbrain.interpretation.results import Interpretation
+    from boltzbrain.interpretation.structure import RegionMatrix
 
 RECORDING_ENDINGS = (".npz", ".nwb")
 
-__all__ = ["convert", "evaluate", "fit", "read", "report", "resume", "sample"]
+__all__ = [
+    "compare",
+    "convert",
+    "evaluate",
+    "fit",
+    "interpret",
+    "read",
+    "report",
+    "resume",
+    "sample",
+]
 
 
 def fit(
@@ -140,6 +154,85 @@ def evaluate(
     if seed is not None:
         whole_number_in("seed", seed, low=0)
     return evaluate_run(TrainingRun.open(_folder(run)), seed=seed, full=full, callbacks=callbacks)
+
+
+def interpret(
+    run: TrainingRun | str | Path,
+    *,
+    seed: int | None = None,
+    callbacks: Sequence[InterpretationCallback] = (),
+    **choices: Any,
+) -> Interpretation:
+    """Read couplings, assemblies and regions out of the chosen model.
+
+    Parameters
+    ----------
+    run
+        A finished run or its folder.
+    seed
+        Seed of what is sampled and shuffled; the run's own if None.
+    callbacks
+        Called with an `interpretation.choices.InterpretationProgress`.
+    **choices
+        Fields of `interpretation.choices.Choices`, e.g. ``min_neurons=30``.
+
+    Returns
+    -------
+    Interpretation
+        The content of RUN/interpretation.h5, which is written here.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run or a choice is unknown or out of range.
+    """
+    from boltzbrain.interpretation.choices import Choices
+    from boltzbrain.interpretation.interpret import interpret_run
+
+    if seed is not None:
+        whole_number_in("seed", seed, low=0)
+    for name in choices:
+        one_of("choice", name, Choices.__dataclass_fields__)
+    opened = TrainingRun.open(_folder(run))
+    return interpret_run(opened, Choices(**choices), seed=seed, callbacks=callbacks)
+
+
+def compare(
+    runs: Iterable[TrainingRun | str | Path],
+    *,
+    structure: RegionMatrix | str | Path | None = None,
+    out: str | Path | None = None,
+    kind: str = "l1",
+    seed: int = 0,
+) -> Comparison:
+    """Compare runs that `interpret` has read: repeats, animals, a structural matrix.
+
+    Parameters
+    ----------
+    runs
+        Runs or their folders. Those of the same recording and neurons are repeats of one animal.
+    structure
+        Structural matrix or its csv file, region names in the first row and column.
+    out
+        Folder for comparison.json and the average maps; nothing is written if None.
+    kind
+        Which region map is compared: "mean", "l1" or "rms".
+    seed
+        Seed of every shuffle.
+
+    Raises
+    ------
+    InputError
+        If a run is not interpreted, the matrix cannot be read, or the folder cannot be made.
+    """
+    from boltzbrain.interpretation.compare import compare_runs, load_structure, write_comparison
+
+    whole_number_in("seed", seed, low=0)
+    opened = [TrainingRun.open(_folder(run)) for run in runs]
+    found = compare_runs(opened, load_structure(structure), kind=kind, seed=seed)
+    if out is not None:
+        write_comparison(Path(out), found)
+    return found
 
 
 def sample(

@@ -189,6 +189,103 @@ def evaluate(
 
 
 @app.command(rich_help_panel=FROM_A_RUN)
+def interpret(
+    run: RunFolder,
+    rule: Annotated[
+        str,
+        typer.Option(
+            "--rule",
+            help="Members of assemblies: one_per_neuron, fixed, participation or mixture.",
+        ),
+    ] = "one_per_neuron",
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="Least size of a weight, for --rule fixed.")
+    ] = 0.15,
+    atlas: Annotated[
+        str | None,
+        option("--atlas", text="Which regions to use.", default="the first by name"),
+    ] = None,
+    min_neurons: Annotated[
+        int, typer.Option("--min-neurons", help="Fewest neurons of a region of the maps.")
+    ] = 10,
+    pairwise: Annotated[
+        bool,
+        typer.Option(
+            "--pairwise",
+            help="Also map an Ising model of pairs and the graphical lasso; slow for many neurons.",
+        ),
+    ] = False,
+    bins: Annotated[
+        int, typer.Option("--bins", help="Training bins that the data reference averages over.")
+    ] = 500,
+    seed: Annotated[
+        int | None,
+        option("--seed", text="Seed of samples and shuffles.", default="that of the run"),
+    ] = None,
+    memory_limit_gb: Annotated[
+        float,
+        typer.Option(
+            "--memory-limit-gb",
+            metavar="GB",
+            help="Beyond this, couplings are kept in factors instead of one array.",
+        ),
+    ] = 4.0,
+) -> None:
+    """Read couplings, assemblies and regions out of the chosen model."""
+    display = Display()
+    with display.stage("opening the run"):
+        from boltzbrain.running import api
+    with display.stage("reading", "steps") as stage:
+        found = api.interpret(
+            run,
+            seed=seed,
+            callbacks=(stage.interpretation,),
+            rule=rule,
+            threshold=threshold,
+            atlas=atlas,
+            min_neurons=min_neurons,
+            bins=bins,
+            pairwise=pairwise,
+            memory_limit_gb=memory_limit_gb,
+        )
+    summaries.show_interpretation(out(), found)
+    typer.echo(f"written: {run / 'interpretation.h5'}\nnext:    boltzbrain report {_quoted(run)}")
+
+
+@app.command(rich_help_panel=FROM_A_RUN)
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders that 'boltzbrain interpret' has read."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the comparison.")
+    ],
+    structure: Annotated[
+        Path | None,
+        option(
+            "--structure",
+            metavar="CSV",
+            text="Structural matrix, names of regions in the first row and column.",
+            default="none",
+        ),
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", help="Which region map to compare: mean, l1 or rms.")
+    ] = "l1",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of every shuffle.")] = 0,
+) -> None:
+    """Compare runs: repeats of one animal, several animals, a structural matrix."""
+    display = Display()
+    with display.stage("comparing"):
+        from boltzbrain.running import api
+
+        found = api.compare(runs, structure=structure, out=output, kind=kind, seed=seed)
+    summaries.show_comparison(out(), found)
+    typer.echo(f"written: {output / 'comparison.json'}")
+
+
+@app.command(rich_help_panel=FROM_A_RUN)
 def sample(
     run: RunFolder,
     output: Annotated[

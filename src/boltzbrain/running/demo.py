@@ -187,6 +187,7 @@ def run_demo(folder: Path, *, seed: int, command: Callable[[list[str]], None]) -
         ["fit", str(recording), "-o", str(run), "--seed", str(seed), *OF_FIT],
         ["evaluate", str(run)],
         ["sample", str(run), "-n", "1000", "-o", str(folder / "samples.npz")],
+        ["interpret", str(run)],
         ["report", str(run)],
     ):
         note(f"\n$ boltzbrain {shlex.join(words)}")

@@ -16,6 +16,7 @@ from boltzbrain.running.summaries import figure, signed
 
 if TYPE_CHECKING:
     from boltzbrain.evaluation.evaluate import EvaluationProgress
+    from boltzbrain.interpretation.choices import InterpretationProgress
     from boltzbrain.training.train import Progress as TrainingProgress
 
 QUIET_SECONDS = 2.0
@@ -92,10 +93,16 @@ class Stage:
 
     def evaluation(self, progress: EvaluationProgress) -> None:
         """Show the progress of an evaluation: a callback of `evaluation.evaluate`."""
-        title = f"evaluating, {progress.phase}"
+        self._phase(f"evaluating, {progress.phase}", progress.done, progress.total)
+
+    def interpretation(self, progress: InterpretationProgress) -> None:
+        """Show the progress of a reading: a callback of `interpretation.interpret`."""
+        self._phase(f"reading, {progress.phase}", progress.done, progress.total)
+
+    def _phase(self, title: str, done: int, total: int) -> None:
         if title != self.title:
             self.title, self._phase_started = title, time.monotonic()
-        self.update(progress.done, progress.total)
+        self.update(done, total)
 
     def words(self) -> str:
         """Return the state in one line."""

@@ -11,6 +11,8 @@ from rich.console import Console
 from boltzbrain.running.console import columns, note, pairs
 
 if TYPE_CHECKING:
+    from boltzbrain.interpretation.compare import Comparison
+    from boltzbrain.interpretation.results import Interpretation
     from boltzbrain.recordings.activity import Activity
     from boltzbrain.recordings.card import DataCard
     from boltzbrain.training.run import TrainingRun
@@ -91,7 +93,8 @@ def show_run(console: Console, run: TrainingRun) -> None:
     name = shlex.quote(str(run.folder))
     for command, meaning in (
         ("evaluate", "the score on the test fold, and the statistics"),
-        ("report", "the page, after that"),
+        ("interpret", "couplings, assemblies and regions"),
+        ("report", "the page, after these"),
     ):
         console.print(f"next: boltzbrain {command} {name}  ({meaning})", soft_wrap=True)
 
@@ -139,3 +142,89 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     for path, reason in found.get("reasons", {}).items():
         if path in ("log_likelihood.gain.value", "log_likelihood.gain.stderr"):
             console.print(f"{path}: none, as {reason}", soft_wrap=True)
+
+
+def show_interpretation(console: Console, found: Interpretation) -> None:
+    """Print what was read out of a model."""
+    summary = found.summary
+    couplings, assemblies = summary["couplings"], summary["assemblies"]
+    norms, fields = couplings["norms"], found["couplings/fields"]
+    rows = [
+        ("fields", f"{figure(fields.mean())} on average (Ising, uniform reference)"),
+        (
+            "norms",
+            f"fields {figure(norms['fields'])}, pairs {figure(norms['pairs'])}, triplets "
+            + figure(norms["triplets"], None if norms["exact"] else norms["triplets_stderr"]),
+        ),
+    ]
+    if norms["explained"] is not None:
+        error = None if norms["exact"] else norms["explained_stderr"]
+        rows.append(("orders 1 to 3", f"{figure(norms['explained'], error)} of the variance"))
+    changed = couplings.get("strong_pairs_that_change_sign")
+    if changed is not None:
+        rows.append(
+            ("references", f"{changed:.0%} of the strongest pairs change sign under the data's")
+        )
+    sizes = found["assemblies/sizes"]
+    rows.append(
+        (
+            "assemblies",
+            f"{len(sizes)} of {assemblies['median_size']:.0f} neurons (median), "
+            f"{assemblies['embedded']:.0%} of neurons embedded",
+        )
+    )
+    regions = summary["regions"]
+    if regions:
+        rows.append(("regions", f"{len(found['regions/names'])} in the map"))
+        test = regions["label_tests"].get("uniform", {}).get("l1")
+        if test and test["between"]:
+            ratio = test["within"] / test["between"]
+            rows.append(
+                (
+                    "within / between",
+                    f"|J| {ratio:.2f} times as large, p = {test['p_value']:.2g} (shuffled labels)",
+                )
+            )
+    console.print(pairs(rows), soft_wrap=True)
+    for path, reason in summary["reasons"].items():
+        console.print(f"{path}: none, as {reason}", soft_wrap=True)
+
+
+def show_comparison(console: Console, found: Comparison) -> None:
+    """Print how runs and animals agree."""
+    summary = found.summary
+    console.print(
+        columns(
+            ("run", "animal", "gain", "converged"),
+            [
+                (
+                    one["folder"],
+                    str(one["animal"]),
+                    figure(one["gain"]),
+                    "yes" if one["converged"] else "no",
+                )
+                for one in summary["runs"]
+            ],
+        )
+    )
+    rows = [
+        (f"{matrix}, {between}", f"{one['first']} and {one['second']}: correlation of maps "
+         f"{figure(one['correlation'], digits=3)}")
+        for matrix, maps in summary["maps"].items()
+        for between in ("repeats", "animals")
+        for one in maps[between]
+    ]  # fmt: skip
+    rows += [
+        ("assemblies", f"{one['first']} and {one['second']}: similarity of matched weights "
+         f"{figure(one['weights']['mean_similarity'], digits=3)} (by chance "
+         f"{figure(one['weights']['chance'], digits=3)})")
+        for one in summary["assemblies"]
+    ]  # fmt: skip
+    rows += [
+        (f"structure, {matrix}", f"Spearman {figure(one['spearman'], digits=3)}, Mantel p "
+         f"{figure(one['mantel_p'], digits=4)}")
+        for matrix, one in (summary["structure"] or {}).items()
+    ]  # fmt: skip
+    console.print(pairs(rows), soft_wrap=True)
+    for path, reason in summary["reasons"].items():
+        console.print(f"{path}: none, as {reason}", soft_wrap=True)

@@ -1,0 +1,175 @@
+"""One call that reads a model: couplings, assemblies, regions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.choices import Callback, Choices, InterpretationProgress
+from boltzbrain.interpretation.reading_assemblies import positions, read_assemblies
+from boltzbrain.interpretation.reading_couplings import read_couplings, read_norms
+from boltzbrain.interpretation.reading_regions import read_regions
+from boltzbrain.interpretation.results import (
+    Entries,
+    Entry,
+    Interpretation,
+    write_interpretation,
+)
+from boltzbrain.model.rbm import RBM
+from boltzbrain.recordings.activity import Activity
+from boltzbrain.training.run import TrainingRun
+
+FILE = "interpretation.h5"
+
+
+def interpret_model(
+    model: RBM,
+    activity: Activity,
+    choices: Choices | None = None,
+    *,
+    seed: int = 0,
+    along: Sequence[tuple[int, Callable[[], RBM]]] = (),
+    callbacks: Sequence[Callback] = (),
+) -> Interpretation:
+    """Read couplings, assemblies and regions out of a model.
+
+    Parameters
+    ----------
+    model
+        Two-valued visible units, one per neuron.
+    activity
+        What it was trained on; its training bins are the data reference.
+    choices
+        The options; the defaults if None.
+    seed
+        Seed of every stream used.
+    along
+        Update and how to get its model, for the norms along training; the model alone if empty.
+    callbacks
+        Told about progress.
+
+    Raises
+    ------
+    InputError
+        If the model does not fit the activity, its training fold is empty, or there is no such
+        atlas.
+    """
+    choices = choices or Choices()
+    if len(model.visible) != activity.n_neurons:
+        raise bad_input(
+            "model.visible", f"have one unit per neuron ({activity.n_neurons})", len(model.visible)
+        )
+    states = activity.states_of("train")
+    if not len(states):
+        raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
+    regions = choices.regions_of(activity)
+    generator = Generator.from_seed(seed, "interpretation")
+    started = time.monotonic()
+
+    def tell(phase: str, done: int, total: int) -> None:
+        for callback in callbacks:
+            callback(InterpretationProgress(phase, done, total, time.monotonic() - started))
+
+    entries, of_couplings, pairs = read_couplings(model, states, choices, generator, tell)
+    norms, of_norms = read_norms(
+        along or [(0, lambda: model)], choices, generator.child("norms"), tell
+    )
+    tell("assemblies", 0, 1)
+    assemblies, of_assemblies, _ = read_assemblies(model, activity, regions, choices, generator)
+    tell("assemblies", 1, 1)
+    entries |= norms | assemblies | _neurons(activity, choices)
+    summary: dict[str, Any] = {
+        "options": {**asdict(choices), "seed": seed},
+        "couplings": {**of_couplings, "norms": of_norms},
+        "assemblies": of_assemblies,
+        "regions": None,
+    }
+    reasons = {"regions": "the recording names no regions"}
+    if regions is not None and len(regions.names):
+        spread = entries.get("couplings/r_pairs")
+        maps, of_regions, reasons = read_regions(
+            pairs,
+            None if spread is None else spread.values.astype(np.float64),
+            regions,
+            states,
+            choices,
+            generator,
+            tell,
+        )
+        entries |= maps
+        summary["regions"] = of_regions or None
+    return Interpretation(entries, {**summary, "reasons": reasons})
+
+
+def interpret_run(
+    run: TrainingRun,
+    choices: Choices | None = None,
+    *,
+    seed: int | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Interpretation:
+    """Read the chosen model of a run; write interpretation.h5 into its folder.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    choices, callbacks
+        As in `interpret_model`.
+    seed
+        That of the plan if None.
+
+    Raises
+    ------
+    InputError
+        If the training has not ended, or the file cannot be written.
+    """
+    choices = choices or Choices()
+    chosen = run.chosen_update
+    kept = [one.update for one in run.checkpoints() if one.update <= chosen]
+    places = np.linspace(0, len(kept) - 1, min(choices.checkpoints, len(kept)))
+    updates = sorted({kept[place] for place in places.round().astype(int).tolist()} | {chosen})
+    found = interpret_model(
+        run.best,
+        run.activity(),
+        choices,
+        seed=run.plan.seed if seed is None else seed,
+        along=[(update, _loader(run, update)) for update in updates],
+        callbacks=callbacks,
+    )
+    found = Interpretation(found.entries, {"chosen_update": chosen, **found.summary})
+    write_interpretation(run.folder / FILE, found)
+    return found
+
+
+def _loader(run: TrainingRun, update: int) -> Callable[[], RBM]:
+    return lambda: run.load(update).model
+
+
+def _neurons(activity: Activity, choices: Choices) -> Entries:
+    """Return what is known of every neuron."""
+    regions = choices.regions_of(activity)
+    labels = [""] * activity.n_neurons if regions is None else regions.labels().tolist()
+    xyz = positions(activity)
+    known = np.isfinite(xyz).all(axis=1)
+    names = [str(name) for name in activity.neurons["id"]]
+    rates = activity.states_of("train").mean(axis=0, dtype=np.float64)
+    return {
+        "neurons/id": Entry(np.array(names, dtype=object), "(neuron,) names in the recording"),
+        "neurons/region": Entry(
+            np.array(labels, dtype=object), "(neuron,) first region of the atlas, empty for none"
+        ),
+        "neurons/rate": Entry(rates, "(neuron,) fraction of training bins in which it is active"),
+        "neurons/xyz_um": Entry(
+            np.where(known[:, None], xyz, 0.0), "(neuron, 3) position, 0 where unknown", "um"
+        ),
+        "neurons/positioned": Entry(
+            known.astype(np.uint8), "(neuron,) 1 where the position is known"
+        ),
+    }

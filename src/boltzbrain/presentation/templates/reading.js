@@ -1,0 +1,241 @@
+(() => {
+  "use strict";
+  const data = JSON.parse(document.getElementById("reading-data").textContent);
+  const byId = (id) => document.getElementById(id);
+  const UP = "#0072b2", DOWN = "#d55e00", FAINT = "#d3d3da";
+  const neurons = data.neurons, units = data.assemblies.units;
+  const regionOf = (n) => neurons.regions[neurons.region[n]];
+  const label = (n) => (regionOf(n) ? `${neurons.id[n]} · ${regionOf(n)}` : neurons.id[n]);
+
+  // tables: sorted in place, the first rows drawn, all of them saved
+  const SHOWN = 200;
+  const compare = (a, b) =>
+    a === null ? 1 : b === null ? -1 : typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true });
+  for (const figure of document.querySelectorAll(".sortable")) {
+    const { heads, columns } = data.tables[figure.dataset.table];
+    const all = columns[0].map((_, row) => row);
+    const state = { column: -1, down: false, rows: all };
+    const [head, body, note] = [figure.querySelector("thead"), figure.querySelector("tbody"), figure.querySelector(".controls span")];
+    const cells = heads.map((name, column) => {
+      const cell = document.createElement("th");
+      cell.textContent = name;
+      cell.tabIndex = 0;
+      const sort = () => {
+        state.down = state.column === column ? !state.down : typeof columns[column][0] === "number";
+        state.column = column;
+        draw();
+      };
+      cell.addEventListener("click", sort);
+      cell.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
+      return cell;
+    });
+    head.append(document.createElement("tr"));
+    head.firstChild.append(...cells);
+    function draw() {
+      const words = figure.querySelector("input").value.toLowerCase();
+      let rows = words ? all.filter((row) => columns.some((one) => String(one[row] ?? "").toLowerCase().includes(words))) : all.slice();
+      if (state.column >= 0) {
+        const values = columns[state.column];
+        rows.sort((a, b) => (values[a] === null || values[b] === null || !state.down ? 1 : -1) * compare(values[a], values[b]));
+      }
+      state.rows = rows;
+      cells.forEach((cell, column) => {
+        if (column === state.column) cell.setAttribute("aria-sort", state.down ? "descending" : "ascending");
+        else cell.removeAttribute("aria-sort");
+      });
+      body.replaceChildren(...rows.slice(0, SHOWN).map((row) => {
+        const line = document.createElement("tr");
+        line.append(...columns.map((one) => {
+          const cell = document.createElement("td");
+          cell.textContent = one[row] ?? "";
+          if (typeof one[row] === "number") cell.className = "number";
+          return cell;
+        }));
+        return line;
+      }));
+      note.textContent = rows.length > SHOWN ? `${rows.length} rows, ${SHOWN} shown` : `${rows.length} rows`;
+    }
+    const quoted = (value) => (/[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+    figure.querySelector("button").addEventListener("click", () => {
+      const lines = [heads, ...state.rows.map((row) => columns.map((one) => one[row] ?? ""))];
+      const text = lines.map((line) => line.map((value) => quoted(String(value))).join(",")).join("\n") + "\n";
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+      link.download = `${figure.dataset.table}.csv`;
+      link.click();
+      URL.revokeObjectURL(link.href);
+    });
+    figure.querySelector("input").addEventListener("input", draw);
+    draw();
+  }
+
+  // the gallery
+  const orders = {
+    activity: data.assemblies.order,
+    number: units.map((_, unit) => unit),
+    size: units.map((_, unit) => unit).sort((a, b) => units[b].members.length - units[a].members.length),
+  };
+  const chooser = byId("gallery-unit"), orderChooser = byId("gallery-order");
+  let order = orders.activity;
+  function bars(parent, rows) {
+    const most = Math.max(...rows.map((row) => Math.abs(row[1])), 1e-12);
+    parent.replaceChildren(...rows.map(([name, value]) => {
+      const line = document.createElement("div"), bar = document.createElement("i");
+      const [words, number] = [document.createElement("span"), document.createElement("span")];
+      words.textContent = words.title = name;
+      number.textContent = Number(value.toPrecision(3));
+      bar.style.width = `${(100 * Math.abs(value)) / most}%`;
+      bar.style.background = value < 0 ? DOWN : UP;
+      const room = document.createElement("span");
+      room.append(bar);
+      line.append(words, room, number);
+      return line;
+    }));
+  }
+  function trace(values) {
+    const svg = byId("gallery-trace");
+    const low = Math.min(...values, 0), high = Math.max(...values, low + 1e-9);
+    const points = values.map((value, bin) =>
+      `${((600 * bin) / Math.max(values.length - 1, 1)).toFixed(1)},${(116 - (112 * (value - low)) / (high - low)).toFixed(1)}`);
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+    line.setAttribute("points", points.join(" "));
+    line.setAttribute("fill", "none");
+    line.setAttribute("stroke", UP);
+    line.setAttribute("vector-effect", "non-scaling-stroke");
+    svg.replaceChildren(line);
+    const seconds = (values.length * data.assemblies.bin_width_s).toPrecision(3);
+    byId("gallery-bins").textContent =
+      `first ${values.length} ${data.assemblies.fold} bins (${Number(seconds)} s), from ${Number(low.toPrecision(2))} to ${Number(high.toPrecision(2))}`;
+  }
+  const canvas = byId("gallery-space");
+  let project = null;
+  if (canvas) {
+    const span = neurons.xyz.map((axis) => [axis.reduce((a, b) => Math.min(a, b)), axis.reduce((a, b) => Math.max(a, b))]);
+    const size = span.map(([low, high]) => high - low);
+    const kept = [0, 1, 2].sort((a, b) => size[b] - size[a]).slice(0, 2).sort();
+    const scale = Math.min(...kept.map((axis, k) => ([600, 480][k]) / Math.max(size[axis], 1)));
+    project = (n) => kept.map((axis, k) => {
+      const middle = (span[axis][0] + span[axis][1]) / 2;
+      return [320, 260][k] + (k ? -1 : 1) * scale * (neurons.xyz[axis][n] - middle);
+    });
+  }
+  const placeOf = new Map((neurons.known || []).map((n, place) => [n, place]));
+  function members(unit) {
+    const draw = canvas.getContext("2d");
+    draw.clearRect(0, 0, canvas.width, canvas.height);
+    const dot = neurons.known.length > 5000 ? 1.5 : 3;
+    draw.fillStyle = FAINT;
+    neurons.known.forEach((_, place) => {
+      const [x, y] = project(place);
+      draw.fillRect(x - dot / 2, y - dot / 2, dot, dot);
+    });
+    const weight = new Map(units[unit].top.map((n, k) => [n, units[unit].weights[k]]));
+    for (const n of units[unit].members) {
+      if (!placeOf.has(n)) continue;
+      const [x, y] = project(placeOf.get(n));
+      draw.fillStyle = (weight.get(n) ?? 1) < 0 ? DOWN : UP;
+      draw.beginPath();
+      draw.arc(x, y, dot + 1.5, 0, 7);
+      draw.fill();
+    }
+  }
+  function show(unit) {
+    chooser.value = unit;
+    const one = units[unit];
+    byId("gallery-words").textContent = `${one.members.length} members, ${order.indexOf(unit) + 1} of ${units.length}`;
+    bars(byId("gallery-weights"), one.top.map((n, k) => [label(n), one.weights[k]]));
+    trace(one.trace);
+    byId("gallery-regions-head").hidden = !one.regions;
+    bars(byId("gallery-regions"), one.regions || []);
+    if (canvas) members(unit);
+  }
+  const step = (by) => show(order[(order.indexOf(Number(chooser.value)) + by + units.length) % units.length]);
+  function fill() {
+    chooser.replaceChildren(...order.map((unit) => new Option(unit, unit)));
+    show(order[0]);
+  }
+  if (units.length) {
+    chooser.addEventListener("change", () => show(Number(chooser.value)));
+    orderChooser.addEventListener("change", () => { order = orders[orderChooser.value]; fill(); });
+    byId("gallery-back").addEventListener("click", () => step(-1));
+    byId("gallery-next").addEventListener("click", () => step(1));
+    byId("gallery").tabIndex = 0;
+    byId("gallery").addEventListener("keydown", (event) => {
+      if (event.target.tagName === "SELECT") return;
+      if (event.key === "ArrowLeft") step(-1);
+      if (event.key === "ArrowRight") step(1);
+    });
+    fill();
+  }
+
+  // the plot in three dimensions: its library is read when it comes near the window
+  const plot = byId("space-plot");
+  if (!plot) return;
+  const known = neurons.known, strongest = neurons.strongest;
+  const [assemblyChooser, regionChooser, lineChooser] = ["space-assembly", "space-region", "space-lines"].map(byId);
+  assemblyChooser.append(...units.map((_, unit) => new Option(unit, unit)));
+  regionChooser.append(...neurons.regions.map((name, number) => new Option(name || "(none)", number)));
+  function traces() {
+    const unit = assemblyChooser.value === "" ? null : Number(assemblyChooser.value);
+    const region = regionChooser.value === "" ? null : Number(regionChooser.value);
+    const chosen = unit === null ? null : new Map(units[unit].members.map((n) => [n, 1]));
+    if (chosen) units[unit].top.forEach((n, k) => { if (chosen.has(n)) chosen.set(n, units[unit].weights[k]); });
+    const at = [[], []], inside = new Set();
+    known.forEach((n, place) => {
+      const lit = (region === null || neurons.region[n] === region) && (chosen ? chosen.has(n) : strongest[n] >= 0);
+      at[lit ? 1 : 0].push(place);
+      if (lit) inside.add(n);
+    });
+    const size = known.length > 5000 ? 2 : 4;
+    const dots = (places, color, opacity, name, scale) => ({
+      type: "scatter3d", mode: "markers", name, hoverinfo: "text",
+      x: places.map((p) => neurons.xyz[0][p]), y: places.map((p) => neurons.xyz[1][p]), z: places.map((p) => neurons.xyz[2][p]),
+      text: places.map((p) => `${label(known[p])}, assembly ${strongest[known[p]]}`),
+      marker: { size: size * scale, color, opacity, line: { width: 0 } },
+    });
+    const colour = (p) => {
+      const n = known[p];
+      return chosen ? (chosen.get(n) < 0 ? DOWN : UP) : neurons.colours[strongest[n]];
+    };
+    const result = [
+      dots(at[0], FAINT, 0.25, "others", 0.7),
+      dots(at[1], at[1].map(colour), chosen ? 1 : 0.85, "chosen", 1),
+    ];
+    for (const [sign, color] of [[1, UP], [-1, DOWN]]) {
+      const line = { type: "scatter3d", mode: "lines", name: sign > 0 ? "positive" : "negative", hoverinfo: "skip", x: [], y: [], z: [], line: { color, width: 3 } };
+      if (lineChooser.checked) {
+        for (const [one, two, value] of data.lines) {
+          if (sign * value <= 0 || !placeOf.has(one) || !placeOf.has(two)) continue;
+          if ((chosen || region !== null) && !(inside.has(one) && inside.has(two))) continue;
+          [line.x, line.y, line.z].forEach((axis, k) =>
+            axis.push(neurons.xyz[k][placeOf.get(one)], neurons.xyz[k][placeOf.get(two)], null));
+        }
+      }
+      result.push(line);
+    }
+    return result;
+  }
+  const axis = (title) => ({ title: { text: `${title} (µm)` }, backgroundcolor: "#fff", gridcolor: "#eee", zerolinecolor: "#eee" });
+  const layout = {
+    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, uirevision: "kept", paper_bgcolor: "#fff",
+    scene: { aspectmode: "data", xaxis: axis("x"), yaxis: axis("y"), zaxis: axis("z"), dragmode: "orbit" },
+  };
+  function react() {
+    window.Plotly.react(plot, traces(), layout, { responsive: true, displaylogo: false, scrollZoom: true });
+  }
+  async function load() {
+    const packed = Uint8Array.from(atob(byId("plotly-source").textContent.trim()), (one) => one.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+    react();
+    for (const one of [assemblyChooser, regionChooser, lineChooser]) one.addEventListener("change", react);
+  }
+  const watcher = new IntersectionObserver((seen) => {
+    if (!seen.some((one) => one.isIntersecting)) return;
+    watcher.disconnect();
+    load();
+  }, { rootMargin: "600px" });
+  watcher.observe(plot);
+})();
