@@ -47,7 +47,10 @@ def main() -> int:
         "seed 0": (whole, 0), "seed 1": (whole, 1),
         "first half": (half(whole, 0), 0), "second half": (half(whole, 1), 0),
     }  # fmt: skip
-    lines = [f"{whole.n_neurons} neurons, {len(whole.bins_of('train'))} training bins"]
+    lines = [
+        f"{whole.n_neurons} neurons, {len(whole.bins_of('train'))} training bins, "
+        f"{given.updates or 'all'} updates of the recipe"
+    ]
     found: dict[str, Interpretation] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)

@@ -63,22 +63,22 @@ class LowRank:
         result: Floats = squares + 2.0 * cross + self.pairs.diagonal()
         return result
 
-    def row_block(self, first: int, last: int) -> NDArray[np.float32]:
-        """Return the couplings of neurons first to last - 1 with all, (row, neuron)."""
+    def row_block(self, first: int, last: int, start: int = 0) -> NDArray[np.float32]:
+        """Return the couplings of neurons first to last - 1, (row, neuron), from neuron `start`."""
         part = slice(first, last)
-        modes = torch.from_numpy(self.modes)
+        modes = torch.from_numpy(self.modes[start:])
         left = torch.from_numpy(self.modes[part] * self.sizes.astype(np.float32))
         result: NDArray[np.float32] = (left @ modes.T).numpy()
         if self.rows.nnz:
             mine = self.rows[part]
             if mine.nnz:
-                result += mine @ self.modes.T
-            result += (self.rows @ np.ascontiguousarray(self.modes[part].T)).T
+                result += mine @ self.modes[start:].T
+            result += (self.rows[start:] @ np.ascontiguousarray(self.modes[part].T)).T
         if self.pairs.nnz:
-            entries = self.pairs[part].tocoo()
+            entries = self.pairs[part, start:].tocoo()
             result[entries.row, entries.col] += entries.data.astype(np.float32)
-        count = len(result)
-        result[np.arange(count), first + np.arange(count)] = 0.0
+        own = np.arange(max(first, start), last)
+        result[own - first, own - start] = 0.0
         return result
 
     def dense(self) -> Floats:
@@ -124,16 +124,21 @@ Couplings = Floats | LowRank
 """Pair couplings as one array or in factors."""
 
 
-def row_blocks(couplings: Couplings) -> Iterator[tuple[int, NDArray[np.floating]]]:
-    """Yield (first row, rows) of all couplings, a few million numbers at a time."""
+def row_blocks(
+    couplings: Couplings, *, upper: bool = False
+) -> Iterator[tuple[int, NDArray[np.floating]]]:
+    """Yield (first row, rows) of all couplings, a few million numbers at a time.
+
+    With `upper` the columns begin at the first row: the rest is known by symmetry.
+    """
     count = len(couplings)
     step = max(1, _BLOCK // max(1, count))
     for first in range(0, count, step):
-        last = min(count, first + step)
+        last, start = min(count, first + step), first if upper else 0
         if isinstance(couplings, LowRank):
-            yield first, couplings.row_block(first, last)
+            yield first, couplings.row_block(first, last, start)
         else:
-            yield first, couplings[first:last]
+            yield first, couplings[first:last, start:]
 
 
 def top_partners(couplings: Couplings, count: int = 100) -> tuple[Indices, Floats]:

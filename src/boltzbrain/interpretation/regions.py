@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -93,8 +94,8 @@ def region_maps(
     Parameters
     ----------
     couplings
-        (neuron, neuron) array, of any origin, or in factors; its diagonal is not counted. A neuron
-        may lie in several regions.
+        Symmetric (neuron, neuron) array, of any origin, or in factors; its diagonal is not counted.
+        A neuron may lie in several regions.
     regions
         Membership of the neurons.
     min_neurons, both_hemispheres
@@ -110,20 +111,26 @@ def region_maps(
     if len(kept) == 0:
         raise bad_input("min_neurons", "leave at least one region", min_neurons)
     membership = regions.membership[:, kept].toarray().astype(np.float64)
-    sums = np.zeros((3, len(kept), len(kept)))
-    thin = membership.astype(np.float32) if isinstance(couplings, LowRank) else membership
-    for first, block in row_blocks(couplings):
-        rows = membership[first : first + len(block)]
-        used = np.flatnonzero(rows.any(axis=1))
-        part = block[used]
-        part[np.arange(len(used)), first + used] = 0.0
-        for number, values in enumerate((part, np.abs(part), np.square(part))):
-            sums[number] += rows[used].T @ (values @ thin).astype(np.float64)
+    thin = torch.from_numpy(membership)
+    if isinstance(couplings, LowRank) or couplings.dtype == np.float32:
+        thin = thin.to(torch.float32)
+    sums = torch.zeros((3, len(kept), len(kept)), dtype=torch.float64)
+    for first, block in row_blocks(couplings, upper=True):
+        part = torch.from_numpy(np.array(block))
+        rows, size = thin[first : first + len(part)], len(part)
+        part.fill_diagonal_(0.0)
+        for number in range(3):
+            if number:
+                part = part.abs_() if number == 1 else part.square_()
+            # pairs within the rows stand in both orders there, the others in one
+            inner = rows.T @ (part[:, :size] @ rows)
+            outer = rows.T @ (part[:, size:] @ thin[first + size :])
+            sums[number] += (inner + outer + outer.T).to(torch.float64)
     counts = membership.sum(axis=0)
     pairs = np.outer(counts, counts) - membership.T @ membership
     # two regions that share their only neurons have no pair of different neurons
     safe = np.where(pairs > 0, pairs, 1.0)
-    mean, l1, square = sums / safe
+    mean, l1, square = sums.numpy() / safe
     return RegionMaps(
         tuple(regions.names[number] for number in kept.tolist()),
         counts.astype(np.int64),
