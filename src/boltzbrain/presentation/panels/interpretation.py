@@ -318,8 +318,8 @@ def _members(found: Interpretation) -> list[Finding]:
             "Then: to which assembly the neurons of each region are tied most strongly, and every "
             "neuron in the colour of its strongest assembly where positions are known.",
             f"{summary['embedded']:.0%} of the neurons belong to an assembly (rule: "
-            f"{summary['rule'].replace('_', ' ')}); the median assembly has "
-            f"{summary['median_size']:.0f} members.",
+            f"{summary['rule'].replace('_', ' ')}). Members of the median assembly: "
+            f"{summary['median_size']:.0f}.",
             images,
             wide=True,
         )

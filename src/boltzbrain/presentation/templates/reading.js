@@ -221,7 +221,8 @@
     scene: { aspectmode: "data", xaxis: axis("x"), yaxis: axis("y"), zaxis: axis("z"), dragmode: "orbit" },
   };
   function react() {
-    window.Plotly.react(plot, traces(), layout, { responsive: true, displaylogo: false, scrollZoom: true });
+    window.Plotly.react(plot, traces(), layout, { responsive: true, displaylogo: false, scrollZoom: true,
+      modeBarButtons: [["toImage", "zoom3d", "pan3d", "orbitRotation", "resetCameraDefault3d"]] });
   }
   async function load() {
     const packed = Uint8Array.from(atob(byId("plotly-source").textContent.trim()), (one) => one.charCodeAt(0));
