@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from boltzbrain.model.continuous import DReLU, Gaussian, ReLU
     from boltzbrain.model.layers import Bernoulli, Ising
     from boltzbrain.model.rbm import RBM
+    from boltzbrain.presentation import figures
     from boltzbrain.readers.detect import read
     from boltzbrain.recordings.activity import Activity
     from boltzbrain.recordings.recording import Recording
@@ -47,6 +48,7 @@ __all__ = [
     "convert",
     "couplings",
     "evaluate",
+    "figures",
     "fit",
     "interpret",
     "read",
@@ -85,6 +87,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = import_module("importlib.metadata").version("boltzbrain")
+    elif name == "figures":
+        value = import_module("boltzbrain.presentation.figures")
     elif name in _HOME:
         value = getattr(import_module(f"boltzbrain.{_HOME[name]}"), name)
     else:

@@ -10,8 +10,10 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+import boltzbrain as bb
 from boltzbrain.evaluation.comparison import Comparison
 from boltzbrain.evaluation.conditional import Conditionals
+from boltzbrain.evaluation.dynamics.curves import Curve
 from boltzbrain.evaluation.population import count_distribution
 from boltzbrain.evaluation.projection import principal_axes
 from boltzbrain.presentation import figures
@@ -62,6 +64,14 @@ def norms():
     return {"update": np.geomspace(1, 1000, 6), **values}
 
 
+def curve(noise=0.0):
+    times = np.concatenate(([0.0], np.geomspace(0.02, 2, 20)))
+    values = np.exp(-times / 0.3) + noise * np.random.default_rng(0).normal(size=21)
+    return Curve(times, values, np.full(21, 0.02))
+
+
+hidden = np.random.default_rng(2).random((90, 6)).astype(np.float32)
+halves, order = np.full(6, 0.5), np.array([3, 1, 0, 5, 2, 4])
 rates = Comparison(states().mean(axis=0), states(seed=1).mean(axis=0))
 counts = {name: count_distribution(states(seed=one)) for one, name in
           enumerate(("train", "test", "generated", "independent"))}  # fmt: skip
@@ -115,6 +125,36 @@ CASES = {
     "weights": (figures.weights, (normal((30, 5)),), {}),
     "weights that are all 0": (figures.weights, (np.zeros((3, 2)),), {}),
     "strongest_weights": (figures.strongest_weights, (abs(normal(30)), abs(normal(30, 1))), {}),
+    "strong_weights": (
+        figures.strong_weights, (np.array([0, 0, 3, 1]), np.array([1, 1, 1, 1]), 0.4), {},
+    ),
+    "hidden_means": (figures.hidden_means, (comparison(20),), {}),
+    "autocorrelation": (
+        figures.autocorrelation,
+        (curve(0.02), {"gibbs": curve(), "glauber": curve(), "time_shuffled": curve(),
+                       "trial_shuffled": curve()}),
+        {},
+    ),
+    "autocorrelation of a recording alone": (figures.autocorrelation, (curve(), {}), {}),
+    "relaxation": (figures.relaxation, (curve(0.02), {"gibbs": curve()}), {}),
+    "hidden_traces": (
+        figures.hidden_traces, (hidden, halves, 0.02), {"breaks": np.array([30, 60])},
+    ),
+    "hidden_traces of one unit that never varies": (
+        figures.hidden_traces, (np.ones((9, 1)), np.ones(1), 0.02), {},
+    ),
+    "hidden_correlations": (
+        figures.hidden_correlations, (np.corrcoef(hidden, rowvar=False), order), {},
+    ),
+    "hidden_states": (figures.hidden_states, (hidden, halves, np.arange(6) < 3), {}),
+    "time_constants": (figures.time_constants, (np.array([1.0, 2]), np.array([0.1, 0.2])), {}),
+    "time_constants of neurons alone": (
+        figures.time_constants, (np.empty(0), np.array([0.1, 0.2])), {},
+    ),
+    "hidden_variance": (figures.hidden_variance, (np.linspace(0.3, 1, 12),), {}),
+    "active_units": (
+        figures.active_units, ({"test": 5 * hidden[:, 0], "generated": 4 * hidden[:, 1]}, 6), {},
+    ),
     "population_count": (figures.population_count, (counts,), {}),
     "population_count with a band": (
         figures.population_count,
@@ -214,3 +254,8 @@ def test_rows_of_a_map_that_resemble_each_other_stand_together():
 def test_every_public_figure_is_tested():
     drawn = {draw.__name__ for draw, _, _ in CASES.values()}
     assert drawn == set(figures.__all__)
+
+
+def test_the_package_hands_on_every_figure():
+    for name in figures.__all__:
+        assert getattr(bb.figures, name) is getattr(figures, name)

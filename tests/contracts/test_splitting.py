@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
 import pytest
 
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.random import Generator
 from boltzbrain.recordings.activity import GAP, TEST, TRAIN, VALIDATION, Activity, Step, stretches
+from boltzbrain.recordings.alike import dissimilarities
 from boltzbrain.recordings.recording import Binned, Recording, Source, neuron_table, no_epochs
 from boltzbrain.recordings.splitting import LeakageWarning, _drop_rare, split
 
@@ -357,3 +360,62 @@ def test_the_real_recording_keeps_the_neurons_of_its_readme(shared_data):
     assert kept == [921, 920, 915, 916, 926]
     # the README's figure, 918, is of another draw of 70 % of the trials
     assert abs(np.mean(kept) - 918) < 5
+
+
+class TestStatistics:
+    def drifting(self, segments=1):
+        """Return 1000 bins whose rates jump in the last two tenths."""
+        segment = np.repeat(np.arange(segments), 1000 // segments)
+        activity = make(segment, neurons=6, rate=0.2)
+        rng = np.random.default_rng(3)
+        activity.states[800:] = rng.random((200, 6)) < 0.7
+        return activity
+
+    def test_the_dissimilarity_is_that_of_slow_loops(self):
+        activity = self.drifting()
+        part = np.repeat(np.arange(10), 100)
+        ways = list(itertools.combinations(range(10), 3))
+        found = dissimilarities(activity.states, part, ways, Generator.from_seed(0))
+        figures = []
+        for way in ways:
+            out = np.isin(part, way)
+            two = [activity.states[chosen].astype(float) for chosen in (~out, out)]
+            rates = [one.mean(axis=0) for one in two]
+            upper = np.triu_indices(6, 1)
+            covariances = [np.cov(one.T, bias=True)[upper] for one in two]
+            figures.append([np.sqrt(np.mean((a - b) ** 2)) for a, b in (rates, covariances)])
+        figures = np.array(figures)
+        np.testing.assert_allclose(found, (figures / figures.mean(axis=0)).mean(axis=1))
+
+    def test_the_tenth_percentile_of_120_ways_is_taken(self):
+        activity = self.drifting()
+        chosen = told(split(activity, by="statistics", min_active_bins=0))
+        part = np.repeat(np.arange(10), 100)
+        ways = list(itertools.combinations(range(10), 3))
+        assert chosen["ways"] == len(ways) == 120
+        differ = np.sort(dissimilarities(activity.states, part, ways, Generator.from_seed(0)))
+        assert chosen["dissimilarity"] == pytest.approx(differ[12])
+        # one of the two tenths in which the rates are others is held out, and one trains
+        assert len({8, 9} & set(chosen["parts_held_out"])) == 1
+
+    def test_shares_gaps_and_segments(self):
+        activity = split(self.drifting(), by="statistics", gap_s=0.1, min_active_bins=0)
+        assert share(activity, TEST) == pytest.approx(0.15, abs=0.02)
+        assert share(activity, VALIDATION) == pytest.approx(0.15, abs=0.02)
+        assert told(activity)["gap_bins"] == 5
+        fold = activity.fold
+        for before, after in itertools.pairwise(fold.tolist()):
+            assert before == after or GAP in (before, after), "folds must not touch"
+        for number in np.unique(activity.segment):
+            assert len(set(fold[activity.segment == number].tolist())) == 1
+
+    def test_trials_stay_whole_and_have_no_gap(self):
+        activity = self.drifting(segments=50)
+        made = split(activity, by="statistics", min_active_bins=0)
+        assert share(made, GAP) == 0
+        for number in range(50):
+            assert len(set(made.fold[activity.segment == number].tolist())) == 1
+
+    def test_a_recording_too_short_is_refused(self):
+        with pytest.raises(InputError, match="long enough for 10 parts"):
+            split(make(np.zeros(15)), by="statistics")

@@ -191,7 +191,11 @@ def test_evaluation_holds_what_is_promised_and_only_finite_numbers(data):
             assert set(part[name]) >= {"pearson", "slope", "rmse"}
     statistics = result["statistics"]
     assert set(statistics["triplets_most_active"]) >= {"ratio", "interval"}
-    assert set(statistics["population_count"]) == {"total_variation", "band"}
+    assert set(statistics["population_count"]) == {
+        "total_variation",
+        "band",
+        "same_law_band",
+    }
     assert set(statistics["h_eff"]) == {"calibration_error", "fraction_within_3_stderr"}
     assert set(statistics["nrmse"]) == {"v", "h", "vh", "vv", "hh"}
     assert set(result["weights"]) == {"std", "zero_fraction"}

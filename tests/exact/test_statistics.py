@@ -32,6 +32,7 @@ from boltzbrain.evaluation.population import (
     count_band,
     count_distribution,
     distance_band,
+    distance_interval,
     independent_distribution,
     total_variation,
 )
@@ -385,6 +386,23 @@ def test_the_band_of_the_distance_holds_the_distance_of_two_halves_but_not_a_shi
     assert outside <= 11
     shifted = count_distribution(random_states(400, 10, rate=0.2))
     assert total_variation(distributions[0], shifted) > high
+
+
+def test_the_band_of_train_vs_test_surrounds_it_and_holds_a_third_set_of_the_same_law():
+    # in most of 60 triples of sets of one model; far fewer than 40 would be wrong by 1e-4 or less
+    model, inside = small_model(visible=10), 0
+    for seed in range(60):
+        train, test, third = (
+            bin_set(exact_samples(model, 400, Generator.from_seed(seed, name)).numpy())
+            for name in "abc"
+        )
+        low, high = distance_interval(train, test, Generator.from_seed(seed, "band"), draws=100)
+        p = [count_distribution(one.states) for one in (train, test, third)]
+        assert low <= total_variation(p[0], p[1]) <= high
+        inside += total_variation(p[2], p[1]) <= high
+    assert inside >= 40
+    shifted = count_distribution(random_states(400, 10, rate=0.2))
+    assert total_variation(shifted, p[1]) > high
 
 
 def test_the_band_of_the_counts_surrounds_them():

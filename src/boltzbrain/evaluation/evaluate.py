@@ -11,6 +11,7 @@ import torch
 
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.conditional import conditional_scores, conditionals
+from boltzbrain.evaluation.dynamics.compare import compare_dynamics
 from boltzbrain.evaluation.energies import compare_energies, energies
 from boltzbrain.evaluation.hidden_statistics import Pull, compare_hidden
 from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods
@@ -159,11 +160,11 @@ def _findings(
     full: bool,
     tell: Callable[[str, int, int], None],
 ) -> dict[str, Any]:
-    """Return everything but the likelihood: statistics, reconstruction and conditionals."""
+    """Return everything but the likelihood: statistics, conditionals, dynamics and the rest."""
     train, validation, test = (BinSet.of_fold(activity, fold) for fold in FOLD_NAMES)
     generated = BinSet.of_samples(samples)
     sets = (train.states, test.states, generated.states)
-    phase, steps = "statistics", 5
+    phase, steps = "statistics", 6
     tell(phase, 0, steps)
     statistics = compare_statistics(train, test, generated, seed)
     tell(phase, 1, steps)
@@ -188,11 +189,14 @@ def _findings(
         neurons=None if full else GLM_NEURONS,
         seed=seed,
     )
+    tell(phase, 5, steps)
+    dynamics = compare_dynamics(model, activity, samples, seed)
     tell(phase, steps, steps)
     return {
         "statistics": statistics,
         "reconstruction": reconstruction,
         "conditional": scores["conditional"],
+        "dynamics": dynamics,
     }
 
 

@@ -93,6 +93,40 @@ def distance_band(
     return float(low), float(high)
 
 
+def distance_interval(
+    first: BinSet, second: BinSet, generator: Generator, draws: int = 500
+) -> tuple[float, float] | Undefined:
+    """Return the 95 % bootstrap band of the total variation between two sets.
+
+    Clusters of each set are drawn with replacement. A drawn pair is farther apart than the pair at
+    hand, as it holds the noise of the draw too, so the quantiles are moved by the difference of the
+    mean of the draws and the distance at hand, which the band thus surrounds.
+
+    Parameters
+    ----------
+    first, second
+        Training and test fold.
+    generator
+        Moves on.
+    draws
+        Number of bootstrap draws.
+    """
+    few = min(first.clusters, second.clusters)
+    if few < 2:
+        return Undefined(f"a band needs at least 2 clusters of bins in each fold; got {few}")
+    longest = max(int(population_counts(one.states).max()) for one in (first, second))
+    drawn, own = [], []
+    for one in (first, second):
+        histogram = _by_cluster(one, longest)
+        counts = bootstrap_weights(one.clusters, draws, generator) @ histogram
+        drawn.append(counts / counts.sum(axis=1, keepdims=True))
+        own.append(histogram.sum(axis=0) / histogram.sum())
+    distances = 0.5 * np.abs(drawn[0] - drawn[1]).sum(axis=1)
+    distances += total_variation(*own) - distances.mean()
+    low, high = np.quantile(distances, [0.025, 0.975])
+    return max(0.0, float(low)), float(high)
+
+
 def count_band(
     bins: BinSet, generator: Generator, draws: int = 200
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

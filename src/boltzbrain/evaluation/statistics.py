@@ -22,7 +22,12 @@ from boltzbrain.evaluation.comparison import (
     sampling_stderr,
 )
 from boltzbrain.evaluation.intervals import correlation_spread
-from boltzbrain.evaluation.population import count_distribution, distance_band, total_variation
+from boltzbrain.evaluation.population import (
+    count_distribution,
+    distance_band,
+    distance_interval,
+    total_variation,
+)
 from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.moments import Packed, choose_tuples, connected
 from boltzbrain.foundations.random import Generator
@@ -120,8 +125,10 @@ def compare_statistics(
         ``pearson``, ``slope``, ``rmse`` (see `Comparison`), ``normalised_rmse``, ``ratio`` (the
         correlation divided by that of the training fold), ``interval`` of the ratio and
         ``pearson_interval`` (95 %, over clusters of bins); under ``ceiling`` and
-        ``generated_vs_train`` the first three. ``compared`` tells how many entries there are, how
-        many were compared, and the error of the correlation from leaving out the rest.
+        ``generated_vs_train`` the first three. Of the population count the ``total_variation``, the
+        95 % bootstrap ``band`` of that between training and test fold, and the ``same_law_band`` of
+        what two such folds of one law would have. ``compared`` tells how many entries there are,
+        how many were compared, and the error of the correlation from leaving out the rest.
 
     Notes
     -----
@@ -202,7 +209,8 @@ def _compare_counts(
         generator = Generator.from_seed(seed, "statistics", "population count")
         result[name] = {
             "total_variation": total_variation(distributions["generated"], of_test),
-            "band": distance_band(train, test, generator),
+            "band": distance_interval(train, test, generator),
+            "same_law_band": distance_band(train, test, generator),
         }
         result["ceiling"][name] = {
             "total_variation": total_variation(distributions["train"], of_test)
@@ -221,6 +229,8 @@ def _complete(result: Mapping[str, Any], missing: Undefined) -> dict[str, Any]:
         whole.setdefault(name, dict.fromkeys(_WITH_RATIO, missing))
         whole["ceiling"].setdefault(name, dict.fromkeys(_FIGURES, missing))
         whole["generated_vs_train"].setdefault(name, dict.fromkeys(_FIGURES, missing))
-    whole.setdefault("population_count", {"total_variation": missing, "band": missing})
+    whole.setdefault(
+        "population_count", dict.fromkeys(("total_variation", "band", "same_law_band"), missing)
+    )
     whole["ceiling"].setdefault("population_count", {"total_variation": missing})
     return whole

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage
 
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, one_of
+from boltzbrain.foundations.ordering import order_by_activity as order_by_activity
+from boltzbrain.foundations.participation import participation_ratio
 from boltzbrain.interpretation.marginal import Floats, Indices
 from boltzbrain.interpretation.references import Data, States, states_of
+from boltzbrain.model.hidden_activity import hidden_activity as hidden_activity
 from boltzbrain.model.rbm import RBM
 
 RULES = ("fixed", "one_per_neuron", "participation", "mixture")
@@ -29,40 +31,6 @@ PAPER_THRESHOLD = 0.15
 _VALUES = 1 << 23
 _MIXTURE_VALUES = 200_000
 _MIXTURE_STEPS = 300
-
-
-def participation_ratio(values: Floats, axis: int = -1) -> Floats:
-    """Return (sum x**2)**2 / sum x**4, the effective number of entries that are not 0, from 1 to n.
-
-    0 where all entries are 0. Van der Plas et al. 2023, eq. 19, with no further factor.
-
-    Examples
-    --------
-    >>> participation_ratio(np.array([[1.0, 1.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
-    [2.0, 1.0, 0.0]
-    """
-    # the scale is taken out first: fourth powers of small weights would vanish
-    top = np.abs(values).max(axis=axis, keepdims=True)
-    scaled = values / np.where(top > 0, top, 1.0)
-    squares = np.square(scaled)
-    fourth = np.square(squares).sum(axis=axis)
-    result: Floats = np.square(squares.sum(axis=axis)) / np.where(fourth > 0, fourth, 1.0)
-    return result
-
-
-def hidden_activity(model: RBM, states: States) -> NDArray[np.float32]:
-    """Return <h | v> of every bin, (bin, hidden) float32."""
-    step = max(1, _VALUES // max(1, model.weights.shape[1]))
-    device = model.weights.device
-    parts = [
-        model.mean_hidden(
-            torch.from_numpy(np.ascontiguousarray(states[first : first + step])).to(device)
-        )
-        .to("cpu", torch.float32)
-        .numpy()
-        for first in range(0, len(states), step)
-    ]
-    return np.concatenate(parts)
 
 
 def hidden_deviation(model: RBM, states: States) -> Floats:
@@ -238,21 +206,3 @@ def mixture_threshold(weights: Floats) -> float:
             break
     above = (upper > 0.5) & (x > means[0])
     return float(np.exp(x[above].min())) if above.any() else float("inf")
-
-
-def order_by_activity(activity: NDArray[np.floating]) -> Indices:
-    """Return the units in the order of Ward's clustering of their correlations over time.
-
-    Parameters
-    ----------
-    activity
-        (bin, unit); units that never vary come last.
-    """
-    has_shape("activity", activity, (None, None))
-    varying = np.flatnonzero(activity.std(axis=0) > 0)
-    still = np.setdiff1d(np.arange(activity.shape[1]), varying)
-    if len(varying) < 3:
-        return np.concatenate((varying, still))
-    correlation = np.asarray(np.corrcoef(activity[:, varying].astype(np.float64), rowvar=False))
-    leaves = leaves_list(linkage(correlation, method="ward"))
-    return np.concatenate((varying[leaves], still)).astype(np.int64)

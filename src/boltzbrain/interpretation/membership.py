@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, whole_number_in
+from boltzbrain.foundations.participation import participation_ratio
 from boltzbrain.foundations.random import Generator
-from boltzbrain.interpretation.assemblies import participation_ratio
 from boltzbrain.interpretation.marginal import Floats, Indices
 from boltzbrain.recordings.recording import Regions
 

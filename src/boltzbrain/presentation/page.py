@@ -61,6 +61,8 @@ class PageData:
         Penalties that it was trained with.
     interpretation
         What `interpret` read out of it, if it did.
+    train_segment
+        (bin,) segment of each training bin.
     """
 
     title: str
@@ -80,6 +82,18 @@ class PageData:
     model: RBM | None = None
     pull: Pull = field(default_factory=Pull)
     interpretation: Interpretation | None = None
+    train_segment: NDArray[np.int32] | None = None
+
+    @property
+    def in_time(self) -> tuple[BinSet, NDArray[np.int32]]:
+        """Bins to show in time, and their segments: the test fold, or without one the training's.
+
+        Where the segments of training bins are not known, each bin is one of its own.
+        """
+        if len(self.test):
+            return self.test, self.test_segment
+        alone = np.arange(len(self.train), dtype=np.int32)
+        return self.train, alone if self.train_segment is None else self.train_segment
 
     @property
     def neurons(self) -> int:
@@ -122,6 +136,7 @@ def page_data(run: TrainingRun) -> PageData:
         model=run.best,
         pull=Pull(plan.l1_at(chosen), plan.l2),
         interpretation=read_interpretation(path) if path.exists() else None,
+        train_segment=activity.segment[activity.bins_of("train")],
     )
 
 

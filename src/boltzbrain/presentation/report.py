@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.presentation import verdicts
+from boltzbrain.presentation.explore import explore_data
 from boltzbrain.presentation.page import PageData, page_data
 from boltzbrain.presentation.panels import Panel, panels
 from boltzbrain.presentation.panels.interpretation import reading
@@ -69,8 +70,11 @@ def render(page: PageData) -> str:
     drawn = panels(page)
     marks = _marks(page, drawn)
     first = next(mark for _, _, mark in marks)
+    explore = explore_data(page)
     return environment.get_template("report.html.j2").render(
         page=page,
+        explore=explore,
+        explore_json=_embedded(explore),
         panels=drawn,
         reading=reading(page),
         overall=verdicts.overall([first, *(mark for _, _, mark in marks[1:])]),

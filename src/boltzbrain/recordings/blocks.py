@@ -30,6 +30,17 @@ MOST_ROUNDS = 10
 GAPS_PER_BLOCK = 5
 
 
+def gap_of(gap_s: float | None, bins: int, bin_width_s: float) -> int:
+    """Return the bins of a gap of so many seconds, by default 2 s or a hundredth of the recording.
+
+    A gap longer than the recording gives as many bins as the recording has.
+    """
+    if gap_s is None:
+        gap_s = min(DEFAULT_GAP_S, LARGEST_GAP_SHARE * bins * bin_width_s)
+    gap_s = number_in("gap_s", gap_s, low=0.0)
+    return math.ceil(min(gap_s / bin_width_s, float(bins)) - 1e-6)
+
+
 def block_folds(
     bins: int,
     bin_width_s: float,
@@ -65,11 +76,8 @@ def block_folds(
     InputError
         If the recording is too short for the shares or the gap.
     """
-    if gap_s is None:
-        gap_s = min(DEFAULT_GAP_S, LARGEST_GAP_SHARE * bins * bin_width_s)
-    gap_s = number_in("gap_s", gap_s, low=0.0)
-    # an overlong gap is named below; here it only must not overflow
-    gap = math.ceil(min(gap_s / bin_width_s, float(bins)) - 1e-6)
+    gap = gap_of(gap_s, bins, bin_width_s)
+    asked = gap * bin_width_s if gap_s is None else gap_s
     smaller = min(validation, test)
     block = max(1, GAPS_PER_BLOCK * gap)
     rounds = int(np.clip(math.floor(bins * smaller / block), 1, MOST_ROUNDS))
@@ -89,7 +97,7 @@ def block_folds(
                 f"{test:g}: at most {max(0, (training - 2) // 4) * bin_width_s:g} s of gap"
                 if gap
                 else "be long enough for three folds",
-                gap_s if gap else f"{bins} bins",
+                asked if gap else f"{bins} bins",
             )
         if draw[0, number] < 0.5:
             held_out.reverse()

@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from boltzbrain.foundations.checks import bad_input, number_in, one_of, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.recordings.activity import FOLDS, TEST, TRAIN, VALIDATION, Activity, Step, stretches
+from boltzbrain.recordings.alike import alike_folds
 from boltzbrain.recordings.binning import MIN_ACTIVE_BINS
-from boltzbrain.recordings.blocks import block_folds
+from boltzbrain.recordings.blocks import block_folds, gap_of
 from boltzbrain.recordings.folds import folds_from_csv
 
-WAYS = ("auto", "segments", "blocks", "shuffled", "none")
+WAYS = ("auto", "segments", "blocks", "statistics", "shuffled", "none")
+_WITH_GAP = ("blocks", "statistics")
 ENOUGH_SEGMENTS = 20
 LEAK = (
     "bins were drawn one by one: neighbouring bins resemble each other, so the validation and test "
@@ -56,16 +58,19 @@ def split(
     by
         ``segments``: whole segments at random. ``blocks``: stretches of time, the held-out ones
         spread over the recording (`blocks.block_folds`); the segments are cut where the fold
-        changes, so that each stretch of one fold is a segment of its own. ``shuffled``: single
-        bins at random, which leaks. ``none``: every bin trains. ``auto``: segments where there are
+        changes, so that each stretch of one fold is a segment of its own. ``statistics``: as in
+        van der Plas et al. 2023, some of 10 chronological parts, chosen so that the held-out bins
+        have much the same rates and covariances as the rest (`alike.alike_folds`); trials stay
+        whole where there are at least 20 segments. ``shuffled``: single bins at random, which
+        leaks. ``none``: every bin trains. ``auto``: segments where there are
         at least 20, else blocks.
     validation, test
         Fractions of the bins; the rest trains.
     folds
         ``FILE.csv:COLUMN``, the fold of each segment, instead of drawing them.
     gap_s
-        Seconds left out between two folds, for blocks; 2 s if None, but at most 1 % of the
-        recording.
+        Seconds left out between two folds, for blocks and statistics; 2 s if None, but at most 1 %
+        of the recording, and none between trials.
     seed
         Of the draw; its stream is ("split",).
     min_active_bins
@@ -124,7 +129,18 @@ def split(
                 generator=generator,
             )
             options |= made
-    if gap_s is not None and way != "blocks":
+        elif way == "statistics":
+            edges, gap = _edges(activity, gap_s)
+            fold, made = alike_folds(
+                activity.states,
+                edges,
+                gap,
+                validation=validation,
+                test=test,
+                generator=generator,
+            )
+            options |= made
+    if gap_s is not None and way not in _WITH_GAP:
         raise bad_input("gap_s", f"be left out: folds by {way} have no gap", gap_s)
     if way != "none":
         _check_folds(fold, way, where)
@@ -138,7 +154,7 @@ def split(
         warnings.warn(LEAK, LeakageWarning, stacklevel=3)
     if way == "none":
         options["warning"] = NO_SCORE
-    if way == "blocks":
+    if way in _WITH_GAP:
         activity = replace(activity, segment=_cut(activity.segment, fold))
     return _drop_rare(activity.with_fold(fold, Step("split", options)), rare)
 
@@ -156,6 +172,16 @@ def _way(activity: Activity, by: str) -> str:
         return by
     segments = len(stretches(activity.segment)[0])
     return "segments" if segments >= ENOUGH_SEGMENTS else "blocks"
+
+
+def _edges(activity: Activity, gap_s: float | None) -> tuple[NDArray[np.int64], int]:
+    """Return the bins at which a fold may begin or end, and the bins of a gap between folds."""
+    first = stretches(activity.segment)[0]
+    bins = activity.n_bins
+    if len(first) >= ENOUGH_SEGMENTS:
+        gap = 0 if gap_s is None else gap_of(gap_s, bins, activity.bin_width_s)
+        return np.r_[first, bins], gap
+    return np.arange(bins + 1), gap_of(gap_s, bins, activity.bin_width_s)
 
 
 def _check_fractions(validation: float, test: float) -> None:

@@ -83,7 +83,8 @@ def fit(
         option(
             "--split",
             text="How bins are divided into train, validation and test: whole [bold]segments[/] at "
-            "random, [bold]blocks[/] of time with a gap, [bold]shuffled[/] bins (leaks), or "
+            "random, [bold]blocks[/] of time with a gap, tenths of the recording chosen so that "
+            "the folds have like [bold]statistics[/], [bold]shuffled[/] bins (leaks), or "
             "[bold]auto[/]: segments where there are at least 20, else blocks.",
             default="auto",
             panel=INTO_FOLDS,

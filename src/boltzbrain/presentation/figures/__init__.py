@@ -13,10 +13,21 @@ from boltzbrain.presentation.figures.distributions import (
     population_count,
     principal_components,
 )
+from boltzbrain.presentation.figures.dynamics import (
+    active_units,
+    autocorrelation,
+    hidden_correlations,
+    hidden_states,
+    hidden_traces,
+    hidden_variance,
+    relaxation,
+    time_constants,
+)
 from boltzbrain.presentation.figures.model import (
     activation_curve,
     energies,
     reconstruction,
+    strong_weights,
     strongest_weights,
     weights,
 )
@@ -24,6 +35,7 @@ from boltzbrain.presentation.figures.rasters import raster
 from boltzbrain.presentation.figures.statistics import (
     covariances,
     hidden_covariances,
+    hidden_means,
     hidden_products,
     rates,
     triplets,
@@ -32,13 +44,20 @@ from boltzbrain.presentation.figures.training import training_curve
 
 __all__ = [
     "activation_curve",
+    "active_units",
+    "autocorrelation",
     "coupling_histogram",
     "coupling_norms",
     "covariances",
     "embedding_curve",
     "energies",
+    "hidden_correlations",
     "hidden_covariances",
+    "hidden_means",
     "hidden_products",
+    "hidden_states",
+    "hidden_traces",
+    "hidden_variance",
     "neuron_colours",
     "population_count",
     "principal_components",
@@ -48,7 +67,10 @@ __all__ = [
     "region_assemblies",
     "region_histograms",
     "region_map",
+    "relaxation",
+    "strong_weights",
     "strongest_weights",
+    "time_constants",
     "training_curve",
     "triplets",
     "weights",

@@ -194,3 +194,40 @@ def strongest_weights(
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
     ax.legend(loc="upper right")
+
+
+@figure(SMALL)
+def strong_weights(
+    ax: Axes, counts: NDArray[np.int64], shuffled: NDArray[np.int64], threshold: float
+) -> None:
+    """Draw how many strong weights a neuron has, beside a shuffled weight matrix.
+
+    Figure 2J of van der Plas et al. 2023: the threshold leaves one strong weight per neuron on
+    average.
+
+    Parameters
+    ----------
+    counts
+        (neuron,) weights above the threshold in absolute value.
+    shuffled
+        (neuron,) the same where the entries of the matrix were permuted.
+    threshold
+        The threshold.
+    ax
+        Axes to draw on.
+    """
+    most = int(max(counts.max(initial=0), shuffled.max(initial=0)))
+    place = np.arange(most + 2) - 0.5
+    for values, colour, name, line in (
+        (counts, GENERATED, "model", "-"),
+        (shuffled, MUTED, "shuffled weights", "--"),
+    ):
+        share = np.bincount(values, minlength=most + 1) / max(len(values), 1)
+        ax.stairs(share, place, color=colour, linestyle=line, linewidth=1.3, label=name)
+    ax.set_xlim(-0.5, most + 0.5)
+    ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    ax.set_xlabel(f"weights of a neuron beyond {threshold:.2g}")
+    ax.set_ylabel("share of neurons")
+    ax.legend(loc="upper right")

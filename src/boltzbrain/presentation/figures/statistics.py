@@ -169,6 +169,35 @@ def triplets(
 
 
 @figure(SMALL)
+def hidden_means(
+    ax: Axes, comparison: Comparison, kind: str = "generated", *, reference: str = "test"
+) -> None:
+    """Draw every hidden unit's mean <h> against that in the test fold.
+
+    Parameters
+    ----------
+    comparison
+        One entry per hidden unit.
+    kind, reference
+        What stands on the vertical and on the horizontal axis.
+    ax
+        Axes to draw on.
+    """
+    low, high = shared_limits(comparison)
+    ax.plot([low, high], [low, high], color=MUTED, linewidth=0.8, zorder=1)
+    ax.scatter(
+        comparison.reference, comparison.values, s=7, c=COLOURS[kind], alpha=0.65, linewidths=0
+    )
+    ax.set_xlim(low, high)
+    ax.set_ylim(low, high)
+    ax.set_aspect("equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(4))
+    _label(ax, r"$\langle h \rangle$", kind, reference)
+    _caption_figures(ax, comparison)
+
+
+@figure(SMALL)
 def hidden_products(
     ax: Axes,
     comparison: Comparison,

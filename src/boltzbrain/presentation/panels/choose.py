@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boltzbrain.presentation.page import PageData
-from boltzbrain.presentation.panels import activity, model
+from boltzbrain.presentation.panels import activity, dynamics, model
 from boltzbrain.presentation.panels.panel import Panel
 
 
@@ -15,6 +15,8 @@ def panels(page: PageData) -> list[Panel]:
     result.append(activity.population_count(page))
     if page.neurons > 1:
         result.append(activity.projection(page, reference))
+    result += dynamics.memory(page)
     if page.model is not None:
         result += model.panels(page, page.model)
+        result += dynamics.hidden_in_time(page, page.model)
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from boltzbrain.evaluation.comparison import Comparison
 from boltzbrain.evaluation.conditional import conditionals
@@ -87,27 +88,36 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
     of = {name: hidden_moments(model, one.states) for name, one in sets.items()}
     compared = hidden_comparisons(model, of, page.pull)
     titles = {
+        "h": ("Hidden units", "Mean of a hidden unit"),
         "vh": ("Neurons with hidden units", "Mean product of a neuron and a hidden unit's mean"),
         "hh": ("Hidden units with each other", "Covariance of the means of two hidden units"),
     }
-    drawing = {"vh": figures.hidden_products, "hh": figures.hidden_covariances}
     result = []
     for name, (title, what) in titles.items():
         kinds: dict[str, Comparison] = compared[name]
         if not len(kinds["train"].values):
             continue
-        limits = shared_limits(*kinds.values())
+        shade = (
+            "dots lie as near the line as the grey ones"
+            if name == "h"
+            else ("shade is as narrow as the grey one")
+        )
         result.append(
             Panel(
                 f"hidden-{name}",
                 title,
-                f"{what} given the neurons. Orange: generated against test (with the shift that "
-                "the penalty on the weights causes taken back). Grey: training against test fold.",
-                "The orange shade is as narrow as the grey one.",
+                f"{what} given the neurons. Orange: generated against test"
+                + (
+                    " (with the shift that the penalty on the weights causes taken back)"
+                    if name == "vh"
+                    else ""
+                )
+                + ". Grey: training against test fold.",
+                f"The orange {shade}.",
                 verdicts.normalised_error(page.evaluation, name),
                 [
-                    draw(drawing[name](one, kind, limits=limits), f"{title}, {kind} against test")
-                    for kind, one in kinds.items()
+                    draw(_hidden_figure(name, kind, kinds), f"{title}, {kind} against test")
+                    for kind in kinds
                 ],
                 wide=True,
             )
@@ -115,12 +125,24 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
     return result
 
 
+def _hidden_figure(name: str, kind: str, kinds: dict[str, Comparison]) -> Axes:
+    if name == "h":
+        return figures.hidden_means(kinds[kind], kind)
+    drawing = figures.hidden_products if name == "vh" else figures.hidden_covariances
+    return drawing(kinds[kind], kind, limits=shared_limits(*kinds.values()))
+
+
 def weights(page: PageData, model: RBM) -> list[Panel]:
-    """Return the distribution of the weights and of each neuron's strongest one."""
+    """Return the distribution of the weights and how strong weights spread over neurons."""
     values = model.weights.to("cpu").numpy().astype(np.float64)
     strongest = np.abs(values).max(axis=1)
     order = Generator.from_seed(0, "presentation", "shuffle").permutation(values.size)
-    shuffled = np.abs(values).reshape(-1)[order].reshape(values.shape).max(axis=1)
+    size = np.abs(values)
+    mixed = size.reshape(-1)[order].reshape(values.shape)
+    shuffled = mixed.max(axis=1)
+    # as many weights lie beyond it as there are neurons
+    threshold = float(np.sort(size, axis=None)[-min(len(size), size.size)])
+    counts, chance = ((one >= threshold).sum(axis=1) for one in (size, mixed))
     return [
         Panel(
             "weights",
@@ -133,12 +155,19 @@ def weights(page: PageData, model: RBM) -> list[Panel]:
         ),
         Panel(
             "strongest-weights",
-            "Strongest weight of each neuron",
-            "Each neuron's largest weight in absolute value, beside that after all weights were "
-            "shuffled over neurons and hidden units.",
+            "Strong weights of each neuron",
+            "Each neuron's largest weight in absolute value, and how many of its weights are "
+            "strong (beyond the size that leaves one per neuron on average), beside the same after "
+            "all weights were shuffled over neurons and hidden units.",
             "A broad outline: neurons differ in how strongly they are tied to the hidden units. "
             "Neurons near 0 take part in nothing.",
             verdicts.strongest_weights(strongest, shuffled),
-            [draw(figures.strongest_weights(strongest, shuffled), "Strongest weight per neuron")],
+            [
+                draw(figures.strongest_weights(strongest, shuffled), "Strongest weight per neuron"),
+                draw(
+                    figures.strong_weights(counts, chance, threshold), "Strong weights per neuron"
+                ),
+            ],
+            wide=True,
         ),
     ]
