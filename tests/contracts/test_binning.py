@@ -266,7 +266,7 @@ class TestStoredBins:
 class TestTraces:
     def test_continuous_traces_need_a_threshold(self):
         signal = Traces(np.array([[0.0, 0.3]], np.float32), np.array([0.0]), "dff")
-        with pytest.raises(InputError, match=r"the dff traces must hold only 0 and 1.*threshold"):
+        with pytest.raises(InputError, match=r"traces must hold only 0 and 1.*made binary first"):
             binarize(make(signal))
         signal = Traces(np.array([[0.0, np.nan]], np.float32), np.array([0.0]), "dff")
         with pytest.raises(InputError, match="got nan"):

@@ -122,8 +122,8 @@ class TestFigures:
         assert card.neurons == 1
         assert card.values == "dff traces"
         assert card.bins is None
-        assert "threshold" in card.warnings[0]
-        assert "threshold" in dict(card.rows())["bins"]
+        assert "binary first" in card.warnings[0]
+        assert "binary first" in dict(card.rows())["bins"]
 
     def test_other_errors_are_not_hidden(self):
         signal = SpikeTimes(np.array([np.nan]), np.array([1]), 0.0, 1.0)

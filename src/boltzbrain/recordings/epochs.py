@@ -47,6 +47,26 @@ def cut_at_pauses(intervals: Intervals, recorded: NDArray[np.float64]) -> Interv
     return replace(intervals, start_s=starts[kept], stop_s=stops[kept])
 
 
+def cut_out(recorded: NDArray[np.float64], away: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what is left of stretches, (stretch, 2), without other ones, which may overlap.
+
+    Examples
+    --------
+    >>> cut_out(np.array([[0.0, 10.0]]), np.array([[2.0, 3.0], [9.0, 12.0]])).tolist()
+    [[0.0, 2.0], [3.0, 9.0]]
+    """
+    left = [(float(start), float(stop)) for start, stop in recorded]
+    for first, last in away.tolist():
+        left = [
+            piece
+            for start, stop in left
+            for piece in ((start, min(stop, first)), (max(start, last), stop))
+            if piece[1] > piece[0]
+        ]
+        left = sorted(set(left))
+    return np.array(left, dtype=np.float64).reshape(-1, 2)
+
+
 def choose_intervals(
     epochs: pd.DataFrame,
     labels: Sequence[str],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -324,6 +324,33 @@ class Recording:
             min_active_bins=min_active_bins,
             memory_limit_gb=memory_limit_gb,
         )
+
+    def select(self, keep: NDArray[np.bool_]) -> Recording:
+        """Return the recording of some neurons, (neuron,) bool; nothing else changes."""
+        signal: Signal
+        if isinstance(self.signal, SpikeTimes):
+            lengths = np.diff(np.r_[0, self.signal.index])
+            signal = replace(
+                self.signal,
+                times=self.signal.times[np.repeat(keep, lengths)],
+                index=np.cumsum(lengths[keep]).astype(np.int64),
+            )
+        elif isinstance(self.signal, Traces):
+            signal = replace(self.signal, frames=self.signal.frames[:, keep])
+        else:
+            signal = replace(self.signal, counts=self.signal.counts[:, keep])
+        return replace(
+            self,
+            neurons=self.neurons[keep].reset_index(drop=True),
+            regions={atlas: one.select(keep) for atlas, one in self.regions.items()},
+            signal=signal,
+        )
+
+    def mend(self, *what: str) -> Recording:
+        """Return this recording with the named faults mended (`recordings.mending.MENDS`)."""
+        from boltzbrain.recordings.mending import mend
+
+        return mend(self, what)
 
     def deconvolve(self, **options: Any) -> Recording:
         """Return this recording with its calcium traces turned into binary states.

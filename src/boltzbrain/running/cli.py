@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from boltzbrain.running import summaries
+from boltzbrain.running.checking import show_findings, widths_ms
 from boltzbrain.running.console import failures_as_status, out, warnings_as_lines
 from boltzbrain.running.fitting import fit
 from boltzbrain.running.options import (
@@ -22,6 +23,7 @@ from boltzbrain.running.options import (
     Epochs,
     Format,
     MemoryLimit,
+    Mend,
     ReaderOptions,
     RecordingPath,
     RunFolder,
@@ -85,9 +87,18 @@ def info(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the data card as JSON, for a program.")
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Look for faults, and name the option that mends each."),
+    ] = False,
+    bins: Annotated[
+        str | None,
+        option("--bins", metavar="MS,MS,...", text="Compare bin widths, as in --bins 5,10,20,50."),
+    ] = None,
     file_format: Format = None,
     units: Units = None,
     reader: ReaderOptions = None,
+    mend: Mend = None,
     calcium: Calcium = None,
     kernel: CalciumKernel = None,
     calcium_threshold: CalciumThreshold = None,
@@ -101,6 +112,7 @@ def info(
         format=file_format,
         units=units,
         reader=named_values("--read", reader),
+        mend=mend,
         calcium=calcium,
         kernel=kernel,
         calcium_threshold=calcium_threshold,
@@ -108,7 +120,11 @@ def info(
         epochs=epoch,
         memory_limit_gb=memory_limit_gb,
     )
+    widths = None if bins is None else widths_ms(bins)
     whole = preparation.read(recording, display)
+    if check or widths is not None:
+        show_findings(preparation, whole, check, widths, as_json, display)
+        return
     asked = bin_ms is not None or epoch or memory_limit_gb is not None
     activity = preparation.binarize(whole, display) if asked else None
     with display.stage("counting"):
@@ -135,6 +151,7 @@ def convert(
     file_format: Format = None,
     units: Units = None,
     reader: ReaderOptions = None,
+    mend: Mend = None,
     calcium: Calcium = None,
     kernel: CalciumKernel = None,
     calcium_threshold: CalciumThreshold = None,
@@ -153,6 +170,7 @@ def convert(
         format=file_format,
         units=units,
         reader=named_values("--read", reader),
+        mend=mend,
         calcium=calcium,
         kernel=kernel,
         calcium_threshold=calcium_threshold,

@@ -150,3 +150,14 @@ CalciumThreshold = Annotated[
         panel=INTO_BINS,
     ),
 ]
+Mend = Annotated[
+    list[str] | None,
+    option(
+        "--mend",
+        metavar="WHAT",
+        text="Mend a fault that 'boltzbrain info --check' names: duplicate-spikes, refractory, "
+        "silent, drifting, duplicate-neurons, laser; may be given several times.",
+        default="nothing",
+        panel=FROM_FILE,
+    ),
+]

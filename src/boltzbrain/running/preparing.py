@@ -23,6 +23,8 @@ class Preparation:
     ----------
     format, units, reader
         Of `readers.detect.read`; `reader` holds further options of the format's reader, as text.
+    mend
+        Of `Recording.mend`.
     calcium, kernel, calcium_threshold
         Of `Recording.deconvolve`: method, kernel, threshold.
     bin_ms, epochs, memory_limit_gb, min_active_bins
@@ -36,6 +38,7 @@ class Preparation:
     format: str | None = None
     units: str | None = None
     reader: Mapping[str, str] = field(default_factory=dict)
+    mend: list[str] | None = None
     calcium: str | None = None
     kernel: str | None = None
     calcium_threshold: float | None = None
@@ -87,8 +90,17 @@ class Preparation:
         with display.stage(f"reading {path.name}"):
             from boltzbrain.readers.detect import read
 
-            options = {name: _number_or_text(text) for name, text in self.reader.items()}
-            recording = read(path, format=self.format, units=self.units, **options)
+            options: dict[str, Any] = {
+                name: _number_or_text(text) for name, text in self.reader.items()
+            }
+            for name, wanted in (("units", self.units), ("format", self.format)):
+                if wanted is not None and name in options:
+                    raise bad_input(f"--{name}", "be given once", f"--read {name} as well")
+                options.setdefault(name, wanted)
+            recording = read(path, **options)
+        if self.mend:
+            with display.stage("mending"):
+                recording = recording.mend(*self.mend)
         given = {"kernel": self.kernel, "threshold": self.calcium_threshold}
         given = {name: value for name, value in given.items() if value is not None}
         if self.calcium is None:
