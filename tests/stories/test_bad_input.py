@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import boltzbrain as bb
-from boltzbrain.foundations.checks import TrainingFailedError
+from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.recording import Recording, Source, SpikeTimes, neuron_table
 from boltzbrain.writers.nwb import write_nwb
 from stories.command_line import (
@@ -412,15 +412,21 @@ def test_a_disk_without_room_anywhere_else(tmp_path, capsys, monkeypatch):
 # --- what is not the user's fault, or not only
 
 
-def test_a_training_that_fails_has_a_status_of_its_own(tmp_path, capsys, monkeypatch):
-    def failing(*_args, **_options):
-        raise TrainingFailedError("run: the weights left the finite numbers at update 3")
-
-    monkeypatch.setattr("boltzbrain.training.train.train", failing)
-    path = write_small(tmp_path / "small.npz")
-    told = run_command(["fit", path, "-o", tmp_path / "run", *QUICK], capsys)
+def test_a_training_that_fails_has_a_status_of_its_own(tmp_path, capsys):
+    path, run = write_small(tmp_path / "small.npz"), tmp_path / "run"
+    told = run_command(["fit", path, "-o", run, *QUICK, "--learning-rate", "1e30"], capsys)
     assert told.status == 3
-    assert told.err.splitlines()[-1].startswith("Training failed: ")
+    last = told.err.splitlines()[-1]
+    assert last.startswith("Training failed: ")
+    assert "4 restarts did not mend it" in last
+    assert "smaller learning rate" in last
+    # the last good checkpoint is intact, and nothing pretends that the run had ended well
+    assert bool(RBM.load(run / "checkpoints" / "good0.h5").weights.isfinite().all())
+    told = run_command(["evaluate", run], capsys)
+    assert told.status == 2
+    assert "status failed" in told.err
+    told = run_command(["fit", "--resume", run], capsys)
+    assert told.status == 3
 
 
 def test_a_model_worse_than_independent_neurons_is_warned_about(tmp_path, capsys):

@@ -244,7 +244,7 @@ def evaluate_run(
         seed=seed,
         chosen_update=run.chosen_update,
         samples=samples,
-        pull=Pull(plan.l1_at(run.chosen_update), plan.l2),
+        pull=Pull(run.l1_at(run.chosen_update), plan.l2),
         full=full,
         callbacks=callbacks,
     )

@@ -63,6 +63,8 @@ class PageData:
         What `interpret` read out of it, if it did.
     train_segment
         (bin,) segment of each training bin.
+    convergence
+        What run.json says of the convergence of the training.
     """
 
     title: str
@@ -95,6 +97,8 @@ class PageData:
         alone = np.arange(len(self.train), dtype=np.int32)
         return self.train, alone if self.train_segment is None else self.train_segment
 
+    convergence: Mapping[str, Any] | None = None
+
     @property
     def neurons(self) -> int:
         """Number of neurons."""
@@ -121,7 +125,10 @@ def page_data(run: TrainingRun) -> PageData:
     return PageData(
         title=Path(activity.source.path).name,
         card=card_rows(activity),
-        plan=[(name.replace("_", " "), _shown(value)) for name, value in info["plan"].items()],
+        plan=[
+            *((name.replace("_", " "), _shown(value)) for name, value in info["plan"].items()),
+            *([("l1 of the chosen update", _shown(run.l1_at(chosen)))] if plan.l1_choices else []),
+        ],
         log=run.log(),
         chosen_update=chosen,
         evaluation=evaluation,
@@ -134,9 +141,10 @@ def page_data(run: TrainingRun) -> PageData:
         neuron_ids=[str(name) for name in activity.neurons["id"]],
         version=str(info.get("environment", {}).get("boltzbrain", "")),
         model=run.best,
-        pull=Pull(plan.l1_at(chosen), plan.l2),
         interpretation=read_interpretation(path) if path.exists() else None,
         train_segment=activity.segment[activity.bins_of("train")],
+        pull=Pull(run.l1_at(chosen), plan.l2),
+        convergence=info.get("convergence"),
     )
 
 
@@ -145,6 +153,8 @@ def _shown(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_shown(one) for one in value)
     return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 

@@ -90,6 +90,7 @@ def _marks(page: PageData, drawn: list[Panel]) -> list[tuple[str, str, Verdict]]
     lines = [
         ("Held-out score", "numbers", verdicts.gain(page.evaluation)),
         ("Likelihood estimate", "numbers", verdicts.log_partition(page.evaluation)),
+        ("Convergence", "training", verdicts.convergence(page.convergence)),
     ]
     return lines + [(panel.title, panel.name, panel.verdict) for panel in drawn]
 

@@ -101,6 +101,28 @@ def training(log: pd.DataFrame, chosen_update: int) -> Verdict:
     return Verdict("good", f"{text}: training was long enough, and the best model was kept.")
 
 
+def convergence(found: Mapping[str, Any] | None) -> Verdict:
+    """Judge the convergence that `training.convergence` found: its thresholds stand there."""
+    if found is None or "within" not in found:
+        return Verdict("unknown", "The run does not say whether its training converged.")
+    shares = ", ".join(f"{share:.0%} of ⟨{name}⟩" for name, share in found["within"].items())
+    r_hat = found["r_hat"]
+    text = (
+        f"At the end of training the model agrees with the training bins, within three sampling "
+        f"errors, in {shares}; {found['idle_units']:.0%} of the hidden units are dead or "
+        f"saturated, and R-hat of the energy is {'undefined' if r_hat is None else f'{r_hat:.2f}'}"
+    )
+    restarts = "".join(
+        f" At update {one['update']} it {one['reason']}, and went on from update "
+        f"{one['back_to']} with smaller steps."
+        for one in found["history"]
+    )
+    if found["status"] == "failed":
+        return Verdict("poor", f"Not converged: {found['reason']}.{restarts}")
+    level: Level = "good" if found["status"] == "converged" else "fair"
+    return Verdict(level, f"{text}.{restarts}")
+
+
 def _ratio(value: float | None, ceiling: float | None) -> float | None:
     return value / ceiling if value is not None and ceiling is not None and ceiling > 0 else None
 

@@ -79,6 +79,12 @@ class Stage:
         """Show the progress of a training: a callback of `training.train`."""
         score, gain = progress.validation_nats_per_bin, progress.validation_gain
         parts = ["scoring a checkpoint"] if progress.phase == "scoring" else []
+        if progress.restarts:
+            last = progress.restarts[-1]
+            parts.append(
+                f"restart {len(progress.restarts)}: at update {last.update} the training "
+                f"{last.reason}, and went on from update {last.back_to} with smaller steps"
+            )
         if score is not None and gain is not None:
             parts.append(
                 f"validation {figure(score)} nats per bin, {signed(gain)} over independent neurons"

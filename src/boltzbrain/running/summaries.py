@@ -89,7 +89,8 @@ def show_run(console: Console, run: TrainingRun) -> None:
             ("chosen update", f"{chosen}, the last: there is no validation fold"),
             ("held-out score", "none: every bin trained the model"),
         ]
-    console.print(pairs(rows))
+    rows.append(("training", convergence_line(info.get("convergence"))))
+    console.print(pairs(rows), soft_wrap=True)
     name = shlex.quote(str(run.folder))
     for command, meaning in (
         ("evaluate", "the score on the test fold, and the statistics"),
@@ -97,6 +98,22 @@ def show_run(console: Console, run: TrainingRun) -> None:
         ("report", "the page, after these"),
     ):
         console.print(f"next: boltzbrain {command} {name}  ({meaning})", soft_wrap=True)
+
+
+def convergence_line(found: Mapping[str, Any] | None) -> str:
+    """Return whether a training converged, and why not, in one line.
+
+    Examples
+    --------
+    >>> convergence_line({"status": "recovered", "restarts": 1, "reason": None})
+    'recovered, after 1 restart'
+    """
+    if found is None:
+        return "not judged"
+    text = str(found["status"])
+    if found["restarts"]:
+        text += f", after {found['restarts']} restart" + ("s" if found["restarts"] > 1 else "")
+    return text if found["reason"] is None else f"{text}: {found['reason']}"
 
 
 def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.files import read_model, write_model
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
+from boltzbrain.training.course import Course
 
 FORMAT, VERSION = "boltzbrain checkpoint", 1
 
@@ -43,6 +44,8 @@ class Checkpoint:
         Seconds of training until here, over all sittings.
     row
         The row of log.csv that belongs to this update; empty for the rolling checkpoint.
+    course
+        Restarts until here, and the L1 penalty that was chosen.
     """
 
     update: int
@@ -52,6 +55,7 @@ class Checkpoint:
     optimizer: Mapping[str, Tensor]
     seconds: float
     row: Mapping[str, Any]
+    course: Course = field(default_factory=Course)
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -63,6 +67,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             update=checkpoint.update,
             seconds=checkpoint.seconds,
             row=json.dumps(dict(checkpoint.row)),
+            course=json.dumps(checkpoint.course.to_json()),
         )
         write_model(file, checkpoint.model)
         if checkpoint.live is not checkpoint.model:
@@ -116,6 +121,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
                 optimizer=optimizer,
                 seconds=float(file.attrs["seconds"]),
                 row=json.loads(file.attrs["row"]),
+                course=Course.from_json(json.loads(file.attrs.get("course", "{}"))),
             )
     except (OSError, KeyError, RuntimeError) as error:
         raise bad_input(

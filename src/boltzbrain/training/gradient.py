@@ -15,6 +15,8 @@ from boltzbrain.training.normalisation import Constraint, retracted, tangent_pul
 from boltzbrain.training.optimiser import Optimiser
 from boltzbrain.training.plan import TrainingPlan
 
+HOLD = 0.1
+"""Share of the distance to mean 0 and variance 1, over one batch, that an update takes back."""
 LEAST_PRECISION = 1e-3
 """Floor under the precisions of hidden units, far below those of normalised activity."""
 
@@ -129,7 +131,15 @@ class Ascent:
             self.parameters[f"hidden.{name}"].copy_(value)
         return Constraint.of(self.model.hidden, inputs)
 
-    def step(self, batch: Tensor, chains: Tensor, update: int) -> None:
+    def step(
+        self,
+        batch: Tensor,
+        chains: Tensor,
+        update: int,
+        *,
+        rate_divisor: float = 1.0,
+        l1: float | None = None,
+    ) -> None:
         """Move the parameters by the gradient of one batch of data against the chains.
 
         Parameters
@@ -138,10 +148,14 @@ class Ascent:
             (bin, visible) and (chain, visible) states.
         update
             Number of this update, counted from 1: sets the learning rate and the L1 penalty.
+        rate_divisor
+            What the learning rate of the plan is divided by.
+        l1
+            The L1 penalty that was chosen, if one was.
         """
-        plan, rate = self.plan, self.plan.rate_at(update)
+        plan, rate = self.plan, self.plan.rate_at(update) / rate_divisor
         inputs = self.model.inputs_to_hidden(batch)
-        constraint = self.hold(inputs, max(0.1, 1.0 / update)) if plan.normalised else None
+        constraint = self.hold(inputs, HOLD) if plan.holds_at(update) else None
         data, model = self.model.moments(batch, inputs), self.model.moments(chains)
         pull: Tensor | None = None
         bound: dict[str, Tensor] = {}
@@ -162,7 +176,7 @@ class Ascent:
         if plan.l2:
             gradient["weights"].add_(self.model.weights, alpha=-plan.l2)
         # soft thresholds, in the metric of the optimiser, give exact zeros
-        thresholds = {"weights": rate * plan.l1_at(update)} if plan.l1 else {}
+        thresholds = {"weights": rate * plan.l1_at(update, l1)}
         self.optimiser.step(gradient, rate, thresholds)
         for name in self.model.hidden.positive:
             self.parameters[f"hidden.{name}"].clamp_(min=LEAST_PRECISION)

@@ -1,14 +1,29 @@
-"""First weights from the data: independent components of the binned activity."""
+"""First weights and fields from the data: independent components of the binned activity."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, svds
+from numpy.typing import NDArray
+from scipy.linalg import eigh
 from sklearn.decomposition import FastICA
 from torch import Tensor
 
-from boltzbrain.kernels.dispatch import correlate, sum_active_rows
+from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.dispatch import correlate
+from boltzbrain.model.rbm import RBM
+
+Floats = NDArray[np.float64]
+
+_LARGEST = 3000
+"""Most neurons whose covariances are diagonalised; with more, about as many bins are looked at."""
+_CHUNK = 1 << 23
+LARGEST = 0.3
+"""Largest norm of a neuron's first weights. Slopes of rarely active neurons are large and
+uncertain, and with large ones the model's activity feeds itself."""
+_NEWTON_STEPS = 30
 
 
 def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
@@ -25,7 +40,8 @@ def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
     states
         (bin, neuron) uint8.
     hidden
-        Number of hidden units; those beyond the significant components keep weight 0.
+        Number of hidden units; those beyond the significant components take mixtures of them. Where
+        no component is significant, all weights are 0.
     seed
         Seed of the rotation and of the eigenvectors.
 
@@ -35,37 +51,98 @@ def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
         (neuron, hidden) float32.
     """
     binary = states.numpy()
-    bins, neurons = binary.shape
+    neurons = binary.shape[1]
+    if neurons > _LARGEST:
+        # components of the bins that are looked at; the others would not fit a matrix of bins
+        binary = np.ascontiguousarray(binary[:: max(1, -(-len(binary) // _LARGEST))])
+    bins = len(binary)
+    result = np.zeros((neurons, hidden), dtype=np.float32)
+    if min(hidden, neurons - 1, bins - 1) < 1:
+        return torch.from_numpy(result)
     rates = binary.mean(axis=0, dtype=np.float64)
     spread = np.sqrt(np.maximum(rates * (1 - rates), 1.0 / bins**2))
-    result = np.zeros((neurons, hidden), dtype=np.float32)
-    count = min(hidden, neurons - 1, bins - 1)
-    if count < 1:
+    sizes, whitened = _principal(binary, rates, spread, min(hidden, neurons - 1, bins - 1))
+    whitened = whitened[:, sizes > (1 + np.sqrt(neurons / bins)) ** 2]
+    count = whitened.shape[1]
+    if count == 0:
         return torch.from_numpy(result)
-
-    def forward(vector: np.ndarray) -> np.ndarray:
-        scaled = vector.ravel() / spread
-        sums = sum_active_rows(states, torch.from_numpy(scaled.astype(np.float32))[:, None])
-        return np.asarray(sums[:, 0].numpy() - float(rates @ scaled))
-
-    def backward(vector: np.ndarray) -> np.ndarray:
-        flat = vector.ravel()
-        sums = correlate(states, torch.from_numpy(flat.astype(np.float32))[:, None])
-        return np.asarray((sums[:, 0].numpy() - rates * flat.sum()) / spread)
-
-    scores = LinearOperator(shape=(bins, neurons), matvec=forward, rmatvec=backward, dtype=float)
-    left, sizes, _ = svds(scores, k=count, rng=np.random.default_rng(seed))
-    order = np.argsort(-sizes)
-    edge = (1 + np.sqrt(neurons / bins)) ** 2
-    order = order[sizes[order] ** 2 / bins > edge]
-    if len(order) == 0:
-        return torch.from_numpy(result)
-    whitened = left[:, order] * np.sqrt(bins)
     rotation = FastICA(whiten=False, random_state=seed, max_iter=400, tol=1e-3)
-    components = rotation.fit_transform(whitened) if len(order) > 1 else whitened
+    components = rotation.fit_transform(whitened) if count > 1 else whitened
+    if hidden > count:
+        # a bin's own direction, so that units beyond the components start as different mixtures
+        order = np.random.default_rng(seed).permutation(bins)[: hidden - count]
+        components = np.hstack([components, whitened @ whitened[order].T])
     components = components / components.std(axis=0)
-    products = correlate(states, torch.from_numpy(components.astype(np.float32)))
+    products = correlate(torch.from_numpy(binary), torch.from_numpy(components.astype(np.float32)))
     slopes = products.numpy() / bins / spread[:, None] ** 2
-    slopes = slopes * np.where(slopes.sum(axis=0) < 0, -1.0, 1.0)
-    result[:, : slopes.shape[1]] = slopes
+    slopes *= np.sqrt(count / hidden) * np.where(slopes.sum(axis=0) < 0, -1.0, 1.0)
+    sizes = np.sqrt(np.square(slopes).sum(axis=1, keepdims=True))
+    result[:, : slopes.shape[1]] = slopes * np.minimum(1.0, LARGEST / np.maximum(sizes, LARGEST))
     return torch.from_numpy(result)
+
+
+def at_rates(model: RBM, states: Tensor, rates: Tensor, generator: Generator) -> RBM:
+    """Return the model with fields at which its neurons keep their rates, hidden units given data.
+
+    A hidden unit that varies raises the rate of a neuron that it drives, so that the fields of
+    independent neurons would be too high, and the chains would leave the data at once. Newton steps
+    on the mean of sigmoid(field + W h) over h drawn given the states.
+
+    Parameters
+    ----------
+    model
+        Bernoulli visible units.
+    states
+        (bin, neuron) uint8.
+    rates
+        (neuron,) probabilities to hold, in the open interval (0, 1).
+    generator
+        Moves on.
+    """
+    hidden = model.sample_hidden(states, generator)
+    inputs = model.inputs_to_visible(hidden).to(torch.float64)
+    field = model.visible.parameters()["field"].to(torch.float64)
+    for _ in range(_NEWTON_STEPS):
+        active = torch.sigmoid(inputs + field)
+        mean, slope = active.mean(dim=0), (active * (1 - active)).mean(dim=0)
+        field = field + ((rates - mean) / slope).clamp(-1.0, 1.0)
+    visible = model.visible.with_parameters({"field": field.to(model.weights.dtype)})
+    return replace(model, visible=visible)
+
+
+def _principal(
+    binary: NDArray[np.uint8], rates: Floats, spread: Floats, count: int
+) -> tuple[Floats, Floats]:
+    """Return the largest variances of z-scored activity and their components of unit variance.
+
+    The smaller of the two matrices, (neuron, neuron) or (bin, bin), is formed and diagonalised.
+
+    Returns
+    -------
+    variances
+        (component,), largest first.
+    components
+        (bin, component).
+    """
+    bins, neurons = binary.shape
+    by_bins = bins < neurons
+    size = min(bins, neurons)
+    matrix = np.zeros((size, size))
+    step = max(1, _CHUNK // size)
+    for first in range(0, max(bins, neurons), step):
+        part = slice(first, first + step)
+        cut = (slice(None), part) if by_bins else (part, slice(None))
+        of = cut[1]
+        scored = ((binary[cut] - rates[of]) / spread[of]).astype(np.float32)
+        matrix += scored @ scored.T if by_bins else scored.T @ scored
+    top = [size - count, size - 1]
+    sizes, vectors = eigh(matrix / bins, subset_by_index=top, overwrite_a=True)
+    sizes, vectors = sizes[::-1], vectors[:, ::-1]
+    if by_bins:
+        return sizes, vectors * np.sqrt(bins)
+    turned = (vectors / spread[:, None]).astype(np.float32)
+    components = np.empty((bins, count))
+    for first in range(0, bins, step):
+        components[first : first + step] = binary[first : first + step] @ turned
+    components -= rates @ turned
+    return sizes, components / np.sqrt(np.maximum(sizes, np.finfo(np.float64).tiny))

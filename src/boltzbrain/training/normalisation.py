@@ -43,6 +43,9 @@ import torch
 from torch import Tensor
 
 from boltzbrain.model.layers import Layer
+from boltzbrain.model.rbm import RBM
+
+_NEWTON_STEPS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +94,6 @@ class Constraint:
         return cls(values, matrix, torch.stack([variance, second]), parameters)
 
 
-def is_normalised(layer: Layer) -> bool:
-    """Return whether units of this kind have a scale that can be held."""
-    return bool(layer.scale_powers)
-
-
 def tangent_pull(
     layer: Layer, constraint: Constraint, gradient: Mapping[str, Tensor]
 ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -131,6 +129,31 @@ def tangent_pull(
         for name, derivative in constraint.parameters.items()
     }
     return pull, changes
+
+
+def held(model: RBM, states: Tensor) -> RBM:
+    """Return the model with its hidden activity at mean 0 and variance 1 over states."""
+    inputs = model.inputs_to_hidden(states)
+    hidden = model.hidden
+    for _ in range(_NEWTON_STEPS):
+        hidden = retracted(hidden, Constraint.of(hidden, inputs), 1.0)
+    return RBM(model.visible, hidden, model.weights)
+
+
+def of_unit_variance(model: RBM, states: Tensor) -> RBM:
+    """Return the same law of the visible units with hidden units of variance 1 over states.
+
+    h / s with s times the weights: exact, unlike what holds the mean at 0 as well.
+    """
+    layer, inputs = model.hidden, model.inputs_to_hidden(states)
+    spread = layer.mean(inputs).var(dim=0, correction=0) + layer.variance(inputs).mean(dim=0)
+    size = spread.to(torch.float64).sqrt()
+    scaled = {
+        name: (value * size ** layer.scale_powers[name]).to(value.dtype)
+        for name, value in layer.parameters().items()
+    }
+    weights = (model.weights * size).to(model.weights.dtype)
+    return RBM(model.visible, layer.with_parameters(scaled), weights)
 
 
 def retracted(layer: Layer, constraint: Constraint, gain: float) -> Layer:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from boltzbrain.foundations.checks import bad_input, closest, one_of
 from boltzbrain.model.layers import KINDS
@@ -40,9 +41,19 @@ class TrainingPlan(BaseModel):
     l1_warmup: float = Field(
         0.0, ge=0, le=1, description="share of updates over which the L1 penalty rises from 0"
     )
+    l1_choices: tuple[float, ...] | None = Field(
+        None,
+        description="L1 penalties, rising, of which the validation fold chooses one; none: `l1`",
+    )
+    l1_trial: float = Field(
+        0.05, gt=0, lt=1, description="share of updates with each of `l1_choices`"
+    )
     l2: float = Field(0.0, ge=0, description="L2 penalty on the weights")
     normalised: bool = Field(
         False, description="hold the activity of real-valued hidden units at mean 0, variance 1"
+    )
+    release: float = Field(
+        0.0, ge=0, le=1, description="share of updates, the last, in which activity is not held"
     )
     weights_from: Literal["noise", "data"] = Field(
         "noise", description="first weights: noise, or the independent components of the data"
@@ -58,12 +69,31 @@ class TrainingPlan(BaseModel):
     ais_chains: int = Field(500, ge=10, description="chains of the likelihood estimate")
     ais_rungs: int = Field(500, ge=2, description="rungs of the likelihood estimate")
 
+    @field_validator("l1_choices", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        """Take "0.001,0.002", as the command line gives it."""
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("l1_choices")
+    @classmethod
+    def _rising(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value is None:
+            return None
+        rising = all(low < high for low, high in itertools.pairwise((0.0, *value)))
+        if not value or not rising:
+            raise ValueError("be penalties above 0, each larger than the one before")
+        return value
+
     @model_validator(mode="after")
     def _known_kind(self) -> Self:
         one_of("hidden_kind", self.hidden_kind, sorted(KINDS))
         if self.normalised and not KINDS[self.hidden_kind].scale_powers:
             real = ", ".join(sorted(kind for kind, layer in KINDS.items() if layer.scale_powers))
             raise bad_input("hidden_kind", f"be one of {real} to be normalised", self.hidden_kind)
+        if self.trial_updates >= self.updates:
+            count = len(self.l1_choices or ())
+            raise bad_input("l1_trial", f"leave updates after {count} trials", self.l1_trial)
         if self.final_learning_rate is not None and self.final_learning_rate > self.learning_rate:
             raise bad_input(
                 "final_learning_rate",
@@ -74,25 +104,59 @@ class TrainingPlan(BaseModel):
 
     def rate_at(self, update: int) -> float:
         """Return the learning rate of an update, counted from 1."""
-        first = self.decay_from * self.updates
+        first = max(self.decay_from * self.updates, self.trial_updates)
         if self.final_learning_rate is None or update <= first:
             return self.learning_rate
         progress = (update - first) / max(self.updates - first, 1.0)
         ratio = self.final_learning_rate / self.learning_rate
         return float(self.learning_rate * ratio ** min(progress, 1.0))
 
-    def l1_at(self, update: int) -> float:
-        """Return the L1 penalty of an update, counted from 1."""
+    def holds_at(self, update: int) -> bool:
+        """Return whether an update, counted from 1, holds the hidden activity."""
+        return self.normalised and update <= (1.0 - self.release) * self.updates
+
+    @property
+    def trial_length(self) -> int:
+        """Number of updates with each of `l1_choices`."""
+        return max(1, round(self.l1_trial * self.updates))
+
+    @property
+    def trial_updates(self) -> int:
+        """Number of updates that choose the L1 penalty."""
+        return self.trial_length * len(self.l1_choices or ())
+
+    def l1_at(self, update: int, chosen: float | None = None) -> float:
+        """Return the L1 penalty of an update, counted from 1.
+
+        Parameters
+        ----------
+        update
+            The update.
+        chosen
+            The penalty that the validation fold chose, if it has.
+        """
+        if chosen is not None:
+            return chosen
+        if self.l1_choices is not None:
+            return self.l1_choices[min((update - 1) // self.trial_length, len(self.l1_choices) - 1)]
         last = self.l1_warmup * self.updates
         return self.l1 if update >= last else self.l1 * update / last
 
     def checkpoint_updates(self) -> list[int]:
-        """Return the updates after which a checkpoint is kept, log-spaced, the last included."""
-        count = self.checkpoints
-        if count == 1:
-            return [self.updates]
-        steps = {round(self.updates ** (number / (count - 1))) for number in range(count)}
-        return sorted(steps | {self.updates})
+        """Return the updates after which a checkpoint is kept: log-spaced, and the last.
+
+        Where the L1 penalty is chosen, one is kept after each trial, and the others come after
+        them, spaced by the updates since.
+        """
+        count, trials = self.checkpoints, self.trial_updates
+        after = self.updates - trials
+        steps = (
+            {after}
+            if count == 1
+            else {round(after ** (number / (count - 1))) for number in range(count)}
+        )
+        ends = set(range(self.trial_length, trials + 1, self.trial_length))
+        return sorted({trials + step for step in steps} | ends)
 
     def digest(self) -> str:
         """Return the SHA-256 of the plan as hexadecimal text."""
@@ -124,6 +188,41 @@ PRESETS: dict[str, dict[str, Any]] = {
         "checkpoints": 50,
         "ais_chains": 1000,
         "ais_rungs": 5000,
+    },
+    "compositional": {
+        "hidden": 100,
+        "hidden_kind": "drelu",
+        "normalised": True,
+        "release": 0.3,
+        "weights_from": "data",
+        "updates": 6000,
+        "batch": 400,
+        "chains": 100,
+        "sweeps": 15,
+        "optimizer": "rmsprop",
+        "learning_rate": 5e-3,
+        "final_learning_rate": 5e-5,
+        "l1": 4e-3,
+        "l1_warmup": 0.2,
+        "l1_choices": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3),
+        "l1_trial": 0.05,
+        "checkpoints": 16,
+        "ais_chains": 200,
+        "ais_rungs": 300,
+    },
+    "vanderplas2023": {
+        "hidden": 200,
+        "hidden_kind": "drelu",
+        "normalised": True,
+        "updates": 200_000,
+        "batch": 100,
+        "chains": 100,
+        "sweeps": 15,
+        "optimizer": "rmsprop",
+        "learning_rate": 5e-3,
+        "final_learning_rate": 1e-5,
+        "l1": 0.02,
+        "checkpoints": 50,
     },
 }
 """Recipe name to the fields in which it differs from the defaults of `TrainingPlan`."""
@@ -164,6 +263,9 @@ def make_plan(preset: str = "binary", **overrides: Any) -> TrainingPlan:
             )
     try:
         recipe = _rescaled(PRESETS[preset], given)
+        if "l1" in given and "l1_choices" not in given:
+            # who gives the penalty does not want another
+            recipe = {**recipe, "l1_choices": None}
         return TrainingPlan(**{**recipe, **given, "preset": preset})
     except ValidationError as error:
         first = error.errors()[0]

@@ -187,15 +187,31 @@ class TrainingRun:
             )
         return read_checkpoint(path)
 
+    @property
+    def good_paths(self) -> tuple[Path, Path]:
+        """Where the two checkpoints lie to which a training that goes wrong goes back."""
+        folder = self.folder / "checkpoints"
+        return folder / "good0.h5", folder / "good1.h5"
+
     def newest(self) -> Checkpoint | None:
-        """Return the newest whole checkpoint, rolling or kept, or None if there is none yet."""
-        kept = self.checkpoints()
-        newest = read_checkpoint(kept[-1].path) if kept else None
-        if self.resume_path.exists():
-            rolling = read_checkpoint(self.resume_path)
-            if newest is None or rolling.update > newest.update:
-                newest = rolling
-        return newest
+        """Return the checkpoint to go on from, or None if there is none yet.
+
+        That is the newest kept one or the rolling one; where a restart left kept ones behind, the
+        newest of the course that the rolling one is on.
+        """
+        rolling = read_checkpoint(self.resume_path) if self.resume_path.exists() else None
+        for one in reversed(self.checkpoints()):
+            if rolling is not None and one.update <= rolling.update:
+                break
+            kept = read_checkpoint(one.path)
+            if rolling is None or rolling.course.includes(kept.course, kept.update):
+                return kept
+        return rolling
+
+    def remove_passing(self) -> None:
+        """Remove the checkpoints that only a training that goes on needs."""
+        for path in (self.resume_path, *self.good_paths):
+            path.unlink(missing_ok=True)
 
     def remove_partial(self) -> None:
         """Remove what a killed process left half written; the whole files are not touched."""
@@ -221,6 +237,16 @@ class TrainingRun:
                 file=self.folder,
             )
         return int(chosen)
+
+    def l1_at(self, update: int) -> float:
+        """Return the L1 penalty at the checkpoint of an update, chosen or planned.
+
+        Raises
+        ------
+        InputError
+            If there is no such checkpoint.
+        """
+        return self.plan.l1_at(update, self.load(update).course.l1)
 
     @property
     def best(self) -> RBM:

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from boltzbrain.foundations.checks import TrainingFailedError, bad_input
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import KINDS, Bernoulli, Layer
-from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
-from boltzbrain.sampling.gibbs import advance, start_chains
-from boltzbrain.training.checkpoints import Checkpoint, write_checkpoint
-from boltzbrain.training.gradient import Ascent, parameters_of, with_parameters
-from boltzbrain.training.initial import component_weights
+from boltzbrain.training import watch
+from boltzbrain.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from boltzbrain.training.convergence import Status, assess
+from boltzbrain.training.course import Course, Restart
 from boltzbrain.training.likelihood_log import LikelihoodLog
+from boltzbrain.training.normalisation import of_unit_variance
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run import TrainingRun
+from boltzbrain.training.state import State
 
 ROLLING_SECONDS = 30.0
+GOOD_EVERY = 100
+"""Updates between two checkpoints to which a training that went wrong can go back."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Progress:
     validation_nats_per_bin, validation_stderr, validation_gain
         Newest score on the validation fold, and its gain over the independent model; None until
         there is one.
+    restarts
+        Every time the training went wrong and went back to a good checkpoint.
     """
 
     phase: str
@@ -60,6 +62,7 @@ class Progress:
     validation_nats_per_bin: float | None
     validation_stderr: float | None
     validation_gain: float | None
+    restarts: tuple[Restart, ...] = ()
 
 
 Callback = Callable[[Progress], None]
@@ -93,7 +96,7 @@ def train(
     InputError
         If the folder already holds a run, or the training fold is empty.
     TrainingFailedError
-        If the parameters leave the finite numbers.
+        If the training goes wrong and no restart mends it.
     """
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
@@ -112,158 +115,262 @@ def resume(
     ------
     InputError
         If the folder holds no run.
+    TrainingFailedError
+        If the training goes wrong and no restart mends it, now or before.
     """
     run = TrainingRun.open(folder)
     run.remove_partial()
     if run.info["status"] == "finished":
+        run.remove_passing()
         return run
+    if run.info["status"] == "failed":
+        raise TrainingFailedError(f"{run.folder}: {run.info['convergence']['reason']}")
     return _Training(run, run.activity(), run.plan, device).go_on(callbacks)
 
 
 class _Training:
-    """The state between two updates."""
+    """A training and its run folder."""
 
     def __init__(
         self, run: TrainingRun, activity: Activity, plan: TrainingPlan, device: str
     ) -> None:
-        self.run, self.plan, self.device = run, plan, device
+        self.run, self.plan = run, plan
         self.scores = LikelihoodLog.of(activity, plan)
-        self.data = self.scores.states["train"].to(device)
-        self.rows = [dict(run.load(one.update).row) for one in run.checkpoints()]
+        data = self.scores.states["train"].to(device)
         newest = run.newest()
+        self.seconds = 0.0 if newest is None else newest.seconds
+        self.state = State(plan, data, self.scores.field, newest)
+        self.rows = self._rows_of_course()
         if newest is None:
-            self.update, self.seconds = 0, 0.0
-            self.ascent = Ascent(self._first_model(), plan)
-            self.chains = start_chains(
-                self.ascent.model, plan.chains, Generator.from_seed(plan.seed, "chains")
-            )
-            self.mean = {name: value.clone() for name, value in self.ascent.parameters.items()}
-        else:
-            self.update, self.seconds = newest.update, newest.seconds
-            self.ascent = Ascent(newest.live.to(device), plan)
-            self.ascent.restore_optimizer(newest.optimizer)
-            self.chains = newest.chains
-            self.mean = parameters_of(newest.model)
-        self.epoch, self.order = -1, np.empty(0, dtype=np.int64)
+            if plan.l1_choices and "validation" not in self.scores.states:
+                # nothing can choose the penalty: the plan's own is taken
+                self.state.course = Course(l1=plan.l1)
+            self._write_good()
 
-    def _first_model(self) -> RBM:
-        """Return fields from the rates and small random weights."""
-        plan, field = self.plan, self.scores.field.to(torch.float32)
-        generator = Generator.from_seed(plan.seed, "weights")
-        weights = plan.weight_std * generator.normal((len(field), plan.hidden))
-        if plan.weights_from == "data":
-            weights = weights + component_weights(self.data.cpu(), plan.hidden, plan.seed)
-        hidden: Layer = KINDS[plan.hidden_kind].standard(plan.hidden)
-        return RBM(Bernoulli(field), hidden, weights).to(self.device)
-
-    def _batch(self) -> Tensor:
-        """Return the training bins of this update: every bin once per epoch, in random order."""
-        size, count = min(self.plan.batch, len(self.data)), len(self.data)
-        if size == count:
-            return self.data
-        epoch, place = divmod(self.update, count // size)
-        if epoch != self.epoch:
-            generator = Generator.from_seed(self.plan.seed, "batch", epoch)
-            self.epoch, self.order = epoch, generator.permutation(count)
-        chosen = self.order[place * size : (place + 1) * size]
-        return self.data[torch.from_numpy(chosen).to(self.device)]
-
-    def _step(self) -> None:
-        batch = self._batch()
-        self.chains = advance(self.ascent.model, self.chains, self.plan.sweeps)
-        self.update += 1
-        self.ascent.step(batch, self.chains.visible, self.update)
-        if self.plan.averaging:
-            # the mean of few updates must not remember the first, random, parameters
-            keep = min(self.plan.averaging, 1.0 - 1.0 / (1.0 + 0.1 * self.update))
-            for name, value in self.mean.items():
-                value.lerp_(self.ascent.parameters[name], 1.0 - keep)
-
-    def _checkpoint(self, row: dict[str, Any]) -> Checkpoint:
-        live = self.ascent.model
-        model = with_parameters(live, self.mean) if self.plan.averaging else live
-        return Checkpoint(
-            self.update,
-            model,
-            live,
-            self.chains,
-            self.ascent.optimizer_tensors(),
-            self.seconds,
-            row,
-        )
+    def _rows_of_course(self) -> list[dict[str, Any]]:
+        """Return the rows of the kept checkpoints; those that a restart left behind are removed."""
+        rows = []
+        for one in self.run.checkpoints():
+            kept = read_checkpoint(one.path)
+            if self.state.course.includes(kept.course, kept.update):
+                rows.append(dict(kept.row))
+            else:
+                one.path.unlink()
+        return rows
 
     def _keep(self) -> None:
         """Score the model and keep the checkpoint; the log is made of the kept rows."""
-        row = {**self.scores.row(self._checkpoint({}).model, self.update), "seconds": self.seconds}
-        row["learning_rate"] = self.plan.rate_at(self.update)
+        state = self.state
+        row = {**self.scores.row(state.model, state.update), "seconds": self.seconds}
+        row |= {"learning_rate": state.learning_rate, "l1": state.l1}
+        row["restarts"] = len(state.course.restarts)
         self.rows.append(row)
-        write_checkpoint(self.run.checkpoint_path(self.update), self._checkpoint(row))
+        path = self.run.checkpoint_path(state.update)
+        write_checkpoint(path, state.checkpoint(row, self.seconds))
         self._write_log()
 
     def _write_log(self) -> None:
         with atomic_write(self.run.folder / "log.csv") as temporary:
             pd.DataFrame(self.rows).to_csv(temporary, index=False)
 
+    def _write_good(self) -> None:
+        """Write a checkpoint to go back to; two alternate, so that the one before is there too."""
+        path = self.run.good_paths[self.state.update // GOOD_EVERY % 2]
+        write_checkpoint(path, self.state.checkpoint({}, self.seconds))
+
+    def _good(self) -> Checkpoint:
+        """Return the newest good checkpoint of this course but that of the last restart.
+
+        Where there is no other, it serves again.
+        """
+        course = self.state.course
+        found = [read_checkpoint(path) for path in self.run.good_paths if path.exists()]
+        usable = [
+            one
+            for one in found
+            if one.update <= self.state.update and course.includes(one.course, one.update)
+        ]
+        usable.sort(key=lambda one: one.update)
+        last = course.restarts[-1].back_to if course.restarts else None
+        fresh = [one for one in usable if one.update != last]
+        return (fresh or usable)[-1]
+
+    def _mend(self, found: watch.Symptom) -> None:
+        """Go back to the last good checkpoint, and go on with the next smaller steps.
+
+        Raises
+        ------
+        TrainingFailedError
+            If every mend was tried.
+        """
+        state, course = self.state, self.state.course
+        if found.kind == "collapse" and self._choosing and self._choose_penalty():
+            return
+        good = self._good()
+        if course.exhausted:
+            self._fail(f"at update {state.update} the training {found.reason}", good.update)
+        restart = Restart(state.update, good.update, found.reason)
+        state.restore(good)
+        state.course = course.restarted(restart)
+        # once this is written the old course is never gone on with, even if the process is killed
+        write_checkpoint(self.run.resume_path, state.checkpoint({}, self.seconds))
+        self.rows = self._rows_of_course()
+        self._write_log()
+
+    def _fail(self, reason: str, good: int) -> NoReturn:
+        """Close the run as failed, its good checkpoints left where they are."""
+        course, plan = self.state.course, self.plan
+        self.run.resume_path.unlink(missing_ok=True)
+        self.run.update_info(
+            status="failed",
+            updates_done=good,
+            seconds=self.seconds,
+            convergence=_verdict("failed", course, reason),
+        )
+        advice = f"a smaller learning rate than {plan.learning_rate / course.rate_divisor:g}"
+        if plan.l1_at(plan.updates, course.l1):
+            advice += f" or a smaller L1 penalty than {self.state.l1:g}"
+        raise TrainingFailedError(
+            f"{self.run.folder}: {reason}; {len(course.restarts)} restarts did not mend it. The "
+            f"last good checkpoint, of update {good}, is intact. Try {advice}."
+        )
+
+    @property
+    def _choosing(self) -> bool:
+        """Whether the L1 penalty is still to be chosen."""
+        return self.plan.l1_choices is not None and self.state.course.l1 is None
+
+    def _choose_penalty(self) -> bool:
+        """Go on from the trial with the best validation score; False if none has ended yet."""
+        length = self.plan.trial_length
+        ends = range(length, self.plan.trial_updates + 1, length)
+        trials = [row for row in self.rows if row["update"] in ends]
+        if not trials:
+            return False
+        best = max(trials, key=lambda row: float(row["validation_nats_per_bin"]))
+        state, update, course = self.state, self.state.update, self.state.course
+        state.restore(self.run.load(best["update"]))
+        state.update, state.course = update, replace(course, l1=best["l1"])
+        return True
+
+    @property
+    def _candidates(self) -> list[dict[str, Any]]:
+        """Rows of the checkpoints among which the model is chosen: not those of the trials."""
+        after = [row for row in self.rows if row["update"] > self.plan.trial_updates]
+        return after if self.plan.l1_choices and "validation" in self.scores.states else self.rows
+
     def _best(self) -> dict[str, Any]:
         """Return the row with the highest validation likelihood, the last without validation."""
-        if "validation_nats_per_bin" not in self.rows[-1]:
-            return self.rows[-1]
-        return max(self.rows, key=lambda row: float(row["validation_nats_per_bin"]))
+        if "validation" not in self.scores.states:
+            return self._candidates[-1]
+        return max(self._candidates, key=lambda row: float(row["validation_nats_per_bin"]))
 
     def _out_of_patience(self) -> bool:
-        if self.plan.patience is None or not self.rows:
+        if self.plan.patience is None or not self._candidates:
             return False
-        since = [row["update"] for row in self.rows if row["update"] > self._best()["update"]]
+        best = int(self._best()["update"])
+        since = [row for row in self._candidates if int(row["update"]) > best]
         return len(since) >= self.plan.patience
 
     def go_on(self, callbacks: Sequence[Callback]) -> TrainingRun:
         """Run the remaining updates, choose the model and close the run."""
-        plan, kept = self.plan, set(self.plan.checkpoint_updates())
-        first, before = self.update, self.seconds
+        plan, state, kept = self.plan, self.state, set(self.plan.checkpoint_updates())
+        before, done = self.seconds, 0
         started = rolled = time.monotonic()
-        while self.update < plan.updates and not self._out_of_patience():
-            self._step()
-            if not bool(torch.isfinite(self.ascent.model.weights).all()):
-                raise TrainingFailedError(
-                    f"{self.run.folder}: the weights left the finite numbers at update "
-                    f"{self.update}; the last good checkpoint is intact. A smaller "
-                    f"learning rate than {plan.learning_rate:g} may help."
-                )
+        while state.update < plan.updates and not self._out_of_patience():
+            if self._choosing and state.update >= plan.trial_updates:
+                self._choose_penalty()
+            state.step()
+            done += 1
             now = time.monotonic()
             self.seconds = before + now - started
-            if self.update in kept:
-                self._tell(callbacks, "scoring", first, started)
-                self._keep()
-                rolled = time.monotonic()
-            elif now - rolled >= ROLLING_SECONDS:
-                write_checkpoint(self.run.resume_path, self._checkpoint({}))
-                rolled = now
-            self._tell(callbacks, "training", first, started)
+            keeping = state.update in kept
+            look = keeping or state.update % watch.EVERY == 0 or not state.finite
+            found = state.symptom() if look else None
+            if found is not None:
+                self._mend(found)
+            else:
+                # before anything from which a killed training would go on
+                if state.update % GOOD_EVERY == 0:
+                    self._write_good()
+                if keeping:
+                    self._tell(callbacks, "scoring", done, started)
+                    self._keep()
+                    rolled = time.monotonic()
+                elif now - rolled >= ROLLING_SECONDS:
+                    write_checkpoint(self.run.resume_path, state.checkpoint({}, self.seconds))
+                    rolled = now
+            self._tell(callbacks, "training", done, started)
+        return self._finish()
+
+    def _finish(self) -> TrainingRun:
+        """Choose the model, judge the training by where it ended, and close the run."""
+        state, plan, chosen = self.state, self.plan, self._best()["update"]
         self._write_log()
+        self._turn(chosen)
+        found = assess(
+            state.model,
+            state.data,
+            state.chains,
+            l1=state.l1,
+            l2=plan.l2,
+            generator=Generator.from_seed(plan.seed, "convergence", state.update),
+        )
+        reason = "; ".join(found.complaints()) or None
+        status: Status = "recovered" if state.course.restarts else "converged"
         self.run.update_info(
             status="finished",
-            chosen_update=self._best()["update"],
-            updates_done=self.update,
+            chosen_update=chosen,
+            updates_done=state.update,
             seconds=self.seconds,
+            convergence={
+                **_verdict("failed" if reason else status, state.course, reason),
+                **found.to_json(),
+            },
         )
-        self.run.resume_path.unlink(missing_ok=True)
+        self.run.remove_passing()
         return self.run
 
-    def _tell(self, callbacks: Sequence[Callback], phase: str, first: int, started: float) -> None:
-        elapsed, done = time.monotonic() - started, self.update - first
+    def _turn(self, update: int) -> None:
+        """Bring the chosen model into its gauge: the sign of its hidden units, and their variance.
+
+        The law of the neurons stays the same, and so do the live parameters.
+        """
+        kept = self.run.load(update)
+        turned = kept.model.in_sign_gauge()
+        if self.plan.normalised and not self.plan.averaging:
+            # from the live model, so that doing it again after a kill gives the same digits
+            turned = of_unit_variance(kept.live.in_sign_gauge(), self.state.data)
+        if not torch.equal(turned.weights, kept.model.weights):
+            write_checkpoint(self.run.checkpoint_path(update), replace(kept, model=turned))
+
+    def _tell(self, callbacks: Sequence[Callback], phase: str, done: int, started: float) -> None:
+        elapsed, update = time.monotonic() - started, self.state.update
         rate = done / elapsed if elapsed > 0 else 0.0
         newest = self.rows[-1] if self.rows else {}
         score = newest.get("validation_nats_per_bin")
         progress = Progress(
             phase=phase,
-            update=self.update,
+            update=update,
             updates=self.plan.updates,
             seconds=self.seconds,
             updates_per_second=rate,
-            seconds_left=(self.plan.updates - self.update) / rate if rate else None,
+            seconds_left=(self.plan.updates - update) / rate if rate else None,
             validation_nats_per_bin=score,
             validation_stderr=newest.get("validation_stderr"),
             validation_gain=None if score is None else score - newest["validation_independent"],
+            restarts=self.state.course.restarts,
         )
         for callback in callbacks:
             callback(progress)
+
+
+def _verdict(status: Status, course: Course, reason: str | None) -> dict[str, Any]:
+    """Return what run.json says of the convergence."""
+    return {
+        "status": status,
+        "restarts": len(course.restarts),
+        "reason": reason,
+        "history": course.to_json()["restarts"],
+        "l1": course.l1,
+    }
