@@ -241,13 +241,20 @@ class _Training:
         return self.plan.l1_choices is not None and self.state.course.l1 is None
 
     def _choose_penalty(self) -> bool:
-        """Go on from the trial with the best validation score; False if none has ended yet."""
+        """Go on from the trial that the validation fold chooses; False if none has ended yet.
+
+        That is the largest penalty whose score is within one standard error of the best (Hastie,
+        Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 7.10).
+        """
         length = self.plan.trial_length
         ends = range(length, self.plan.trial_updates + 1, length)
         trials = [row for row in self.rows if row["update"] in ends]
         if not trials:
             return False
         best = max(trials, key=lambda row: float(row["validation_nats_per_bin"]))
+        enough = float(best["validation_nats_per_bin"]) - float(best["validation_stderr"])
+        # the sparsest that is as good, as far as the fold can tell: the one-standard-error rule
+        best = [row for row in trials if float(row["validation_nats_per_bin"]) >= enough][-1]
         state, update, course = self.state, self.state.update, self.state.course
         state.restore(self.run.load(best["update"]))
         state.update, state.course = update, replace(course, l1=best["l1"])
