@@ -12,7 +12,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.dispatch import correlate, mean_states, sum_active_rows
+from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.layers import Layer
 from boltzbrain.model.sweeps import fused_sweep
 
@@ -197,11 +197,13 @@ class RBM:
             inputs = self.inputs_to_hidden(visible)
         means = self.hidden.mean(inputs)
         statistics = self.hidden.mean_statistics(inputs)
+        averages = self.visible.mean_of_statistics(visible)
+        # the statistic of the field of units in {0, 1} is the state itself
         binary = visible.dtype == torch.uint8
         return Moments(
-            self.visible.mean_of_statistics(visible),
+            averages,
             {name: value.mean(dim=0) for name, value in statistics.items()},
-            mean_states(visible, means.dtype) if binary else visible.mean(dim=0, dtype=means.dtype),
+            averages["field"] if binary else visible.mean(dim=0, dtype=means.dtype),
             means.mean(dim=0),
             visible,
             means,
