@@ -222,7 +222,7 @@ def test_a_divergence_is_noticed_and_mended(
 def test_a_killed_training_takes_the_same_course(
     activity: Activity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(training, "ROLLING_SECONDS", 0.0)
+    monkeypatch.setattr(training, "ROLLING_SECONDS", 0.05)
     poison(monkeypatch, (0, 130), (1, 210))
     plan = make_plan(**SMALL, averaging=0.9)
     whole = train(activity, plan, tmp_path / "whole")
@@ -267,10 +267,10 @@ def test_a_training_that_cannot_be_saved_keeps_its_last_good_checkpoint(
 def test_a_learning_rate_that_is_too_large_is_recovered_from(tmp_path: Path) -> None:
     """Nothing is injected here: dReLU units with steps that throw the chains off the data."""
     teacher = random_model("drelu", 12, 4, Generator.from_seed(5), weight_std=0.6)
-    plan = make_plan(**{**SMALL, "learning_rate": 40.0, "updates": 600}, hidden_kind="drelu")
+    plan = make_plan(**{**SMALL, "learning_rate": 40.0}, hidden_kind="drelu")
     run = train(activity_of(samples(teacher, 500).numpy()), plan, tmp_path / "run")
     assert 1 <= run.info["convergence"]["restarts"] <= len(MENDS)
-    assert run.log()["learning_rate"].iloc[-1] < plan.rate_at(600)
+    assert run.log()["learning_rate"].iloc[-1] < plan.rate_at(320)
 
 
 CHOOSING: dict[str, Any] = {
@@ -301,7 +301,7 @@ def test_the_penalty_is_chosen_on_the_validation_fold(
     assert run.l1_at(run.chosen_update) == log.loc[best, "l1"]
     assert run.info["convergence"]["l1"] == log.loc[best, "l1"]
 
-    monkeypatch.setattr(training, "ROLLING_SECONDS", 0.0)
+    monkeypatch.setattr(training, "ROLLING_SECONDS", 0.05)
 
     def stop_at(update: int) -> Callable[[Progress], None]:
         def callback(progress: Progress) -> None:

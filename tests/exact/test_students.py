@@ -66,7 +66,7 @@ def test_student_reaches_the_teacher(kind: str, tmp_path: Path) -> None:
         else {"learning_rate": 1.0, "final_learning_rate": 0.02}
     )
     plan = make_plan(
-        **PLAN, **rule, hidden_kind=kind, normalised=real, updates=800 if real else 600
+        **PLAN, **rule, hidden_kind=kind, normalised=real, updates=600 if real else 500
     )
     run = train(activity_of(states), plan, tmp_path / "run")
     assert loss(model, run.best) < BOUND
