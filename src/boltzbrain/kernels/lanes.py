@@ -119,6 +119,7 @@ def _register(
 _register(operator.add, "fadd", "add")
 _register(operator.sub, "fsub", "sub")
 _register(operator.mul, "fmul", "mul")
+_register(operator.truediv, "fdiv", "")
 _register(operator.and_, "", "and_")
 _register(operator.or_, "", "or_")
 _register(operator.xor, "", "xor")
@@ -234,6 +235,16 @@ def magnitude(typingctx, value):
 
     def generate(context, builder, sig, args):
         return _call(builder, "fabs", args)
+
+    return floats(value), generate
+
+
+@intrinsic
+def root(typingctx, value):
+    """Return the square roots of floats."""
+
+    def generate(context, builder, sig, args):
+        return _call(builder, "sqrt", args)
 
     return floats(value), generate
 

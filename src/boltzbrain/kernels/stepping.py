@@ -9,35 +9,51 @@ through memory some twenty times and takes fresh memory for each result.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from boltzbrain.kernels import reference
 from boltzbrain.kernels.compiling import compiled
+from boltzbrain.kernels.lanes import (
+    bits_of,
+    floats_of,
+    load,
+    magnitude,
+    root,
+    signs,
+    smaller,
+    store,
+)
 from boltzbrain.kernels.threads import share
+
+_LANES, _SIGN = 16, np.uint32(0x80000000)
 
 
 @compiled
 def _step(
     parameter, gradient, mean, square, first, count, rate, beta1, beta2, epsilon, threshold
 ):  # fmt: skip
-    """Move the elements `first` to `first` + `count`; `mean` may be empty. Rates are corrected."""
+    """Move the elements `first` to `first` + `count`, whole vectors of them.
+
+    `mean` may be empty. Rate and mean square come corrected for the start, as (rate, 1 / seen).
+    """
     one, nothing = np.float32(1.0), np.float32(0.0)
     (step, seen), has_mean = rate, len(mean) > 0
-    for place in range(np.uint64(first), np.uint64(first + count)):
-        slope = gradient[place]
-        spread = beta2 * square[place] + (one - beta2) * slope * slope
-        square[place] = spread
+    for start in range(first, first + count, _LANES):
+        at = np.uint64(start)
+        slope = load(gradient, at)
+        spread = beta2 * load(square, at) + (one - beta2) * slope * slope
+        store(square, at, spread)
         if has_mean:
-            slope = mean[place] + (one - beta1) * (slope - mean[place])
-            mean[place] = slope
-        inverse = one / (np.float32(math.sqrt(spread * seen)) + epsilon)
-        moved = parameter[place] + step * slope * inverse
-        size = max(abs(moved) - threshold * inverse, nothing)
-        parameter[place] = math.copysign(size, moved) if size > nothing else nothing
+            before = load(mean, at)
+            slope = before + (one - beta1) * (slope - before)
+            store(mean, at, slope)
+        inverse = one / (root(spread * seen) + epsilon)
+        moved = load(parameter, at) + step * slope * inverse
+        size = magnitude(moved) - threshold * inverse
+        size = size - smaller(size, nothing)
+        store(parameter, at, floats_of(bits_of(size) | (signs(moved) & _SIGN)))
 
 
 def adam_step(
@@ -75,7 +91,20 @@ def adam_step(
         *(single(number) for number in (*betas, epsilon, threshold)),
     )
 
-    def task(first: int, size: int) -> None:
-        _step(moved, slopes, means, squares, first, size, *numbers)
+    vectors = len(moved) // _LANES
 
-    share(task, len(moved), least=20_000, most=1_000_000)
+    def task(first: int, size: int) -> None:
+        _step(moved, slopes, means, squares, _LANES * first, _LANES * size, *numbers)
+
+    share(task, vectors, least=2000, most=65_536)
+    rest = slice(_LANES * vectors, None)
+    if len(moved[rest]):
+        padded = [np.zeros(_LANES, np.float32) for _ in range(4)]
+        arrays = (moved, slopes, means, squares)
+        for room, array in zip(padded, arrays, strict=True):
+            room[: len(array[rest])] = array[rest]
+        room_of_means = padded[2] if len(means) else means
+        _step(padded[0], padded[1], room_of_means, padded[3], 0, _LANES, *numbers)
+        for room, array in zip(padded, arrays, strict=True):
+            if len(array) and array is not slopes:
+                array[rest] = room[: len(array[rest])]

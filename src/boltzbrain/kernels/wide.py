@@ -48,7 +48,7 @@ LANES = 16
 SAMPLES = 128
 """Chains that go through the weights together: what they hold fits the second cache."""
 
-STRETCHES = 32
+STRETCHES = 16
 """Stretches of units, at most, that have hidden inputs of their own."""
 
 SPARSE = 0.4
@@ -317,14 +317,21 @@ def _sum_stretch(weights, units, hidden, states, samples, begin, first, last, su
 @compiled
 def _add_stretches(parts, stretches, size, width, first, samples, hidden, begin, result):
     """Add the sums of all stretches in their order, and leave the padding out."""
+    whole = hidden // LANES * LANES
     for sample in range(first, first + samples):
-        place = (begin + sample) * hidden
-        for unit in range(hidden):
-            result[place + unit] = parts[sample * width + unit]
-        for stretch in range(1, stretches):
-            part = stretch * size + sample * width
-            for unit in range(hidden):
-                result[place + unit] += parts[part + unit]
+        place, part = (begin + sample) * hidden, sample * width
+        for unit in range(0, whole, LANES):
+            at = np.uint64(part + unit)
+            total = load(parts, at)
+            for _ in range(1, stretches):
+                at += np.uint64(size)
+                total = total + load(parts, at)
+            store(result, np.uint64(place + unit), total)
+        for unit in range(whole, hidden):
+            rest = parts[part + unit]
+            for stretch in range(1, stretches):
+                rest += parts[stretch * size + part + unit]
+            result[place + unit] = rest
 
 
 @compiled
