@@ -207,7 +207,8 @@ def test_evaluation_holds_what_is_promised_and_only_finite_numbers(data):
     }  # fmt: skip
     assert result["chosen_update"] == 7
     assert result["seconds"] > 0
-    assert result["reasons"] == {}
+    # bins in random order have no memory, so that there is no time scale
+    assert all(path.startswith("dynamics.") for path in result["reasons"])
     assert {one.phase for one in seen} == {"log-partition", "statistics"}
     assert all(one.done <= one.total for one in seen)
 

@@ -84,12 +84,8 @@ def test_raster_and_traces_are_drawn_and_fit(browser, written, width):
     assert view(browser) == [0, 300, 0, 40]
     for name in ("explore-raster", "explore-traces", "explore-line"):
         assert ink(browser, name) > 200, name
-        assert (
-            browser.execute_script(f"return document.getElementById('{name}').clientWidth")
-            > 0.8 * width
-            if width < 500
-            else 800
-        )
+        wide = browser.execute_script(f"return document.getElementById('{name}').clientWidth")
+        assert wide > (0.8 * width if width < 500 else 800)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.get_log("browser") == []
     asked = [url for url in requests_of(browser) if not url.startswith("data:")]

@@ -9,6 +9,7 @@ P(v_i | all others), the hidden units summed over. A sweep has no length in seco
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ KINDS: tuple[Kind, ...] = ("gibbs", "glauber")
 
 GLAUBER_WORK = 1_500_000_000
 """Most evaluations of Gamma, (update of one neuron, chain, hidden unit)."""
-GLAUBER_UPDATES = 60_000
+GLAUBER_UPDATES = 16_000
 """Most updates of one neuron; each is a call whatever the number of chains."""
 _FEWEST_CHAINS = 200
 _DRAWS = 1 << 21
@@ -81,9 +82,21 @@ def trajectory(
             visible, _ = model.sweep(visible, generator, left)
             visible = visible.to(torch.uint8)
         elif left:
-            visible = glauber_updates(model, visible, left, generator)
+            with _one_thread():
+                visible = glauber_updates(model, visible, left, generator)
         done = target
         yield visible
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run PyTorch on one thread: an update is too little work to be worth waking others for."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def glauber_updates(model: RBM, visible: Tensor, updates: int, generator: Generator) -> Tensor:
