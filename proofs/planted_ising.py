@@ -78,14 +78,14 @@ def plant(seed: int) -> Planted:
     return Planted(np.zeros(NEURONS), pairs, chosen, strengths)
 
 
-def draw(planted: Planted, rates: tuple[float, float], seed: int) -> np.ndarray:
+def draw(planted: Planted, rates: tuple[float, float], samples: int, seed: int) -> np.ndarray:
     """Tune the fields to the rates while the chains warm up, then draw samples 20 sweeps apart."""
     generator = Generator.from_seed(seed, "planted samples")
     target = rates[0] + (rates[1] - rates[0]) * generator.uniform((1, NEURONS)).numpy()[0]
     planted.field = 0.5 * np.log(target / (1 - target))
     spins = np.where(generator.uniform((CHAINS, NEURONS)).numpy() < target, 1.0, -1.0)
     kept = []
-    for sweep in range(400 + SAMPLES // CHAINS * 20):
+    for sweep in range(400 + samples // CHAINS * 20):
         uniform = generator.uniform((CHAINS, NEURONS)).numpy()
         for neuron in range(NEURONS):
             chance = 1 / (1 + np.exp(-2 * planted.log_odds(spins, neuron)))
@@ -119,10 +119,12 @@ def figures(planted: Planted, pairs: np.ndarray) -> tuple[float, float]:
     return float(area), float(found[there] @ truth[there] / (truth[there] @ truth[there]))
 
 
-def one(name: str, updates: int, hidden: int, seed: int) -> list[tuple[bool | None, str]]:
+def one(
+    name: str, updates: int, hidden: int, samples: int, seed: int
+) -> list[tuple[bool | None, str]]:
     began = time.monotonic()
     planted = plant(seed)
-    states = draw(planted, RATES[name], seed)
+    states = draw(planted, RATES[name], samples, seed)
     rate = states.mean(axis=0)
     drawn = time.monotonic() - began
     with tempfile.TemporaryDirectory() as folder:
@@ -146,8 +148,9 @@ def one(name: str, updates: int, hidden: int, seed: int) -> list[tuple[bool | No
     told: list[tuple[bool | None, str]] = [
         (
             None,
-            f"rates {rate.min():.3f} to {rate.max():.3f}, {hidden} hidden units, update {chosen} "
-            f"of {updates}; drawn in {drawn:.0f} s, fitted in {fitted:.0f} s",
+            f"{len(states)} samples, rates {rate.min():.3f} to {rate.max():.3f}; {hidden} hidden "
+            f"units, update {chosen} of {updates}; drawn in {drawn:.0f} s, fitted in "
+            f"{fitted:.0f} s",
         ),
         (area >= 0.9 if limits else None, f"RBM, pairs: area {area:.3f} (at least 0.9)"),
         (
@@ -172,11 +175,12 @@ def main() -> int:
     parser.add_argument("--rates", nargs="+", default=list(RATES), choices=list(RATES))
     parser.add_argument("--updates", type=int, default=6000)
     parser.add_argument("--hidden", type=int, default=150)
+    parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     lines, good = [], True
     for name in given.rates:
-        for holds, text in one(name, given.updates, given.hidden, given.seed):
+        for holds, text in one(name, given.updates, given.hidden, given.samples, given.seed):
             verdict = "" if holds is None else ": yes" if holds else ": NO"
             good = good and holds is not False
             lines.append(f"{name}: {text}{verdict}")
