@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from boltzbrain.presentation import figures
     from boltzbrain.readers.detect import read
     from boltzbrain.recordings.activity import Activity
+    from boltzbrain.recordings.joining import join_probes, join_sessions
     from boltzbrain.recordings.recording import Recording
+    from boltzbrain.recordings.study import Study
     from boltzbrain.running.api import (
         compare,
         convert,
@@ -40,6 +42,7 @@ __all__ = [
     "Ising",
     "ReLU",
     "Recording",
+    "Study",
     "TrainingFailedError",
     "TrainingPlan",
     "TrainingRun",
@@ -51,6 +54,8 @@ __all__ = [
     "figures",
     "fit",
     "interpret",
+    "join_probes",
+    "join_sessions",
     "read",
     "report",
     "resume",
@@ -68,6 +73,7 @@ _HOME = {
     "Ising": "model.layers",
     "ReLU": "model.continuous",
     "Recording": "recordings.recording",
+    "Study": "recordings.study",
     "TrainingFailedError": "foundations.checks",
     "TrainingPlan": "training.plan",
     "TrainingRun": "training.run",
@@ -77,6 +83,8 @@ _HOME = {
     "evaluate": "running.api",
     "fit": "running.api",
     "interpret": "running.api",
+    "join_probes": "recordings.joining",
+    "join_sessions": "recordings.joining",
     "read": "readers.detect",
     "report": "running.api",
     "resume": "running.api",
