@@ -1,16 +1,16 @@
 """Damaged files: every reader gives a consistent recording or one clear `InputError`, never else.
 
 Two hundred files per reader are spoilt with fixed seeds: cut short, bits flipped, stretches
-overwritten, zeroed or repeated. The archive's checksums find all damage inside npz data; HDF5 has
-none, so there a flipped bit may change a value, and what is asserted is that the recording keeps
-its promises (`check_recording`: sorted finite times, lengths that agree).
+overwritten, zeroed or repeated; of a folder one file at a time. They are read in a forked worker
+with a limit of memory and of time (fuzzing.py). Checksums find all damage inside npz data; HDF5
+and plain files have none, so there a flipped bit may change a value, and what is asserted is that
+the recording keeps its promises (`check_recording`). proofs/fuzz.py does the same ten times over.
 """
 
 from __future__ import annotations
 
 import shutil
 import struct
-from collections import Counter
 from pathlib import Path
 
 import h5py
@@ -19,70 +19,70 @@ import pytest
 
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.readers import read
-from boltzbrain.recordings.recording import Binned
-from contracts.layouts import LAYOUTS, npz_arrays
+from contracts.layouts import LAYOUTS
 from contracts.test_readers import check_recording
+from properties.fuzzing import LONGEST_S, MOST_MB, fuzz
 
 SEED = 20_260_101
 
 # layout to number of files: two hundred per reader
-FUZZED = {"npz": 200, "nwb_allen": 70, "nwb_ibl": 70, "nwb_plain": 60, "fish": 200}
-
-
-def spoil(whole: bytes, generator: np.random.Generator) -> bytes:
-    """Return a damaged copy."""
-    data = np.frombuffer(whole, dtype=np.uint8).copy()
-    way = int(generator.integers(5))
-    if way == 0:
-        return whole[: int(generator.integers(len(whole)))]
-    if way == 1:  # flip a few bits anywhere
-        places = generator.integers(len(data), size=int(generator.integers(1, 9)))
-        np.bitwise_xor.at(data, places, (1 << generator.integers(8, size=len(places))).astype("u1"))
-    elif way == 2:  # flip bits at either end, where the directories lie
-        edge = min(2000, len(data))
-        place = int(generator.integers(edge)) - (edge if generator.random() < 0.5 else 0)
-        data[place] ^= np.uint8(1 << int(generator.integers(8)))
-    else:
-        first = int(generator.integers(len(data)))
-        length = int(generator.integers(1, 64))
-        if way == 3:  # huge numbers, zeros, or noise over a stretch
-            fill = generator.choice([0, 255, 127])
-            data[first : first + length] = fill
-        else:
-            start = int(generator.integers(len(data)))
-            piece = data[start : start + length].copy()[: len(data) - first]
-            data[first : first + len(piece)] = piece
-    return data.tobytes()
+FUZZED = {
+    "npz": 200, "nwb_allen": 70, "nwb_ibl": 70, "nwb_plain": 60, "fish": 200, "phy": 200,
+    "suite2p": 200, "caiman": 200, "pynapple": 200, "sorting": 120, "sorting_npz": 80,
+    "celegans": 200, "npy": 40, "npy_fortran": 20, "sparse": 35, "mat5": 35, "mat73": 35, "csv": 35,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("layout", FUZZED)
 def test_a_damaged_file_is_refused_clearly_or_read_rightly(tmp_path: Path, layout: str):
-    LAYOUTS[layout].write(tmp_path / "whole")
-    whole = (tmp_path / "whole").read_bytes()
     files = FUZZED[layout]
-    generator = np.random.default_rng([SEED, *layout.encode()])
-    path = tmp_path / "spoilt"
-    outcomes: Counter[str] = Counter()
-    for number in range(files):
-        path.write_bytes(spoil(whole, generator))
-        try:
-            recording = read(path)
-        except InputError as refused:
-            message = str(refused)
-            assert message.startswith(f"{path}: "), f"file {number}: {message}"
-            assert " must " in message, f"file {number}: {message}"
-            assert "; got " in message, f"file {number}: {message}"
-            assert "\n" not in message, f"file {number}: {message}"
-            outcomes["refused"] += 1
-        else:
-            check_recording(recording)
-            if layout == "npz":
-                assert isinstance(recording.signal, Binned)
-                np.testing.assert_array_equal(recording.signal.counts, npz_arrays()["counts"])
-            outcomes["read"] += 1
+    outcome = fuzz(layout, files, tmp_path, SEED)
+    assert outcome.wrong == []
+    assert outcome.slowest_s < LONGEST_S
+    assert outcome.memory_mb < MOST_MB
     # damage that never matters, or always does, would mean that nothing was tested
-    assert outcomes["refused"] > files / 10, outcomes
-    assert outcomes["read"] > files / 50, outcomes
+    assert outcome.refused > files / 10, outcome
+    assert outcome.read + outcome.refused == files
+
+
+class Payload:
+    """A pickle that runs code when it is read by pickle."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return (Path.touch, (self.marker,))
+
+
+def test_no_pickle_is_ever_run(tmp_path: Path):
+    marker = tmp_path / "ran"
+    evil = np.array([Payload(marker)], dtype=object)
+    LAYOUTS["suite2p"].write(tmp_path / "plane0")
+    for name in ("stat.npy", "ops.npy", "iscell.npy", "F.npy"):
+        kept = (tmp_path / "plane0" / name).read_bytes()
+        np.save(tmp_path / "plane0" / name, evil, allow_pickle=True)
+        with pytest.raises(InputError, match="must "):
+            read(tmp_path / "plane0")
+        (tmp_path / "plane0" / name).write_bytes(kept)
+    LAYOUTS["pynapple"].write(tmp_path / "group.npz")
+    with np.load(tmp_path / "group.npz", allow_pickle=True) as held:
+        arrays = {**held, "_metadata": evil}
+    np.savez(tmp_path / "group.npz", **arrays)
+    with pytest.raises(InputError, match="nothing in it is ever run"):
+        read(tmp_path / "group.npz")
+    np.save(tmp_path / "array.npy", evil, allow_pickle=True)
+    with pytest.raises(InputError, match="objects are never unpickled"):
+        read(tmp_path / "array.npy", axes="time,neuron", frame_s=1.0)
+    LAYOUTS["phy"].write(tmp_path / "phy")
+    (tmp_path / "phy" / "params.py").write_text(
+        f"import pathlib\npathlib.Path({str(marker)!r}).touch()\nsample_rate = 30000\n"
+    )
+    read(tmp_path / "phy")
+    assert not marker.exists()
+    # the control: numpy, told to, runs it
+    np.load(tmp_path / "array.npy", allow_pickle=True)
+    assert marker.exists()
 
 
 @pytest.mark.parametrize("layout", ["nwb_ibl", "fish"])
