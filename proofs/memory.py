@@ -1,0 +1,116 @@
+"""Peak memory of reading large files: the result, and 200 MB at most above it.
+
+Three files are written to a scratch folder and each is read in a fresh process: a phy folder of
+1 GB of spike times, a trace matrix of 3 GB (float64 .npy, neuron by time), and the same traces as
+HDF5 in compressed chunks. The peak is that above the process after import; what the result takes is counted from its arrays.
+
+    python proofs/memory.py [SHARE] [OUTPUT]
+
+SHARE scales the files (1 by default). Writes memory.txt beside this file unless told otherwise and
+exits 1 if a peak is too high.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+EXTRA_MB = 200.0
+_CHILD = """
+import json, resource, sys
+import boltzbrain as bb
+from boltzbrain.recordings.recording import SpikeTimes
+bb.read
+import boltzbrain.readers.detect
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+start = peak()
+signal = bb.read(sys.argv[1], **json.loads(sys.argv[2])).signal
+arrays = [signal.times, signal.index] if isinstance(signal, SpikeTimes) else [signal.frames]
+held = sum(array.nbytes for array in arrays) / 2**20
+print(json.dumps([start, held, peak() - start]))
+"""
+
+
+def write_phy(folder: Path, spikes: int) -> Path:
+    """Write a folder of ascending samples, 2,000 clusters."""
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    steps = generator.integers(1, 3, size=spikes, dtype=np.int64)
+    np.save(folder / "spike_times.npy", np.cumsum(steps))
+    np.save(folder / "spike_clusters.npy", generator.integers(0, 2000, spikes, dtype=np.int32))
+    (folder / "params.py").write_text("sample_rate = 30000\n")
+    return folder
+
+
+def write_npy(path: Path, neurons: int, frames: int) -> Path:
+    """Write traces (neuron, frame) float64, some rows at a time."""
+    rows = np.lib.format.open_memmap(path, "w+", np.float64, (neurons, frames))
+    generator = np.random.default_rng(1)
+    for first in range(0, neurons, 500):
+        rows[first : first + 500] = generator.random((len(rows[first : first + 500]), frames))
+    rows.flush()
+    return path
+
+
+def write_hdf5(path: Path, neurons: int, frames: int) -> Path:
+    """Write traces (frame, neuron) float32 in compressed chunks."""
+    generator = np.random.default_rng(2)
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset(
+            "traces", (frames, neurons), "f4", chunks=(200, min(neurons, 1000)), compression="lzf"
+        )
+        for first in range(0, frames, 200):
+            shape = data[first : first + 200].shape
+            data[first : first + 200] = generator.integers(0, 9, shape).astype(np.float32)
+    return path
+
+
+def main() -> int:
+    """Run the proof; return the exit code."""
+    share = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    output = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).with_suffix(".txt")
+    traces = {"axes": "neuron,time", "values": "dff", "frame_s": 0.25}
+    upright = {**traces, "axes": "time,neuron"}
+    neurons, frames = int(100_000 * share), 4000
+    lines = [f"{'file':<24}{'GB':>6}{'result MB':>11}{'peak MB':>9}{'above it':>10}{'s':>6}"]
+    failed = False
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        cases = {
+            "phy, spike times": (lambda: write_phy(folder / "phy", int(1.34e8 * share)), {}),
+            "npy, neuron by time": (lambda: write_npy(folder / "a.npy", neurons, frames), traces),
+            "HDF5, compressed": (lambda: write_hdf5(folder / "a.h5", neurons, frames), upright),
+        }
+        for name, (write, options) in cases.items():
+            path = write()
+            files = [path] if path.is_file() else list(path.iterdir())
+            size = sum(one.stat().st_size for one in files) / 1e9
+            began = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-c", _CHILD, str(path), json.dumps(options)],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            seconds = time.perf_counter() - began
+            _, held, peak = json.loads(done.stdout)
+            failed |= peak - held > EXTRA_MB
+            lines.append(
+                f"{name:<24}{size:>6.2f}{held:>11.0f}{peak:>9.0f}{peak - held:>10.0f}"
+                f"{seconds:>6.1f}"
+            )
+            print(lines[-1], flush=True)
+            for one in files:
+                one.unlink()
+    output.write_text("\n".join(lines) + "\n")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
