@@ -2,7 +2,8 @@
 
 Three files are written to a scratch folder and each is read in a fresh process: a phy folder of
 1 GB of spike times, a trace matrix of 3 GB (float64 .npy, neuron by time), and the same traces as
-HDF5 in compressed chunks. The peak is that above the process after import; what the result takes is counted from its arrays.
+HDF5 in compressed chunks. The peak is that above the process after import; what the result takes is
+counted from its arrays.
 
     python proofs/memory.py [SHARE] [OUTPUT]
 
