@@ -50,12 +50,12 @@ class Planted:
     strengths: np.ndarray
 
     def log_odds(self, spins: np.ndarray, neuron: int) -> np.ndarray:
-        """Return half the log-odds of +1 of a neuron in every chain."""
-        total = self.field[neuron] + spins @ self.pairs[neuron]
+        """Return half the log-odds of +1 of a neuron in every chain of (neuron, chain)."""
+        total = self.field[neuron] + self.pairs[neuron] @ spins
         for members, strength in zip(self.triplets, self.strengths, strict=True):
             if neuron in members:
                 one, two = (other for other in members if other != neuron)
-                total = total + strength * spins[:, one] * spins[:, two]
+                total = total + strength * spins[one] * spins[two]
         return total
 
 
@@ -83,18 +83,18 @@ def draw(planted: Planted, rates: tuple[float, float], samples: int, seed: int) 
     generator = Generator.from_seed(seed, "planted samples")
     target = rates[0] + (rates[1] - rates[0]) * generator.uniform((1, NEURONS)).numpy()[0]
     planted.field = 0.5 * np.log(target / (1 - target))
-    spins = np.where(generator.uniform((CHAINS, NEURONS)).numpy() < target, 1.0, -1.0)
+    spins = np.where(generator.uniform((NEURONS, CHAINS)).numpy() < target[:, None], 1.0, -1.0)
     kept = []
     for sweep in range(400 + samples // CHAINS * 20):
-        uniform = generator.uniform((CHAINS, NEURONS)).numpy()
+        uniform = generator.uniform((NEURONS, CHAINS)).numpy()
+        logit = np.log(uniform) - np.log1p(-uniform)
         for neuron in range(NEURONS):
-            chance = 1 / (1 + np.exp(-2 * planted.log_odds(spins, neuron)))
-            spins[:, neuron] = np.where(uniform[:, neuron] < chance, 1.0, -1.0)
+            spins[neuron] = np.where(logit[neuron] < 2 * planted.log_odds(spins, neuron), 1.0, -1.0)
         if sweep < 200:
-            gap = target - (spins.mean(axis=0) + 1) / 2
+            gap = target - (spins.mean(axis=1) + 1) / 2
             planted.field = planted.field + gap / (4 * target * (1 - target))
         if sweep >= 400 and sweep % 20 == 0:
-            kept.append((spins > 0).astype(np.uint8))
+            kept.append(np.ascontiguousarray((spins > 0).T).astype(np.uint8))
     return np.concatenate(kept)
 
 
