@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         resume,
         sample,
     )
+    from boltzbrain.running.sweep import resume_sweep, sweep
     from boltzbrain.training.plan import TrainingPlan
     from boltzbrain.training.run import TrainingRun
 
@@ -59,7 +60,9 @@ __all__ = [
     "read",
     "report",
     "resume",
+    "resume_sweep",
     "sample",
+    "sweep",
 ]
 
 # PyTorch takes seconds to import, so each name is fetched when it is first asked for
@@ -88,7 +91,9 @@ _HOME = {
     "read": "readers.detect",
     "report": "running.api",
     "resume": "running.api",
+    "resume_sweep": "running.sweep",
     "sample": "running.api",
+    "sweep": "running.sweep",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from boltzbrain.evaluation.likelihood import (
     likelihoods,
     log_likelihood,
 )
+from boltzbrain.evaluation.partitions import METHODS, log_partitions, unreliable
 from boltzbrain.evaluation.results import (
     Undefined,
     plain,
@@ -207,10 +209,44 @@ def test_evaluation_holds_what_is_promised_and_only_finite_numbers(data):
     }  # fmt: skip
     assert result["chosen_update"] == 7
     assert result["seconds"] > 0
-    # bins in random order have no memory, so that there is no time scale
-    assert all(path.startswith("dynamics.") for path in result["reasons"])
+    # bins in random order have no memory, so that there is no time scale; without checkpoints there
+    # is no estimate along the training
+    partition = "log_likelihood.log_partition"
+    missing = {
+        f"{partition}.{name}.{figure}"
+        for name in ("trajectory", "running")
+        for figure in ("value", "stderr", "effective_sample_size")
+    }
+    assert missing <= set(result["reasons"])
+    assert all(path.startswith("dynamics.") for path in set(result["reasons"]) - missing)
+    backward = scores["log_partition"]["backward"]
+    assert abs(backward["value"] - exact_log_partition(model)) < 4 * backward["stderr"]
+    assert scores["unreliable"] == []
     assert {one.phase for one in seen} == {"log-partition", "statistics"}
     assert all(one.done <= one.total for one in seen)
+
+
+def test_every_estimate_finds_log_z_and_what_is_doubtful_is_said(data):
+    # 4 standard errors over 4 estimates: false alarm below 3e-4, the seed is fixed
+    model, activity = data
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    trajectory = [RBM(model.visible, model.hidden, t * model.weights) for t in (0.3, 0.6, 1.0)]
+    found = log_partitions(model, field, 2, checkpoints=trajectory, chains=400, rungs=200)
+    assert list(found) == list(METHODS)
+    for estimate in found.values():
+        assert isinstance(estimate, LogPartition)
+        assert abs(estimate.value - exact_log_partition(model)) < 4 * estimate.stderr
+    assert unreliable(found) == []
+    far = replace(found["running"], value=found["forward"].value + 1.2)
+    few = replace(found["backward"], effective_sample_size=3.0)
+    doubts = unreliable({**found, "running": far, "backward": few})
+    assert len(doubts) == 2
+    assert "effective sample size of the backward estimate is 3.0" in doubts[0]
+    assert "forward and running estimates of log Z lie 1.20 nats per bin apart" in doubts[1]
+    described = likelihoods(model, {**found, "running": far}, activity)
+    assert described["unreliable"] == doubts[1:]
+    with pytest.raises(InputError, match="forward"):
+        likelihoods(model, {"backward": found["backward"]}, activity)
 
 
 def test_the_same_seed_gives_the_same_evaluation(data):

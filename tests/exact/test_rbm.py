@@ -223,3 +223,14 @@ def test_sign_gauge_keeps_the_law_of_the_visible_units(hidden: str) -> None:
         assert gauged is model
     else:
         assert (gauged.weights.sum(dim=0) >= 0).all()
+
+
+@pytest.mark.parametrize("hidden", ALL_KINDS)
+def test_a_model_takes_the_signs_of_another(hidden: str) -> None:
+    # on the line from a model to its mirror image the weights vanish
+    model = model_of("bernoulli", hidden, seed=2)
+    mirrored = model.in_sign_gauge()
+    again = mirrored.signed_like(model)
+    assert torch.equal(again.weights, model.weights)
+    for name, value in model.hidden.parameters().items():
+        assert torch.equal(again.hidden.parameters()[name], value)

@@ -158,7 +158,13 @@ def test_evaluation_holds_what_the_page_and_programs_read(run):
     assert gain["stderr"] > 0
     assert gain["stderr_log_partition"] >= 0
     assert np.isfinite(scores["bits_per_spike"])
-    assert set(scores["log_partition"]["forward"]) >= {"value", "stderr", "effective_sample_size"}
+    partition = scores["log_partition"]
+    for name in ("forward", "backward", "trajectory", "running"):
+        assert set(partition[name]) >= {"value", "stderr", "effective_sample_size"}
+        error = np.hypot(partition[name]["stderr"], partition["forward"]["stderr"])
+        # four roads to one number; 5 errors over 3 pairs: false alarm below 2e-6
+        assert abs(partition[name]["value"] - partition["forward"]["value"]) < 5 * error + 1e-9
+    assert scores["unreliable"] == []
     for statistics in (found["statistics"], found["statistics"]["ceiling"]):
         for name in ("rates", "covariances"):
             assert set(statistics[name]) >= {"pearson", "slope", "rmse"}
@@ -178,7 +184,8 @@ def test_evaluate_twice_gives_the_same_numbers(run, capsys):
 
 def test_samples_are_a_recording_of_their_own(run, tmp_path, capsys):
     path = tmp_path / "samples.npz"
-    words = ["sample", run, "-n", 30, "--sweeps", 5, "--anneal", 5, "--seed", 3]
+    words = ["sample", run, "-n", 30, "--sampler", "gibbs", "--sweeps", 5, "--anneal", 5]
+    words += ["--seed", 3]
     assert run_command([*words, "-o", path], capsys).status == 0
     states = bb.read(path).binarize().states
     assert states.shape == (30, NEURONS)
@@ -187,6 +194,33 @@ def test_samples_are_a_recording_of_their_own(run, tmp_path, capsys):
     again = run_command([*words, "-o", path], capsys)
     assert again.status == 2
     assert "not exist yet" in again.err
+
+
+def test_sampling_tells_how_many_samples_are_independent(run, tmp_path, capsys):
+    words = ["sample", run, "-n", 400, "--chains", 40, "--warm-up", 20, "--seed", 3]
+    told = run_command([*words, "-o", tmp_path / "samples.npz"], capsys)
+    assert told.status == 0, told.err
+    assert "independent samples: about " in told.out
+    assert "split R-hat" in told.out
+    drawn = bb.sample(run, 400, chains=40, warm_up=20, seed=3)
+    states = bb.read(tmp_path / "samples.npz").binarize(min_active_bins=0).states
+    np.testing.assert_array_equal(states, drawn.states)
+    facts = drawn.step("sample").options
+    assert 0 < facts["independent_samples"] <= 400
+    assert set(facts["mixing"]) == {"energy", "population_count", "hidden"}
+    # both samplers draw from one law: 6 standard errors over 24 rates, false alarm below 1e-7
+    other = bb.sample(run, 2000, sampler="gibbs", sweeps=50, anneal=20, seed=4)
+    rates = drawn.states.mean(axis=0), other.states.mean(axis=0)
+    error = np.sqrt(rates[1] * (1 - rates[1]) * (1 / facts["independent_samples"] + 1 / 2000))
+    assert np.all(np.abs(rates[0] - rates[1]) < 6 * error + 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "option"), [("gibbs", "chains"), ("gibbs", "warm_up"), ("trajectory", "anneal")]
+)
+def test_an_option_of_the_other_sampler_is_refused(sampler, option, run):
+    with pytest.raises(bb.InputError, match=f"{option} must be left out"):
+        bb.sample(run, 10, sampler=sampler, **{option: 5})
 
 
 def test_report_stands_alone(run, tmp_path, capsys):
@@ -347,4 +381,5 @@ def test_unknown_words_are_guessed(capsys):
 
 def test_commands_that_do_nothing_are_not_offered():
     names = {command.name or command.callback.__name__ for command in app.registered_commands}
-    assert names == {"info", "fit", "convert", "evaluate", "sample", "report", "demo"}
+    known = {"info", "fit", "convert", "evaluate", "interpret", "compare", "sample", "report"}
+    assert names == known | {"sweep", "demo"}

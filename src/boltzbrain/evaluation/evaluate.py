@@ -15,27 +15,17 @@ from boltzbrain.evaluation.dynamics.compare import compare_dynamics
 from boltzbrain.evaluation.energies import compare_energies, energies
 from boltzbrain.evaluation.hidden_statistics import Pull, compare_hidden
 from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods
+from boltzbrain.evaluation.partitions import log_partitions
 from boltzbrain.evaluation.reconstruction import GLM_NEURONS, reconstruction_scores
 from boltzbrain.evaluation.results import plain, write_evaluation
-from boltzbrain.evaluation.samples import Samples, affordable, draw_samples, write_samples
+from boltzbrain.evaluation.samples import Samples, draw_samples, write_samples
 from boltzbrain.evaluation.statistics import compare_statistics
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
-from boltzbrain.sampling.partition import (
-    LogPartition,
-    annealed_importance,
-    bootstrap_log_mean,
-    effective_sample_size,
-    log_mean_exp,
-)
 from boltzbrain.training.likelihood_log import independent_field
 from boltzbrain.training.run import TrainingRun
-
-_BATCHES = 4
-"""Parts in which the chains of the likelihood estimate run, so that progress can be told."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +58,7 @@ def evaluate_model(
     seed: int = 0,
     chosen_update: int | None = None,
     samples: Samples | None = None,
+    checkpoints: Sequence[RBM] = (),
     ais_chains: int | None = None,
     ais_rungs: int = 1000,
     pull: Pull | None = None,
@@ -88,9 +79,11 @@ def evaluate_model(
         The update that the model comes from, for the record.
     samples
         Generated activity; drawn here where None.
+    checkpoints
+        Models along the training, the last of them the model; without them log Z is estimated by
+        annealing alone.
     ais_chains, ais_rungs
-        Chains and rungs of the estimate of log Z. None takes 500 chains; a model of more than a
-        million weights gets fewer in proportion, at least 200.
+        Chains and rungs of the estimates of log Z, see `evaluation.partitions.log_partitions`.
     pull
         Penalties on the weights that the model was trained with, which shift <v h>; none where
         None.
@@ -124,9 +117,15 @@ def evaluate_model(
         for callback in callbacks:
             callback(EvaluationProgress(phase, done, total, time.monotonic() - started))
 
-    if ais_chains is None:
-        ais_chains = affordable(model, most=500, fewest=200)
-    forward = _forward(model, activity, seed, ais_chains, ais_rungs, tell)
+    estimates = log_partitions(
+        model,
+        independent_field(torch.from_numpy(activity.states_of("train"))),
+        seed,
+        checkpoints=checkpoints,
+        chains=ais_chains,
+        rungs=ais_rungs,
+        tell=lambda done, total: tell("log-partition", done, total),
+    )
     if samples is None:
         samples = draw_samples(
             model,
@@ -135,7 +134,7 @@ def evaluate_model(
             progress=lambda done, total: tell("samples", done, total),
         )
     result = {
-        "log_likelihood": likelihoods(model, {"forward": forward}, activity),
+        "log_likelihood": likelihoods(model, estimates, activity),
         **_findings(model, activity, samples, seed, pull or Pull(), full, tell),
         "weights": {
             "std": float(model.weights.to(torch.float64).std(correction=0)),
@@ -225,7 +224,8 @@ def evaluate_run(
     InputError
         If the training has not ended, or a file cannot be written.
     """
-    plan, model, activity = run.plan, run.best, run.activity()
+    plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
+    model = trajectory[-1]
     seed = plan.seed if seed is None else seed
     started = time.monotonic()
 
@@ -244,6 +244,7 @@ def evaluate_run(
         seed=seed,
         chosen_update=run.chosen_update,
         samples=samples,
+        checkpoints=trajectory,
         pull=Pull(run.l1_at(run.chosen_update), plan.l2),
         full=full,
         callbacks=callbacks,
@@ -251,34 +252,3 @@ def evaluate_run(
     result["seconds"] += drawing
     write_evaluation(run.folder / "evaluation.json", result)
     return result
-
-
-def _forward(
-    model: RBM,
-    activity: Activity,
-    seed: int,
-    chains: int,
-    rungs: int,
-    tell: Callable[[str, int, int], None],
-) -> LogPartition:
-    """Estimate log Z in batches of chains, each from a stream of its own."""
-    field = independent_field(torch.from_numpy(activity.states_of("train")))
-    parts = []
-    batch = max(10, -(-chains // _BATCHES))
-    for number in range(_BATCHES):
-        tell("log-partition", number, _BATCHES)
-        generator = Generator.from_seed(seed, "evaluation", "ais", number)
-        estimate = annealed_importance(
-            model, generator, chains=batch, rungs=rungs, visible_field=field
-        )
-        parts.append(estimate.log_weights)
-    tell("log-partition", _BATCHES, _BATCHES)
-    log_weights = torch.cat(parts)
-    generator = Generator.from_seed(seed, "evaluation", "bootstrap")
-    return LogPartition(
-        log_mean_exp(log_weights),
-        bootstrap_log_mean(log_weights, generator),
-        effective_sample_size(log_weights),
-        log_weights,
-        "forward",
-    )

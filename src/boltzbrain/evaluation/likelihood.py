@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boltzbrain.evaluation.clusters import clustered_stderr, clusters_of
+from boltzbrain.evaluation.partitions import unreliable
 from boltzbrain.evaluation.results import Undefined
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import FOLDS, Activity, FoldName
 from boltzbrain.sampling.partition import LogPartition
@@ -74,7 +76,7 @@ def _mean(values: NDArray[np.float64], reason: str) -> float | Undefined:
 
 
 def likelihoods(
-    model: RBM, log_partition: Mapping[str, LogPartition], activity: Activity
+    model: RBM, log_partition: Mapping[str, LogPartition | Undefined], activity: Activity
 ) -> dict[str, Any]:
     """Score a model and independent neurons on every fold.
 
@@ -97,9 +99,16 @@ def likelihoods(
         clustered by segment (or stretch, see `evaluation.clusters`) and leaves out the error of
         log Z, which is given apart. ``gain`` is the paired difference on the test bins;
         ``bits_per_spike`` is it divided by log 2 and by the mean number of active neurons of a test
-        bin. Undefined figures are `Undefined`.
+        bin. ``unreliable`` says in words what to doubt. Undefined figures are `Undefined`.
+
+    Raises
+    ------
+    InputError
+        If there is no forward estimate.
     """
-    estimate = log_partition["forward"]
+    estimate = log_partition.get("forward")
+    if not isinstance(estimate, LogPartition):
+        raise bad_input("log_partition", "hold a forward estimate", ", ".join(log_partition))
     field = independent_field(torch.from_numpy(activity.states_of("train")))
     folds: dict[str, Any] = {}
     independent: dict[str, Any] = {}
@@ -135,6 +144,7 @@ def likelihoods(
         "gain": gain,
         **bits,
         "log_partition": {name: _describe(one) for name, one in log_partition.items()},
+        "unreliable": unreliable(log_partition),
     }
 
 
@@ -154,8 +164,10 @@ def _bits_per_spike(
     }
 
 
-def _describe(estimate: LogPartition) -> dict[str, Any]:
+def _describe(estimate: LogPartition | Undefined) -> dict[str, Any]:
     """Return what a result says about an estimate of log Z."""
+    if isinstance(estimate, Undefined):
+        return dict.fromkeys(("value", "stderr", "effective_sample_size"), estimate)
     return {
         "value": estimate.value,
         "stderr": estimate.stderr,

@@ -238,7 +238,17 @@ class RBM:
         the visible units as it is (van der Plas et al., eLife 12:e83139, 2023, below eq. 13).
         A hidden kind without a mirror image (`Layer.flipped`) returns the model itself.
         """
-        units = self.weights.sum(dim=0) < 0
+        return self._flipped(self.weights.sum(dim=0) < 0)
+
+    def signed_like(self, other: RBM) -> RBM:
+        """Return this model with every hidden unit in the sign in which it resembles `other`.
+
+        Between models of one training that differ in the signs of some units, nothing on a straight
+        line is like either.
+        """
+        return self._flipped((self.weights * other.weights).sum(dim=0) < 0)
+
+    def _flipped(self, units: Tensor) -> RBM:
         hidden = self.hidden.flipped(units)
         if hidden is None:
             return self

@@ -47,7 +47,7 @@ def gain(evaluation: Mapping[str, Any]) -> Verdict:
 
 
 def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge the estimate of log Z on which every likelihood rests."""
+    """Judge the estimate of log Z on which every likelihood rests, and those that check it."""
     path = "log_likelihood.log_partition.forward"
     error = figure_at(evaluation, f"{path}.stderr")
     size = figure_at(evaluation, f"{path}.effective_sample_size")
@@ -56,8 +56,11 @@ def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
         return Verdict("unknown", "There is no estimate of the log-partition function.")
     text = (
         f"The log-partition function is known to ± {error:.2f} nats; its effective sample size is "
-        f"{size:.0f} of {chains:.0f} chains"
+        f"{size:.0f} of {chains:.0f} chains{_checks(evaluation)}"
     )
+    doubts = evaluation["log_likelihood"].get("unreliable", [])
+    if doubts:
+        return Verdict("poor", f"{text}. Doubtful: {'; '.join(doubts)}.")
     if size < 0.1 * chains or error > 0.5:
         return Verdict(
             "poor", f"{text}: too little to trust a likelihood. More rungs or chains are needed."
@@ -65,6 +68,19 @@ def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
     if size < 0.3 * chains or error > 0.15:
         return Verdict("fair", f"{text}: good enough to compare models that differ by a nat.")
     return Verdict("good", f"{text}.")
+
+
+def _checks(evaluation: Mapping[str, Any]) -> str:
+    """Return how far the other estimates of log Z lie from the forward one, in words."""
+    path = "log_likelihood.log_partition"
+    forward = figure_at(evaluation, f"{path}.forward.value")
+    parts = []
+    for name in ("backward", "trajectory", "running"):
+        value = figure_at(evaluation, f"{path}.{name}.value")
+        error = figure_at(evaluation, f"{path}.{name}.stderr")
+        if forward is not None and value is not None and error is not None:
+            parts.append(f"{name} {value - forward:+.2f} ± {error:.2f}")
+    return f" (other estimates, less this one: {', '.join(parts)})" if parts else ""
 
 
 def training(log: pd.DataFrame, chosen_update: int) -> Verdict:

@@ -240,53 +240,81 @@ def sample(
     n: int = 10_000,
     *,
     seed: int = 0,
-    sweeps: int = 1000,
-    anneal: int = 200,
     update: int | None = None,
+    sampler: str = "trajectory",
+    chains: int | None = None,
+    sweeps: int | None = None,
+    warm_up: int | None = None,
+    anneal: int | None = None,
     out: str | Path | None = None,
     callback: Callable[[int, int], None] | None = None,
 ) -> Activity:
-    """Draw independent samples of a trained model.
+    """Draw samples of a trained model.
 
     Parameters
     ----------
     run
         A finished run or its folder.
     n
-        Number of samples, one chain each.
-    seed, sweeps, anneal
-        As in `RBM.sample`.
+        Number of samples.
+    seed
+        Seed of the stream.
     update
         A kept checkpoint to draw from; the chosen one if None.
+    sampler
+        "trajectory": chains on a ladder along the checkpoints of the training exchange states, so
+        that those of the model mix (`sampling.tempering`). "gibbs": as many chains as samples,
+        annealed and swept, one sample each (`RBM.sample`).
+    chains
+        Columns of the ladder, 200 if None; each gives every so-manieth sample.
+    sweeps
+        Gibbs sweeps: of every rung between two samples of a column, 2 if None; or, for "gibbs",
+        after annealing, 1000 if None.
+    warm_up
+        Steps of the ladder before the first sample, 100 if None.
+    anneal
+        Rungs of the annealing of "gibbs", 200 if None.
     out
         An npz file to write, which must not exist yet; none is written if None.
     callback
-        Called with sweeps done and planned.
+        Called with steps done and planned.
 
     Returns
     -------
     Activity
         ``states`` (n, neuron); as samples do not follow one another in time, each is a segment of
-        its own.
+        its own. The options of its step "sample" hold ``independent_samples``, the number of
+        independent samples that would give means as precisely, and how the chains mix.
 
     Raises
     ------
     InputError
-        If the folder holds no such model or a number is out of range.
+        If the folder holds no such model or an option is out of range.
     """
+    from boltzbrain.running.drawing import draw
+
     opened = TrainingRun.open(_folder(run))
-    number = opened.chosen_update if update is None else whole_number_in("update", update, low=1)
     path = None if out is None else new_file("out", Path(out), (".npz",))
-    model, activity = opened.load(number).model, opened.activity()
-    states = model.sample(n, seed=seed, sweeps=sweeps, anneal=anneal, callback=callback)
-    options = {"update": number, "n": n, "seed": seed, "sweeps": sweeps, "anneal": anneal}
+    found = draw(
+        opened,
+        n,
+        seed=seed,
+        update=update,
+        sampler=sampler,
+        chains=chains,
+        sweeps=sweeps,
+        warm_up=warm_up,
+        anneal=anneal,
+        callback=callback,
+    )
+    activity = opened.activity()
     drawn = replace(
         activity,
-        states=states.to("cpu").numpy().astype(np.uint8),
+        states=found.states.to("cpu").numpy().astype(np.uint8),
         segment=np.arange(n, dtype=np.int32),
         fold=np.zeros(n, dtype=np.int8),
-        steps=(*activity.steps, Step("sample", options)),
-        source=Source("boltzbrain run", str(opened.folder), "", options),
+        steps=(*activity.steps, Step("sample", found.facts)),
+        source=Source("boltzbrain run", str(opened.folder), "", found.facts),
     )
     if path is not None:
         write_npz(path, drawn)

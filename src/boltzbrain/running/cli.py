@@ -33,6 +33,7 @@ from boltzbrain.running.options import (
 )
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
+from boltzbrain.running.sweeping import sweep
 
 app = typer.Typer(
     name="boltzbrain",
@@ -138,6 +139,7 @@ def info(
 
 
 app.command(rich_help_panel=FROM_A_RECORDING)(fit)
+app.command(rich_help_panel=FROM_A_RECORDING)(sweep)
 
 
 @app.command(rich_help_panel=FROM_A_RECORDING)
@@ -309,16 +311,44 @@ def sample(
     output: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE.npz", help="npz file to write.")
     ],
-    n: Annotated[int, typer.Option("-n", help="Number of samples, one chain each.")] = 10_000,
+    n: Annotated[int, typer.Option("-n", help="Number of samples.")] = 10_000,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the samples.")] = 0,
-    sweeps: Annotated[int, typer.Option("--sweeps", help="Sweeps after annealing.")] = 1000,
-    anneal: Annotated[
-        int, typer.Option("--anneal", help="Rungs from independent neurons to the model.")
-    ] = 200,
     update: Annotated[
         int | None,
         option(
             "--update", text="Draw from the checkpoint of this update.", default="the chosen one"
+        ),
+    ] = None,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            "--sampler",
+            metavar="NAME",
+            help="[bold]trajectory[/]: chains that exchange states along the checkpoints of the "
+            "training; [bold]gibbs[/]: one annealed chain for each sample.",
+        ),
+    ] = "trajectory",
+    chains: Annotated[
+        int | None, option("--chains", text="Chains of each rung.", default="200")
+    ] = None,
+    sweeps: Annotated[
+        int | None,
+        option(
+            "--sweeps",
+            text="Sweeps between two samples of a chain; of gibbs: sweeps after annealing.",
+            default="2; of gibbs 1000",
+        ),
+    ] = None,
+    warm_up: Annotated[
+        int | None,
+        option("--warm-up", text="Steps before the first sample.", default="100"),
+    ] = None,
+    anneal: Annotated[
+        int | None,
+        option(
+            "--anneal",
+            text="Of gibbs: rungs from independent neurons to the model.",
+            default="200",
         ),
     ] = None,
 ) -> None:
@@ -326,14 +356,17 @@ def sample(
     display = Display()
     with display.stage("opening the run"):
         from boltzbrain.running import api
-    with display.stage("sampling", "sweeps") as stage:
+    with display.stage("sampling", "steps") as stage:
         drawn = api.sample(
             run,
             n,
             seed=seed,
-            sweeps=sweeps,
-            anneal=anneal,
             update=update,
+            sampler=sampler,
+            chains=chains,
+            sweeps=sweeps,
+            warm_up=warm_up,
+            anneal=anneal,
             out=output,
             callback=stage.update,
         )
@@ -341,6 +374,7 @@ def sample(
         f"{output}: {drawn.n_bins} samples of {drawn.n_neurons} neurons, "
         f"mean activity {drawn.states.mean():.4f}"
     )
+    summaries.show_mixing(out(), drawn)
 
 
 @app.command(rich_help_panel=FROM_A_RUN)

@@ -11,7 +11,6 @@ import typer
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.running.console import INTERRUPTED, note, out
 from boltzbrain.running.options import (
-    INTO_BINS,
     INTO_FOLDS,
     LEARNING,
     BinMs,
@@ -19,11 +18,20 @@ from boltzbrain.running.options import (
     CalciumKernel,
     CalciumThreshold,
     Epochs,
+    FoldFile,
     Format,
+    GapS,
     MemoryLimit,
     Mend,
+    MinActiveBins,
+    Others,
+    Preset,
     ReaderOptions,
+    SplitWay,
+    TestShare,
     Units,
+    Updates,
+    ValidationShare,
     named_values,
     option,
 )
@@ -70,62 +78,13 @@ def fit(
     calcium_threshold: CalciumThreshold = None,
     bin_ms: BinMs = None,
     epoch: Epochs = None,
-    min_active_bins: Annotated[
-        int | None,
-        option(
-            "--min-active-bins",
-            text="Drop neurons that are active in fewer training bins.",
-            default="20",
-            panel=INTO_BINS,
-        ),
-    ] = None,
+    min_active_bins: MinActiveBins = None,
     memory_limit_gb: MemoryLimit = None,
-    by: Annotated[
-        str | None,
-        option(
-            "--split",
-            text="How bins are divided into train, validation and test: whole [bold]segments[/] at "
-            "random, [bold]blocks[/] of time with a gap, tenths of the recording chosen so that "
-            "the folds have like [bold]statistics[/], [bold]shuffled[/] bins (leaks), or "
-            "[bold]auto[/]: segments where there are at least 20, else blocks.",
-            default="auto",
-            panel=INTO_FOLDS,
-            metavar="WAY",
-        ),
-    ] = None,
-    folds: Annotated[
-        str | None,
-        option(
-            "--folds",
-            text="Take the folds from a csv: a column 'segment', and the named column of train, "
-            "validation and test.",
-            default="they are drawn",
-            panel=INTO_FOLDS,
-            metavar="FILE:COLUMN",
-        ),
-    ] = None,
-    validation: Annotated[
-        float | None,
-        option(
-            "--validation",
-            text="Share of the bins that choose the model.",
-            default="0.15",
-            panel=INTO_FOLDS,
-        ),
-    ] = None,
-    test: Annotated[
-        float | None,
-        option("--test", text="Share of the bins that score it.", default="0.15", panel=INTO_FOLDS),
-    ] = None,
-    gap_s: Annotated[
-        float | None,
-        option(
-            "--gap-s",
-            text="Seconds left out between blocks.",
-            default="2, at most 1 % of the recording",
-            panel=INTO_FOLDS,
-        ),
-    ] = None,
+    by: SplitWay = None,
+    folds: FoldFile = None,
+    validation: ValidationShare = None,
+    test: TestShare = None,
+    gap_s: GapS = None,
     all_data: Annotated[
         bool,
         typer.Option(
@@ -134,18 +93,12 @@ def fit(
             rich_help_panel=INTO_FOLDS,
         ),
     ] = False,
-    preset: Annotated[
-        str | None,
-        option("--preset", text="Recipe.", default="binary", panel=LEARNING, metavar="NAME"),
-    ] = None,
+    preset: Preset = None,
     hidden: Annotated[
         int | None,
         option("--hidden", text="Hidden units.", default="100", panel=LEARNING),
     ] = None,
-    updates: Annotated[
-        int | None,
-        option("--updates", text="Gradient steps at most.", default="2000", panel=LEARNING),
-    ] = None,
+    updates: Updates = None,
     batch: Annotated[
         int | None,
         option("--batch", text="Training bins per update.", default="1000", panel=LEARNING),
@@ -180,16 +133,7 @@ def fit(
         float | None,
         option("--l2", text="L2 penalty on the weights.", default="0.002", panel=LEARNING),
     ] = None,
-    other: Annotated[
-        list[str] | None,
-        option(
-            "--set",
-            metavar="NAME=VALUE",
-            text="Any other hyperparameter of the plan, e.g. --set optimizer=adam; may be given "
-            "several times. docs/training.md lists them.",
-            panel=LEARNING,
-        ),
-    ] = None,
+    other: Others = None,
 ) -> None:
     """Train a model of a recording.
 

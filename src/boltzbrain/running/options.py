@@ -161,3 +161,76 @@ Mend = Annotated[
         panel=FROM_FILE,
     ),
 ]
+MinActiveBins = Annotated[
+    int | None,
+    option(
+        "--min-active-bins",
+        text="Drop neurons that are active in fewer training bins.",
+        default="20",
+        panel=INTO_BINS,
+    ),
+]
+SplitWay = Annotated[
+    str | None,
+    option(
+        "--split",
+        text="How bins are divided into train, validation and test: whole [bold]segments[/] at "
+        "random, [bold]blocks[/] of time with a gap, tenths of the recording chosen so that "
+        "the folds have like [bold]statistics[/], [bold]shuffled[/] bins (leaks), or "
+        "[bold]auto[/]: segments where there are at least 20, else blocks.",
+        default="auto",
+        panel=INTO_FOLDS,
+        metavar="WAY",
+    ),
+]
+FoldFile = Annotated[
+    str | None,
+    option(
+        "--folds",
+        text="Take the folds from a csv: a column 'segment', and the named column of train, "
+        "validation and test.",
+        default="they are drawn",
+        panel=INTO_FOLDS,
+        metavar="FILE:COLUMN",
+    ),
+]
+ValidationShare = Annotated[
+    float | None,
+    option(
+        "--validation",
+        text="Share of the bins that choose the model.",
+        default="0.15",
+        panel=INTO_FOLDS,
+    ),
+]
+TestShare = Annotated[
+    float | None,
+    option("--test", text="Share of the bins that score it.", default="0.15", panel=INTO_FOLDS),
+]
+GapS = Annotated[
+    float | None,
+    option(
+        "--gap-s",
+        text="Seconds left out between blocks.",
+        default="2, at most 1 % of the recording",
+        panel=INTO_FOLDS,
+    ),
+]
+Preset = Annotated[
+    str | None,
+    option("--preset", text="Recipe.", default="binary", panel=LEARNING, metavar="NAME"),
+]
+Updates = Annotated[
+    int | None,
+    option("--updates", text="Gradient steps at most.", default="2000", panel=LEARNING),
+]
+Others = Annotated[
+    list[str] | None,
+    option(
+        "--set",
+        metavar="NAME=VALUE",
+        text="Any other hyperparameter of the plan, e.g. --set optimizer=adam; may be given "
+        "several times. docs/training.md lists them.",
+        panel=LEARNING,
+    ),
+]

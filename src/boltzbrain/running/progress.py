@@ -87,7 +87,8 @@ class Stage:
             )
         if score is not None and gain is not None:
             parts.append(
-                f"validation {figure(score)} nats per bin, {signed(gain)} over independent neurons"
+                f"validation {figure(score, progress.validation_stderr)} nats per bin, "
+                f"{signed(gain)} over independent neurons"
             )
         self.note = "; ".join(parts)
         self._set(

@@ -10,6 +10,7 @@ from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
 
 if TYPE_CHECKING:
+    from boltzbrain.recordings.activity import Activity
     from boltzbrain.training.run import TrainingRun
 
 
@@ -25,7 +26,9 @@ def go_on(
         run = TrainingRun.open(folder)
     require_same_plan(run, values)
     if recording is not None:
-        require_same_activity(run, recording, preparation, display)
+        require_same_activity(
+            folder, run.activity(), run.plan.seed, recording, preparation, display
+        )
     elif preparation.given:
         raise bad_input(
             preparation.given[0],
@@ -55,17 +58,21 @@ def require_same_plan(run: TrainingRun, values: dict[str, Any]) -> None:
 
 
 def require_same_activity(
-    run: TrainingRun, recording: Path, preparation: Preparation, display: Display
+    folder: Path,
+    theirs: Activity,
+    seed: int,
+    recording: Path,
+    preparation: Preparation,
+    display: Display,
 ) -> None:
-    """Refuse a recording, or options on it, that give another activity than that of the run."""
+    """Refuse a recording, or options on it, that give another activity than that of the folder."""
     import numpy as np
 
-    theirs = run.activity()
-    mine = preparation.activity(recording, run.plan.seed, display)
+    mine = preparation.activity(recording, seed, display)
     if mine.source.sha256 != theirs.source.sha256:
         raise bad_input(
             "sha256",
-            f"be that of the recording that the run was started with ({theirs.source.path}, "
+            f"be that of the recording that {folder} was started with ({theirs.source.path}, "
             f"{theirs.source.sha256[:12]}...)",
             f"{mine.source.sha256[:12]}...",
             file=recording,
@@ -77,8 +84,8 @@ def require_same_activity(
     if not same or mine.bin_width_s != theirs.bin_width_s:
         raise bad_input(
             "the options on the recording",
-            "give the activity that the run was started with "
+            "give the activity that it was started with "
             f"({theirs.n_neurons} neurons, {theirs.n_bins} bins), or be left out with it",
             f"another one ({mine.n_neurons} neurons, {mine.n_bins} bins)",
-            file=run.folder,
+            file=folder,
         )

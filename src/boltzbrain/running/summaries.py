@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from boltzbrain.interpretation.results import Interpretation
     from boltzbrain.recordings.activity import Activity
     from boltzbrain.recordings.card import DataCard
+    from boltzbrain.running.sweep_folder import SweepFolder
     from boltzbrain.training.run import TrainingRun
+
+POOR_R_HAT = 1.1
+"""Chains with a larger split R-hat are said not to agree (Gelman et al., section 11.4)."""
 
 UNDEFINED = "none"
 """What stands for a figure that does not exist."""
@@ -116,6 +120,46 @@ def convergence_line(found: Mapping[str, Any] | None) -> str:
     return text if found["reason"] is None else f"{text}: {found['reason']}"
 
 
+def show_mixing(console: Console, drawn: Activity) -> None:
+    """Print how many independent samples a drawing gave, and how its chains mix."""
+    step = drawn.step("sample")
+    facts = {} if step is None else step.options
+    if facts.get("sampler") == "gibbs":
+        console.print(
+            f"independent samples: {facts['n']}, one chain each; whether {facts['sweeps']} sweeps "
+            "suffice is not tested",
+            soft_wrap=True,
+        )
+        return
+    independent = facts["independent_samples"]
+    count = UNDEFINED if independent is None else f"about {independent:.0f} of {facts['n']}"
+    console.print(
+        f"independent samples: {count}; {facts['chains']} chains on {facts['rungs']} rungs, "
+        f"{facts['round_trips']} round trips, least exchange rate {facts['least_acceptance']:.2f}",
+        soft_wrap=True,
+    )
+    console.print(
+        columns(
+            ("series", "autocorrelation time (steps)", "effective samples", "split R-hat"),
+            [
+                (
+                    name.replace("_", " "),
+                    figure(one["autocorrelation_time"]),
+                    figure(one["effective_samples"], digits=0),
+                    figure(one["r_hat"], digits=3),
+                )
+                for name, one in facts["mixing"].items()
+            ],
+        )
+    )
+    worst = max((one["r_hat"] or 1.0 for one in facts["mixing"].values()), default=1.0)
+    if worst > POOR_R_HAT:
+        note(
+            f"Warning: the chains do not agree yet (split R-hat {worst:.2f}, above {POOR_R_HAT}): "
+            "the samples may leave out modes of the model; raise --warm-up and --sweeps"
+        )
+
+
 def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     """Print the scores and the statistics of an evaluation."""
     scores, independent = found["log_likelihood"], found["log_likelihood"]["independent"]
@@ -124,8 +168,14 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
         columns(
             ("nats per bin", *folds),
             [
-                ("model", *(figure(scores[fold]["nats_per_bin"]) for fold in folds)),
-                ("independent neurons", *(figure(independent[fold]) for fold in folds)),
+                (
+                    "model",
+                    *(figure(scores[one]["nats_per_bin"], scores[one]["stderr"]) for one in folds),
+                ),
+                (
+                    "independent neurons",
+                    *(figure(independent[one], independent["stderr"][one]) for one in folds),
+                ),
             ],
         )
     )
@@ -141,7 +191,16 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
             + ("" if partition["reliable"] else ": UNRELIABLE, and so are the scores"),
         ),
     ]
+    others = [
+        f"{name} {figure(one['value'], one['stderr'])}"
+        for name, one in scores["log_partition"].items()
+        if name != "forward" and one["value"] is not None
+    ]
+    if others:
+        rows.append(("", "checked by " + ", ".join(others)))
     console.print(pairs(rows), soft_wrap=True)
+    for words in scores["unreliable"]:
+        note(f"Warning: {words}")
     statistics = found["statistics"]
     console.print(
         columns(
@@ -245,3 +304,39 @@ def show_comparison(console: Console, found: Comparison) -> None:
     console.print(pairs(rows), soft_wrap=True)
     for path, reason in summary["reasons"].items():
         console.print(f"{path}: none, as {reason}", soft_wrap=True)
+
+
+def show_sweep(console: Console, sweep: SweepFolder) -> None:
+    """Print the table of a sweep, the chosen run and why it was chosen."""
+    table, choice, axes = sweep.table(), sweep.choice, list(sweep.grid.axes)
+    heads = (
+        *(name.replace("_", " ") for name in axes),
+        "seed",
+        "validation",
+        "test gain",
+        "status",
+    )
+    rows = []
+    for _, row in table.iterrows():
+        scored = row["status"] == "finished"
+        gain = row["test_gain_over_independent"]
+        rows.append(
+            (
+                *(f"{row[name]:g}" if isinstance(row[name], float) else str(row[name])
+                  for name in axes),
+                str(row["seed"]),
+                figure(row["validation_nats_per_bin"], row["validation_stderr"])
+                if scored
+                else UNDEFINED,
+                UNDEFINED if gain != gain else signed(gain),
+                row["status"],
+            )
+        )  # fmt: skip
+    console.print(columns(heads, rows))
+    console.print(f"chosen: {choice['reason']}", soft_wrap=True)
+    console.print(pairs([
+        ("run", str(sweep.folder / choice["run"])),
+        ("page", str(sweep.folder / "sweep.html")),
+    ]))  # fmt: skip
+    name = shlex.quote(str(sweep.folder / choice["run"]))
+    console.print(f"next: boltzbrain evaluate {name}", soft_wrap=True)

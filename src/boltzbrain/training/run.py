@@ -253,6 +253,29 @@ class TrainingRun:
         """The model of the chosen update."""
         return self.load(self.chosen_update).model
 
+    def trajectory(self, update: int | None = None) -> list[RBM]:
+        """Return the models of the kept checkpoints up to an update, that of the update last.
+
+        All hidden units have the signs of the last model, which does not change what the others
+        say of activity.
+
+        Parameters
+        ----------
+        update
+            A kept checkpoint; the chosen one if None.
+
+        Raises
+        ------
+        InputError
+            If there is no such checkpoint, or the training has not ended.
+        """
+        last = self.chosen_update if update is None else update
+        models = [self.load(last).model]
+        for one in reversed(self.checkpoints()):
+            if one.update < last:
+                models.append(RBM.load(one.path).signed_like(models[-1]))
+        return models[::-1]
+
     def log(self) -> pd.DataFrame:
         """Return log.csv, one row per kept checkpoint."""
         path = self.folder / "log.csv"

@@ -40,6 +40,7 @@ from boltzbrain.presentation.figures.statistics import (
     rates,
     triplets,
 )
+from boltzbrain.presentation.figures.sweep import grid_map, sweep_curves, sweep_scores
 from boltzbrain.presentation.figures.training import training_curve
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "covariances",
     "embedding_curve",
     "energies",
+    "grid_map",
     "hidden_correlations",
     "hidden_covariances",
     "hidden_means",
@@ -70,6 +72,8 @@ __all__ = [
     "relaxation",
     "strong_weights",
     "strongest_weights",
+    "sweep_curves",
+    "sweep_scores",
     "time_constants",
     "training_curve",
     "triplets",

@@ -1,0 +1,115 @@
+"""Drawing samples of a trained model, and how many of them are worth independent ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
+from boltzbrain.foundations.random import Generator
+from boltzbrain.sampling.ladder import trajectory_ladder
+from boltzbrain.sampling.tempering import LadderRun, sample_ladder
+from boltzbrain.training.likelihood_log import independent_field
+from boltzbrain.training.run import TrainingRun
+
+SAMPLERS = ("trajectory", "gibbs")
+
+CHAINS, LADDER_SWEEPS, WARM_UP = 200, 2, 100
+GIBBS_SWEEPS, ANNEAL = 1000, 200
+
+Callback = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Samples and what is known of them.
+
+    Attributes
+    ----------
+    states
+        (sample, neuron) in {0, 1}.
+    facts
+        How they were drawn and how they mix, in the types of JSON: ``independent_samples`` is the
+        number of independent samples that would give means as precisely, or null.
+    """
+
+    states: Tensor
+    facts: dict[str, Any]
+
+
+def draw(
+    run: TrainingRun,
+    n: int,
+    *,
+    seed: int,
+    update: int | None,
+    sampler: str,
+    chains: int | None,
+    sweeps: int | None,
+    warm_up: int | None,
+    anneal: int | None,
+    callback: Callback | None,
+) -> Drawn:
+    """Draw samples of a run's model; see `running.api.sample` for the options.
+
+    Raises
+    ------
+    InputError
+        If an option is out of range or does not belong to the sampler.
+    """
+    one_of("sampler", sampler, SAMPLERS)
+    whole_number_in("n", n, low=1)
+    foreign = {"chains": chains, "warm_up": warm_up} if sampler == "gibbs" else {"anneal": anneal}
+    for name, value in foreign.items():
+        if value is not None:
+            raise bad_input(name, f"be left out with the sampler '{sampler}'", value)
+    number = run.chosen_update if update is None else whole_number_in("update", update, low=1)
+    facts = {"update": number, "n": n, "seed": seed, "sampler": sampler}
+    if sampler == "gibbs":
+        sweeps = GIBBS_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=0)
+        anneal = ANNEAL if anneal is None else whole_number_in("anneal", anneal, low=0)
+        states = run.load(number).model.sample(
+            n, seed=seed, sweeps=sweeps, anneal=anneal, callback=callback
+        )
+        return Drawn(states, {**facts, "sweeps": sweeps, "anneal": anneal})
+    chains = min(n, CHAINS) if chains is None else whole_number_in("chains", chains, low=1)
+    sweeps = LADDER_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=1)
+    warm_up = WARM_UP if warm_up is None else warm_up
+    generator = Generator.from_seed(seed, "sample")
+    ladder = trajectory_ladder(
+        run.trajectory(number),
+        generator,
+        visible_field=independent_field(torch.from_numpy(run.activity().states_of("train"))),
+    )
+    drawn = sample_ladder(
+        ladder,
+        n,
+        generator.child("columns"),
+        chains=chains,
+        sweeps=sweeps,
+        warm_up=warm_up,
+        callback=callback,
+    )
+    options = {"chains": chains, "sweeps": sweeps, "warm_up": warm_up, "rungs": len(ladder)}
+    return Drawn(drawn.samples, {**facts, **options, **mixing_of(drawn)})
+
+
+def mixing_of(run: LadderRun) -> dict[str, Any]:
+    """Return how the states of the highest rung mix, in the types of JSON."""
+    return {
+        "independent_samples": run.independent_samples,
+        "least_acceptance": float(run.acceptance.min()),
+        "round_trips": run.round_trips,
+        "mixing": {
+            name: {
+                "autocorrelation_time": one.autocorrelation_time,
+                "effective_samples": one.effective_samples,
+                "r_hat": one.r_hat,
+            }
+            for name, one in run.mixing.items()
+        },
+    }

@@ -1,0 +1,242 @@
+"""The folder of a sweep: what is asked for, the runs, the table and the choice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from boltzbrain.evaluation.choice import Choice
+from boltzbrain.foundations.checks import InputError, bad_input
+from boltzbrain.foundations.files import atomic_write, sha256
+from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.store import read_activity, write_activity
+from boltzbrain.running.grid import ALWAYS, Grid
+from boltzbrain.training.run import TrainingRun, environment, write_json
+
+FORMAT, VERSION = "boltzbrain sweep", 1
+
+SCORE_COLUMNS = (
+    "seed",
+    "update",
+    "validation_nats_per_bin",
+    "validation_stderr",
+    "test_nats_per_bin",
+    "test_gain_over_independent",
+    "seconds",
+    "status",
+)
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """A sweep; everything is read from its folder when asked for.
+
+    Attributes
+    ----------
+    folder
+        The folder with sweep.json, activity.h5, runs/, table.csv, choice.json and sweep.html.
+    """
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path, activity: Activity, asked: dict[str, Any]) -> SweepFolder:
+        """Make the folder and write what is asked for.
+
+        Parameters
+        ----------
+        folder
+            May exist, but hold no sweep.
+        activity
+            What every model sees.
+        asked
+            preset, values, seeds, seed, rule, full: what makes the grid and the table.
+
+        Raises
+        ------
+        InputError
+            If the folder already holds a sweep, or cannot be written.
+        """
+        require_no_sweep(folder)
+        try:
+            (folder / "runs").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"{folder}: the output folder must be one that can be made; got {error}"
+            ) from error
+        write_activity(folder / "activity.h5", activity)
+        write_json(
+            folder / "sweep.json",
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "asked": asked,
+                "data": {
+                    "sha256": sha256(folder / "activity.h5"),
+                    "recording": activity.source.path,
+                    "recording_sha256": activity.source.sha256,
+                    "neurons": activity.n_neurons,
+                    "bins": activity.n_bins,
+                },
+                "environment": environment(),
+            },
+        )
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> SweepFolder:
+        """Open an existing sweep.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no sweep of a version that this package reads.
+        """
+        path = Path(folder) / "sweep.json"
+        if not path.is_file():
+            raise bad_input(
+                "sweep folder",
+                "be a folder that `boltzbrain sweep` wrote",
+                "no sweep.json in it" if path.parent.is_dir() else "no such folder",
+                file=path.parent,
+            )
+        found = cls(path.parent)
+        info = found.info
+        if (info.get("format"), info.get("version")) != (FORMAT, VERSION):
+            raise bad_input(
+                "format",
+                f"be '{FORMAT}' version {VERSION}",
+                f"{info.get('format')} {info.get('version')}",
+                file=path,
+            )
+        return found
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The content of sweep.json."""
+        path = self.folder / "sweep.json"
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise bad_input("sweep.json", "be whole JSON", error, file=path) from error
+        return content
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the sweep was started with."""
+        asked: dict[str, Any] = self.info["asked"]
+        return asked
+
+    @property
+    def grid(self) -> Grid:
+        """The grid."""
+        asked = self.asked
+        return Grid.of(asked["preset"], asked["values"], seeds=asked["seeds"], seed=asked["seed"])
+
+    def table(self) -> pd.DataFrame:
+        """Return table.csv."""
+        return pd.read_csv(self.folder / "table.csv")
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """The content of choice.json.
+
+        Raises
+        ------
+        InputError
+            If the sweep is not finished.
+        """
+        path = self.folder / "choice.json"
+        if not path.is_file():
+            raise bad_input(
+                "sweep",
+                "be finished (go on with `boltzbrain sweep --resume`)",
+                "no choice.json",
+                file=self.folder,
+            )
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+
+    @property
+    def chosen(self) -> TrainingRun:
+        """The chosen run."""
+        return TrainingRun.open(self.folder / self.choice["run"])
+
+    def activity(self) -> Activity:
+        """Return what every model sees."""
+        return read_activity(self.folder / "activity.h5")
+
+    def run_folder(self, name: str) -> Path:
+        """Return where a run lies."""
+        return self.folder / "runs" / name
+
+    def write_table(self, done: dict[str, dict[str, Any]], failed: dict[str, str]) -> pd.DataFrame:
+        """Write table.csv: one row per run of the grid, in its order.
+
+        Parameters
+        ----------
+        done
+            Name of a run to its scores.
+        failed
+            Name of a run to what went wrong.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table: ``hidden``, ``l1``, `SCORE_COLUMNS`, the other axes of the grid, ``run`` and
+            ``error``. What a run does not have is empty.
+        """
+        grid = self.grid
+        rows = []
+        for one in grid.runs:
+            scores = done.get(one.name, {})
+            status = "finished" if scores else "failed" if one.name in failed else "waiting"
+            row = {name: getattr(one.plan, name) for name in grid.axes}
+            row |= {name: scores.get(name) for name in SCORE_COLUMNS}
+            row |= {"seed": one.plan.seed, "status": status}
+            rows.append(row | {"run": f"runs/{one.name}", "error": failed.get(one.name)})
+        others = [name for name in grid.axes if name not in ALWAYS]
+        columns = [*ALWAYS, *SCORE_COLUMNS, *others, "run", "error"]
+        table = pd.DataFrame(rows, columns=columns)
+        table["update"] = table["update"].astype("Int64")
+        with atomic_write(self.folder / "table.csv") as temporary:
+            table.to_csv(temporary, index=False)
+        return table
+
+    def write_choice(self, choice: Choice) -> dict[str, Any]:
+        """Write choice.json: the chosen run, its scores and why it was chosen; return it."""
+        kept = {
+            name: None if pd.isna(value) else value.item() if hasattr(value, "item") else value
+            for name, value in choice.row.items()
+            if name not in ("status", "error", "seconds")
+        }
+        content = {
+            "format": "boltzbrain sweep choice",
+            "version": 1,
+            **kept,
+            "rule": choice.rule,
+            "reason": choice.reason,
+        }
+        write_json(self.folder / "choice.json", content)
+        return content
+
+
+def require_no_sweep(folder: Path) -> None:
+    """Refuse an output folder that already holds a sweep.
+
+    Raises
+    ------
+    InputError
+        If there is a sweep.json in the folder.
+    """
+    if (folder / "sweep.json").exists():
+        raise bad_input(
+            "output folder",
+            "hold no sweep yet (use --resume, or another folder)",
+            "a sweep (sweep.json)",
+            file=folder,
+        )

@@ -1,0 +1,156 @@
+"""One run of a sweep: trained, or gone on with, and scored; it runs in a process of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from boltzbrain.evaluation.likelihood import likelihoods, log_likelihood
+from boltzbrain.evaluation.partitions import forward_log_partition
+from boltzbrain.evaluation.results import plain, read_evaluation
+from boltzbrain.foundations.participation import participation_ratio
+from boltzbrain.model.rbm import RBM
+from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.store import read_activity
+from boltzbrain.training.likelihood_log import independent_field
+from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.run import TrainingRun, write_json
+from boltzbrain.training.train import resume, train
+
+SCORES = "scores.json"
+FORMAT, VERSION = "boltzbrain sweep scores", 1
+
+NRMSE = ("v", "h", "vh", "vv", "hh")
+"""The normalised errors of a whole evaluation, as evaluation.json names them."""
+
+
+def complete(folder: str, name: str, plan: Mapping[str, Any], *, full: bool) -> dict[str, Any]:
+    """Train and score one run of a sweep, or whatever of it is still to do.
+
+    Parameters
+    ----------
+    folder
+        The folder of the sweep, with activity.h5; it must be reachable under this name.
+    name
+        Name of the run.
+    plan
+        Its plan, field to value.
+    full
+        Whether to run the whole of `evaluate`.
+
+    Returns
+    -------
+    dict
+        The content of the run's scores.json.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged or cannot be written.
+    TrainingFailedError
+        If the parameters leave the finite numbers.
+    """
+    # runs lie side by side, one on each core: a second thread would only get in the way, and the
+    # scores must not depend on where a run was done
+    torch.set_num_threads(1)
+    place = Path(folder) / "runs" / name
+    if (place / SCORES).exists():
+        return read_scores(place)
+    if (place / "run.json").exists():
+        run = resume(place)
+    else:
+        run = train(read_activity(Path(folder) / "activity.h5"), TrainingPlan(**plan), place)
+    scores = score(run, full=full)
+    write_json(place / SCORES, scores)
+    return scores
+
+
+def read_scores(place: Path) -> dict[str, Any]:
+    """Return the content of a run's scores.json."""
+    content: dict[str, Any] = json.loads((place / SCORES).read_text(encoding="utf-8"))
+    return content
+
+
+def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
+    """Score a finished run on its test fold, at the chosen update and at every checkpoint.
+
+    The test fold plays no part in the choice of a model.
+
+    Parameters
+    ----------
+    run
+        The run.
+    full
+        Run the whole of `evaluate` and keep from it what a grid is looked at for.
+
+    Returns
+    -------
+    dict
+        In the types of JSON: the columns of the sweep's table, ``curve`` (lists: ``update``,
+        ``test_nats_per_bin``) and ``figures``.
+    """
+    activity, chosen = run.activity(), run.chosen_update
+    log = run.log()
+    row = log[log["update"] == chosen].iloc[-1]
+    figures: dict[str, Any] = {}
+    if full:
+        from boltzbrain.evaluation.evaluate import evaluate_run
+
+        evaluate_run(run)
+        # from the file, so that a whole evaluation and one that was read again are one
+        found = read_evaluation(run.folder / "evaluation.json")
+        scores = found["log_likelihood"]
+        figures = _figures(found, run.best)
+    else:
+        field = independent_field(torch.from_numpy(activity.states_of("train")))
+        estimate = forward_log_partition(run.best, field, run.plan.seed)
+        scores = plain(likelihoods(run.best, {"forward": estimate}, activity))
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "update": chosen,
+        "validation_nats_per_bin": float(row["validation_nats_per_bin"]),
+        "validation_stderr": float(row["validation_stderr"]),
+        "test_nats_per_bin": scores["test"]["nats_per_bin"],
+        "test_gain_over_independent": scores["gain"]["value"],
+        "test_gain_stderr": scores["gain"]["stderr"],
+        "unreliable": scores["unreliable"],
+        "seconds": float(run.info["seconds"]),
+        "curve": _test_curve(run, activity),
+        "figures": figures,
+    }
+
+
+def _test_curve(run: TrainingRun, activity: Activity) -> dict[str, list[float] | list[int]]:
+    """Return the test score at every checkpoint, with log Z as the training estimated it."""
+    states = activity.states_of("test")
+    if not len(states):
+        return {"update": [], "test_nats_per_bin": []}
+    log = run.log().set_index("update")
+    updates = [one.update for one in run.checkpoints()]
+    return {
+        "update": updates,
+        "test_nats_per_bin": [
+            float(
+                log_likelihood(
+                    RBM.load(one.path), float(log["log_partition"][one.update]), states
+                ).mean()
+            )
+            for one in run.checkpoints()
+        ],
+    }
+
+
+def _figures(found: Mapping[str, Any], model: RBM) -> dict[str, Any]:
+    """Return what heat maps over a grid show, name to value or None."""
+    weights = model.weights.to("cpu", torch.float64).numpy()
+    return {
+        **{f"nrmse_{name}": found["statistics"]["nrmse"][name] for name in NRMSE},
+        "reconstruction": found["reconstruction"]["rbm"]["median_nllh"],
+        "assembly_size": float(participation_ratio(weights, axis=0).mean()),
+        "time_constant_s": found["dynamics"]["hidden"]["time_constant_s"],
+    }

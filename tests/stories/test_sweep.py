@@ -1,0 +1,250 @@
+"""A sweep from the command line: killed, resumed, with a run that fails, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import boltzbrain as bb
+from boltzbrain.foundations.checks import InputError
+from boltzbrain.running.grid import Grid
+from stories.command_line import QUICK, digests, run_command, write_small
+
+REQUIRED = [
+    "hidden", "l1", "seed", "update", "validation_nats_per_bin", "validation_stderr",
+    "test_nats_per_bin", "test_gain_over_independent", "seconds", "status",
+]  # fmt: skip
+
+# 4 runs of about a second on one core, so that a kill falls into one; too short to be judged
+GRID = (
+    "--hidden", "4,12", "--seeds", "2", "--updates", "96", "--set", "batch=100",
+    "--set", "chains=100", "--set", "sweeps=4", "--set", "learning_rate=0.3",
+    "--set", "checkpoints=6", "--set", "ais_chains=50", "--set", "ais_rungs=30",
+    "--workers", "2",
+)  # fmt: skip
+
+
+def start(words) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "boltzbrain.running.cli", *map(str, words)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def table(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "table.csv").drop(columns=["seconds"])
+
+
+def children(pid: int) -> set[int]:
+    """Return the processes below a process, itself left out."""
+    found: set[int] = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent == pid:
+                found |= {int(entry.name)} | children(int(entry.name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory) -> Path:
+    return write_small(tmp_path_factory.mktemp("sweep") / "small.npz")
+
+
+@pytest.fixture(scope="module")
+def whole(recording, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "sweep"
+    process = start(["sweep", recording, "-o", folder, *GRID])
+    told, said = process.communicate()
+    assert process.returncode == 0, said
+    assert "chosen: " in told
+    return folder
+
+
+def test_a_sweep_leaves_a_table_a_choice_and_a_page(whole):
+    found = pd.read_csv(whole / "table.csv")
+    assert list(found.columns)[: len(REQUIRED)] == REQUIRED
+    assert found[["hidden", "seed"]].to_numpy().tolist() == [[4, 0], [4, 1], [12, 0], [12, 1]]
+    assert (found["status"] == "finished").all()
+    assert found[REQUIRED].notna().all(axis=None)
+    choice = json.loads((whole / "choice.json").read_text())
+    means = found.groupby("hidden")["validation_nats_per_bin"].mean()
+    assert choice["hidden"] == means.idxmax()
+    run = bb.TrainingRun.open(whole / choice["run"])
+    assert run.plan.hidden == choice["hidden"]
+    assert run.chosen_update == choice["update"]
+    row = found[found["run"] == choice["run"]].iloc[0]
+    log = run.log().set_index("update")
+    scored = log.loc[choice["update"], "validation_nats_per_bin"]
+    assert row["validation_nats_per_bin"] == pytest.approx(scored)
+    assert row["test_nats_per_bin"] - row["test_gain_over_independent"] < 0
+    page = (whole / "sweep.html").read_text()
+    assert choice["reason"] in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert page.count("<img") >= 4
+
+
+def test_killed_twice_and_resumed_is_never_killed(recording, whole, tmp_path):
+    folder = tmp_path / "sweep"
+    words = ["sweep", recording, "-o", folder, *GRID, "--resume"]
+    for kept in (1, 3):
+        process = start(words)
+        while process.poll() is None and len(list(folder.glob("runs/*/log.csv"))) < kept:
+            time.sleep(0.01)
+        workers = children(process.pid)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, "over before the kill: make it longer"
+        assert not (folder / "choice.json").exists()
+        end = time.monotonic() + 20
+        # its workers must not go on writing into runs that another process takes up
+        while any(Path(f"/proc/{worker}").exists() for worker in workers):
+            assert time.monotonic() < end, "workers outlived the sweep"
+            time.sleep(0.05)
+    last = start(["sweep", "--resume", folder, "--workers", "2"])
+    _, said = last.communicate()
+    assert last.returncode == 0, said
+    pd.testing.assert_frame_equal(table(folder), table(whole), check_exact=True)
+    choices = [json.loads((one / "choice.json").read_text()) for one in (folder, whole)]
+    assert choices[0] == choices[1]
+
+
+def test_a_run_that_fails_is_reported_and_the_others_go_on(recording, tmp_path):
+    folder = tmp_path / "sweep"
+    words = ["sweep", recording, "-o", folder, *GRID, "--hidden", "4", "--seeds", "2"]
+    # a folder where a file must be: training cannot write its log
+    broken = folder / "runs" / "hidden-4_l1-0_seed-1" / "log.csv"
+    broken.mkdir(parents=True)
+    process = start(words)
+    told, said = process.communicate()
+    assert process.returncode == 0, said
+    assert "Warning: hidden-4_l1-0_seed-1 failed: " in said
+    found = pd.read_csv(folder / "table.csv")
+    assert found["status"].tolist() == ["finished", "failed"]
+    assert "log.csv" in found["error"][1]
+    assert found.loc[1, REQUIRED[3:9]].isna().all()
+    assert "failed" in told
+    assert "log.csv" in (folder / "sweep.html").read_text()
+    # once its cause is gone, the failed run is tried again, and only that one
+    broken.rmdir()
+    kept = digests(folder / "runs" / "hidden-4_l1-0_seed-0")
+    again = start(["sweep", "--resume", folder])
+    _, said = again.communicate()
+    assert again.returncode == 0, said
+    assert pd.read_csv(folder / "table.csv")["status"].tolist() == ["finished", "finished"]
+    assert digests(folder / "runs" / "hidden-4_l1-0_seed-0") == kept
+
+
+@pytest.mark.usefixtures("quick_evaluation")
+def test_two_axes_with_the_whole_evaluation_in_python(recording, tmp_path, monkeypatch):
+    # Dask's processes are left out here: the work is that of one process
+    from boltzbrain.running import sweep as module
+    from boltzbrain.running.sweep_run import complete
+
+    def one_after_another(sweep, grid, full, *_):
+        for run in grid.runs:
+            folder = str(sweep.folder)
+            yield run.name, complete(folder, run.name, run.plan.model_dump(), full=full), ""
+
+    monkeypatch.setattr(module, "completed", one_after_another)
+    quick = {
+        "updates": 60, "batch": 100, "chains": 50, "sweeps": 2, "checkpoints": 4,
+        "learning_rate": 1.0, "ais_chains": 40, "ais_rungs": 20,
+    }  # fmt: skip
+    activity = bb.read(recording).binarize().split(seed=0)
+    seen = []
+    done = bb.sweep(
+        activity, tmp_path / "sweep", hidden=[3, 6], l2=[0.0, 0.1], full=True, rule="one-stderr",
+        callback=seen.append, **quick,
+    )  # fmt: skip
+    assert [one.done for one in seen] == [0, 1, 2, 3, 4]
+    assert seen[-1].best[0] == done.table()["validation_nats_per_bin"].max()
+    assert done.choice["rule"] == "one-stderr"
+    assert done.choice["hidden"] in (3, 6)
+    assert done.chosen.plan.l2 == done.choice["l2"]
+    assert (done.chosen.folder / "evaluation.json").exists()
+    page = (tmp_path / "sweep" / "sweep.html").read_text()
+    assert "reconstruction quality" in page
+    assert "nRMSE" in page
+
+
+@pytest.fixture
+def quick_folder(recording, tmp_path, capsys, monkeypatch) -> Path:
+    """A sweep that was stopped before its first run ended."""
+
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("boltzbrain.running.sweep.completed", interrupt)
+        words = ["sweep", recording, "-o", tmp_path / "sweep", *GRID]
+        told = run_command(words, capsys)
+    assert told.status == 130
+    assert told.err.splitlines()[-1].endswith(f"boltzbrain sweep --resume {tmp_path / 'sweep'}")
+    return tmp_path / "sweep"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (["--hidden", "4,13"], ["the grid", "13"]),
+        (["--seeds", "3"], ["seeds", "2", "3"]),
+        (["--rule", "one-stderr"], ["rule", "best"]),
+        (["--bin-ms", "40"], ["--bin-ms"]),
+    ],
+)
+def test_what_differs_from_the_sweep_is_refused(more, expected, quick_folder, capsys):
+    told = run_command(["sweep", "--resume", quick_folder, *more], capsys)
+    assert told.status == 2
+    for word in expected:
+        assert word in told.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--hidden", "4,x"], ["hidden", "x"]),
+        (["--hidden", "4,,5"], ["--hidden", "4,,5"]),
+        (["--hidden", "4,4"], ["hidden", "once"]),
+        (["--vary", "larning_rate=1,2"], ["larning_rate", "learning_rate"]),
+        (["--hidden", "4", "--set", "hidden=5"], ["hidden", "once"]),
+        (["--vary", "seed=1,2"], ["seed"]),
+        (["--rule", "bets"], ["rule", "best"]),
+        (["--seeds", "0"], ["seeds", "0"]),
+        (["--workers", "0"], ["workers", "0"]),
+        (["--scheduler", "tcp://127.0.0.1:1"], ["scheduler", "answers"]),
+    ],
+)
+def test_bad_grids_are_refused(words, expected, recording, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("boltzbrain.running.workers.PATIENCE", "1s")
+    told = run_command(["sweep", recording, "-o", tmp_path / "sweep", *QUICK[2:4], *words], capsys)
+    assert told.status == 2, told
+    for word in expected:
+        assert word in told.err.splitlines()[-1]
+
+
+def test_a_sweep_needs_a_validation_fold(recording, tmp_path):
+    activity = bb.read(recording).binarize().split(by="none")
+    with pytest.raises(InputError, match="validation fold"):
+        bb.sweep(activity, tmp_path / "sweep", hidden=[2])
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_the_grid_names_every_combination():
+    grid = Grid.of("binary", {"hidden": ["5", "9"], "l2": [0, 0.5], "updates": 7}, seeds=2, seed=3)
+    assert grid.axes == {"hidden": (5, 9), "l1": (0.0,), "l2": (0.0, 0.5)}
+    assert len({run.name for run in grid.runs}) == 8
+    assert grid.runs[1].name == "hidden-5_l1-0_l2-0_seed-4"
+    assert {run.plan.updates for run in grid.runs} == {7}
+    assert os.sep not in "".join(run.name for run in grid.runs)
