@@ -92,10 +92,11 @@ def test_each_condition_can_fail() -> None:
 
 def test_what_the_penalties_hold_apart_is_taken_back() -> None:
     """At the maximum of the penalised likelihood <v h> differs by l1 sign(w) + l2 w."""
-    weights = torch.tensor([0.5, -0.5, 0.0, 0.0, 0.0, 0.5], dtype=torch.float64)
-    apart = torch.tensor([0.12, -0.12, 0.02, -0.05, 0.04, 0.0], dtype=torch.float64)
+    weights = torch.tensor([0.5, -0.5, 0.0, 0.0, 0.0, 0.5, 0.001, 0.001], dtype=torch.float64)
+    apart = torch.tensor([0.12, -0.12, 0.02, -0.05, 0.04, 0.0, -0.02, 0.05], dtype=torch.float64)
     left = without_pull(apart, weights, l1=0.02, l2=0.2)
-    assert torch.allclose(left, torch.tensor([0, 0, 0, -0.03, 0.02, -0.12], dtype=torch.float64))
+    wanted = torch.tensor([0, 0, 0, -0.03, 0.02, -0.12, 0, 0.03], dtype=torch.float64)
+    assert torch.allclose(left, wanted)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -5,7 +5,7 @@ over them are compared with those over the training bins, entry by entry. A diff
 in sampling errors: that of the training bins, each taken as one sample, and that of the chains,
 from the spread between groups of them, which counts the time that they take to forget. At the end
 of training the penalties on the weights hold <v h> apart by exactly l1 sign(w) + l2 w, or by at
-most l1 where w = 0, so that much is taken back.
+most l1 where w = 0 (up to the noise of single batches), so that much is taken back.
 
 The thresholds are those of the module's constants. Van der Plas et al. 2023 accepted a training
 where 0.01 < std(w) < 0.1; the other conditions are ours.
@@ -40,6 +40,9 @@ MOST_IDLE = 0.10
 GREATEST_R_HAT = 1.1
 """Split R-hat of the energy over the chains, which must stay below."""
 
+NEGLIGIBLE = 5e-3
+"""A weight up to this size counts as 0 where the L1 penalty is taken back: the noise of single
+batches lifts weights that the penalty holds at 0 off it for a while, to either side."""
 DEAD, SATURATED = 1e-4, 1e-3
 """Share of its variance below which a unit is dead; variance below which it is saturated."""
 _CHAINS, _GROUPS = 200, 10
@@ -271,4 +274,4 @@ def assess(
 def without_pull(apart: Tensor, weights: Tensor, l1: float, l2: float) -> Tensor:
     """Take from data minus model what the penalties account for (module docstring)."""
     held = (apart.abs() - l1).clamp(min=0.0) * apart.sign()
-    return torch.where(weights != 0, apart - l1 * weights.sign() - l2 * weights, held)
+    return torch.where(weights.abs() > NEGLIGIBLE, apart - l1 * weights.sign() - l2 * weights, held)
