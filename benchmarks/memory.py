@@ -28,13 +28,12 @@ rng, states = np.random.default_rng(0), np.empty((bins, neurons), np.uint8)
 for first in range(0, bins, 500):
     part = states[first : first + 500]
     part[:] = rng.random(part.shape, np.float32) < 0.03
-np.savez(path, states=states, bin_width_s=0.4)
+np.savez(path, states=states, bin_width_s=0.4, segment=np.zeros(bins, np.int32))
 """
 
 TRAIN = """
 import json, resource, sys
 import boltzbrain as bb
-from boltzbrain.training.train import train
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
@@ -65,7 +64,7 @@ def measured(neurons: int, bins: int, hidden: int, weights_from: str) -> dict[st
         done = subprocess.run(
             [*python, TRAIN, str(path), run, str(hidden), weights_from],
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
         )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
