@@ -18,51 +18,57 @@ def _text_at(evaluation: Mapping[str, Any], path: str) -> str | None:
 
 
 def memory(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge the shape of the model's autocorrelation of the population count.
+    """Judge the shapes of the model's autocorrelations of count and overlap, by the worse of both.
 
     By the better of the two kinds of update: good from 90 % of the recorded curve's power
     explained, fair from 60 %.
     """
-    path = "dynamics.stationary.count"
-    found = {
-        kind: value
-        for kind in _WORDS
-        if (value := figure_at(evaluation, f"{path}.{kind}.shape_explained")) is not None
-    }
+    path = "dynamics.stationary"
+    found: dict[str, tuple[float, float]] = {}
+    for kind in _WORDS:
+        count, overlap = (
+            figure_at(evaluation, f"{path}.{name}.{kind}.shape_explained")
+            for name in ("count", "overlap")
+        )
+        if count is not None and overlap is not None:
+            found[kind] = (count, overlap)
     if not found:
         why = reason_at(evaluation, "dynamics.time_scale.gibbs.seconds_per_sweep")
         return Verdict("unknown", f"There is no memory to compare{why}.")
-    best = max(found, key=lambda kind: found[kind])
+    best = max(found, key=lambda kind: min(found[kind]))
+    count, overlap = found[best]
     unit = figure_at(evaluation, f"dynamics.time_scale.{best}.seconds_per_sweep") or 0.0
-    rms = figure_at(evaluation, f"{path}.{best}.shape_rms") or 0.0
-    time = figure_at(evaluation, f"{path}.recorded.integrated")
-    alone = figure_at(evaluation, f"{path}.controls.independent_{best}.shape_explained")
+    alone = figure_at(evaluation, f"{path}.count.controls.independent_{best}.shape_explained")
+    time = figure_at(evaluation, f"{path}.count.recorded.integrated")
     text = (
-        f"With {unit:.3g} s per sweep, {_WORDS[best]} updates explain {found[best]:.0%} of the "
-        f"recorded autocorrelation of the count (root mean squared difference {rms:.3f}"
+        f"With {unit:.3g} s per sweep, {_WORDS[best]} updates explain {count:.0%} of the recorded "
+        f"autocorrelation of the count and {overlap:.0%} of that of the overlap"
     )
-    text += ")" if alone is None else f"; independent neurons: {max(alone, 0.0):.0%})"
+    if alone is not None:
+        text += f" (independent neurons: {max(alone, 0.0):.0%} of the count)"
     if time is not None:
         text += f". The count's integrated correlation time is {time:.3g} s"
-    level: Level = "good" if found[best] >= 0.9 else "fair" if found[best] >= 0.6 else "poor"
-    if alone is not None and alone >= found[best] and level == "good":
+    worse = min(count, overlap)
+    level: Level = "good" if worse >= 0.9 else "fair" if worse >= 0.6 else "poor"
+    if alone is not None and alone >= count and level == "good":
         return Verdict("fair", f"{text}. Independent neurons do as well, so this proves little.")
     return Verdict(level, f"{text}.")
 
 
-def relaxation(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge relaxation from much activity, on which nothing was fitted."""
+def relaxation(evaluation: Mapping[str, Any], protocol: str) -> Verdict:
+    """Judge relaxation from much ("from_high") or little activity, on which nothing was fitted."""
     found = {
         kind: value
         for kind in _WORDS
-        if (value := figure_at(evaluation, f"dynamics.from_high.count.{kind}.shape_explained"))
+        if (value := figure_at(evaluation, f"dynamics.{protocol}.count.{kind}.shape_explained"))
         is not None
     }
     if not found:
         return Verdict("unknown", "There is no relaxation to compare.")
+    words = "much" if protocol == "from_high" else "little"
     best = max(found, key=lambda kind: found[kind])
     text = (
-        f"After much activity, {_WORDS[best]} updates explain {found[best]:.0%} of the recorded "
+        f"After {words} activity, {_WORDS[best]} updates explain {found[best]:.0%} of the recorded "
         "return of the count"
     )
     level: Level = "good" if found[best] >= 0.85 else "fair" if found[best] >= 0.5 else "poor"

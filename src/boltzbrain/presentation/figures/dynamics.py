@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.dynamics.curves import Curve
@@ -37,6 +37,16 @@ DIVERGING = LinearSegmentedColormap.from_list("diverging", [TEST, "#ffffff", GEN
 """Negative blue, 0 white, positive orange."""
 
 
+def _seconds(ax: Axes) -> None:
+    """Write times on a logarithmic axis as plain numbers, at 1, 2 and 5 of each decade."""
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    subs = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(10, subs=subs, numticks=12))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _memory(ax: Axes, recorded: Curve, others: Mapping[str, Curve], quantity: str) -> None:
     ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     times, values, error = recorded.times[1:], recorded.values[1:], recorded.stderr[1:]
@@ -56,6 +66,7 @@ def _memory(ax: Axes, recorded: Curve, others: Mapping[str, Curve], quantity: st
             low, high = min(low, float(drawn.min())), max(high, float(drawn.max()))
     ax.set_xscale("log")
     ax.set_xlim(times[0] / 1.15, times[-1] * 1.15)
+    _seconds(ax)
     room = max(high - min(low, 0.0), 1e-3)
     ax.set_ylim(min(low, 0.0) - 0.08 * room, high + 0.5 * room)
     ax.set_xlabel("lag (s)")
@@ -228,7 +239,7 @@ def time_constants(ax: Axes, hidden_s: NDArray[np.float64], neurons_s: NDArray[n
                 values, bins=bins, weights=weights, histtype="step", color=colour, linewidth=1.3,
                 label=f"{len(values)} {name}, median {np.median(values):.2g} s",
             )  # fmt: skip
-    ax.set_xscale("log")
+    _seconds(ax)
     ax.set_ylim(0, 1.35 * max(ax.get_ylim()[1], 1e-3))
     ax.set_xlabel("median period (s)")
     ax.set_ylabel("share")

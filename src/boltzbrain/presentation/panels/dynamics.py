@@ -55,31 +55,28 @@ def memory(page: PageData) -> list[Panel]:
                 wide=True,
             )
         )
-    images: list[Image] = []
     for protocol, words in (("from_high", "much"), ("from_low", "little")):
-        if found.get(protocol):
-            images += _pair(found[protocol], units, "relaxation", f"after {words} activity")
-    if images:
+        if not found.get(protocol):
+            continue
+        edge = "upper" if protocol == "from_high" else "lower"
         result.append(
             Panel(
-                "relaxation",
-                "Relaxation",
-                "From bins with a population count in the upper (or lower) tenth, how count and "
-                "pattern return to the mean, in the recording and in Monte Carlo of the model that "
-                "starts from the same bins. The seconds per sweep are those fitted above: nothing "
-                "is fitted here.",
+                f"relaxation-{protocol.replace('_', '-')}",
+                f"Relaxation after {words} activity",
+                f"From bins with a population count in the {edge} tenth, how count and pattern "
+                "return to the mean, in the recording and in Monte Carlo of the model that starts "
+                "from the same bins. The seconds per sweep are those fitted above: nothing is "
+                "fitted here.",
                 "The orange curves follow the recording's.",
-                verdicts.relaxation(page.evaluation),
-                images,
+                verdicts.relaxation(page.evaluation, protocol),
+                _pair(found[protocol], units, "relaxation"),
                 wide=True,
             )
         )
     return result
 
 
-def _pair(
-    found: Mapping[str, Any], units: Mapping[str, Any], which: str, words: str = ""
-) -> list[Image]:
+def _pair(found: Mapping[str, Any], units: Mapping[str, Any], which: str) -> list[Image]:
     images = []
     for name in ("count", "overlap"):
         one = found[name]
@@ -100,8 +97,7 @@ def _pair(
             ax = figures.autocorrelation(recorded, others, quantity=f"autocorrelation of {name}")
         else:
             ax = figures.relaxation(recorded, others, quantity=f"relaxation of {name}")
-        heading = f"{name}, {words}" if words else name
-        images.append(draw(ax, f"{which} of the {heading}", heading))
+        images.append(draw(ax, f"{which} of the {name}", name))
     return images
 
 

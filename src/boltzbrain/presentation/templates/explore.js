@@ -117,6 +117,26 @@
       const wide = w / (view.t1 - view.t0), tall = h / (view.n1 - view.n0), dot = colour(...DOT);
       const least = size.ratio > 1 ? 2 : 1;
       const first = Math.floor(view.t0), last = Math.min(data.bins, Math.ceil(view.t1));
+      const cells = 1 / (wide * tall);
+      if (cells > 2) {
+        // more than one neuron and bin to a pixel: the shade tells how many of them are active
+        const counts = new Uint16Array(w * h), full = Math.max(1.5, 0.3 * cells);
+        for (let bin = first; bin < last; bin++) {
+          const x = Math.min(w - 1, Math.max(0, Math.floor((bin - view.t0) * wide)));
+          for (let place = start[bin]; place < start[bin + 1]; place++) {
+            const row = rows[place];
+            if (row < view.n0 || row >= view.n1) continue;
+            counts[Math.min(h - 1, Math.floor((row - view.n0) * tall)) * w + x]++;
+          }
+        }
+        const mix = (to, part) => Math.round(255 + (to - 255) * part);
+        for (let k = 0; k < counts.length; k++) {
+          if (!counts[k]) continue;
+          const part = Math.min(1, 0.12 + (0.88 * counts[k]) / full);
+          pixels[k] = colour(mix(DOT[0], part), mix(DOT[1], part), mix(DOT[2], part));
+        }
+        return;
+      }
       for (let bin = first; bin < last; bin++) {
         const x0 = Math.max(0, Math.floor((bin - view.t0) * wide));
         const x1 = Math.min(w, Math.max(x0 + least, Math.ceil((bin + 1 - view.t0) * wide) - (wide > 6 ? 1 : 0)));
