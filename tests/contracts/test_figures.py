@@ -77,6 +77,28 @@ counts = {name: count_distribution(states(seed=one)) for one, name in
           enumerate(("train", "test", "generated", "independent"))}  # fmt: skip
 
 CASES = {
+    "sweep_curves": (
+        figures.sweep_curves,
+        ({"25": [([1, 10, 100], [0, 3, 2]), ([1, 10, 100], [0, 2.5, 2.2])],
+          "50": [([1, 10, 100], [-9, 4, 5])]},),
+        {},
+    ),
+    "sweep_curves of one update": (figures.sweep_curves, ({"25": [([1], [0.0])]},), {}),
+    "sweep_scores": (
+        figures.sweep_scores,
+        ([25, 50], {"": np.array([2.0, 3.0])}, {"": np.array([0.2, 0.3])},
+         {"": np.array([1.9, np.nan])}, ("", 50)),
+        {},
+    ),
+    "grid_map": (
+        figures.grid_map,
+        (np.array([[0.1, np.nan], [0.3, 0.2]]), [0.01, 0.02], [25, 50], ("l1", "hidden"),
+         "error", (1, 0)),
+        {},
+    ),
+    "grid_map of nothing": (
+        figures.grid_map, (np.full((1, 2), np.nan), [0.01], [25, 50], ("l1", "hidden"), "e"), {},
+    ),
     "training_curve": (figures.training_curve, (log(), 10), {}),
     "training_curve, no validation": (figures.training_curve, (log(validation=False), 1000), {}),
     "training_curve of one checkpoint": (figures.training_curve, (log().iloc[:1], 1), {}),

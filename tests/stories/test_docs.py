@@ -16,6 +16,7 @@ from boltzbrain.training.plan import PRESETS, TrainingPlan
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OTHER_OPTIONS = {"--extra-index-url"}  # of pip
+SCRIPTS = [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("proofs/*.py")]
 
 
 def page(name: str) -> str:
@@ -47,6 +48,8 @@ def test_no_option_or_command_is_invented(path):
     text = path.read_text(encoding="utf-8")
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     known = set().union(*(_options(command) for command in commands.values()))
+    for script in SCRIPTS:
+        known |= set(re.findall(r'"(--[a-z][\w-]*)"', script.read_text(encoding="utf-8")))
     named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - OTHER_OPTIONS
     assert named <= known | {"--help", "--json"}
     shown = "\n".join(re.findall(r"^```\n(.*?)^```", text, re.M | re.S))

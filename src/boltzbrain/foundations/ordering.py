@@ -20,7 +20,8 @@ def order_by_activity(activity: NDArray[np.floating]) -> NDArray[np.int64]:
         (bin, unit); units that never vary come last.
     """
     has_shape("activity", activity, (None, None))
-    varying = np.flatnonzero(activity.std(axis=0) > 0)
+    # not the standard deviation, which rounding lifts off 0 where all values are one
+    varying = np.flatnonzero(np.ptp(activity, axis=0) > 0) if len(activity) else np.arange(0)
     still = np.setdiff1d(np.arange(activity.shape[1]), varying)
     if len(varying) < 3:
         return np.concatenate((varying, still))

@@ -114,7 +114,8 @@ def told_axes(axes: str | None, where: object) -> str:
             "axes",
             f"be given: '{AXES[0]}' if rows are times, '{AXES[1]}' if rows are neurons "
             f"(--read axes={AXES[0]})",
-            "none; the shape alone cannot tell",
+            "none, in a file of plain arrays (no 'counts' or 'states' of the package's npz, whose "
+            "rows are bins); the shape alone cannot tell",
             file=where,
         )
     tidy = axes.replace(" ", "") if isinstance(axes, str) else axes
