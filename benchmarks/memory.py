@@ -34,6 +34,7 @@ np.savez(path, states=states, bin_width_s=0.4, segment=np.zeros(bins, np.int32))
 TRAIN = """
 import json, resource, sys
 import boltzbrain as bb
+from boltzbrain.training import train  # what the package would import when it is first used
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
