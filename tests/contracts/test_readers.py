@@ -163,7 +163,7 @@ def test_a_file_cut_short_is_refused_and_named(layout, tmp_path):
 def test_a_plain_array_is_refused_without_its_orientation_and_frame_length(name, tmp_path):
     one = LAYOUTS[name]
     one.write(tmp_path / "a")
-    with pytest.raises(InputError, match=r"axes must be given: .*; got none; the shape alone"):
+    with pytest.raises(InputError, match=r"axes must be given: .*; got none, .*; the shape alone"):
         read(tmp_path / "a", **{**one.options, "axes": None})
     with pytest.raises(InputError, match="axes must be one of: time,neuron, neuron,time"):
         read(tmp_path / "a", **{**one.options, "axes": "time"})
