@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 
 # the rolling checkpoint comes every 30 s; here so often that a kill falls between two, and into one
+# and Ctrl-C reaches it although the tests may run in the background, where a shell has it ignored
 DRIVER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from boltzbrain.training import train
 train.ROLLING_SECONDS = float(sys.argv[1])
 from boltzbrain.running.cli import main
