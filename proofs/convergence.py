@@ -51,7 +51,7 @@ def train_one(data: str, seed: int, updates: int | None, threads: int) -> dict[s
     if data == "planted":
         truth = simulate_assemblies(Generator.from_seed(seed, "proofs", "planted"))
         activity = truth.activity().split(
-            by="shuffled", validation=0.15, test=0.0, seed=seed, min_active_bins=0
+            by="shuffled", validation=0.15, test=0.05, seed=seed, min_active_bins=0
         )
         hidden = 40
     else:

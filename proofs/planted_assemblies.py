@@ -101,7 +101,7 @@ def main() -> int:
     for seed in range(given.seeds):
         truth = simulate_assemblies(Generator.from_seed(seed, "proofs", "planted"))
         activity = truth.activity().split(
-            by="shuffled", validation=0.15, test=0.0, seed=seed, min_active_bins=0
+            by="shuffled", validation=0.15, test=0.05, seed=seed, min_active_bins=0
         )
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:

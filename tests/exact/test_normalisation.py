@@ -27,10 +27,14 @@ def data() -> torch.Tensor:
     return (Generator.from_seed(1, "data").uniform((60, VISIBLE)) < 0.4).to(torch.uint8)
 
 
+def constraint_of(model: RBM) -> Constraint:
+    return Constraint.of(model.hidden, model.hidden.responses(model.inputs_to_hidden(data())))
+
+
 def held(model: RBM) -> RBM:
     """Solve the two conditions on the data to the last digit."""
     for _ in range(60):
-        constraint = Constraint.of(model.hidden, model.inputs_to_hidden(data()))
+        constraint = constraint_of(model)
         model = RBM(model.visible, retracted(model.hidden, constraint, 1.0), model.weights)
     return model
 
@@ -87,7 +91,7 @@ def test_tangent_gradient_is_the_derivative_at_held_activity(kind: str) -> None:
     """Moving one parameter and solving the conditions again changes the likelihood so."""
     model = start(kind)
     plain = exact_gradient(model)
-    constraint = Constraint.of(model.hidden, model.inputs_to_hidden(data()))
+    constraint = constraint_of(model)
     names = model.hidden.parameters()
     pull, changes = tangent_pull(
         model.hidden, constraint, {name: plain[f"hidden.{name}"] for name in names}

@@ -11,8 +11,8 @@ from scipy.stats import chi2, norm
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels import cpu, reference, stepping, threads, wide
-from boltzbrain.kernels.rectified import moments_rectified
-from boltzbrain.model.continuous import DReLU
+from boltzbrain.kernels.rectified import respond_rectified
+from boltzbrain.model.continuous import DReLU, Gaussian, ReLU
 from boltzbrain.model.layers import Bernoulli, Layer
 from boltzbrain.model.rbm import RBM
 
@@ -152,17 +152,17 @@ def test_thresholds_give_exact_zeros(dtype):
 
 
 @pytest.mark.parametrize("halves", [1, 2])
-def test_moments_of_rectified_units_are_integrals(halves):
+def test_answers_of_rectified_units_are_integrals(halves):
     # at inputs from far on one side to far on the other; 200,000 points to 40 widths
-    inputs = torch.tensor([[-300.0, -12.0, -7.9, -1.0, 0.0, 2.0, 9.0, 200.0]], dtype=torch.float64)
+    inputs = torch.tensor([-300.0, -12.0, -7.9, -1.0, 0.0, 2.0, 9.0, 200.0], dtype=torch.float64)
     fields = torch.linspace(-0.5, 0.5, 8, dtype=torch.float64).repeat(halves, 1)
     roots = torch.linspace(0.5, 2.0, 8, dtype=torch.float64).repeat(halves, 1)
-    found = moments_rectified(inputs, fields, roots, 4)
+    found = respond_rectified(inputs[None], fields, roots, deep=True)
     for unit in range(8):
         # log weights of h on both half-lines, from where they are largest
         sides = []
         for half in range(halves):
-            total = (inputs[0, unit] * (1 - 2 * half) + fields[half, unit]).item()
+            total = (inputs[unit] * (1 - 2 * half) + fields[half, unit]).item()
             root = roots[half, unit].item()
             peak = max(total / root**2, 0.0)
             width = min(1 / root, 1 / abs(total)) if total < 0 else 1 / root
@@ -170,25 +170,82 @@ def test_moments_of_rectified_units_are_integrals(halves):
             grid = np.linspace(low, high, 200_001)
             sides.append((grid, -0.5 * root**2 * grid**2 + total * grid))
         top = max(logs.max() for _, logs in sides)
-        norm_of_both = sum(np.trapezoid(np.exp(logs - top), grid) for grid, logs in sides)
-        for half, (grid, logs) in enumerate(sides):
-            for power in range(1, 5):
-                weights = grid**power * np.exp(logs - top)
-                expected = np.trapezoid(weights, grid) / norm_of_both
-                got = found[half, power - 1, 0, unit].item()
-                assert got == pytest.approx(expected, rel=1e-6, abs=1e-30)
+        weights = [np.exp(logs - top) for _, logs in sides]
+        norm = sum(np.trapezoid(one, side[0]) for side, one in zip(sides, weights, strict=True))
+
+        def mean(function, sides=sides, weights=weights, norm=norm):
+            parts = (
+                np.trapezoid(function((-1) ** half * grid) * one, grid)
+                for half, ((grid, _), one) in enumerate(zip(sides, weights, strict=True))
+            )
+            return sum(parts) / norm
+
+        one, two = mean(lambda h: h), mean(lambda h: h * h)
+
+        def close(got, want):
+            assert got.item() == pytest.approx(want, rel=1e-6, abs=1e-30)
+
+        def covariance(statistic, power, one=one, two=two, mean=mean):
+            average = two if power == 2 else one
+            # in one integral, so that no two large numbers are subtracted
+            return mean(lambda h: (statistic(h) - mean(statistic)) * (h**power - average))
+
+        close(found.mean[0, unit], one)
+        value = inputs[unit].item()
+        for power in (1, 2):
+            moved = covariance(lambda h: h, power)
+            close(found.by_input[power - 1, 0, unit], moved)
+            close(found.by_scale[power - 1, unit], value * moved)
+        for half, sign in enumerate((1, -1)[:halves]):
+            for of in (1, 2):
+
+                def statistic(h, sign=sign, of=of):
+                    return np.maximum(sign * h, 0.0) ** of
+
+                close(found.moments[half, of - 1, unit], mean(statistic))
+                for power in (1, 2):
+                    got = found.covariances[half, of - 1, power - 1, unit]
+                    close(got, covariance(statistic, power))
+    flat = respond_rectified(inputs[None], fields, roots, deep=False)
+    assert torch.equal(flat.mean, found.mean)
+    assert torch.equal(flat.moments, found.moments)
+    assert not flat.covariances.any()
 
 
-@pytest.mark.parametrize("hidden", [DReLU.standard(7), DReLU.standard(7, torch.float64)])
-def test_responses_in_closed_form_are_the_differences(hidden):
-    hidden = hidden.with_parameters({"field_plus": normals(1, 7)[0].to(hidden.dtype)})
-    inputs = 3 * normals(50, 7).to(hidden.dtype)
+@pytest.mark.parametrize("kind", [Gaussian, ReLU, DReLU])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_responses_in_closed_form_are_the_differences(kind, dtype):
+    hidden = kind.standard(7, dtype)
+    shifts = {name: 0.2 * normals(1, 7, name=name)[0] for name in hidden.input_shift}
+    hidden = hidden.with_parameters({name: value.to(dtype) for name, value in shifts.items()})
+    # as many samples as make more than one block, and then some
+    inputs = 3 * normals(300, 7).to(dtype)
     found, expected = hidden.responses(inputs), Layer.responses(hidden, inputs)
-    for name in ("mean", "variance", "third"):
-        assert torch.allclose(getattr(found, name), getattr(expected, name), atol=1e-5)
-    for name, derivatives in expected.statistics.items():
-        for got, want in zip(found.statistics[name], derivatives, strict=True):
-            assert torch.allclose(got, want, atol=1e-4), name
+    assert found.by_input.dtype == found.answers.mean.dtype == dtype
+    for name in ("by_input", "moments", "by_shift", "by_scale"):
+        assert torch.allclose(getattr(found, name), getattr(expected, name), atol=3e-5), name
+    for name, derivatives in expected.by_parameter.items():
+        assert torch.allclose(found.by_parameter[name], derivatives, atol=1e-4), name
+    statistics = hidden.mean_statistics(inputs)
+    for answers in (found.answers, hidden.answers(inputs)):
+        assert torch.equal(answers.mean, hidden.mean(inputs))
+        for name, values in statistics.items():
+            wanted = values.to(torch.float64).mean(dim=0)
+            assert torch.allclose(answers.statistics[name].to(torch.float64), wanted, atol=1e-5)
+
+
+def test_answers_do_not_depend_on_the_number_of_threads():
+    hidden, inputs = DReLU.standard(50), 2 * normals(600, 50)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(hidden.responses(inputs))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found[0].by_input, found[1].by_input)
+    assert torch.equal(found[0].by_scale, found[1].by_scale)
 
 
 # the law that they sample

@@ -11,6 +11,7 @@ float32 holds; beyond the tables the tails have closed forms. Arithmetic is floa
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ _ROOT_LOW, _ROOT_HIGH = 1.0, 11.5
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _LOG_HALF, _ROOT_HALF = math.log(0.5), math.sqrt(0.5)
 _DEPTH = 12
+_BLOCK = 256
+"""Samples whose inputs stay in the cache while one unit after the other is summed."""
 
 
 def _grid(low: float, high: float) -> Tensor:
@@ -186,47 +189,119 @@ def _half_moments(x):
     return log_norm, (one, two, three, four * three)
 
 
+@njit(inline="always")
+def _scaled(moments, share_of, scale):
+    """Return the moments of h from those in units of its width, times the half's probability."""
+    first = share_of * scale
+    second = first * scale
+    third = second * scale
+    return first * moments[0], second * moments[1], third * moments[2], third * scale * moments[3]
+
+
 @compiled
-def _moments(inputs, fields, roots, log_roots, two_sided, highest, first, count, result):
-    for row in range(first, first + count):
-        for unit in range(inputs.shape[1]):
-            value = np.float64(inputs[row, unit])
-            root, share_of = roots[0, unit], 1.0
-            norm, moments = _half_moments(-(value + fields[0, unit]) / root)
-            scale = 1.0 / root
-            if two_sided:
-                other_root = roots[1, unit]
-                other_norm, others = _half_moments((value - fields[1, unit]) / other_root)
-                log_odds = norm - other_norm - log_roots[0, unit] + log_roots[1, unit]
-                share_of = 1.0 / (1.0 + math.exp(min(-log_odds, 700.0)))
-                other = 1.0 / (1.0 + math.exp(min(log_odds, 700.0)))
-                for power in range(highest):
-                    other /= other_root
-                    result[1, power, row, unit] = other * others[power]
-            for power in range(highest):
-                share_of *= scale
-                result[0, power, row, unit] = share_of * moments[power]
+def _respond(
+    inputs, fields, roots, log_roots, two_sided, deep, first, count, mean, by_input, averages
+):  # fmt: skip
+    samples = inputs.shape[0]
+    for begin in range(0, samples, _BLOCK):
+        end = min(begin + _BLOCK, samples)
+        for unit in range(first, first + count):
+            total = averages[:, unit]
+            for row in range(begin, end):
+                value = np.float64(inputs[row, unit])
+                scale, share_of = 1.0 / roots[0, unit], 1.0
+                norm, plus = _half_moments(-(value + fields[0, unit]) * scale)
+                q1, q2, q3, q4 = 0.0, 0.0, 0.0, 0.0
+                if two_sided:
+                    other = 1.0 / roots[1, unit]
+                    other_norm, minus = _half_moments((value - fields[1, unit]) * other)
+                    log_odds = norm - other_norm - log_roots[0, unit] + log_roots[1, unit]
+                    share_of = 1.0 / (1.0 + math.exp(min(-log_odds, 700.0)))
+                    rest = 1.0 / (1.0 + math.exp(min(log_odds, 700.0)))
+                    q1, q2, q3, q4 = _scaled(minus, rest, other)
+                p1, p2, p3, p4 = _scaled(plus, share_of, scale)
+                one, two = p1 - q1, p2 + q2
+                mean[row, unit] = one
+                total[0] += p1
+                total[1] += p2
+                total[2] += q1
+                total[3] += q2
+                if deep:
+                    # covariances of h, and of both halves and their squares, with h and h**2
+                    slope, tilt = two - one * one, p3 - q3 - one * two
+                    by_input[0, row, unit], by_input[1, row, unit] = slope, tilt
+                    total[4] += value * slope
+                    total[5] += value * tilt
+                    total[6] += p2 - p1 * one
+                    total[7] += p3 - p1 * two
+                    total[8] += p3 - p2 * one
+                    total[9] += p4 - p2 * two
+                    total[10] -= q2 + q1 * one
+                    total[11] += q3 - q1 * two
+                    total[12] -= q3 + q2 * one
+                    total[13] += q4 - q2 * two
+    averages[:, first : first + count] /= samples
 
 
-def moments_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, highest: int) -> Tensor:
-    """Return the moments of both halves of ReLU or dReLU units, parameters as in `draw_rectified`.
+class Response(NamedTuple):
+    """How rectified units answer inputs.
 
-    Returns
-    -------
-    Tensor
-        (half, highest, sample, unit): the means of h_plus**n and h_minus**n for n from 1 to
-        `highest`, at most 4, in the type of the inputs; of h**n alone for a ReLU.
+    Attributes
+    ----------
+    mean
+        <h> given each input, (sample, unit), in the type of the inputs.
+    by_input
+        Derivatives of <h> and <h**2> by the input, (2, sample, unit), likewise.
+    moments
+        (half, 2, unit) float64: averages over the samples of <h_plus> and <h_plus**2>, then of
+        h_minus; the second half is 0 for a ReLU.
+    by_scale
+        (2, unit) float64: averages of the input times `by_input`.
+    covariances
+        (half, power, 2, unit) float64: averages of the covariances of h_plus and h_plus**2, then of
+        h_minus, with h and h**2.
+    """
+
+    mean: Tensor
+    by_input: Tensor
+    moments: Tensor
+    by_scale: Tensor
+    covariances: Tensor
+
+
+def respond_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, *, deep: bool) -> Response:
+    """Return how ReLU or dReLU units answer inputs, parameters as in `draw_rectified`.
+
+    Parameters
+    ----------
+    inputs
+        (sample, unit), at least one sample.
+    fields, roots
+        Parameters of the units.
+    deep
+        Whether derivatives are wanted; without them `by_input` has no samples, and `by_scale` and
+        `covariances` are 0.
     """
     samples, units = inputs.shape
-    result = torch.empty((len(fields), highest, samples, units), dtype=inputs.dtype)
-    given, found = inputs.detach().contiguous().numpy(), result.numpy()
+    mean = torch.empty(inputs.shape, dtype=inputs.dtype)
+    by_input = torch.empty((2, samples if deep else 0, units), dtype=inputs.dtype)
+    averages = torch.zeros((14, units), dtype=torch.float64)
+    given = inputs.detach().contiguous().numpy()
     law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
+    found = mean.numpy(), by_input.numpy(), averages.numpy()
 
     def task(first: int, count: int) -> None:
-        _moments(given, *law, highest, first, count, found)
+        _respond(given, *law, deep, first, count, *found)
 
-    share(task, samples, least=_rows(inputs), most=samples + 1)
-    return result
+    # units are shared out, not samples, so that sums do not depend on the number of threads
+    share(task, units, least=1 + 2000 // max(1, samples), most=units + 1)
+    return Response(
+        mean,
+        by_input,
+        averages[:4].reshape(2, 2, units),
+        averages[4:6],
+        averages[6:].reshape(2, 2, 2, units),
+    )
 
 
 def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw: int) -> Tensor:

@@ -19,8 +19,8 @@ from boltzbrain.kernels.dispatch import (
     sum_active_rows,
     sweep_real,
 )
-from boltzbrain.kernels.rectified import log_partition_rectified, moments_rectified
-from boltzbrain.model.layers import Bernoulli, Layer, Responses
+from boltzbrain.kernels.rectified import Response, log_partition_rectified, respond_rectified
+from boltzbrain.model.layers import Answers, Bernoulli, Layer, Responses
 from boltzbrain.model.sweeps import register_sweep
 
 
@@ -81,12 +81,20 @@ class Gaussian(_RealLayer):
         return self._round((1.0 / self.precision.to(torch.float64)).expand_as(inputs), inputs)
 
     def responses(self, inputs: Tensor) -> Responses:
-        """Return (I + field) / precision and its derivatives, of h and of -h**2 / 2."""
+        """Return (I + field) / precision and its derivatives, of h and of h**2."""
         mean = self._mean(inputs)
-        width = (1.0 / self.precision.to(torch.float64)).expand_as(mean)
-        nothing = torch.zeros_like(mean)
-        statistics = {"field": (width, nothing), "precision": (-mean * width, -width * width)}
-        return Responses(mean, width, nothing, statistics)
+        width = 1.0 / self.precision.to(torch.float64)
+        square = width + mean * mean
+        by_input = torch.stack([width.expand_as(mean), 2.0 * mean * width])
+        of_square = torch.stack([-mean * width, -width * width - 2.0 * mean * mean * width])
+        return Responses(
+            self.answers(inputs),
+            self._round(by_input, inputs),
+            torch.stack([mean, square]).mean(dim=1),
+            by_input.mean(dim=1),
+            (inputs.to(torch.float64) * by_input).mean(dim=1),
+            {"field": by_input.mean(dim=1), "precision": of_square.mean(dim=1)},
+        )
 
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         """Draw from the normal law, in the type of the parameters."""
@@ -141,28 +149,6 @@ class _Moments(NamedTuple):
         return self.variance + self.mean * self.mean
 
 
-class _Derivatives(NamedTuple):
-    """Makes the derivatives by the input of the means of statistics T, from raw moments of h."""
-
-    mean: Tensor
-    square: Tensor
-    cube: Tensor
-
-    @property
-    def variance(self) -> Tensor:
-        return self.square - self.mean * self.mean
-
-    @property
-    def third(self) -> Tensor:
-        return self.cube - 3.0 * self.square * self.mean + 2.0 * self.mean**3
-
-    def of(self, value: Tensor, with_h: Tensor, with_square: Tensor) -> tuple[Tensor, Tensor]:
-        """Return cov(T, h) and the joint cumulant of T, h and h from <T>, <T h> and <T h**2>."""
-        slope = with_h - value * self.mean
-        bend = with_square - 2.0 * self.mean * slope - value * self.square
-        return slope, bend
-
-
 class _Rectified(_RealLayer):
     """What ReLU and dReLU share: in float32 the fused kernels draw, and on the CPU sum.
 
@@ -183,9 +169,43 @@ class _Rectified(_RealLayer):
             return draw_rectified(inputs, fields, roots, generator.key, first)
         return self._exact_sample(inputs, generator).to(self.dtype)
 
-    def _moments(self, inputs: Tensor, highest: int) -> Tensor:
-        """Return <h_plus**n> and <h_minus**n>, (half, highest, sample, unit), on the CPU."""
-        return moments_rectified(inputs, *self._sides(), highest)
+    def answers(self, inputs: Tensor) -> Answers:
+        """Return means and mean statistics, on the CPU in one pass."""
+        if not self._on_cpu(inputs):
+            return super().answers(inputs)
+        return self._answers(self._respond(inputs, deep=False))
+
+    def responses(self, inputs: Tensor) -> Responses:
+        """Return the covariances of both halves and their squares with h and h**2."""
+        if not self._on_cpu(inputs):
+            return super().responses(inputs)
+        found = self._respond(inputs, deep=True)
+        plus, minus = found.moments
+        (of_plus, square_of_plus), (of_minus, square_of_minus) = found.covariances
+        return Responses(
+            self._answers(found),
+            found.by_input,
+            torch.stack([plus[0] - minus[0], plus[1] + minus[1]]),
+            of_plus - of_minus,
+            found.by_scale,
+            self._of_halves(of_plus, of_minus, -0.5 * square_of_plus, -0.5 * square_of_minus),
+        )
+
+    def _respond(self, inputs: Tensor, *, deep: bool) -> Response:
+        # rounded after all differences, which may cancel
+        given = inputs.to(torch.promote_types(self.dtype, inputs.dtype))
+        return respond_rectified(given, *self._sides(), deep=deep)
+
+    def _answers(self, found: Response) -> Answers:
+        plus, minus = found.moments.to(found.mean.dtype)
+        statistics = self._of_halves(plus[0], minus[0], -0.5 * plus[1], -0.5 * minus[1])
+        return Answers(found.mean, statistics)
+
+    @abstractmethod
+    def _of_halves(
+        self, plus: Tensor, minus: Tensor, square_of_plus: Tensor, square_of_minus: Tensor
+    ) -> dict[str, Tensor]:
+        """Return what belongs to each parameter by name, from what belongs to the halves."""
 
     @abstractmethod
     def _sides(self) -> tuple[Tensor, Tensor]:
@@ -239,9 +259,6 @@ class ReLU(_Rectified):
 
     def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
         """Return <h> and -<h**2> / 2."""
-        if self._has_kernel(inputs):
-            one, two = self._moments(inputs, 2)[0]
-            return {"field": one, "precision": -0.5 * two}
         half = self._half(inputs).moments()
         return {
             "field": self._round(half.mean, inputs),
@@ -250,26 +267,18 @@ class ReLU(_Rectified):
 
     def mean(self, inputs: Tensor) -> Tensor:
         """Return (1 / Psi(x) - x) / sqrt(precision)."""
-        if self._has_kernel(inputs):
-            mean: Tensor = self._moments(inputs, 1)[0, 0]
-            return mean
+        if self._on_cpu(inputs):
+            return self._respond(inputs, deep=False).mean
         return self._round(self._half(inputs).moments().mean, inputs)
 
     def variance(self, inputs: Tensor) -> Tensor:
         """Return the variance of the half-normal law, divided by the precision."""
         return self._round(self._half(inputs).moments().variance, inputs)
 
-    def responses(self, inputs: Tensor) -> Responses:
-        """Return cumulants of h, h and of -h**2 / 2, h."""
-        if not self._on_cpu(inputs):
-            return super().responses(inputs)
-        one, two, three, four = self._moments(inputs.to(torch.float64), 4)[0]
-        law = _Derivatives(one, two, three)
-        statistics = {
-            "field": law.of(one, two, three),
-            "precision": law.of(-0.5 * two, -0.5 * three, -0.5 * four),
-        }
-        return Responses(one, law.variance, law.third, statistics)
+    def _of_halves(
+        self, plus: Tensor, minus: Tensor, square_of_plus: Tensor, square_of_minus: Tensor
+    ) -> dict[str, Tensor]:
+        return {"field": plus, "precision": square_of_plus}
 
     def _sides(self) -> tuple[Tensor, Tensor]:
         exact = self.to(torch.float64)
@@ -331,14 +340,6 @@ class DReLU(_Rectified):
 
     def mean_statistics(self, inputs: Tensor) -> dict[str, Tensor]:
         """Return the means of `statistics`: those of the two halves times their probabilities."""
-        if self._has_kernel(inputs):
-            plus_moments, minus_moments = self._moments(inputs, 2)
-            return {
-                "field_plus": plus_moments[0],
-                "field_minus": minus_moments[0],
-                "precision_plus": -0.5 * plus_moments[1],
-                "precision_minus": -0.5 * minus_moments[1],
-            }
         (share_plus, plus), (share_minus, minus) = self._mixture(inputs)
         return {
             "field_plus": self._round(share_plus * plus.mean, inputs),
@@ -349,10 +350,8 @@ class DReLU(_Rectified):
 
     def mean(self, inputs: Tensor) -> Tensor:
         """Return p_plus <h>_plus - p_minus <h>_minus."""
-        if self._has_kernel(inputs):
-            # rounded after the difference, which may cancel
-            halves = self._moments(inputs.to(torch.float64), 1)
-            return self._round(halves[0, 0] - halves[1, 0], inputs)
+        if self._on_cpu(inputs):
+            return self._respond(inputs, deep=False).mean
         (share_plus, plus), (share_minus, minus) = self._mixture(inputs)
         return self._round(share_plus * plus.mean - share_minus * minus.mean, inputs)
 
@@ -375,19 +374,15 @@ class DReLU(_Rectified):
             }
         )
 
-    def responses(self, inputs: Tensor) -> Responses:
-        """Return cumulants of the statistics of the two halves with h = h_plus - h_minus."""
-        if not self._on_cpu(inputs):
-            return super().responses(inputs)
-        plus, minus = self._moments(inputs.to(torch.float64), 4)
-        law = _Derivatives(plus[0] - minus[0], plus[1] + minus[1], plus[2] - minus[2])
-        statistics = {
-            "field_plus": law.of(plus[0], plus[1], plus[2]),
-            "field_minus": law.of(minus[0], -minus[1], minus[2]),
-            "precision_plus": law.of(-0.5 * plus[1], -0.5 * plus[2], -0.5 * plus[3]),
-            "precision_minus": law.of(-0.5 * minus[1], 0.5 * minus[2], -0.5 * minus[3]),
+    def _of_halves(
+        self, plus: Tensor, minus: Tensor, square_of_plus: Tensor, square_of_minus: Tensor
+    ) -> dict[str, Tensor]:
+        return {
+            "field_plus": plus,
+            "field_minus": minus,
+            "precision_plus": square_of_plus,
+            "precision_minus": square_of_minus,
         }
-        return Responses(law.mean, law.variance, law.third, statistics)
 
     def _sides(self) -> tuple[Tensor, Tensor]:
         exact = self.to(torch.float64)

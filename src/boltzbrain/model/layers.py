@@ -33,21 +33,46 @@ _STEP = 1e-3
 """Distance of the central differences of `Layer.responses`."""
 
 
-class Responses(NamedTuple):
-    """How a layer answers its inputs: derivatives with respect to them, float64.
+class Answers(NamedTuple):
+    """What the gradient of a likelihood takes of a layer, given inputs.
 
     Attributes
     ----------
-    mean, variance, third
-        First three cumulants of a unit, (sample, unit).
+    mean
+        <h> given each input, (sample, unit).
     statistics
-        Parameter name to the first and second derivative of its mean statistic, (sample, unit).
+        Parameter name to its mean statistic, averaged over the samples, (unit,).
     """
 
     mean: Tensor
-    variance: Tensor
-    third: Tensor
-    statistics: dict[str, tuple[Tensor, Tensor]]
+    statistics: dict[str, Tensor]
+
+
+class Responses(NamedTuple):
+    """How <h> and <h**2> of a layer move with its inputs and its parameters.
+
+    Attributes
+    ----------
+    answers
+        The layer's means themselves.
+    by_input
+        Derivatives of <h> and <h**2> by the input, (2, sample, unit).
+    moments
+        Averages over the samples of <h> and <h**2>, (2, unit) float64.
+    by_shift
+        Averages over the samples of `by_input`, (2, unit) float64.
+    by_scale
+        Averages of `by_input` times the input, (2, unit) float64.
+    by_parameter
+        Parameter name to the average derivatives by the parameter, (2, unit) float64.
+    """
+
+    answers: Answers
+    by_input: Tensor
+    moments: Tensor
+    by_shift: Tensor
+    by_scale: Tensor
+    by_parameter: dict[str, Tensor]
 
 
 KINDS: dict[str, type[Layer]] = {}
@@ -227,25 +252,38 @@ class Layer(ABC):
         """Return the mean over the samples of `statistics`, (unit,) each."""
         return {name: value.mean(dim=0) for name, value in self.statistics(states).items()}
 
-    def responses(self, inputs: Tensor) -> Responses:
-        """Return the derivatives of means and statistics by the input, (sample, unit) float64.
+    def answers(self, inputs: Tensor) -> Answers:
+        """Return the means given inputs, and the mean statistics averaged over them."""
+        statistics = self.mean_statistics(inputs)
+        return Answers(
+            self.mean(inputs), {name: value.mean(dim=0) for name, value in statistics.items()}
+        )
 
-        By central differences; kinds that know them in closed form say so.
+    def responses(self, inputs: Tensor) -> Responses:
+        """Return how <h> and <h**2> move with inputs (sample, unit) and parameters.
+
+        By central differences of the means; kinds that know them in closed form say so. The
+        derivatives by a parameter are the covariances of its statistic T with h and h**2,
+        cov(T, h) = T' and cov(T, h**2) = T'' + 2 <h> T' with ' the derivative by the input.
         """
         exact, here = self.to(torch.float64), inputs.to(torch.float64)
         below, above = here - _STEP, here + _STEP
         low, centre, high = (exact.mean_statistics(place) for place in (below, here, above))
+        mean = exact.mean(here)
+        squares = [exact.variance(place) + exact.mean(place) ** 2 for place in (below, here, above)]
+        by_input = torch.stack([exact.variance(here), (squares[2] - squares[0]) / (2 * _STEP)])
+        by_parameter = {}
+        for name in exact.parameters():
+            slope = (high[name] - low[name]) / (2 * _STEP)
+            bend = (high[name] - 2 * centre[name] + low[name]) / _STEP**2
+            by_parameter[name] = torch.stack([slope, bend + 2 * mean * slope]).mean(dim=1)
         return Responses(
-            exact.mean(here),
-            exact.variance(here),
-            (exact.variance(above) - exact.variance(below)) / (2 * _STEP),
-            {
-                name: (
-                    (high[name] - low[name]) / (2 * _STEP),
-                    (high[name] - 2 * centre[name] + low[name]) / _STEP**2,
-                )
-                for name in exact.parameters()
-            },
+            self.answers(inputs),
+            by_input.to(self.dtype),
+            torch.stack([mean, squares[1]]).mean(dim=1),
+            by_input.mean(dim=1),
+            (here * by_input).mean(dim=1),
+            by_parameter,
         )
 
     @abstractmethod

@@ -13,7 +13,7 @@ from torch import Tensor
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
-from boltzbrain.model.layers import Layer
+from boltzbrain.model.layers import Answers, Layer
 from boltzbrain.model.sweeps import fused_sweep
 
 
@@ -180,7 +180,7 @@ class RBM:
             visible = self.sample_visible(hidden, generator)
         return visible, hidden
 
-    def moments(self, visible: Tensor, inputs: Tensor | None = None) -> Moments:
+    def moments(self, visible: Tensor, answers: Answers | None = None) -> Moments:
         """Return the mean statistics of visible states (sample, visible), hidden integrated out.
 
         The means of the layers' statistics and of v h are the derivatives of -F(v) with respect to
@@ -190,19 +190,18 @@ class RBM:
         ----------
         visible
             (sample, visible) states.
-        inputs
-            `inputs_to_hidden` of them, if they are known, (sample, hidden).
+        answers
+            What the hidden layer answers to them, if it is known.
         """
-        if inputs is None:
-            inputs = self.inputs_to_hidden(visible)
-        means = self.hidden.mean(inputs)
-        statistics = self.hidden.mean_statistics(inputs)
+        if answers is None:
+            answers = self.hidden.answers(self.inputs_to_hidden(visible))
+        means, statistics = answers
         averages = self.visible.mean_of_statistics(visible)
         # the statistic of the field of units in {0, 1} is the state itself
         binary = visible.dtype == torch.uint8
         return Moments(
             averages,
-            {name: value.mean(dim=0) for name, value in statistics.items()},
+            statistics,
             averages["field"] if binary else visible.mean(dim=0, dtype=means.dtype),
             means.mean(dim=0),
             visible,

@@ -121,16 +121,6 @@ class Ascent:
         self.optimiser = Optimiser(self.parameters, self.plan.optimizer, self.plan.momentum)
         self.gradient_of_weights = torch.empty_like(self.parameters["weights"])
 
-    def hold(self, inputs: Tensor, gain: float) -> Constraint:
-        """Move the potentials towards mean 0 and variance 1 given the inputs v W of a batch.
-
-        Returns what binds them there.
-        """
-        layer = retracted(self.model.hidden, Constraint.of(self.model.hidden, inputs), gain)
-        for name, value in layer.parameters().items():
-            self.parameters[f"hidden.{name}"].copy_(value)
-        return Constraint.of(self.model.hidden, inputs)
-
     def step(
         self,
         batch: Tensor,
@@ -154,14 +144,19 @@ class Ascent:
             The L1 penalty that was chosen, if one was.
         """
         plan, rate = self.plan, self.plan.rate_at(update) / rate_divisor
-        inputs = self.model.inputs_to_hidden(batch)
-        constraint = self.hold(inputs, HOLD) if plan.holds_at(update) else None
-        data, model = self.model.moments(batch, inputs), self.model.moments(chains)
+        hidden, inputs = self.model.hidden, self.model.inputs_to_hidden(batch)
+        constraint: Constraint | None = None
+        if plan.holds_at(update):
+            responses = hidden.responses(inputs)
+            answers, constraint = responses.answers, Constraint.of(hidden, responses)
+        else:
+            answers = hidden.answers(inputs)
+        data, model = self.model.moments(batch, answers), self.model.moments(chains)
         pull: Tensor | None = None
         bound: dict[str, Tensor] = {}
         if constraint is not None:
             plain = {name: value - model.hidden[name] for name, value in data.hidden.items()}
-            pull, bound = tangent_pull(self.model.hidden, constraint, plain)
+            pull, bound = tangent_pull(hidden, constraint, plain)
         # holding the activity at mean 0 centres the hidden side already
         gradient = log_likelihood_gradient(
             self.model,
@@ -178,6 +173,10 @@ class Ascent:
         # soft thresholds, in the metric of the optimiser, give exact zeros
         thresholds = {"weights": rate * plan.l1_at(update, l1)}
         self.optimiser.step(gradient, rate, thresholds)
+        if constraint is not None:
+            # the step keeps to the condition where it was linearised; this goes nearer to it
+            for name, value in retracted(hidden, constraint, HOLD).parameters().items():
+                self.parameters[f"hidden.{name}"].copy_(value)
         for name in self.model.hidden.positive:
             self.parameters[f"hidden.{name}"].clamp_(min=LEAST_PRECISION)
 

@@ -42,7 +42,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boltzbrain.model.layers import Layer
+from boltzbrain.model.layers import Layer, Responses
 from boltzbrain.model.rbm import RBM
 
 _NEWTON_STEPS = 30
@@ -59,7 +59,7 @@ class Constraint:
     matrix
         (hidden, 2, 2): rows C_1, C_2; columns delta, log s.
     per_sample
-        (2, bin, hidden): kappa_2 and kappa_3 + 2 m kappa_2.
+        (2, bin, hidden): kappa_2 and kappa_3 + 2 m kappa_2, in the type of the layer.
     parameters
         Name to (2, hidden): derivatives along the parameter.
     """
@@ -70,28 +70,16 @@ class Constraint:
     parameters: dict[str, Tensor]
 
     @classmethod
-    def of(cls, layer: Layer, inputs: Tensor) -> Constraint:
-        """Evaluate at inputs v W, (bin, hidden)."""
-        here = inputs.to(torch.float64)
-        mean, variance, third, statistics = layer.responses(inputs)
-        second = third + 2 * mean * variance
-        square = variance + mean * mean
-        parameters = {
-            name: torch.stack([slope.mean(dim=0), (bend + 2 * mean * slope).mean(dim=0)])
-            for name, (slope, bend) in statistics.items()
-        }
-        values = torch.stack([mean.mean(dim=0), square.mean(dim=0) - 1.0])
-        matrix = torch.stack(
-            [
-                torch.stack([variance.mean(dim=0), (mean + here * variance).mean(dim=0)], dim=1),
-                torch.stack([second.mean(dim=0), (2 * square + here * second).mean(dim=0)], dim=1),
-            ],
-            dim=1,
-        )
+    def of(cls, layer: Layer, responses: Responses) -> Constraint:
+        """Take the conditions from how the layer responds to inputs v W, (bin, hidden)."""
+        mean, square = responses.moments
+        values = torch.stack([mean, square - 1.0])
+        along_scale = torch.stack([mean, 2.0 * square]) + responses.by_scale
+        matrix = torch.stack([responses.by_shift, along_scale], dim=-1).transpose(0, 1).contiguous()
         if not layer.signed:
             values[0] = 0.0
             matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0] = 1.0, 0.0, 0.0
-        return cls(values, matrix, torch.stack([variance, second]), parameters)
+        return cls(values, matrix, responses.by_input, responses.by_parameter)
 
 
 def tangent_pull(
@@ -123,7 +111,9 @@ def tangent_pull(
     for name, value in layer.parameters().items():
         bound[1] -= layer.scale_powers[name] * (value * gradient[name]).to(torch.float64)
     x = torch.linalg.solve(constraint.matrix.transpose(1, 2), -bound.T).T
-    pull = (x[:, None, :] * constraint.per_sample).sum(dim=0).to(layer.dtype)
+    by_mean, by_square = x.to(layer.dtype)
+    of_mean, of_square = constraint.per_sample
+    pull = torch.addcmul(by_mean * of_mean, by_square, of_square)
     changes = {
         name: (x * derivative).sum(dim=0).to(layer.dtype)
         for name, derivative in constraint.parameters.items()
@@ -136,7 +126,8 @@ def held(model: RBM, states: Tensor) -> RBM:
     inputs = model.inputs_to_hidden(states)
     hidden = model.hidden
     for _ in range(_NEWTON_STEPS):
-        hidden = retracted(hidden, Constraint.of(hidden, inputs), 1.0)
+        constraint = Constraint.of(hidden, hidden.responses(inputs))
+        hidden = retracted(hidden, constraint, 1.0)
     return RBM(model.visible, hidden, model.weights)
 
 
