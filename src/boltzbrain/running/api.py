@@ -75,7 +75,8 @@ def fit(
     Returns
     -------
     TrainingRun
-        ``run.best`` is the model with the highest validation log-likelihood.
+        ``run.best`` is the latest model as good as the best on the validation fold, within one
+        standard error.
 
     Raises
     ------

@@ -138,7 +138,8 @@ def fit(
     """Train a model of a recording.
 
     Writes the run folder: the activity that the model saw, checkpoints, and the log of the held-out
-    score. The model chosen in the end is the checkpoint with the highest validation log-likelihood.
+    score. The model chosen in the end is the latest checkpoint whose validation log-likelihood is
+    within one standard error of the highest.
     """
     named = {
         "preset": preset,

@@ -170,6 +170,10 @@ class Ascent:
             gradient[f"hidden.{name}"] = gradient[f"hidden.{name}"] + change
         if plan.l2:
             gradient["weights"].add_(self.model.weights, alpha=-plan.l2)
+        if plan.normalised and constraint is None:
+            # no likelihood fixes the scale of h, and the L1 penalty would stretch it without end
+            for name in hidden.positive:
+                gradient[f"hidden.{name}"].zero_()
         # soft thresholds, in the metric of the optimiser, give exact zeros
         thresholds = {"weights": rate * plan.l1_at(update, l1)}
         self.optimiser.step(gradient, rate, thresholds)

@@ -84,3 +84,13 @@ class LikelihoodLog:
                 float(scores.std()) / math.sqrt(len(scores)), estimate.stderr
             )
         return row
+
+    def error_between(self, one: RBM, other: RBM) -> float:
+        """Return the standard error of two models' difference on the validation fold, nats per bin.
+
+        Over bins, each with both models, so that what makes a bin unlikely for both drops out; that
+        of log Z is not in it.
+        """
+        states = self.states["validation"]
+        apart = one.free_energy(states) - other.free_energy(states)
+        return float(apart.std()) / math.sqrt(len(apart))

@@ -53,7 +53,10 @@ class TrainingPlan(BaseModel):
         False, description="hold the activity of real-valued hidden units at mean 0, variance 1"
     )
     release: float = Field(
-        0.0, ge=0, le=1, description="share of updates, the last, in which activity is not held"
+        0.0,
+        ge=0,
+        le=1,
+        description="share of updates, the last, in which activity is not held but precisions are",
     )
     weights_from: Literal["noise", "data"] = Field(
         "noise", description="first weights: noise, or the independent components of the data"

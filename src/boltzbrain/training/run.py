@@ -221,7 +221,7 @@ class TrainingRun:
 
     @property
     def chosen_update(self) -> int:
-        """The update with the highest validation log-likelihood.
+        """The latest update that is as good as the best on the validation fold, within one error.
 
         Raises
         ------

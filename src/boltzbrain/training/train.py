@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -76,7 +77,7 @@ def train(
     *,
     device: str = "cpu",
 ) -> TrainingRun:
-    """Train an RBM on the training fold and keep the best checkpoint by the validation fold.
+    """Train an RBM on the training fold and choose a checkpoint by the validation fold.
 
     Parameters
     ----------
@@ -212,6 +213,10 @@ class _Training:
         restart = Restart(state.update, good.update, found.reason)
         state.restore(good)
         state.course = course.restarted(restart)
+        smaller = [one for one in self.plan.l1_choices or () if one < (course.l1 or 0.0)]
+        if found.kind == "collapse" and smaller:
+            # it was the penalty that took the units out, and slower it would do so again
+            state.course = replace(state.course, l1=smaller[-1])
         # once this is written the old course is never gone on with, even if the process is killed
         write_checkpoint(self.run.resume_path, state.checkpoint({}, self.seconds))
         self.rows = self._rows_of_course()
@@ -241,20 +246,13 @@ class _Training:
         return self.plan.l1_choices is not None and self.state.course.l1 is None
 
     def _choose_penalty(self) -> bool:
-        """Go on from the trial that the validation fold chooses; False if none has ended yet.
-
-        That is the largest penalty whose score is within one standard error of the best (Hastie,
-        Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 7.10).
-        """
+        """Go on from the trial with the best validation score; False if none has ended yet."""
         length = self.plan.trial_length
         ends = range(length, self.plan.trial_updates + 1, length)
         trials = [row for row in self.rows if row["update"] in ends]
         if not trials:
             return False
         best = max(trials, key=lambda row: float(row["validation_nats_per_bin"]))
-        enough = float(best["validation_nats_per_bin"]) - float(best["validation_stderr"])
-        # the sparsest that is as good, as far as the fold can tell: the one-standard-error rule
-        best = [row for row in trials if float(row["validation_nats_per_bin"]) >= enough][-1]
         state, update, course = self.state, self.state.update, self.state.course
         state.restore(self.run.load(best["update"]))
         state.update, state.course = update, replace(course, l1=best["l1"])
@@ -271,6 +269,28 @@ class _Training:
         if "validation" not in self.scores.states:
             return self._candidates[-1]
         return max(self._candidates, key=lambda row: float(row["validation_nats_per_bin"]))
+
+    def _choice(self) -> dict[str, Any]:
+        """Return the row of the latest model that is as good as the best, within one error.
+
+        Later ones have forgotten more of the noise of large steps, which the likelihood of real
+        bins does not show: what it shows is the only reason to go back to an earlier one. The error
+        is that of the difference bin by bin, and of both estimates of log Z.
+        """
+        best = self._best()
+        model = self.run.load(best["update"]).model
+        for row in reversed(self._candidates):
+            if row is best:
+                break
+            behind = float(best["validation_nats_per_bin"]) - float(row["validation_nats_per_bin"])
+            error = math.hypot(
+                self.scores.error_between(model, self.run.load(row["update"]).model),
+                best["log_partition_stderr"],
+                row["log_partition_stderr"],
+            )
+            if behind <= error:
+                return row
+        return best
 
     def _out_of_patience(self) -> bool:
         if self.plan.patience is None or not self._candidates:
@@ -312,7 +332,7 @@ class _Training:
 
     def _finish(self) -> TrainingRun:
         """Choose the model, judge the training by where it ended, and close the run."""
-        state, plan, chosen = self.state, self.plan, self._best()["update"]
+        state, plan, chosen = self.state, self.plan, self._choice()["update"]
         self._write_log()
         self._turn(chosen)
         found = assess(
