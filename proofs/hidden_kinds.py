@@ -51,7 +51,8 @@ def one(session: int, kind: str) -> dict[str, Any]:
             "gain": round(gain["value"], 2), "stderr": round(gain["stderr"], 2),
             **{name: round(errors[name], 3) for name in STATISTICS},
             "zeros": round(found["weights"]["zero_fraction"], 3),
-            "l1": run.l1_at(run.chosen_update), "status": run.info["convergence"]["status"],
+            "l1": run.penalties_at(run.chosen_update).l1,
+            "status": run.info["convergence"]["status"],
             "seconds": round(seconds),
         }  # fmt: skip
 

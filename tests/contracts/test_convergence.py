@@ -22,7 +22,8 @@ from boltzbrain.training import train as training
 from boltzbrain.training.checkpoints import read_checkpoint
 from boltzbrain.training.convergence import Convergence, assess, idle_units, without_pull
 from boltzbrain.training.course import MENDS, Course, Restart
-from boltzbrain.training.gradient import parameters_of
+from boltzbrain.training.gradient import Ascent, parameters_of
+from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.run import TrainingRun
 from boltzbrain.training.state import State
@@ -56,7 +57,7 @@ def samples(model: RBM, n: int) -> torch.Tensor:
 def judged(model: RBM, states: torch.Tensor, chains: Chains | None = None) -> Convergence:
     if chains is None:
         chains = advance(model, start_chains(model, 100, Generator.from_seed(1)), 50)
-    return assess(model, states, chains, l1=0.0, l2=0.0, generator=Generator.from_seed(2))
+    return assess(model, states, chains, penalties=Penalties(), generator=Generator.from_seed(2))
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -94,9 +95,33 @@ def test_what_the_penalties_hold_apart_is_taken_back() -> None:
     """At the maximum of the penalised likelihood <v h> differs by l1 sign(w) + l2 w."""
     weights = torch.tensor([0.5, -0.5, 0.0, 0.0, 0.0, 0.5, 0.001, 0.001], dtype=torch.float64)
     apart = torch.tensor([0.12, -0.12, 0.02, -0.05, 0.04, 0.0, -0.02, 0.05], dtype=torch.float64)
-    left = without_pull(apart, weights, l1=0.02, l2=0.2)
+    penalties, column = Penalties(l1=0.02, l2=0.2), weights[:, None]
+    most = penalties.l1_of_units(column)
+    left = without_pull(apart[:, None], column, penalties.pull(column), most)[:, 0]
     wanted = torch.tensor([0, 0, 0, -0.03, 0.02, -0.12, 0, 0.03], dtype=torch.float64)
     assert torch.allclose(left, wanted)
+
+
+def test_a_unit_has_the_penalty_of_its_own_weights() -> None:
+    """Proportional to sum |w| of the unit, on average l1, and the one of the optimiser."""
+    weights = torch.tensor([[0.1, -0.4, 0.0], [-0.1, 0.4, 0.2]], dtype=torch.float64)
+    penalties = Penalties(0.3, 0.5, by_unit=True)
+    wanted = torch.tensor([0.15, 0.6, 0.15], dtype=torch.float64)
+    assert torch.allclose(penalties.l1_of_units(weights), wanted)
+    assert torch.allclose(penalties.pull(weights), wanted * weights.sign() + 0.5 * weights)
+    assert penalties.l1_of_units(torch.zeros(2, 3)).tolist() == pytest.approx([0.3] * 3)
+    assert Penalties(0.3).l1_of_units(weights).tolist() == [0.3] * 3
+
+    # the gradient is the same everywhere, so that the units differ by their thresholds alone
+    plan = make_plan("compositional", hidden=3, l1=0.3, l1_warmup=0.0, release=1.0)
+    model = RBM(Bernoulli(torch.zeros(2)), KINDS["drelu"].standard(3), weights.float())
+    ascent = Ascent(model, plan)
+    states = torch.tensor([[0, 1], [1, 0]], dtype=torch.uint8)
+    ascent.step(states, states, plan.updates)
+    shrunk = weights.float() - ascent.model.weights
+    width = 1e-6  # of RMSprop without any gradient
+    expected = plan.rate_at(plan.updates) * wanted.float() / width
+    assert torch.allclose(shrunk.abs(), torch.minimum(expected, weights.float().abs()))
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -294,10 +319,12 @@ def test_the_penalty_is_chosen_on_the_validation_fold(
     log = run.log().set_index("update")
     assert log.loc[[40, 80, 120], "l1"].tolist() == [0.0003, 0.001, 0.003]
     trials = log.loc[[40, 80, 120]]
-    best = trials["validation_nats_per_bin"].idxmax()
+    top = trials.loc[trials["validation_nats_per_bin"].idxmax()]
+    enough = top["validation_nats_per_bin"] - top["validation_stderr"]
+    best = trials.index[trials["validation_nats_per_bin"] >= enough].max()
     assert set(log.loc[121:, "l1"]) == {log.loc[best, "l1"]}
     assert run.chosen_update > 120
-    assert run.l1_at(run.chosen_update) == log.loc[best, "l1"]
+    assert run.penalties_at(run.chosen_update).l1 == log.loc[best, "l1"]
     assert run.info["convergence"]["l1"] == log.loc[best, "l1"]
 
     monkeypatch.setattr(training, "ROLLING_SECONDS", 0.05)
@@ -337,10 +364,10 @@ def test_after_a_collapse_the_next_smaller_penalty_is_taken(
     found.append(Symptom("collapse", "collapse on purpose"))
     run = train(activity, plan, tmp_path / "collapse")
     assert run.info["convergence"]["history"][0]["reason"] == "collapse on purpose"
-    assert run.l1_at(run.chosen_update) == 1e-3
+    assert run.penalties_at(run.chosen_update).l1 == 1e-3
     found.append(Symptom("divergence", "divergence on purpose"))
     run = train(activity, plan, tmp_path / "divergence")
-    assert run.l1_at(run.chosen_update) == 2e-3
+    assert run.penalties_at(run.chosen_update).l1 == 2e-3
 
 
 def test_without_validation_the_penalty_is_that_of_the_plan(

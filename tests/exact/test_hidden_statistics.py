@@ -13,7 +13,6 @@ from sklearn.linear_model import LogisticRegression
 from boltzbrain.evaluation.comparison import Comparison, normalised_rmse
 from boltzbrain.evaluation.energies import compare_energies, energies
 from boltzbrain.evaluation.hidden_statistics import (
-    Pull,
     compare_hidden,
     hidden_moments,
     products_compared,
@@ -29,6 +28,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_distribution, exact_samples
+from boltzbrain.training.penalties import Penalties
 
 
 def small_model(seed=0, visible=7, hidden=3):
@@ -75,7 +75,8 @@ def test_the_shift_of_the_penalty_and_exact_zeros_as_in_the_paper():
     weights[0, 0] = 0.0
     model = RBM(model.visible, model.hidden, weights)
     moments = hidden_moments(model, states)
-    kept = products_compared(model, {"test": moments, "generated": moments}, Pull(l1=0.1, l2=0.01))
+    penalties = Penalties(0.1, 0.01)
+    kept = products_compared(model, {"test": moments, "generated": moments}, penalties)
     assert len(kept["test"]) == weights.numel() - 1
     chosen = weights.numpy()[weights.numpy() != 0]
     np.testing.assert_allclose(

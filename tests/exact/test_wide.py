@@ -128,9 +128,12 @@ def test_adam_steps_are_those_of_torch(beta):
         assert torch.allclose(tensor, twin, atol=1e-6)
 
 
+@pytest.mark.parametrize("columns", [3, 16, 31, 50])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_thresholds_give_exact_zeros(dtype):
-    start, gradient = normals(60, 50).to(dtype), normals(60, 50, name="g").to(dtype)
+def test_thresholds_of_columns_give_exact_zeros(dtype, columns):
+    shape = (61, columns)
+    start, gradient = normals(*shape).to(dtype), normals(*shape, name="g").to(dtype)
+    thresholds = torch.linspace(0.0, 0.3, columns, dtype=dtype)
     found = []
     for step in (stepping.adam_step, reference.adam_step):
         tensor, square = 0.02 * start, torch.ones_like(start)
@@ -143,12 +146,14 @@ def test_thresholds_give_exact_zeros(dtype):
             rate=1e-3,
             betas=(0.0, 0.999),
             epsilon=1e-6,
-            threshold=0.2,
+            thresholds=thresholds,
         )
         found.append(tensor)
     assert torch.allclose(*found, atol=1e-7)
-    zeros = (found[0] == 0).float().mean()
-    assert 0.1 < float(zeros) < 0.9
+    zeros = (found[0] == 0).double().mean(dim=0)
+    assert zeros[0] == 0
+    assert float(zeros[-1]) > 0.1
+    assert 0.05 < float(zeros.mean()) < 0.9
 
 
 @pytest.mark.parametrize("halves", [1, 2])

@@ -13,7 +13,7 @@ from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.conditional import conditional_scores, conditionals
 from boltzbrain.evaluation.dynamics.compare import compare_dynamics
 from boltzbrain.evaluation.energies import compare_energies, energies
-from boltzbrain.evaluation.hidden_statistics import Pull, compare_hidden
+from boltzbrain.evaluation.hidden_statistics import compare_hidden
 from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods
 from boltzbrain.evaluation.partitions import log_partitions
 from boltzbrain.evaluation.reconstruction import GLM_NEURONS, reconstruction_scores
@@ -25,6 +25,7 @@ from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.training.likelihood_log import independent_field
+from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.run import TrainingRun
 
 
@@ -61,7 +62,7 @@ def evaluate_model(
     checkpoints: Sequence[RBM] = (),
     ais_chains: int | None = None,
     ais_rungs: int = 1000,
-    pull: Pull | None = None,
+    penalties: Penalties | None = None,
     full: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def evaluate_model(
         annealing alone.
     ais_chains, ais_rungs
         Chains and rungs of the estimates of log Z, see `evaluation.partitions.log_partitions`.
-    pull
+    penalties
         Penalties on the weights that the model was trained with, which shift <v h>; none where
         None.
     full
@@ -135,7 +136,7 @@ def evaluate_model(
         )
     result = {
         "log_likelihood": likelihoods(model, estimates, activity),
-        **_findings(model, activity, samples, seed, pull or Pull(), full, tell),
+        **_findings(model, activity, samples, seed, penalties or Penalties(), full, tell),
         "weights": {
             "std": float(model.weights.to(torch.float64).std(correction=0)),
             "zero_fraction": float((model.weights == 0).to(torch.float64).mean()),
@@ -155,7 +156,7 @@ def _findings(
     activity: Activity,
     samples: Samples,
     seed: int,
-    pull: Pull,
+    penalties: Penalties,
     full: bool,
     tell: Callable[[str, int, int], None],
 ) -> dict[str, Any]:
@@ -168,7 +169,7 @@ def _findings(
     statistics = compare_statistics(train, test, generated, seed)
     tell(phase, 1, steps)
     statistics["energy"] = compare_energies(*(energies(model, one) for one in sets))
-    hidden = compare_hidden(model, *sets, pull)
+    hidden = compare_hidden(model, *sets, penalties)
     statistics["hidden"] = hidden["hidden"]
     statistics["nrmse"] = {
         "v": statistics["rates"]["normalised_rmse"],
@@ -245,7 +246,7 @@ def evaluate_run(
         chosen_update=run.chosen_update,
         samples=samples,
         checkpoints=trajectory,
-        pull=Pull(run.l1_at(run.chosen_update), plan.l2),
+        penalties=run.penalties_at(run.chosen_update),
         full=full,
         callbacks=callbacks,
     )

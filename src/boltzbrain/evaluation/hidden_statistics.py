@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from boltzbrain.evaluation.comparison import Comparison, normalised_rmse
 from boltzbrain.evaluation.results import Undefined
 from boltzbrain.model.rbm import RBM
+from boltzbrain.training.penalties import Penalties
 
 _CHUNK = 1 << 24
 _PRODUCTS = 20_000_000
@@ -69,26 +70,13 @@ def hidden_moments(model: RBM, states: NDArray[np.uint8]) -> HiddenMoments:
     return HiddenMoments(h.numpy(), vh.numpy(), covariance[rows, columns])
 
 
-@dataclass(frozen=True)
-class Pull:
-    """What keeps a trained model from matching <v h> exactly: the penalties on its weights.
-
-    At the end of training <v h>_data = <v h>_model + l1 sign(w) + l2 w, so that is added to the
-    model's statistic before it is compared (the paper adds the L1 term).
-    """
-
-    l1: float = 0.0
-    l2: float = 0.0
-
-    def of(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the shift of <v h>, (neuron, hidden)."""
-        return self.l1 * np.sign(weights) + self.l2 * weights
-
-
 def products_compared(
-    model: RBM, of: dict[str, HiddenMoments], pull: Pull
+    model: RBM, of: dict[str, HiddenMoments], penalties: Penalties
 ) -> dict[str, NDArray[np.float64]]:
     """Return <v h> of each set, (entry,), without exactly zero weights, the model's with the shift.
+
+    What the penalties hold apart at the end of training is added to the model's statistic before it
+    is compared; the paper adds the L1 term.
 
     Parameters
     ----------
@@ -96,21 +84,21 @@ def products_compared(
         The model.
     of
         Set ("train", "test", "generated") to its moments.
-    pull
+    penalties
         Penalties of the training.
     """
-    weights = model.weights.to("cpu", torch.float64).numpy()
-    step = max(1, -(-weights.size // _PRODUCTS))
-    weights = weights[::step]
-    kept = weights != 0
+    weights = model.weights.to("cpu", torch.float64)
+    step = max(1, -(-weights.numel() // _PRODUCTS))
+    shift = penalties.pull(weights)[::step].numpy()
+    kept = weights[::step].numpy() != 0
     return {
-        name: (one.vh[::step] + (pull.of(weights) if name == "generated" else 0.0))[kept]
+        name: (one.vh[::step] + (shift if name == "generated" else 0.0))[kept]
         for name, one in of.items()
     }
 
 
 def hidden_comparisons(
-    model: RBM, of: dict[str, HiddenMoments], pull: Pull
+    model: RBM, of: dict[str, HiddenMoments], penalties: Penalties
 ) -> dict[str, dict[str, Comparison]]:
     """Compare <h>, <v h> and <h h'> of generated and of training activity with the test fold.
 
@@ -119,7 +107,7 @@ def hidden_comparisons(
     dict
         "h", "vh" and "hh", each to "generated" and "train" against the test fold.
     """
-    products = products_compared(model, of, pull)
+    products = products_compared(model, of, penalties)
     values = {
         "h": {name: one.h for name, one in of.items()},
         "vh": products,
@@ -136,7 +124,7 @@ def compare_hidden(
     train: NDArray[np.uint8],
     test: NDArray[np.uint8],
     generated: NDArray[np.uint8],
-    pull: Pull | None = None,
+    penalties: Penalties | None = None,
 ) -> dict[str, Any]:
     """Return ``hidden`` and the entries h, vh and hh of ``nrmse`` for evaluation.json.
 
@@ -146,7 +134,7 @@ def compare_hidden(
         The model.
     train, test, generated
         (bin, neuron) uint8; the test fold may be empty.
-    pull
+    penalties
         Penalties of the training; none where None.
     """
     if not len(test):
@@ -159,7 +147,7 @@ def compare_hidden(
         }
     sets = {"train": train, "test": test, "generated": generated}
     of = {name: hidden_moments(model, states) for name, states in sets.items()}
-    compared = hidden_comparisons(model, of, pull or Pull())
+    compared = hidden_comparisons(model, of, penalties or Penalties())
     missing = dict.fromkeys(("pearson", "slope", "rmse"), Undefined("there is one hidden unit"))
 
     def summary(name: str, kind: str) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def adam_step(
     rate: float,
     betas: tuple[float, float],
     epsilon: float,
-    threshold: float = 0.0,
+    thresholds: Tensor | None = None,
 ) -> None:
     """Climb by one step of Adam (Kingma and Ba, ICLR 2015), in place, and shrink towards 0.
 
@@ -137,9 +137,9 @@ def adam_step(
         Number of this step, from 1.
     rate, betas, epsilon
         As in Adam.
-    threshold
-        The parameters are pulled to 0 by this much in the metric of the step, divided by
-        sqrt(square) + epsilon as the gradient is, and no further than 0.
+    thresholds
+        (column,): the parameters (row, column) are pulled to 0 by this much in the metric of the
+        step, divided by sqrt(square) + epsilon as the gradient is, and no further than 0.
     """
     direction = gradient
     if mean is not None:
@@ -147,8 +147,8 @@ def adam_step(
     square.mul_(betas[1]).addcmul_(gradient, gradient, value=1.0 - betas[1])
     width = (square / (1.0 - betas[1] ** count)).sqrt_().add_(epsilon)
     parameter.addcdiv_(direction, width, value=rate / (1.0 - betas[0] ** count))
-    if threshold:
-        size = (parameter.abs() - threshold / width).clamp_(min=0.0)
+    if thresholds is not None:
+        size = (parameter.abs() - thresholds / width).clamp_(min=0.0)
         parameter.copy_(parameter.sign() * size)
 
 

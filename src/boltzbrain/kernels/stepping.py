@@ -9,8 +9,11 @@ through memory some twenty times and takes fresh memory for each result.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.kernels import reference
@@ -32,14 +35,16 @@ _LANES, _SIGN = 16, np.uint32(0x80000000)
 
 @compiled
 def _step(
-    parameter, gradient, mean, square, first, count, rate, beta1, beta2, epsilon, threshold
+    parameter, gradient, mean, square, first, count, rate, beta1, beta2, epsilon, thresholds
 ):  # fmt: skip
     """Move the elements `first` to `first` + `count`, whole vectors of them.
 
     `mean` may be empty. Rate and mean square come corrected for the start, as (rate, 1 / seen).
+    Element n has the threshold n modulo their number; the first ones come once more at the end, so
+    that a vector can be read from any of them.
     """
     one, nothing = np.float32(1.0), np.float32(0.0)
-    (step, seen), has_mean = rate, len(mean) > 0
+    (step, seen), has_mean, columns = rate, len(mean) > 0, len(thresholds) - _LANES
     for start in range(first, first + count, _LANES):
         at = np.uint64(start)
         slope = load(gradient, at)
@@ -51,7 +56,7 @@ def _step(
             store(mean, at, slope)
         inverse = one / (root(spread * seen) + epsilon)
         moved = load(parameter, at) + step * slope * inverse
-        size = magnitude(moved) - threshold * inverse
+        size = magnitude(moved) - load(thresholds, np.uint64(start % columns)) * inverse
         size = size - smaller(size, nothing)
         store(parameter, at, floats_of(bits_of(size) | (signs(moved) & _SIGN)))
 
@@ -66,7 +71,7 @@ def adam_step(
     rate: float,
     betas: tuple[float, float],
     epsilon: float,
-    threshold: float = 0.0,
+    thresholds: Tensor | None = None,
 ) -> None:
     """Step as `kernels.reference.adam_step` does."""
     tensors = [parameter, gradient, square, *([] if mean is None else [mean])]
@@ -80,7 +85,7 @@ def adam_step(
             rate=rate,
             betas=betas,
             epsilon=epsilon,
-            threshold=threshold,
+            thresholds=thresholds,
         )
         return
     moved, slopes, squares = (one.numpy().reshape(-1) for one in tensors[:3])
@@ -88,13 +93,14 @@ def adam_step(
     single = np.float32
     numbers = (
         (single(rate / (1.0 - betas[0] ** count)), single(1.0 / (1.0 - betas[1] ** count))),
-        *(single(number) for number in (*betas, epsilon, threshold)),
+        *(single(number) for number in (*betas, epsilon)),
     )
-
+    pulls = np.zeros(1) if thresholds is None else thresholds.numpy()
     vectors = len(moved) // _LANES
+    cycle = _cycle(pulls, 0)
 
     def task(first: int, size: int) -> None:
-        _step(moved, slopes, means, squares, _LANES * first, _LANES * size, *numbers)
+        _step(moved, slopes, means, squares, _LANES * first, _LANES * size, *numbers, cycle)
 
     share(task, vectors, least=2000, most=65_536)
     rest = slice(_LANES * vectors, None)
@@ -104,7 +110,14 @@ def adam_step(
         for room, array in zip(padded, arrays, strict=True):
             room[: len(array[rest])] = array[rest]
         room_of_means = padded[2] if len(means) else means
-        _step(padded[0], padded[1], room_of_means, padded[3], 0, _LANES, *numbers)
+        cycle = _cycle(pulls, _LANES * vectors)
+        _step(padded[0], padded[1], room_of_means, padded[3], 0, _LANES, *numbers, cycle)
         for room, array in zip(padded, arrays, strict=True):
             if len(array) and array is not slopes:
                 array[rest] = room[: len(array[rest])]
+
+
+def _cycle(pulls: NDArray[Any], first: int) -> NDArray[np.float32]:
+    """Return the pulls from the `first` on, cyclically, and a vector of them more."""
+    places = (first + np.arange(len(pulls) + _LANES)) % len(pulls)
+    return pulls.astype(np.float32)[places]

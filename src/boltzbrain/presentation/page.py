@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.evaluation.hidden_statistics import Pull
 from boltzbrain.evaluation.results import read_evaluation
 from boltzbrain.evaluation.samples import read_samples
 from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
@@ -22,6 +21,7 @@ from boltzbrain.interpretation.results import Interpretation, read_interpretatio
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.card import data_card
+from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.run import TrainingRun
 
 Rows = Sequence[tuple[str, str]]
@@ -57,7 +57,7 @@ class PageData:
         Version of the package that trained the model.
     model
         The model; without it the panels that need it are left out.
-    pull
+    penalties
         Penalties that it was trained with.
     interpretation
         What `interpret` read out of it, if it did.
@@ -82,7 +82,7 @@ class PageData:
     neuron_ids: Sequence[str]
     version: str = ""
     model: RBM | None = None
-    pull: Pull = field(default_factory=Pull)
+    penalties: Penalties = field(default_factory=Penalties)
     interpretation: Interpretation | None = None
     train_segment: NDArray[np.int32] | None = None
 
@@ -122,12 +122,13 @@ def page_data(run: TrainingRun) -> PageData:
     evaluation = read_evaluation(run.folder / "evaluation.json")
     samples = read_samples(run.folder / "samples.h5")
     plan, chosen, path = run.plan, run.chosen_update, run.folder / INTERPRETATION
+    penalties = run.penalties_at(chosen)
     return PageData(
         title=Path(activity.source.path).name,
         card=card_rows(activity),
         plan=[
             *((name.replace("_", " "), _shown(value)) for name, value in info["plan"].items()),
-            *([("l1 of the chosen update", _shown(run.l1_at(chosen)))] if plan.l1_choices else []),
+            *([("l1 of the chosen update", _shown(penalties.l1))] if plan.l1_choices else []),
         ],
         log=run.log(),
         chosen_update=chosen,
@@ -143,7 +144,7 @@ def page_data(run: TrainingRun) -> PageData:
         model=run.best,
         interpretation=read_interpretation(path) if path.exists() else None,
         train_segment=activity.segment[activity.bins_of("train")],
-        pull=Pull(run.l1_at(chosen), plan.l2),
+        penalties=penalties,
         convergence=info.get("convergence"),
     )
 

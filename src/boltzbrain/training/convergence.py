@@ -28,6 +28,7 @@ from boltzbrain.model.layers import Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains, advance
 from boltzbrain.sampling.mixing import split_r_hat
+from boltzbrain.training.penalties import Penalties
 
 Status = Literal["converged", "recovered", "failed"]
 
@@ -218,7 +219,7 @@ class _Groups:
 
 
 def assess(
-    model: RBM, states: Tensor, chains: Chains, *, l1: float, l2: float, generator: Generator
+    model: RBM, states: Tensor, chains: Chains, *, penalties: Penalties, generator: Generator
 ) -> Convergence:
     """Judge a trained model by the training bins and by its chains, swept on with it.
 
@@ -230,7 +231,7 @@ def assess(
         (bin, visible) uint8 training states.
     chains
         Chains of the training, of which at most `_CHAINS` are used.
-    l1, l2
+    penalties
         Penalties on the weights at the end of training.
     generator
         A stream for these sweeps alone.
@@ -251,12 +252,13 @@ def assess(
             if r_hat is None or r_hat < GREATEST_R_HAT:
                 break
     bins, mine = _means_of_bins(model, states, stride), groups.means()
-    weights = model.weights[::stride].to(torch.float64)
+    weights = model.weights.to(torch.float64)
+    pull, most = penalties.pull(weights)[::stride], penalties.l1_of_units(weights)
     within = {}
     for name, value in bins.value.items():
         apart = value - mine.value[name]
         if name == "vh":
-            apart = without_pull(apart, weights, l1, l2)
+            apart = without_pull(apart, weights[::stride], pull, most)
         error = (bins.squared_error[name] + mine.squared_error[name]).sqrt()
         agrees = apart.abs() <= ERRORS * error + _ROUNDING
         within[name] = float(agrees.to(torch.float64).mean())
@@ -271,7 +273,15 @@ def assess(
     )
 
 
-def without_pull(apart: Tensor, weights: Tensor, l1: float, l2: float) -> Tensor:
-    """Take from data minus model what the penalties account for (module docstring)."""
-    held = (apart.abs() - l1).clamp(min=0.0) * apart.sign()
-    return torch.where(weights.abs() > NEGLIGIBLE, apart - l1 * weights.sign() - l2 * weights, held)
+def without_pull(apart: Tensor, weights: Tensor, pull: Tensor, most: Tensor) -> Tensor:
+    """Take from data minus model what the penalties account for (module docstring).
+
+    Parameters
+    ----------
+    apart, weights, pull
+        (visible, hidden): what is apart, the weights, and what the penalties hold apart there.
+    most
+        (hidden,): how far at most they hold it apart where a weight is 0.
+    """
+    held = (apart.abs() - most).clamp(min=0.0) * apart.sign()
+    return torch.where(weights.abs() > NEGLIGIBLE, apart - pull, held)

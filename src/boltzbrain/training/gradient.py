@@ -168,14 +168,15 @@ class Ascent:
         )
         for name, change in bound.items():
             gradient[f"hidden.{name}"] = gradient[f"hidden.{name}"] + change
-        if plan.l2:
-            gradient["weights"].add_(self.model.weights, alpha=-plan.l2)
+        penalties, weights = plan.penalties_at(update, l1), self.model.weights
+        if penalties.l2:
+            gradient["weights"].add_(weights, alpha=-penalties.l2)
         if plan.normalised and constraint is None:
             # no likelihood fixes the scale of h, and the L1 penalty would stretch it without end
             for name in hidden.positive:
                 gradient[f"hidden.{name}"].zero_()
         # soft thresholds, in the metric of the optimiser, give exact zeros
-        thresholds = {"weights": rate * plan.l1_at(update, l1)}
+        thresholds = {"weights": rate * penalties.l1_of_units(weights)} if penalties.l1 else {}
         self.optimiser.step(gradient, rate, thresholds)
         if constraint is not None:
             # the step keeps to the condition where it was linearised; this goes nearer to it

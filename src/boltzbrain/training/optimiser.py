@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softshrink
 
 from boltzbrain.kernels.dispatch import adam_step
 
@@ -37,7 +36,7 @@ class Optimiser:
         self.squares = {name: torch.zeros_like(parameters[name]) for name in names}
 
     def step(
-        self, gradient: Mapping[str, Tensor], rate: float, thresholds: Mapping[str, float]
+        self, gradient: Mapping[str, Tensor], rate: float, thresholds: Mapping[str, Tensor]
     ) -> None:
         """Climb by one step.
 
@@ -48,11 +47,12 @@ class Optimiser:
         rate
             Learning rate.
         thresholds
-            Name to how far the tensor is pulled to 0 after the step, in its metric.
+            Name to how far each column of the tensor is pulled to 0 after the step, in its metric,
+            (column,).
         """
         self.count += 1
         for name, parameter in self.parameters.items():
-            direction, threshold = gradient[name], thresholds.get(name, 0.0)
+            direction, pulls = gradient[name], thresholds.get(name)
             if self.adaptive:
                 adam_step(
                     parameter,
@@ -63,14 +63,14 @@ class Optimiser:
                     rate=rate,
                     betas=(self.momentum, ADAM_DECAY),
                     epsilon=ADAM_EPSILON,
-                    threshold=threshold,
+                    thresholds=pulls,
                 )
                 continue
             if name in self.means:
                 direction = self.means[name].mul_(self.momentum).add_(direction)
             parameter.add_(direction, alpha=rate)
-            if threshold:
-                parameter.copy_(softshrink(parameter, threshold))
+            if pulls is not None:
+                parameter.copy_(parameter.sign() * (parameter.abs() - pulls).clamp_(min=0.0))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the state as flat tensors, name to tensor."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from boltzbrain.foundations.checks import bad_input, closest, one_of
 from boltzbrain.model.layers import KINDS
+from boltzbrain.training.penalties import Penalties
 
 
 class TrainingPlan(BaseModel):
@@ -38,6 +39,9 @@ class TrainingPlan(BaseModel):
     momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd, beta1 of adam")
     centred: bool = Field(True, description="centred gradient")
     l1: float = Field(0.0, ge=0, description="L1 penalty on the weights")
+    l1_by_unit: bool = Field(
+        False, description="L1 penalty of a hidden unit in proportion to the sum of its absolute weights"
+    )
     l1_warmup: float = Field(
         0.0, ge=0, le=1, description="share of updates over which the L1 penalty rises from 0"
     )
@@ -56,7 +60,7 @@ class TrainingPlan(BaseModel):
         0.0,
         ge=0,
         le=1,
-        description="share of updates, the last, in which activity is not held but precisions are",
+        description="share of updates, the last, in which precisions rest and activity is not held",
     )
     weights_from: Literal["noise", "data"] = Field(
         "noise", description="first weights: noise, or the independent components of the data"
@@ -145,6 +149,10 @@ class TrainingPlan(BaseModel):
         last = self.l1_warmup * self.updates
         return self.l1 if update >= last else self.l1 * update / last
 
+    def penalties_at(self, update: int, chosen: float | None = None) -> Penalties:
+        """Return the penalties of an update; parameters as in `l1_at`."""
+        return Penalties(self.l1_at(update, chosen), self.l2, self.l1_by_unit)
+
     def checkpoint_updates(self) -> list[int]:
         """Return the updates after which a checkpoint is kept: log-spaced, and the last.
 
@@ -206,8 +214,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 5e-3,
         "final_learning_rate": 5e-5,
         "l1": 4e-3,
+        "l1_by_unit": True,
         "l1_warmup": 0.2,
-        "l1_choices": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3),
+        "l1_choices": (1e-3, 2e-3, 4e-3, 6e-3, 8e-3),
         "l1_trial": 0.05,
         "checkpoints": 16,
         "ais_chains": 200,

@@ -21,6 +21,7 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.store import read_activity, write_activity
 from boltzbrain.training.checkpoints import Checkpoint, read_checkpoint
+from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.plan import TrainingPlan
 
 FORMAT, VERSION = "boltzbrain run", 1
@@ -238,15 +239,15 @@ class TrainingRun:
             )
         return int(chosen)
 
-    def l1_at(self, update: int) -> float:
-        """Return the L1 penalty at the checkpoint of an update, chosen or planned.
+    def penalties_at(self, update: int) -> Penalties:
+        """Return the penalties at the checkpoint of an update, the L1 penalty chosen or planned.
 
         Raises
         ------
         InputError
             If there is no such checkpoint.
         """
-        return self.plan.l1_at(update, self.load(update).course.l1)
+        return self.plan.penalties_at(update, self.load(update).course.l1)
 
     @property
     def best(self) -> RBM:

@@ -18,6 +18,7 @@ from boltzbrain.training.course import Course
 from boltzbrain.training.gradient import Ascent, parameters_of, with_parameters
 from boltzbrain.training.initial import at_rates, component_weights
 from boltzbrain.training.normalisation import held
+from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.watch import Symptom, symptom
 
@@ -71,15 +72,15 @@ class State:
         return self.plan.rate_at(max(self.update, 1)) / self.course.rate_divisor
 
     @property
-    def l1(self) -> float:
-        """L1 penalty of the last update."""
-        return self.plan.l1_at(max(self.update, 1), self.course.l1)
-
-    @property
     def model(self) -> RBM:
         """The model to use: the running mean of the parameters where the plan averages."""
         live = self.ascent.model
         return with_parameters(live, self.mean) if self.plan.averaging else live
+
+    @property
+    def penalties(self) -> Penalties:
+        """Penalties of the last update."""
+        return self.plan.penalties_at(max(self.update, 1), self.course.l1)
 
     def step(self) -> None:
         """Do one update."""

@@ -163,7 +163,7 @@ class _Training:
         """Score the model and keep the checkpoint; the log is made of the kept rows."""
         state = self.state
         row = {**self.scores.row(state.model, state.update), "seconds": self.seconds}
-        row |= {"learning_rate": state.learning_rate, "l1": state.l1}
+        row |= {"learning_rate": state.learning_rate, "l1": state.penalties.l1}
         row["restarts"] = len(state.course.restarts)
         self.rows.append(row)
         path = self.run.checkpoint_path(state.update)
@@ -234,7 +234,7 @@ class _Training:
         )
         advice = f"a smaller learning rate than {plan.learning_rate / course.rate_divisor:g}"
         if plan.l1_at(plan.updates, course.l1):
-            advice += f" or a smaller L1 penalty than {self.state.l1:g}"
+            advice += f" or a smaller L1 penalty than {self.state.penalties.l1:g}"
         raise TrainingFailedError(
             f"{self.run.folder}: {reason}; {len(course.restarts)} restarts did not mend it. The "
             f"last good checkpoint, of update {good}, is intact. Try {advice}."
@@ -246,13 +246,19 @@ class _Training:
         return self.plan.l1_choices is not None and self.state.course.l1 is None
 
     def _choose_penalty(self) -> bool:
-        """Go on from the trial with the best validation score; False if none has ended yet."""
+        """Go on from the trial that the validation fold chooses; False if none has ended yet.
+
+        That is the largest penalty whose score is within one standard error of the best (Hastie,
+        Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 7.10).
+        """
         length = self.plan.trial_length
         ends = range(length, self.plan.trial_updates + 1, length)
         trials = [row for row in self.rows if row["update"] in ends]
         if not trials:
             return False
         best = max(trials, key=lambda row: float(row["validation_nats_per_bin"]))
+        enough = float(best["validation_nats_per_bin"]) - float(best["validation_stderr"])
+        best = [row for row in trials if float(row["validation_nats_per_bin"]) >= enough][-1]
         state, update, course = self.state, self.state.update, self.state.course
         state.restore(self.run.load(best["update"]))
         state.update, state.course = update, replace(course, l1=best["l1"])
@@ -268,7 +274,10 @@ class _Training:
         """Return the row with the highest validation likelihood, the last without validation."""
         if "validation" not in self.scores.states:
             return self._candidates[-1]
-        return max(self._candidates, key=lambda row: float(row["validation_nats_per_bin"]))
+        best: dict[str, Any] = max(
+            self._candidates, key=lambda row: float(row["validation_nats_per_bin"])
+        )
+        return best
 
     def _choice(self) -> dict[str, Any]:
         """Return the row of the latest model that is as good as the best, within one error.
@@ -277,7 +286,7 @@ class _Training:
         bins does not show: what it shows is the only reason to go back to an earlier one. The error
         is that of the difference bin by bin, and of both estimates of log Z.
         """
-        best = self._best()
+        best: dict[str, Any] = self._best()
         model = self.run.load(best["update"]).model
         for row in reversed(self._candidates):
             if row is best:
@@ -289,7 +298,8 @@ class _Training:
                 row["log_partition_stderr"],
             )
             if behind <= error:
-                return row
+                best = row
+                break
         return best
 
     def _out_of_patience(self) -> bool:
@@ -339,8 +349,7 @@ class _Training:
             state.model,
             state.data,
             state.chains,
-            l1=state.l1,
-            l2=plan.l2,
+            penalties=state.penalties,
             generator=Generator.from_seed(plan.seed, "convergence", state.update),
         )
         reason = "; ".join(found.complaints()) or None

@@ -86,7 +86,7 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
     """Return <v h> and the covariances of hidden units, generated beside training activity."""
     sets = {"train": page.train, "test": page.test, "generated": page.generated}
     of = {name: hidden_moments(model, one.states) for name, one in sets.items()}
-    compared = hidden_comparisons(model, of, page.pull)
+    compared = hidden_comparisons(model, of, page.penalties)
     titles = {
         "h": ("Hidden units", "Mean of a hidden unit"),
         "vh": ("Neurons with hidden units", "Mean product of a neuron and a hidden unit's mean"),
