@@ -40,7 +40,8 @@ class TrainingPlan(BaseModel):
     centred: bool = Field(True, description="centred gradient")
     l1: float = Field(0.0, ge=0, description="L1 penalty on the weights")
     l1_by_unit: bool = Field(
-        False, description="L1 penalty of a hidden unit in proportion to the sum of its absolute weights"
+        False,
+        description="L1 penalty of a hidden unit in proportion to the sum of its absolute weights",
     )
     l1_warmup: float = Field(
         0.0, ge=0, le=1, description="share of updates over which the L1 penalty rises from 0"
