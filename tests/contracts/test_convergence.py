@@ -17,7 +17,7 @@ from boltzbrain.presentation import verdicts
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.recording import Source, neuron_table
 from boltzbrain.sampling.gibbs import Chains, advance, start_chains
-from boltzbrain.sampling.synthetic import random_model
+from boltzbrain.sampling.synthetic import random_model, simulate_assemblies
 from boltzbrain.training import train as training
 from boltzbrain.training.checkpoints import read_checkpoint
 from boltzbrain.training.convergence import Convergence, assess, idle_units, without_pull
@@ -358,7 +358,7 @@ def test_after_a_collapse_the_next_smaller_penalty_is_taken(
     monkeypatch.setattr(
         training.LikelihoodLog, "row", lambda self, model, update: {
             "update": update, "validation_nats_per_bin": -200.0 + update,
-            "validation_independent": -300.0,
+            "validation_independent": -300.0, "validation_stderr": 0.0, "log_partition_stderr": 0.0,
         },
     )  # fmt: skip
     found.append(Symptom("collapse", "collapse on purpose"))
@@ -411,3 +411,18 @@ def test_the_page_says_how_it_went() -> None:
     failed = verdicts.convergence({**found, "status": "failed", "reason": "split R-hat is 2"})
     assert (failed.level, "split R-hat is 2" in failed.text) == ("poor", True)
     assert verdicts.convergence(None).level == "unknown"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_short_compositional_trainings_converge(tmp_path: Path, seed: int) -> None:
+    """Two of the trainings of `proofs/convergence.py`, with fewer neurons and updates."""
+    truth = simulate_assemblies(
+        Generator.from_seed(seed, "short"),
+        neurons=150, assemblies=4, bins=1500, sizes=(15, 25), overlap=0.1,
+    )  # fmt: skip
+    folds = truth.activity().split(by="blocks", validation=0.15, test=0.05, seed=seed)
+    plan = make_plan(
+        "compositional", hidden=8, updates=800, seed=seed, ais_chains=100, ais_rungs=100
+    )
+    found = train(folds, plan, tmp_path / "run").info["convergence"]
+    assert found["status"] in ("converged", "recovered"), found["reason"]

@@ -100,8 +100,8 @@ def training(log: pd.DataFrame, chosen_update: int) -> Verdict:
         if before < 0.1:
             return Verdict(
                 "good",
-                f"The validation score still rose at the last update ({last}), by {before:.2f} "
-                "nats since the checkpoint before: training was about long enough.",
+                f"The last update ({last}) has the best validation score within one standard "
+                f"error, {before:+.2f} nats since the checkpoint before: training was long enough.",
             )
         return Verdict(
             "fair",
@@ -109,8 +109,8 @@ def training(log: pd.DataFrame, chosen_update: int) -> Verdict:
             f"{before:.2f} nats since the checkpoint before: more updates would help.",
         )
     text = (
-        f"The validation score was best at update {chosen_update} and fell by {loss:.2f} nats "
-        f"until update {last}"
+        f"The validation score was as good as the best at update {chosen_update} and fell by "
+        f"{loss:.2f} nats until update {last}"
     )
     if scores[best] - error[best] < scores[0]:
         return Verdict("poor", f"{text}, but never rose clearly above where training began.")

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.dispatch import correlate
+from boltzbrain.kernels.dispatch import correlate, mean_states
 from boltzbrain.model.layers import Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains, advance
@@ -154,7 +154,7 @@ def _statistics(model: RBM, states: Tensor, stride: int) -> dict[str, Tensor]:
     means = model.mean_hidden(states)
     products = correlate(states[:, ::stride].contiguous(), means)
     return {
-        "v": states.mean(dim=0, dtype=torch.float64),
+        "v": mean_states(states, torch.float64),
         "h": means.mean(dim=0, dtype=torch.float64),
         "vh": products.to(torch.float64) / len(states),
     }

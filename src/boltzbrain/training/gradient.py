@@ -157,12 +157,13 @@ class Ascent:
         if constraint is not None:
             plain = {name: value - model.hidden[name] for name, value in data.hidden.items()}
             pull, bound = tangent_pull(hidden, constraint, plain)
-        # holding the activity at mean 0 centres the hidden side already
+        # activity at mean 0 is centred already; and where a penalty keeps dW from 0, the correction
+        # of the fields by dW^T mu would leave <h> of model and data apart by as much
         gradient = log_likelihood_gradient(
             self.model,
             data,
             model,
-            centred=plan.centred and constraint is None,
+            centred=plan.centred and not plan.normalised,
             pull=pull,
             out=self.gradient_of_weights,
         )

@@ -158,14 +158,17 @@ class TrainingPlan(BaseModel):
         """Return the updates after which a checkpoint is kept: log-spaced, and the last.
 
         Where the L1 penalty is chosen, one is kept after each trial, and the others come after
-        them, spaced by the updates since.
+        them: the first a trial's length later, and log-spaced by the updates since.
         """
         count, trials = self.checkpoints, self.trial_updates
         after = self.updates - trials
+        first = min(self.trial_length, after) if trials else 1
         steps = (
             {after}
             if count == 1
-            else {round(after ** (number / (count - 1))) for number in range(count)}
+            else {
+                round(first * (after / first) ** (number / (count - 1))) for number in range(count)
+            }
         )
         ends = set(range(self.trial_length, trials + 1, self.trial_length))
         return sorted({trials + step for step in steps} | ends)
@@ -213,13 +216,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sweeps": 15,
         "optimizer": "rmsprop",
         "learning_rate": 5e-3,
-        "final_learning_rate": 5e-5,
+        "final_learning_rate": 2e-4,
+        "averaging": 0.998,
         "l1": 4e-3,
         "l1_by_unit": True,
         "l1_warmup": 0.2,
-        "l1_choices": (1e-3, 2e-3, 4e-3, 6e-3, 8e-3),
-        "l1_trial": 0.05,
-        "checkpoints": 16,
+        "l1_choices": (1e-3, 2e-3, 4e-3, 6e-3, 0.01, 0.016),
+        "l1_trial": 0.04,
+        "checkpoints": 6,
         "ais_chains": 200,
         "ais_rungs": 300,
     },

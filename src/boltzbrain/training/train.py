@@ -15,6 +15,7 @@ import torch
 from boltzbrain.foundations.checks import TrainingFailedError, bad_input
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.training import watch
 from boltzbrain.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
@@ -154,7 +155,7 @@ class _Training:
         for one in self.run.checkpoints():
             kept = read_checkpoint(one.path)
             if self.state.course.includes(kept.course, kept.update):
-                rows.append(dict(kept.row))
+                rows.append({name: one for name, one in kept.row.items() if name != "turned"})
             else:
                 one.path.unlink()
         return rows
@@ -342,43 +343,54 @@ class _Training:
 
     def _finish(self) -> TrainingRun:
         """Choose the model, judge the training by where it ended, and close the run."""
-        state, plan, chosen = self.state, self.plan, self._choice()["update"]
         self._write_log()
-        self._turn(chosen)
+        if self.run.info["chosen_update"] is None:
+            self.run.update_info(
+                chosen_update=self._choice()["update"],
+                updates_done=self.state.update,
+                seconds=self.seconds,
+                convergence=self._judged(),
+            )
+        # nothing above is done again after a kill below, when a checkpoint is no longer what it was
+        self._turn(self.run.info["chosen_update"])
+        self.run.update_info(status="finished")
+        self.run.remove_passing()
+        return self.run
+
+    def _judged(self) -> dict[str, Any]:
+        """Return what run.json says of the convergence of the model at the end."""
+        state = self.state
         found = assess(
             state.model,
             state.data,
             state.chains,
             penalties=state.penalties,
-            generator=Generator.from_seed(plan.seed, "convergence", state.update),
+            generator=Generator.from_seed(self.plan.seed, "convergence", state.update),
         )
         reason = "; ".join(found.complaints()) or None
         status: Status = "recovered" if state.course.restarts else "converged"
-        self.run.update_info(
-            status="finished",
-            chosen_update=chosen,
-            updates_done=state.update,
-            seconds=self.seconds,
-            convergence={
-                **_verdict("failed" if reason else status, state.course, reason),
-                **found.to_json(),
-            },
-        )
-        self.run.remove_passing()
-        return self.run
+        return {
+            **_verdict("failed" if reason else status, state.course, reason),
+            **found.to_json(),
+        }
 
     def _turn(self, update: int) -> None:
-        """Bring the chosen model into its gauge: the sign of its hidden units, and their variance.
+        """Make the chosen model one to read: the sign and variance of its units, exact zeros.
 
-        The law of the neurons stays the same, and so do the live parameters.
+        A running mean of weights is never 0, so those count as 0 that the penalty holds there. But
+        for that the law of the neurons stays the same, and so do the live parameters.
         """
         kept = self.run.load(update)
-        turned = kept.model.in_sign_gauge()
-        if self.plan.normalised and not self.plan.averaging:
-            # from the live model, so that doing it again after a kill gives the same digits
-            turned = of_unit_variance(kept.live.in_sign_gauge(), self.state.data)
-        if not torch.equal(turned.weights, kept.model.weights):
-            write_checkpoint(self.run.checkpoint_path(update), replace(kept, model=turned))
+        if kept.row.get("turned"):
+            return
+        weights = kept.model.weights
+        if self.plan.penalties_at(update, kept.course.l1).l1:
+            weights = torch.where(kept.live.weights == 0, 0.0, weights)
+        turned = RBM(kept.model.visible, kept.model.hidden, weights).in_sign_gauge()
+        if self.plan.normalised:
+            turned = of_unit_variance(turned, self.state.data)
+        row = {**kept.row, "turned": True}
+        write_checkpoint(self.run.checkpoint_path(update), replace(kept, model=turned, row=row))
 
     def _tell(self, callbacks: Sequence[Callback], phase: str, done: int, started: float) -> None:
         elapsed, update = time.monotonic() - started, self.state.update

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from boltzbrain.kernels.dispatch import sum_active_rows
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.convergence import LEAST_WIDTH, idle_units
 from boltzbrain.training.gradient import parameters_of
@@ -92,7 +93,9 @@ def symptom(
 
 def _chains_left(batch: Tensor, chains: Tensor) -> str | None:
     """Return how the chains have left the data, or None."""
-    theirs, mine = (one.sum(dim=1, dtype=torch.int64).to(torch.float64) for one in (batch, chains))
+    # torch's own sum would first make an int64 copy of the states
+    one = torch.ones(batch.shape[1], 1, dtype=torch.float64, device=batch.device)
+    theirs, mine = (sum_active_rows(states, one)[:, 0] for states in (batch, chains))
     mean, found = float(theirs.mean()), float(mine.mean())
     spread = theirs.var(correction=0) / len(theirs) + mine.var(correction=0) / len(mine)
     error = float(spread.sqrt())
