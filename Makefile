@@ -54,7 +54,7 @@ prove: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.[bench]'
-	@for name in sweep update scaling memory; do \
+	@for name in sweep update scaling memory deconvolution; do \
 		echo "== $$name"; \
 		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
 	@echo "== time_to_likelihood"; $(BIN)/python -m benchmarks.time_to_likelihood \

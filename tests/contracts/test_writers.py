@@ -36,6 +36,7 @@ def assert_same(first: Recording, second: Recording, *, atlases: bool = True) ->
     """Assert that two recordings are equal but for their source and the order of columns."""
     pd.testing.assert_frame_equal(first.neurons, second.neurons, check_like=True)
     pd.testing.assert_frame_equal(first.epochs, second.epochs)
+    assert first.steps == second.steps
     one, two = first.signal, second.signal
     assert type(one) is type(two)
     for name, value in vars(one).items():
@@ -70,6 +71,8 @@ def spikes_recording() -> Recording:
         SpikeTimes(np.concatenate(trains), np.cumsum([len(t) for t in trains]), 0.0, 100.0),
         epochs,
         Source("simulated", "demo", "", {}),
+        (Step("mend", {"what": "silent", "removed": 3}),
+         Step("é", {"table": [[0.1, None], []], "none": {}})),
     )  # fmt: skip
 
 
@@ -84,7 +87,7 @@ def binned_recording() -> Recording:
                  "zbrain": Regions(("A", "B", "C"), masks, ("", "left", "right"))},
         signal=Binned(generator.poisson(1.0, (6, 4)).astype(np.uint8), 0.02,
                       np.array([4, 4, 4, 2, 2, 2], dtype=np.int32),
-                      np.array([0.0, 0.02, 0.04, 5.0, 5.02, 5.04])),
+                      np.array([0.0, 0.02, 0.04, 5.0, 5.02, 5.04]), saturated=5),
     )  # fmt: skip
 
 
@@ -137,6 +140,41 @@ def test_an_activity_is_written_as_states(tmp_path: Path):
     np.testing.assert_array_equal(recording.signal.counts, states)
     np.testing.assert_array_equal(recording.signal.segment, binned.signal.segment)
     assert recording.regions["zbrain"].hemisphere == ("", "left", "right")
+
+
+def test_steps_are_carried_whatever_their_options_are_made_of(tmp_path: Path):
+    told = {"pair": (1, 2.5), "array": np.arange(3), "number": np.float32(0.5), "nan": np.nan}
+    plain = {"pair": [1, 2.5], "array": [0, 1, 2], "number": 0.5, "nan": None}
+    recording = replace(binned_recording(), steps=(Step("dff", told), Step("deconvolve")))
+    kept = (Step("dff", plain), Step("deconvolve", {}))
+    assert read(write_npz(tmp_path / "a.npz", recording)).steps == kept
+    spikes = replace(spikes_recording(), steps=recording.steps)
+    assert read(write_nwb(tmp_path / "a.nwb", spikes)).steps == kept
+    # what follows is told after what went before
+    names = [step.name for step in read(tmp_path / "a.nwb").binarize(bin_ms=20).steps]
+    assert names == ["dff", "deconvolve", "binarize"]
+
+
+def test_an_activity_keeps_its_steps_and_not_its_folds(tmp_path: Path):
+    activity = spikes_recording().binarize(bin_ms=500, min_active_bins=0)
+    divided = activity.split(by="blocks", validation=0.2, test=0.2, gap_s=0.0)
+    again = read(write_npz(tmp_path / "a.npz", divided)).binarize(min_active_bins=0)
+    assert again.step("split") is None  # its folds are not there: it must be split again
+    assert [step.name for step in again.steps].count("binarize") == 2
+    np.testing.assert_array_equal(again.states, divided.states)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"name": 1, "options": {}}]', "[" * 100_000])
+def test_steps_that_are_none_are_refused(tmp_path: Path, text: str):
+    with np.load(write_npz(tmp_path / "a.npz", binned_recording())) as held:
+        np.savez(tmp_path / "b.npz", **{**held, "steps": np.array(text)})
+    with pytest.raises(InputError, match=r"b\.npz: steps must be JSON, a list of steps"):
+        read(tmp_path / "b.npz")
+    with h5py.File(write_nwb(tmp_path / "a.nwb", spikes_recording()), "a") as file:
+        del file["scratch/boltzbrain_steps"]
+        file["scratch/boltzbrain_steps"] = text
+    with pytest.raises(InputError, match=r"a\.nwb: scratch/boltzbrain_steps must be JSON"):
+        read(tmp_path / "a.nwb")
 
 
 def test_numpy_reads_what_is_written_without_pickle(tmp_path: Path):

@@ -10,6 +10,8 @@ xyz_um              (neuron, 3)        positions in micrometres, NaN where unkno
 segment             (bin,)             int32; bins with one number are contiguous in time
 neuron_id           (neuron,)          text or whole numbers
 time_s              (bin,)             start of each bin in seconds; from 0 in a segment if absent
+saturated           ()                 entries that were above 255 before they were stored as 255
+steps               ()                 text, JSON: what was done before, a list of name and options
 format_version      ()                 version of this layout, 1
 =================== ================== ============================================================
 
@@ -28,7 +30,13 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.readers.contents import as_file, hash_of
-from boltzbrain.readers.npz_tables import read_atlases, read_epochs, read_quality, read_text
+from boltzbrain.readers.npz_tables import (
+    read_atlases,
+    read_epochs,
+    read_quality,
+    read_steps,
+    read_text,
+)
 from boltzbrain.readers.zipped import Archive, open_npz
 from boltzbrain.recordings.activity import stretches
 from boltzbrain.recordings.recording import Binned, Recording, Regions, Source, neuron_table
@@ -37,7 +45,7 @@ FORMAT_VERSION = 1
 
 _SIGNALS = ("counts", "states")
 _OPTIONAL = ("region", "xyz_um", "segment", "neuron_id", "time_s")
-_KNOWN = (*_SIGNALS, "bin_width_s", *_OPTIONAL, "format_version")
+_KNOWN = (*_SIGNALS, "bin_width_s", *_OPTIONAL, "saturated", "steps", "format_version")
 _ROWS = 1 << 24
 _LONGEST_BIN_S = 60.0
 
@@ -68,7 +76,7 @@ def read_npz(path: str | os.PathLike[str]) -> Recording:
         bins, neurons = counts.shape
         width = _read_width(archive)
         segment = _read_segment(archive, bins)
-        signal = Binned(counts, width, segment, _read_times(archive, segment, width), saturated)
+        times = _read_times(archive, segment, width)
         ids = read_text(archive, "neuron_id", neurons, numbers=True)
         region = read_text(archive, "region", neurons)
         xyz = _read_positions(archive, neurons)
@@ -76,14 +84,17 @@ def read_npz(path: str | os.PathLike[str]) -> Recording:
         regions = {} if region is None else {"region": Regions.from_labels(region)}
         regions.update(read_atlases(archive, neurons))
         epochs = read_epochs(archive)
+        steps = read_steps(archive)
+        saturated += _read_saturated(archive)
         ignored = [other for other in archive.names if other not in _KNOWN and "/" not in other]
     names = [str(number) for number in range(neurons)] if ids is None else ids
     return Recording(
         neurons=neuron_table(names, xyz, quality),
         regions=regions,
-        signal=signal,
+        signal=Binned(counts, width, segment, times, saturated),
         epochs=epochs,
         source=Source("npz", str(found), hash_of(found), {"signal": name, "ignored": ignored}),
+        steps=steps,
     )
 
 
@@ -232,6 +243,21 @@ def _read_width(archive: Archive) -> float:
         include_low=False,
         file=archive.path,
     )
+
+
+def _read_saturated(archive: Archive) -> int:
+    """Return how many entries were cut to 255 before the file was written."""
+    if "saturated" not in archive:
+        return 0
+    value = archive.read("saturated")
+    if value.size != 1 or value.dtype.kind not in "iu" or int(value.ravel()[0]) < 0:
+        raise bad_input(
+            "saturated",
+            "be one whole number, at least 0",
+            f"shape {value.shape}, dtype {value.dtype}",
+            file=archive.path,
+        )
+    return int(value.ravel()[0])
 
 
 def _column(archive: Archive, name: str, length: int, what: str) -> NDArray[Any] | None:

@@ -16,7 +16,8 @@ from scipy import sparse
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.zipped import Archive
-from boltzbrain.recordings.recording import Regions, no_epochs
+from boltzbrain.recordings.recording import Regions, Step, no_epochs
+from boltzbrain.recordings.steps_store import parse_steps
 
 _HEMISPHERES = ("left", "right", "")
 
@@ -143,3 +144,15 @@ def read_epochs(archive: Archive) -> pd.DataFrame:
             )
         times[column] = values.astype(np.float64)
     return pd.DataFrame({**times, "label": label}) if label else no_epochs()
+
+
+def read_steps(archive: Archive) -> tuple[Step, ...]:
+    """Return what was done to the recording before it was written."""
+    if "steps" not in archive:
+        return ()
+    text = archive.read("steps")
+    if text.size != 1 or text.dtype.kind != "U":
+        raise bad_input(
+            "steps", "be one text", f"shape {text.shape}, dtype {text.dtype}", file=archive.path
+        )
+    return parse_steps(str(text.ravel()[0]), "steps", archive.path)

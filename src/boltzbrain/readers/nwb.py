@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.contents import as_file, hash_of
-from boltzbrain.readers.hdf5 import child_group, open_hdf5, reading
+from boltzbrain.readers.hdf5 import child_dataset, child_group, open_hdf5, read_text, reading
 from boltzbrain.readers.nwb_epochs import read_epochs
 from boltzbrain.readers.nwb_regions import UNIT_COLUMNS, Places, find_places
 from boltzbrain.readers.nwb_spikes import read_spikes
 from boltzbrain.readers.table import Table
 from boltzbrain.readers.units import AREA, VALID_CHANNEL, apply_rules, choose_rules
-from boltzbrain.recordings.recording import Recording, Source, neuron_table
+from boltzbrain.recordings.recording import Recording, Source, Step, neuron_table
+from boltzbrain.recordings.steps_store import NWB_NAME, parse_steps
 
 # columns that are no property of a unit, or that the recording holds elsewhere
 _NOT_QUALITY = frozenset(
@@ -88,6 +89,7 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
         signal, not_times = read_spikes(table, keep)
         epochs = read_epochs(file, where)
         names = _names(table)
+        steps = _steps(file, where)
     probes = _probes(places, keep, quality)
     neurons = neuron_table(
         [name for name, kept in zip(names, keep.tolist(), strict=True) if kept],
@@ -101,6 +103,7 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
         signal=signal,
         epochs=epochs,
         source=Source("nwb", where, hash_of(found), options),
+        steps=steps,
     )
 
 
@@ -150,6 +153,17 @@ def _names(table: Table) -> list[str]:
             return names
     ids = table.numbers("id") if table.is_simple("id") else None
     return [str(number) for number in (range(table.rows) if ids is None else ids.tolist())]
+
+
+def _steps(file: h5py.File, where: str) -> tuple[Step, ...]:
+    """Return what was done before our writer wrote the file."""
+    scratch = child_group(file, "scratch", where)
+    stored = child_dataset(scratch, NWB_NAME, where) if scratch is not None else None
+    if stored is None:
+        return ()
+    field = f"scratch/{NWB_NAME}"
+    texts = read_text(stored, where, field)
+    return parse_steps(texts[0] if len(texts) == 1 else "", field, where)
 
 
 def _probes(

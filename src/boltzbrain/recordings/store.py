@@ -19,9 +19,10 @@ from scipy import sparse
 
 from boltzbrain.foundations.checks import InputError, bad_input, has_shape
 from boltzbrain.foundations.files import atomic_hdf5
-from boltzbrain.recordings.activity import Activity, Step
+from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.memory import require_memory
 from boltzbrain.recordings.recording import Regions, Source
+from boltzbrain.recordings.steps_store import parse_steps, steps_text
 from boltzbrain.recordings.table_store import (
     plain,
     read_table,
@@ -83,8 +84,7 @@ def write_activity(path: str | Path, activity: Activity) -> None:
             write_texts(group, "hemisphere", regions.hemisphere)
             for part in ("indptr", "indices", "data"):
                 group.create_dataset(part, data=getattr(regions.membership, part))
-        steps = [{"name": step.name, "options": step.options} for step in activity.steps]
-        write_text(file, "steps", json.dumps(plain(steps), allow_nan=False))
+        write_text(file, "steps", steps_text(activity.steps))
         source = activity.source
         told = {
             "format": source.format,
@@ -149,7 +149,6 @@ def _read(file: h5py.File, path: Path) -> Activity:
         has_shape(name, file[name], (bins,), file=path)
     groups = file["regions"]
     regions = dict(_read_regions(groups[name], neurons) for name in sorted(groups))
-    steps = json.loads(read_text(file, "steps"))
     return Activity(
         states=states[...],
         bin_width_s=float(file.attrs["bin_width_s"]),
@@ -157,7 +156,7 @@ def _read(file: h5py.File, path: Path) -> Activity:
         fold=file["fold"][...].astype(np.int8, casting="safe"),
         neurons=read_table(file["neurons"], neurons),
         regions=regions,
-        steps=tuple(Step(step["name"], step["options"]) for step in steps),
+        steps=parse_steps(read_text(file, "steps"), "steps", path),
         source=Source(**json.loads(read_text(file, "source"))),
     )
 

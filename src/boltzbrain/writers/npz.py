@@ -13,6 +13,7 @@ from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.recording import Binned, Recording, Regions
+from boltzbrain.recordings.steps_store import steps_text
 
 _FORMAT_VERSION = 1
 _POSITION = ("x_um", "y_um", "z_um")
@@ -59,12 +60,17 @@ def _arrays(data: Recording | Activity, where: Path) -> dict[str, NDArray[Any]]:
     if isinstance(data, Activity):
         arrays["states"], segment = data.states, data.segment
         width = data.bin_width_s
+        # folds are not written, so neither is how they were made
+        steps = [step for step in data.steps if step.name != "split"]
     elif isinstance(data.signal, Binned):
         signal = data.signal
         binary = str(data.source.options.get("signal")) == "states" or int(signal.counts.max()) <= 1
         arrays["states" if binary else "counts"] = signal.counts
         segment, width = signal.segment, signal.bin_width_s
         arrays["time_s"] = signal.times
+        steps = list(data.steps)
+        if signal.saturated:
+            arrays["saturated"] = np.int64(signal.saturated)  # type: ignore[assignment]
     else:
         raise bad_input(
             "the recording",
@@ -75,6 +81,8 @@ def _arrays(data: Recording | Activity, where: Path) -> dict[str, NDArray[Any]]:
     arrays["bin_width_s"] = np.float64(width)  # type: ignore[assignment]
     arrays["segment"] = segment
     arrays["format_version"] = np.int64(_FORMAT_VERSION)  # type: ignore[assignment]
+    if steps:
+        arrays["steps"] = np.array(steps_text(steps), dtype=np.str_)
     arrays["neuron_id"] = _text(data.neurons["id"].tolist())
     xyz = data.neurons[list(_POSITION)].to_numpy(dtype=np.float64)
     if np.isfinite(xyz).any():

@@ -2,7 +2,8 @@
 
 Positions go to the electrodes table, one electrode per neuron; x, y, z in micrometres as the
 recording has them. Of regions the first region of each neuron is written, so an atlas with
-overlapping regions or with hemispheres is refused.
+overlapping regions or with hemispheres is refused. What was done to the recording goes to
+/scratch/boltzbrain_steps.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import atomic_hdf5
 from boltzbrain.recordings.recording import Recording, Regions, SpikeTimes
+from boltzbrain.recordings.steps_store import NWB_NAME, steps_text
 
 _UNKNOWN_START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _OWN_COLUMNS = ("id", "x_um", "y_um", "z_um")
@@ -125,6 +127,8 @@ class _Writer:
         self._units(electrodes)
         if len(self.recording.epochs):
             self._epochs()
+        if self.recording.steps:
+            self._steps()
 
     def _groups(self) -> list[h5py.Group]:
         """Write one electrode group per probe; return the group of each neuron."""
@@ -221,6 +225,12 @@ class _Writer:
             len(epochs),
             "core",
         )
+
+    def _steps(self) -> None:
+        text = steps_text(self.recording.steps)
+        dataset = self.file.create_dataset(f"scratch/{NWB_NAME}", data=text, dtype=_TEXT)
+        told = "what was done to the recording before it was written, as JSON"
+        self._mark(dataset, "ScratchData", notes=told)
 
     def _column(
         self,
