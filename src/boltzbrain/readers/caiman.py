@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
 from boltzbrain.readers.arrays import frame_times
-from boltzbrain.readers.contents import as_file, hash_of
+from boltzbrain.readers.contents import as_hdf5, hash_of
 from boltzbrain.readers.hdf5 import (
     check_size,
     child_dataset,
@@ -73,7 +73,7 @@ def read_caiman(
     one_of("units", units, _UNITS)
     if signal is not None:
         one_of("signal", signal, _SIGNALS)
-    found = as_file(path)
+    found = as_hdf5(path)
     where = str(found)
     with open_hdf5(found) as file:
         estimates = child_group(file, "estimates", where)

@@ -12,6 +12,7 @@ from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import sha256
 from boltzbrain.readers.hdf5 import list_objects, open_hdf5
 from boltzbrain.readers.npy import MAGIC
+from boltzbrain.readers.remote import Address, is_address
 from boltzbrain.readers.zipped import open_npz
 
 Kind = Literal["zip", "hdf5", "npy", "mat", "text", "folder", "unknown"]
@@ -41,7 +42,7 @@ class Contents:
         Names of the attributes of an HDF5 file.
     """
 
-    path: Path
+    path: Path | Address
     kind: Kind
     names: tuple[str, ...]
     attributes: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ class Contents:
         return f"{held[self.kind]} with {shown or 'nothing in it'}"
 
     def _first_bytes(self) -> bytes:
-        with self.path.open("rb") as handle:
+        with Path(str(self.path)).open("rb") as handle:
             return handle.read(8)
 
 
@@ -118,14 +119,21 @@ def as_file(path: str | os.PathLike[str]) -> Path:
     return result
 
 
-def hash_of(path: Path) -> str:
-    """Return the SHA-256 of a file that is being read.
+def as_hdf5(path: str | os.PathLike[str]) -> Path | Address:
+    """Return where an HDF5 file is: a file as `as_file` finds it, or an address on a web server."""
+    return Address(str(path)) if is_address(path) else as_file(path)
+
+
+def hash_of(path: Path | Address) -> str:
+    """Return the SHA-256 of a file that is being read, "" of one on a web server.
 
     Raises
     ------
     InputError
         If the operating system cannot read it.
     """
+    if isinstance(path, Address):
+        return ""
     try:
         return sha256(path)
     except OSError as error:
@@ -150,8 +158,11 @@ def look(path: str | os.PathLike[str]) -> Contents:
     Raises
     ------
     InputError
-        If it is missing or empty, or starts as a zip or HDF5 file and is damaged.
+        If it is missing or empty, starts as a zip or HDF5 file and is damaged, or is no HDF5 file
+        on a web server.
     """
+    if is_address(path):
+        return _look_at(Address(str(path)))
     found = as_path(path)
     if found.is_dir():
         try:
@@ -176,6 +187,10 @@ def look(path: str | os.PathLike[str]) -> Contents:
             head = handle.read(8)
     if head != _HDF5_MAGIC:
         return Contents(found, "text" if _is_table(start) else "unknown", ())
+    return _look_at(found)
+
+
+def _look_at(found: Path | Address) -> Contents:
     with open_hdf5(found, only_names=True) as file:
         names, attributes = list_objects(file, str(found))
     return Contents(found, "hdf5", names, attributes)

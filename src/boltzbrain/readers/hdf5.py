@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
+from boltzbrain.readers.remote import Address, RemoteFile
 from boltzbrain.readers.texts import check_heaps, check_references
 from boltzbrain.recordings.memory import require_memory
 
@@ -42,13 +43,14 @@ _MOST_OBJECTS = 20_000
 
 
 @contextlib.contextmanager
-def open_hdf5(path: Path, *, only_names: bool = False) -> Iterator[h5py.File]:
+def open_hdf5(path: Path | Address, *, only_names: bool = False) -> Iterator[h5py.File]:
     """Open an HDF5 file read-only.
 
     Parameters
     ----------
     path
-        The file.
+        The file, or its address on a web server: then the checks that go through all of its bytes
+        are left out, and only what is asked for is fetched.
     only_names
         Whether nothing but the names of its objects is wanted; then the check of its texts, which
         goes through the whole file, is left out.
@@ -59,7 +61,10 @@ def open_hdf5(path: Path, *, only_names: bool = False) -> Iterator[h5py.File]:
         If it is no HDF5 file, or a truncated or damaged one.
     """
     try:
-        file = h5py.File(path, "r", locking="best-effort")
+        source = RemoteFile(path.url) if isinstance(path, Address) else path
+        file = h5py.File(source, "r", locking="best-effort")
+    except InputError:
+        raise
     except _DAMAGE as error:
         raise bad_input(
             "the file",
@@ -68,7 +73,7 @@ def open_hdf5(path: Path, *, only_names: bool = False) -> Iterator[h5py.File]:
             file=path,
         ) from error
     with file:
-        if not only_names:
+        if not only_names and not isinstance(path, Address):
             check_heaps(path, int(file.userblock_size))
         yield file
 

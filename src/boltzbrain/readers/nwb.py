@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.readers.contents import as_file, hash_of
+from boltzbrain.readers.contents import as_hdf5, hash_of
 from boltzbrain.readers.hdf5 import child_dataset, child_group, open_hdf5, read_text, reading
 from boltzbrain.readers.nwb_epochs import read_epochs
 from boltzbrain.readers.nwb_regions import UNIT_COLUMNS, Places, find_places
@@ -76,7 +76,7 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
     eLife 11:e78362 (2022).
     """
     choose_rules(units)
-    found = as_file(path)
+    found = as_hdf5(path)
     where = str(found)
     with open_hdf5(found) as file:
         table = _units_table(file, where)

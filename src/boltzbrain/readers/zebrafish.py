@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
-from boltzbrain.readers.contents import as_file, hash_of
+from boltzbrain.readers.contents import as_hdf5, hash_of
 from boltzbrain.readers.hdf5 import list_objects, open_hdf5, read_numbers, reading
 from boltzbrain.readers.zebrafish_regions import hemispheres, read_regions, region_names
 from boltzbrain.readers.zebrafish_signal import find_times, read_states, read_traces
@@ -146,7 +146,7 @@ def read_zebrafish(
     one_of("signal", signal, _SIGNALS)
     if frame_s is not None:
         frame_s = number_in("frame_s", frame_s, low=0.0, include_low=False)
-    found = as_file(path)
+    found = as_hdf5(path)
     where = str(found)
     with open_hdf5(found) as file:
         fish = _Fish(file, where, find_paths(list_objects(file, where)[0]))
@@ -191,7 +191,7 @@ def read_zebrafish(
         regions={atlas: one.select(keep) for atlas, one in regions.items()},
         signal=values,
         epochs=no_epochs(),
-        source=Source("zebrafish", where, hash_of(Path(where)), options),
+        source=Source("zebrafish", where, hash_of(found), options),
     )
 
 
