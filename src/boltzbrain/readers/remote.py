@@ -1,8 +1,8 @@
-"""HDF5 files on a web server, read in pieces by HTTP range requests: only what is needed is fetched.
+"""HDF5 files on a web server, read in pieces by HTTP range requests, so that little is fetched.
 
-Small reads come from blocks that are kept for a while, so that the tables of a file, which lie close
-together, cost few requests; reads that follow each other fetch ever more at a time, and long ones go
-straight into the reader's array.
+Small reads come from blocks that are kept for a while: the tables of a file, which lie close
+together, cost few requests. Reads that follow each other fetch ever more at a time, and long ones
+go straight into the reader's array.
 """
 
 from __future__ import annotations
