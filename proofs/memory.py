@@ -1,9 +1,10 @@
 """Peak memory of reading large files: the result, and 200 MB at most above it.
 
-Three files are written to a scratch folder and each is read in a fresh process: a phy folder of
-1 GB of spike times, a trace matrix of 3 GB (float64 .npy, neuron by time), and the same traces as
-HDF5 in compressed chunks. The peak is that above the process after import; what the result takes is
-counted from its arrays.
+Files are written to a scratch folder and each is read in a fresh process: 1 GB of spike times as a
+phy folder, as NWB, and as NWB in compressed chunks on a web server on this machine; a trace matrix
+of 3 GB (float64 .npy, neuron by time), and such traces as HDF5 in compressed chunks. The peak is
+that of the resident memory above the process after import; what the result takes is counted from
+its arrays.
 
     python proofs/memory.py [SHARE] [OUTPUT]
 
@@ -13,6 +14,7 @@ exits 1 if a peak is too high.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -23,15 +25,21 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from contracts.nwb_layouts import new_file, put
+from contracts.serving import serve
+
 EXTRA_MB = 200.0
 _CHILD = """
-import json, resource, sys
+import json, sys
 import boltzbrain as bb
 from boltzbrain.recordings.recording import SpikeTimes
 bb.read
 import boltzbrain.readers.detect
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak():  # of this program alone: getrusage counts what started it, too
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 start = peak()
 signal = bb.read(sys.argv[1], **json.loads(sys.argv[2])).signal
 arrays = [signal.times, signal.index] if isinstance(signal, SpikeTimes) else [signal.frames]
@@ -49,6 +57,22 @@ def write_phy(folder: Path, spikes: int) -> Path:
     np.save(folder / "spike_clusters.npy", generator.integers(0, 2000, spikes, dtype=np.int32))
     (folder / "params.py").write_text("sample_rate = 30000\n")
     return folder
+
+
+def write_nwb(path: Path, spikes: int, **layout: object) -> Path:
+    """Write 2,000 units of as many spikes, with waveforms that are declared and not stored."""
+    units = 2000
+    each = spikes // units
+    generator = np.random.default_rng(3)
+    with new_file(path) as file:
+        group = file.create_group("units")
+        times = group.create_dataset("spike_times", (each * units,), "f8", **layout)
+        for first in range(0, units, 20):
+            trains = np.sort(np.round(generator.uniform(0, 9000, (20, each)) * 30_000) / 30_000)
+            times[first * each : (first + 20) * each] = trains.ravel()
+        put(group, id=np.arange(units), spike_times_index=each * np.arange(1, units + 1))
+        group.create_dataset("waveform_mean", (10**9, 82), "f4", chunks=(1000, 82))
+    return path
 
 
 def write_npy(path: Path, neurons: int, frames: int) -> Path:
@@ -83,10 +107,14 @@ def main() -> int:
     neurons, frames = int(100_000 * share), 4000
     lines = [f"{'file':<24}{'GB':>6}{'result MB':>11}{'peak MB':>9}{'above it':>10}{'s':>6}"]
     failed = False
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        spikes, packed = int(1.34e8 * share), {"chunks": (1 << 17,), "compression": "lzf"}
+        served = stack.enter_context(serve(folder))
         cases = {
-            "phy, spike times": (lambda: write_phy(folder / "phy", int(1.34e8 * share)), {}),
+            "phy, spike times": (lambda: write_phy(folder / "phy", spikes), {}),
+            "NWB, spike times": (lambda: write_nwb(folder / "a.nwb", spikes), {}),
+            "NWB, from a web server": (lambda: write_nwb(folder / "b.nwb", spikes, **packed), {}),
             "npy, neuron by time": (lambda: write_npy(folder / "a.npy", neurons, frames), traces),
             "HDF5, compressed": (lambda: write_hdf5(folder / "a.h5", neurons, frames), upright),
         }
@@ -95,8 +123,9 @@ def main() -> int:
             files = [path] if path.is_file() else list(path.iterdir())
             size = sum(one.stat().st_size for one in files) / 1e9
             began = time.perf_counter()
+            place = f"{served.url}/{path.name}" if "server" in name else str(path)
             done = subprocess.run(
-                [sys.executable, "-c", _CHILD, str(path), json.dumps(options)],
+                [sys.executable, "-c", _CHILD, place, json.dumps(options)],
                 capture_output=True, text=True, check=True,
             )  # fmt: skip
             seconds = time.perf_counter() - began

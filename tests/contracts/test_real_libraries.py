@@ -100,6 +100,50 @@ def test_a_neo_block(tmp_path: Path):
     assert len(read(list(block.segments[0].spiketrains))) == 4
 
 
+def test_files_that_neo_reads(tmp_path: Path):
+    import neo
+
+    block = neo.Block()
+    segment = neo.Segment()
+    for number, train in enumerate(trains()):
+        segment.spiketrains.append(
+            neo.SpikeTrain(train, units="s", t_start=0.0, t_stop=2.5, name=f"u{number}")
+        )
+    block.segments.append(segment)
+    matlab = tmp_path / "block.mat"
+    neo.io.NeoMatlabIO(str(matlab)).write_block(block)
+    for options in ({}, {"io": "NeoMatlabIO"}):
+        recording = read(matlab, format="neo", **options)
+        assert_trains(recording, start=0.0, stop=2.5)
+        assert list(recording.neurons["id"]) == ["u0", "u1", "u2", "u3"]
+        assert recording.source.options["io"] == "NeoMatlabIO"
+        assert len(recording.source.sha256) == 64
+    # a reader of segments, chosen by the ending
+    text = tmp_path / "trains.txt"
+    neo.io.AsciiSpikeTrainIO(str(text)).write_segment(segment)
+    found = read(text, format="neo", io="AsciiSpikeTrainIO")
+    for neuron, train in enumerate(trains()):
+        np.testing.assert_allclose(found.signal.train(neuron), train, rtol=0, atol=1e-6)
+
+
+def test_files_that_neo_cannot_read_or_must_not(tmp_path: Path):
+    import neo
+
+    evil = tmp_path / "block.pkl"
+    neo.io.PickleIO(str(evil)).write_block(neo.Block())
+    for options in ({}, {"io": "PickleIO"}):
+        with pytest.raises(InputError, match=r"io must run no code of the file, .*got PickleIO"):
+            read(evil, format="neo", **options)
+    (tmp_path / "block.mat").write_bytes(b"no MATLAB file")
+    with pytest.raises(InputError, match="must be readable by Neo's NeoMatlabIO; got "):
+        read(tmp_path / "block.mat", format="neo")
+    with pytest.raises(InputError, match=r"io must be one of Neo's readers: .*NeoMatlabIO"):
+        read(tmp_path / "block.mat", format="neo", io="Matlab")
+    (tmp_path / "block.unheard").write_bytes(b"?")
+    with pytest.raises(InputError, match="io must be given: no reader of Neo is known"):
+        read(tmp_path / "block.unheard", format="neo")
+
+
 def test_a_sorting_in_memory_and_saved(tmp_path: Path):
     import spikeinterface.core as si
 

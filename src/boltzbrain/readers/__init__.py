@@ -4,6 +4,7 @@ from boltzbrain.readers.arrays import read_array
 from boltzbrain.readers.caiman import read_caiman
 from boltzbrain.readers.celegans import read_celegans
 from boltzbrain.readers.detect import FORMATS, read
+from boltzbrain.readers.neo_files import read_neo_file
 from boltzbrain.readers.npz import read_npz
 from boltzbrain.readers.nwb import read_nwb
 from boltzbrain.readers.phy import read_phy
@@ -20,6 +21,7 @@ __all__ = [
     "read_array",
     "read_caiman",
     "read_celegans",
+    "read_neo_file",
     "read_npz",
     "read_nwb",
     "read_phy",

@@ -13,6 +13,7 @@ from boltzbrain.readers.arrays import read_array
 from boltzbrain.readers.caiman import read_caiman
 from boltzbrain.readers.celegans import read_celegans
 from boltzbrain.readers.contents import Contents, look
+from boltzbrain.readers.neo_files import read_neo_file
 from boltzbrain.readers.npz import read_npz
 from boltzbrain.readers.nwb import read_nwb
 from boltzbrain.readers.objects import find_kind
@@ -164,6 +165,8 @@ FORMATS: tuple[Format, ...] = (
         _is_array,
         read_array,
     ),
+    # whatever Neo opens it opens by its own code: only on request
+    Format("neo", "given format='neo', any file that Neo reads", lambda _: False, read_neo_file),
 )
 
 

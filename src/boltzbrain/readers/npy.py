@@ -42,6 +42,8 @@ MAGIC = b"\x93NUMPY"
 _PLAIN_DTYPE = re.compile(r"[<>|=]?[biufSU]\d{1,9}")
 _LONGEST_HEADER = 1 << 16
 _PIECE_BYTES = 1 << 24
+SPIKES_BYTES = 1 << 22
+"""Piece of a file of spikes: each is looked up and sorted in arrays several times as long."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +198,13 @@ class NpyFile:
         """The shape as it lies in the file, the slowest axis first: turned for Fortran order."""
         return self.header.shape[::-1] if self.header.fortran else self.header.shape
 
-    def blocks(self) -> Iterator[NDArray[Any]]:
+    def blocks(self, size: int = _PIECE_BYTES) -> Iterator[NDArray[Any]]:
         """Yield the array as it is stored (see `stored_shape`), some rows at a time.
+
+        Parameters
+        ----------
+        size
+            Bytes of a piece, if a row is no longer.
 
         Raises
         ------
@@ -206,7 +213,7 @@ class NpyFile:
         """
         shape = self.stored_shape
         row = math.prod(shape[1:])
-        step = max(1, _PIECE_BYTES // max(1, row * self.header.dtype.itemsize))
+        step = max(1, size // max(1, row * self.header.dtype.itemsize))
         for first in range(0, shape[0] if shape else 0, step):
             rows = min(step, shape[0] - first)
             yield self._items(first * row, rows * row).reshape(rows, *shape[1:])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.contents import as_folder, hash_of
-from boltzbrain.readers.npy import DAMAGE, NpyFile
+from boltzbrain.readers.npy import DAMAGE, SPIKES_BYTES, NpyFile
 from boltzbrain.readers.trains import clean, gather, seconds_per_sample, with_interval
 from boltzbrain.readers.units import apply_rules, choose_rules
 from boltzbrain.recordings.recording import Recording, Source, neuron_table, no_epochs
@@ -88,7 +88,7 @@ def read_phy(
     keep, dropped = apply_rules(chosen, columns, len(clusters), file=where)
 
     def chunks() -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
-        for samples, label in zip(times.blocks(), _in_step(labels, times), strict=True):
+        for samples, label in zip(times.blocks(SPIKES_BYTES), _in_step(labels, times), strict=True):
             yield samples.ravel() * step, label
 
     seconds, index = gather(chunks, clusters[keep], where)
@@ -139,14 +139,14 @@ def _whole_floats(file: NpyFile) -> bool:
     if file.header.dtype.kind != "f":
         return False
     with np.errstate(invalid="ignore"):
-        return all(bool((block == np.floor(block)).all()) for block in file.blocks())
+        return all(bool((block == np.floor(block)).all()) for block in file.blocks(SPIKES_BYTES))
 
 
 def _in_step(labels: NpyFile, times: NpyFile) -> Iterator[NDArray[np.int64]]:
     """Yield the labels in pieces as long as those of the times."""
     rest = np.empty(0, dtype=np.int64)
-    source = labels.blocks()
-    for block in times.blocks():
+    source = labels.blocks(SPIKES_BYTES)
+    for block in times.blocks(SPIKES_BYTES):
         while len(rest) < block.size:
             rest = np.concatenate([rest, next(source).ravel().astype(np.int64)])
         yield rest[: block.size]
@@ -155,7 +155,7 @@ def _in_step(labels: NpyFile, times: NpyFile) -> Iterator[NDArray[np.int64]]:
 
 def _clusters(labels: NpyFile, where: str) -> NDArray[np.int64]:
     found = np.empty(0, dtype=np.int64)
-    for block in labels.blocks():
+    for block in labels.blocks(SPIKES_BYTES):
         found = np.union1d(found, block.astype(np.int64))
         if len(found) > _MOST_CLUSTERS:
             raise bad_input(
@@ -322,7 +322,9 @@ def _template_of(folder: Path, clusters: NDArray[np.int64], templates: int) -> N
     if _length(of_spikes) != _length(labels) or templates > _MOST_CLUSTERS:
         return own
     counts: dict[int, int] = {}
-    for template, label in zip(of_spikes.blocks(), _in_step(labels, of_spikes), strict=True):
+    for template, label in zip(
+        of_spikes.blocks(SPIKES_BYTES), _in_step(labels, of_spikes), strict=True
+    ):
         pair = np.searchsorted(clusters, label) * templates + template.ravel().astype(np.int64)
         for one, count in zip(*np.unique(pair, return_counts=True), strict=True):
             counts[int(one)] = counts.get(int(one), 0) + int(count)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.readers.contents import as_file, as_folder, as_path, hash_of
-from boltzbrain.readers.npy import DAMAGE, NpyFile
+from boltzbrain.readers.npy import DAMAGE, SPIKES_BYTES, NpyFile
 from boltzbrain.readers.trains import clean, gather, regions_of, seconds_per_sample, with_interval
 from boltzbrain.readers.units import apply_rules, choose_rules
 from boltzbrain.readers.zipped import open_npz
@@ -145,7 +145,7 @@ def _read_folder(folder: Path, units: str) -> Recording:
         if spikes.header.dtype[name].kind not in "iu":
             raise bad_input("spikes.npy", "hold whole numbers", name, file=where)
     last = [0.0] * segments
-    for block in spikes.blocks():
+    for block in spikes.blocks(SPIKES_BYTES):
         unit, segment = block["unit_index"], block["segment_index"]
         inside = (unit >= 0) & (unit < len(ids)) & (segment >= 0) & (segment < segments)
         if not inside.all():
@@ -158,7 +158,7 @@ def _read_folder(folder: Path, units: str) -> Recording:
             last[number] = max(last[number], float(samples.max()))
 
     def pieces() -> Iterator[tuple[NDArray[Any], NDArray[np.int64], NDArray[Any]]]:
-        for block in spikes.blocks():
+        for block in spikes.blocks(SPIKES_BYTES):
             unit = block["unit_index"].astype(np.int64)
             yield block["sample_index"], unit, block["segment_index"]
 
