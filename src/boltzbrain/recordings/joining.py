@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -145,7 +146,10 @@ def _source(recordings: Sequence[Recording], labels: list[str]) -> Source:
          "sha256": one.source.sha256}
         for label, one in zip(labels, recordings, strict=True)
     ]  # fmt: skip
-    return Source("joined", recordings[0].source.path, "", {"parts": parts})
+    known = [one.source.sha256 for one in recordings]
+    # of the hashes of the parts, so that a run can tell its recording from another
+    whole = hashlib.sha256("".join(known).encode()).hexdigest() if all(known) else ""
+    return Source("joined", recordings[0].source.path, whole, {"parts": parts})
 
 
 def _window(signal: Signal) -> tuple[float, float]:

@@ -22,10 +22,11 @@ from boltzbrain.running.options import (
     CalciumThreshold,
     Epochs,
     Format,
+    Join,
     MemoryLimit,
     Mend,
     ReaderOptions,
-    RecordingPath,
+    RecordingPaths,
     RunFolder,
     Units,
     named_values,
@@ -84,7 +85,7 @@ def _root(
 
 @app.command(rich_help_panel=FROM_A_RECORDING)
 def info(
-    recording: RecordingPath,
+    recording: RecordingPaths,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the data card as JSON, for a program.")
     ] = False,
@@ -99,6 +100,7 @@ def info(
     file_format: Format = None,
     units: Units = None,
     reader: ReaderOptions = None,
+    join: Join = None,
     mend: Mend = None,
     calcium: Calcium = None,
     kernel: CalciumKernel = None,
@@ -113,6 +115,7 @@ def info(
         format=file_format,
         units=units,
         reader=named_values("--read", reader),
+        join=join,
         mend=mend,
         calcium=calcium,
         kernel=kernel,
@@ -145,7 +148,11 @@ app.command(rich_help_panel=FROM_A_RECORDING)(sweep)
 @app.command(rich_help_panel=FROM_A_RECORDING)
 def convert(
     recording: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Recording in any format that is read.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Recording in any format that is read; several are joined as --join says.",
+        ),
     ],
     output: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help="File to write, ending in .npz or .nwb.")
@@ -153,6 +160,7 @@ def convert(
     file_format: Format = None,
     units: Units = None,
     reader: ReaderOptions = None,
+    join: Join = None,
     mend: Mend = None,
     calcium: Calcium = None,
     kernel: CalciumKernel = None,
@@ -172,6 +180,7 @@ def convert(
         format=file_format,
         units=units,
         reader=named_values("--read", reader),
+        join=join,
         mend=mend,
         calcium=calcium,
         kernel=kernel,

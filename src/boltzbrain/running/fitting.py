@@ -21,6 +21,7 @@ from boltzbrain.running.options import (
     FoldFile,
     Format,
     GapS,
+    Join,
     MemoryLimit,
     Mend,
     MinActiveBins,
@@ -48,10 +49,11 @@ DEFAULT_FOLDER = Path("run")
 
 def fit(
     recording: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Argument(
-            metavar="RECORDING",
-            help="File of the recording. With --resume it may be left out, or be the run folder.",
+            metavar="RECORDING...",
+            help="File of the recording; several are joined as --join says. With --resume it may "
+            "be left out, or be the run folder.",
             show_default=False,
         ),
     ] = None,
@@ -72,6 +74,7 @@ def fit(
     file_format: Format = None,
     units: Units = None,
     reader: ReaderOptions = None,
+    join: Join = None,
     mend: Mend = None,
     calcium: Calcium = None,
     kernel: CalciumKernel = None,
@@ -158,6 +161,7 @@ def fit(
         format=file_format,
         units=units,
         reader=named_values("--read", reader),
+        join=join,
         mend=mend,
         calcium=calcium,
         kernel=kernel,
@@ -174,13 +178,14 @@ def fit(
         all_data=all_data,
     )
     preparation.refuse_conflicts()
-    if resume and recording is not None and (recording / "run.json").is_file():
-        if folder is not None and folder.resolve() != recording.resolve():
+    given = Path(recording[0]) if recording and len(recording) == 1 else None
+    if resume and given is not None and (given / "run.json").is_file():
+        if folder is not None and folder.resolve() != given.resolve():
             raise bad_input("--out", "be left out where a run folder is given", str(folder))
-        recording, folder = None, recording
+        recording, folder = None, given
     folder = DEFAULT_FOLDER if folder is None else folder
     try:
-        if resume and (recording is None or (folder / "run.json").exists()):
+        if resume and (not recording or (folder / "run.json").exists()):
             run = go_on(folder, recording, preparation, values)
         else:
             run = start(folder, recording, preparation, values)
@@ -205,10 +210,10 @@ def merged(named: dict[str, Any], other: list[str] | None) -> dict[str, Any]:
 
 
 def start(
-    folder: Path, recording: Path | None, preparation: Preparation, values: dict[str, Any]
+    folder: Path, recording: list[str] | None, preparation: Preparation, values: dict[str, Any]
 ) -> TrainingRun:
     """Prepare the activity and train."""
-    if recording is None:
+    if not recording:
         raise bad_input("RECORDING", "be given", "none")
     display = Display()
     with display.stage("starting"):

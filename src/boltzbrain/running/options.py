@@ -49,11 +49,22 @@ def named_values(option_name: str, texts: list[str] | None) -> dict[str, str]:
     return values
 
 
-RecordingPath = Annotated[
-    Path,
+RecordingPaths = Annotated[
+    list[str],
     typer.Argument(
-        metavar="RECORDING",
-        help="File or folder of the recording; docs/recordings.md lists the formats.",
+        metavar="RECORDING...",
+        help="File or folder of the recording, or the http address of an HDF5 file; "
+        "docs/recordings.md lists the formats. Several are joined as --join says.",
+    ),
+]
+Join = Annotated[
+    str | None,
+    option(
+        "--join",
+        metavar="WAY",
+        text="How several recordings become one: [bold]probes[/] (different neurons at the same "
+        "time) or [bold]sessions[/] (the same neurons one after another).",
+        panel=FROM_FILE,
     ),
 ]
 RunFolder = Annotated[

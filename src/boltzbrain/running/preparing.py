@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.running.progress import Display
 
 if TYPE_CHECKING:
     from boltzbrain.recordings.activity import Activity
     from boltzbrain.recordings.recording import Recording
+
+JOINS = ("probes", "sessions")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Preparation:
     ----------
     format, units, reader
         Of `readers.detect.read`; `reader` holds further options of the format's reader, as text.
+    join
+        How several recordings become one, a name of `JOINS`.
     mend
         Of `Recording.mend`.
     calcium, kernel, calcium_threshold
@@ -38,6 +42,7 @@ class Preparation:
     format: str | None = None
     units: str | None = None
     reader: Mapping[str, str] = field(default_factory=dict)
+    join: str | None = None
     mend: list[str] | None = None
     calcium: str | None = None
     kernel: str | None = None
@@ -85,9 +90,46 @@ class Preparation:
         if ruler and given:
             raise bad_input(ruler, "be the only option on folds", f"{ruler} with {given[0]}")
 
-    def read(self, path: Path, display: Display) -> Recording:
-        """Read the recording."""
-        with display.stage(f"reading {path.name}"):
+    def read(self, paths: Sequence[str], display: Display) -> Recording:
+        """Read the recording, or several that are one, mended and made binary as asked.
+
+        Raises
+        ------
+        InputError
+            If several recordings are given and not how they are joined, or the other way round.
+        """
+        if self.join is not None:
+            one_of("--join", self.join, JOINS)
+        if (len(paths) > 1) != (self.join is not None):
+            given = "no" if self.join is None else "a"
+            raise bad_input(
+                "--join",
+                f"be {' or '.join(JOINS)} for several recordings, and only for them",
+                f"{given} --join for {len(paths)}",
+            )
+        recordings = [self._read_one(path, display) for path in paths]
+        recording = recordings[0]
+        if self.join is not None:
+            with display.stage("joining"):
+                from boltzbrain.recordings.joining import join_probes, join_sessions
+
+                join = join_probes if self.join == "probes" else join_sessions
+                names = [Path(path).stem for path in paths]
+                recording = join(recordings, names if len(set(names)) == len(names) else None)
+        if self.mend:
+            with display.stage("mending"):
+                recording = recording.mend(*self.mend)
+        given_options = {"kernel": self.kernel, "threshold": self.calcium_threshold}
+        chosen = {name: value for name, value in given_options.items() if value is not None}
+        if self.calcium is None:
+            if chosen:
+                raise bad_input("--calcium", "be given too", f"--{next(iter(chosen))} alone")
+            return recording
+        with display.stage("finding events", "cells") as stage:
+            return recording.deconvolve(method=self.calcium, callback=stage.update, **chosen)
+
+    def _read_one(self, path: str, display: Display) -> Recording:
+        with display.stage(f"reading {Path(path).name}"):
             from boltzbrain.readers.detect import read
 
             options: dict[str, Any] = {
@@ -97,18 +139,7 @@ class Preparation:
                 if wanted is not None and name in options:
                     raise bad_input(f"--{name}", "be given once", f"--read {name} as well")
                 options.setdefault(name, wanted)
-            recording = read(path, **options)
-        if self.mend:
-            with display.stage("mending"):
-                recording = recording.mend(*self.mend)
-        given = {"kernel": self.kernel, "threshold": self.calcium_threshold}
-        given = {name: value for name, value in given.items() if value is not None}
-        if self.calcium is None:
-            if given:
-                raise bad_input("--calcium", "be given too", f"--{next(iter(given))} alone")
-            return recording
-        with display.stage("finding events", "cells") as stage:
-            return recording.deconvolve(method=self.calcium, callback=stage.update, **given)
+            return read(path, **options)
 
     def binarize(self, recording: Recording, display: Display) -> Activity:
         """Bin a recording."""
@@ -118,20 +149,20 @@ class Preparation:
         with display.stage("binning"):
             return recording.binarize(**options, memory_limit_gb=self.memory_limit_gb)
 
-    def activity(self, path: Path, seed: int, display: Display) -> Activity:
+    def activity(self, paths: Sequence[str], seed: int, display: Display) -> Activity:
         """Read, bin and split.
 
         Parameters
         ----------
-        path
-            The recording.
+        paths
+            The recording, or several that are joined.
         seed
             Seed of the folds.
         display
             Where progress is shown.
         """
         self.refuse_conflicts()
-        whole = self.binarize(self.read(path, display), display)
+        whole = self.binarize(self.read(paths, display), display)
         if self.all_data:
             return whole.split(by="none")
         given: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def go_on(
-    folder: Path, recording: Path | None, preparation: Preparation, values: dict[str, Any]
+    folder: Path, recording: Sequence[str] | None, preparation: Preparation, values: dict[str, Any]
 ) -> TrainingRun:
     """Resume the run in a folder; what is given again must be what it was started with."""
     display = Display()
@@ -25,7 +26,7 @@ def go_on(
 
         run = TrainingRun.open(folder)
     require_same_plan(run, values)
-    if recording is not None:
+    if recording:
         require_same_activity(
             folder, run.activity(), run.plan.seed, recording, preparation, display
         )
@@ -61,7 +62,7 @@ def require_same_activity(
     folder: Path,
     theirs: Activity,
     seed: int,
-    recording: Path,
+    recording: Sequence[str],
     preparation: Preparation,
     display: Display,
 ) -> None:
@@ -75,7 +76,7 @@ def require_same_activity(
             f"be that of the recording that {folder} was started with ({theirs.source.path}, "
             f"{theirs.source.sha256[:12]}...)",
             f"{mine.source.sha256[:12]}...",
-            file=recording,
+            file=mine.source.path,
         )
     same = all(
         np.array_equal(getattr(mine, name), getattr(theirs, name))

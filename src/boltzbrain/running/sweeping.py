@@ -19,6 +19,7 @@ from boltzbrain.running.options import (
     FoldFile,
     Format,
     GapS,
+    Join,
     MemoryLimit,
     Mend,
     MinActiveBins,
@@ -48,11 +49,11 @@ WORK = "How it is done"
 
 def sweep(
     recording: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Argument(
-            metavar="RECORDING",
-            help="File of the recording. With --resume it may be left out, or be the sweep's "
-            "folder.",
+            metavar="RECORDING...",
+            help="File of the recording; several are joined as --join says. With --resume it may "
+            "be left out, or be the sweep's folder.",
             show_default=False,
         ),
     ] = None,
@@ -156,6 +157,7 @@ def sweep(
     file_format: Format = None,
     units: Units = None,
     reader: ReaderOptions = None,
+    join: Join = None,
     bin_ms: BinMs = None,
     epoch: Epochs = None,
     mend: Mend = None,
@@ -204,6 +206,7 @@ def sweep(
         format=file_format,
         units=units,
         reader=named_values("--read", reader),
+        join=join,
         bin_ms=bin_ms,
         epochs=epoch,
         mend=mend,
@@ -219,13 +222,14 @@ def sweep(
         gap_s=gap_s,
     )
     preparation.refuse_conflicts()
-    if resume and recording is not None and (recording / "sweep.json").is_file():
-        if folder is not None and folder.resolve() != recording.resolve():
+    given = Path(recording[0]) if recording and len(recording) == 1 else None
+    if resume and given is not None and (given / "sweep.json").is_file():
+        if folder is not None and folder.resolve() != given.resolve():
             raise bad_input("--out", "be left out where a sweep's folder is given", str(folder))
-        recording, folder = None, recording
+        recording, folder = None, given
     folder = DEFAULT_FOLDER if folder is None else folder
     try:
-        if resume and (recording is None or (folder / "sweep.json").exists()):
+        if resume and (not recording or (folder / "sweep.json").exists()):
             known = _known(folder, recording, preparation, asked)
         else:
             known = _started(folder, recording, preparation, asked)
@@ -245,10 +249,10 @@ def _values(name: str, text: str) -> list[str]:
 
 
 def _started(
-    folder: Path, recording: Path | None, preparation: Preparation, asked: dict[str, Any]
+    folder: Path, recording: list[str] | None, preparation: Preparation, asked: dict[str, Any]
 ) -> SweepFolder:
     """Prepare the activity and make the folder of the sweep."""
-    if recording is None:
+    if not recording:
         raise bad_input("RECORDING", "be given", "none")
     display = Display()
     with display.stage("starting"):
@@ -267,7 +271,7 @@ def _started(
 
 
 def _known(
-    folder: Path, recording: Path | None, preparation: Preparation, asked: dict[str, Any]
+    folder: Path, recording: list[str] | None, preparation: Preparation, asked: dict[str, Any]
 ) -> SweepFolder:
     """Open the sweep of a folder; what is given again must be what it was started with."""
     display = Display()
@@ -283,7 +287,7 @@ def _known(
                 f"{value}",
                 file=folder,
             )
-    if recording is not None:
+    if recording:
         theirs = known.activity()
         require_same_activity(folder, theirs, known.asked["seed"], recording, preparation, display)
     elif preparation.given:
