@@ -1,8 +1,9 @@
 """Two thousand spoilt files per reader: a clear error or a right answer, and nothing else.
 
-The damage and the rules are those of tests/properties/fuzzing.py: files cut short, bits flipped,
-stretches overwritten; read in a forked worker; no traceback, no file longer than 10 s, no more than
-500 MB above the start.
+The damage and the rules are those of tests/properties/fuzzing.py and disguising.py: files cut
+short, bits flipped, stretches overwritten, arrays of another type, absurd declared sizes, pickles
+and params.py with code in them; read in a forked worker; no traceback, no code run, no file longer
+than 10 s, no more than 500 MB above the start.
 
     python proofs/fuzz.py [FILES_PER_READER] [OUTPUT]
 
@@ -31,7 +32,8 @@ def main() -> int:
     output = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).with_suffix(".txt")
     started = time.perf_counter()
     layouts = Counter(layout.format for layout in LAYOUTS.values())
-    lines = [f"{'layout':<18}{'files':>7}{'refused':>9}{'read':>7}{'wrong':>7}{'MB':>6}{'s':>7}"]
+    lines = [f"{files} files per reader, shared by its layouts", ""]
+    lines += [f"{'layout':<18}{'files':>7}{'refused':>9}{'read':>7}{'wrong':>7}{'MB':>6}{'s':>7}"]
     failed = False
     for name, layout in LAYOUTS.items():
         share = -(-files // layouts[layout.format])
@@ -46,7 +48,6 @@ def main() -> int:
         print(lines[-1], flush=True)
     text = "\n".join(lines) + "\n"
     output.write_text(text)
-    print(text)
     print(f"{time.perf_counter() - started:.0f} s")
     return int(failed)
 

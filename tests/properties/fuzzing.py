@@ -20,11 +20,14 @@ from boltzbrain.readers import read
 from boltzbrain.recordings.recording import Binned
 from contracts.layouts import LAYOUTS, npz_arrays
 from contracts.test_readers import check_recording
+from properties.disguising import disguise
 
 LONGEST_S = 10
 MOST_MB = 500.0
 # the worker is stopped here: address space that is asked for and never touched counts too
 _ADDRESS_MB = 2000
+# share of the files that stay whole and hold something else
+_DISGUISED = 0.2
 
 
 class TooSlowError(BaseException):
@@ -132,7 +135,7 @@ def _work(layout: str, files: int, folder: Path, seed: int) -> Outcome:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     signal.signal(signal.SIGALRM, _ring)
     generator = np.random.default_rng([seed, *layout.encode()])
-    whole, path = folder / "whole", folder / "spoilt"
+    whole, path, marker = folder / "whole", folder / "spoilt", folder / "ran"
     members = sorted(one for one in whole.rglob("*") if one.is_file()) if whole.is_dir() else []
     content = {one: one.read_bytes() for one in members or [whole]}
     outcome, start_mb = Outcome(), _peak_mb()
@@ -143,7 +146,11 @@ def _work(layout: str, files: int, folder: Path, seed: int) -> Outcome:
             shutil.copytree(whole, path)
             source = members[int(generator.integers(len(members)))]
             target = path / source.relative_to(whole)
-        target.write_bytes(spoil(content[source], generator))
+        if generator.random() < _DISGUISED:
+            target.write_bytes(content[source])
+            disguise(target, generator, marker)
+        else:
+            target.write_bytes(spoil(content[source], generator))
         began = time.perf_counter()
         signal.alarm(LONGEST_S)
         wrong = ""
@@ -161,6 +168,9 @@ def _work(layout: str, files: int, folder: Path, seed: int) -> Outcome:
         outcome.slowest_s = max(outcome.slowest_s, time.perf_counter() - began)
         if wrong:
             outcome.wrong.append(f"file {number} ({source.name}): {wrong}"[:300])
+        if marker.exists():
+            outcome.wrong.append(f"file {number} ({source.name}): its code was run")
+            marker.unlink()
     outcome.memory_mb = _peak_mb() - start_mb
     return outcome
 

@@ -1,10 +1,12 @@
 """Damaged files: every reader gives a consistent recording or one clear `InputError`, never else.
 
 Two hundred files per reader are spoilt with fixed seeds: cut short, bits flipped, stretches
-overwritten, zeroed or repeated; of a folder one file at a time. They are read in a forked worker
-with a limit of memory and of time (fuzzing.py). Checksums find all damage inside npz data; HDF5
-and plain files have none, so there a flipped bit may change a value, and what is asserted is that
-the recording keeps its promises (`check_recording`). proofs/fuzz.py does the same ten times over.
+overwritten, zeroed or repeated (fuzzing.py), or one of their arrays replaced by another type, an
+absurd size, or a pickle with code in it (disguising.py); of a folder one file at a time. They are
+read in a forked worker with a limit of memory and of time. Checksums find all damage inside npz
+data; HDF5 and plain files have none, so there a flipped bit may change a value, and what is
+asserted is that the recording keeps its promises (`check_recording`). proofs/fuzz.py does the same
+ten times over.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.readers import read
 from contracts.layouts import LAYOUTS
 from contracts.test_readers import check_recording
+from properties.disguising import Payload
 from properties.fuzzing import LONGEST_S, MOST_MB, fuzz
 
 SEED = 20_260_101
@@ -43,16 +46,6 @@ def test_a_damaged_file_is_refused_clearly_or_read_rightly(tmp_path: Path, layou
     # damage that never matters, or always does, would mean that nothing was tested
     assert outcome.refused > files / 10, outcome
     assert outcome.read + outcome.refused == files
-
-
-class Payload:
-    """A pickle that runs code when it is read by pickle."""
-
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self):
-        return (Path.touch, (self.marker,))
 
 
 def test_no_pickle_is_ever_run(tmp_path: Path):
@@ -116,6 +109,27 @@ def test_a_dataset_of_another_type_or_shape_is_refused_clearly_or_read_rightly(
                 refused.append(str(error))
     assert len(refused) > len(names)
     assert all(message.startswith(f"{path}: ") and " must " in message for message in refused)
+
+
+def test_a_table_that_declares_more_rows_than_the_file_can_hold_is_refused(tmp_path: Path):
+    # its rows were counted, and memory taken for each, before anything was read of them
+    path = tmp_path / "long.nwb"
+    LAYOUTS["nwb_plain"].write(path)
+    for name in ("units/id", "general/extracellular_ephys/electrodes/id"):
+        shutil.copy(path, tmp_path / "spoilt.nwb")
+        with h5py.File(tmp_path / "spoilt.nwb", "a") as file:
+            del file[name]
+            file.create_dataset(name, shape=(2**40,), dtype="f4", chunks=(1024,))
+        with pytest.raises(InputError, match=r"id must have the size that it declares"):
+            read(tmp_path / "spoilt.nwb")
+
+
+def test_a_name_with_a_line_break_in_it_leaves_the_message_one_line(tmp_path: Path):
+    with np.load(LAYOUTS["npz"].write(tmp_path / "a.npz")) as held:
+        np.savez(tmp_path / "b.npz", **held, **{"time_s\n": np.zeros(3)})
+    with pytest.raises(InputError, match=r"got time_s\\n \(did you mean") as refused:
+        read(tmp_path / "b.npz")
+    assert "\n" not in str(refused.value)
 
 
 # --- damage that the HDF5 library itself does not survive --------------------------------------

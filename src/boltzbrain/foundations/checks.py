@@ -24,7 +24,7 @@ class TrainingFailedError(RuntimeError):
 def bad_input(
     name: str, must: str, got: object, *, suggestion: str | None = None, file: object = None
 ) -> InputError:
-    """Build the one message shape.
+    r"""Build the one message shape.
 
     Parameters
     ----------
@@ -45,11 +45,22 @@ def bad_input(
     'bin_ms must be a number above 0; got -1.0'
     >>> str(bad_input("preset", "be one of: binary", "binray", suggestion="binary"))
     "preset must be one of: binary; got binray (did you mean 'binary'?)"
+
+    A name from a damaged file may hold anything; the message stays one line.
+
+    >>> str(bad_input("the array", "be known", "a\nb\x00"))
+    'the array must be known; got a\\nb\\x00'
     """
     where = f"{file}: " if file is not None else ""
     shown = got if isinstance(got, str) else repr(got)
     meant = f" (did you mean '{suggestion}'?)" if suggestion else ""
-    return InputError(f"{where}{name} must {must}; got {shown}{meant}")
+    message = f"{where}{name} must {must}; got {shown}{meant}"
+    if not message.isprintable():
+        message = "".join(
+            sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+            for sign in message
+        )
+    return InputError(message)
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

@@ -208,8 +208,9 @@ def _centres(
         if dataset is None:
             return {}
         parts[name] = read_numbers(dataset, where, f"A/{name}").ravel()
-    weight, pixel = parts["data"].astype(np.float64), parts["indices"].astype(np.int64)
-    ends = parts["indptr"].astype(np.int64)
+    weight = parts["data"].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # what is no whole number fits nothing below
+        pixel, ends = parts["indices"].astype(np.int64), parts["indptr"].astype(np.int64)
     fits = (
         ends.shape == (count + 1,)
         and ends[0] == 0

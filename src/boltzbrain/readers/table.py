@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.readers.hdf5 import child_dataset, flat, read_numbers, read_text, reading
+from boltzbrain.readers.hdf5 import (
+    check_size,
+    child_dataset,
+    flat,
+    read_numbers,
+    read_text,
+    reading,
+)
 
 NO_TEXT = frozenset({"", "nan", "n/a", "na", "none", "null", "unknown"})
 """Words that stand for a missing text, lower case."""
@@ -46,7 +53,7 @@ class Table:
         Raises
         ------
         InputError
-            If none of these columns is there.
+            If none of these columns is there, or it is too long to be stored.
         """
         for column in measure:
             dataset = child_dataset(group, column, where)
@@ -54,6 +61,9 @@ class Table:
                 with reading(where, f"{name}.{column}"):
                     if not dataset.shape:
                         raise bad_input(f"{name}.{column}", "be a column", "a scalar", file=where)
+                # the rows that it declares are taken for granted from here on
+                check_size(dataset, where, f"{name}.{column}")
+                with reading(where, f"{name}.{column}"):
                     return cls(group, name, int(dataset.shape[0]), where)
         raise bad_input(
             name,
