@@ -36,6 +36,22 @@ def test_probes_are_laid_side_by_side():
     np.testing.assert_array_equal(joined.binarize().states[:, :NEURONS], first.binarize().states)
 
 
+def test_what_was_dropped_of_each_part_is_told_of_the_whole():
+    first, second = make(poisson(0)), make(poisson(1))
+    told = [{"dropped": {"noise": 2}}, {"dropped": {"noise": 3, "spike times below 0": 1}}]
+    parts = [
+        replace(one, source=replace(one.source, sha256=f"{n}", options=told[n]))
+        for n, one in enumerate((first, second))
+    ]
+    joined = bb.join_probes(parts).source
+    assert joined.options["dropped"] == {"noise": 5, "spike times below 0": 1}
+    assert [one["options"] for one in joined.options["parts"]] == told
+    # one hash for the parts in their order, none where one has none
+    assert joined.sha256 == bb.join_sessions(parts).source.sha256
+    assert joined.sha256 != bb.join_probes(parts[::-1]).source.sha256
+    assert bb.join_probes([first, second]).source.sha256 == ""
+
+
 def test_probes_keep_the_time_that_all_recorded():
     first, second = make(poisson(0)), make(poisson(1))
     short = replace(second.signal, recorded=np.array([[10.0, 60.0], [80.0, 150.0]]))

@@ -305,6 +305,13 @@ def test_the_real_phy_folder(shared_data: Path):
         read(shared_data / "phy", units="good")
 
 
+def test_a_params_file_from_windows_is_read_without_a_warning(tmp_path: Path):
+    other.write_phy(tmp_path / "phy")
+    text = "dat_path = 'C:\\data\\1.dat'\nsample_rate = 30000.0\n"
+    (tmp_path / "phy" / "params.py").write_text(text)
+    check_recording(read(tmp_path / "phy"))  # a warning would be an error here
+
+
 def test_the_real_suite2p_folder(shared_data: Path):
     folder = shared_data / "suite2p"
     for path in (folder, folder / "plane0"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,9 @@ def _sampling(folder: Path) -> float:
             file=folder,
         )
     try:
-        tree = ast.parse(_text(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of backslashes in the paths of Windows
+            tree = ast.parse(_text(path))
         for node in tree.body:
             if isinstance(node, ast.Assign) and any(
                 isinstance(target, ast.Name) and target.id == "sample_rate"

@@ -143,13 +143,18 @@ def _check(recordings: Sequence[Recording], names: Sequence[str] | None) -> None
 def _source(recordings: Sequence[Recording], labels: list[str]) -> Source:
     parts = [
         {"name": label, "format": one.source.format, "path": one.source.path,
-         "sha256": one.source.sha256}
+         "sha256": one.source.sha256, "options": one.source.options}
         for label, one in zip(labels, recordings, strict=True)
     ]  # fmt: skip
     known = [one.source.sha256 for one in recordings]
     # of the hashes of the parts, so that a run can tell its recording from another
     whole = hashlib.sha256("".join(known).encode()).hexdigest() if all(known) else ""
-    return Source("joined", recordings[0].source.path, whole, {"parts": parts})
+    dropped: dict[str, int] = {}
+    for one in recordings:
+        for why, count in one.source.options.get("dropped", {}).items():
+            dropped[why] = dropped.get(why, 0) + count
+    told = {"parts": parts, "dropped": dropped}
+    return Source("joined", recordings[0].source.path, whole, told)
 
 
 def _window(signal: Signal) -> tuple[float, float]:
