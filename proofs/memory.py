@@ -24,6 +24,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import zarr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -75,6 +76,23 @@ def write_nwb(path: Path, spikes: int, **layout: object) -> Path:
     return path
 
 
+def write_zarr(folder: Path, spikes: int) -> Path:
+    """Write the units of `write_nwb` as a zarr store in chunks of a megabyte."""
+    path = write_nwb(folder.with_name("store.h5"), spikes)
+    with h5py.File(path) as file:
+        store = zarr.open_group(str(folder), mode="w")
+        store.attrs["nwb_version"] = "2.7.0"
+        for name in ("id", "spike_times", "spike_times_index"):
+            data = file["units"][name]
+            array = store.create_dataset(
+                f"units/{name}", shape=data.shape, dtype=data.dtype, chunks=(1 << 17,)
+            )
+            for first in range(0, len(data), 1 << 17):
+                array[first : first + (1 << 17)] = data[first : first + (1 << 17)]
+    path.unlink()
+    return folder
+
+
 def write_npy(path: Path, neurons: int, frames: int) -> Path:
     """Write traces (neuron, frame) float64, some rows at a time."""
     rows = np.lib.format.open_memmap(path, "w+", np.float64, (neurons, frames))
@@ -115,12 +133,13 @@ def main() -> int:
             "phy, spike times": (lambda: write_phy(folder / "phy", spikes), {}),
             "NWB, spike times": (lambda: write_nwb(folder / "a.nwb", spikes), {}),
             "NWB, from a web server": (lambda: write_nwb(folder / "b.nwb", spikes, **packed), {}),
+            "NWB in zarr": (lambda: write_zarr(folder / "c.zarr", spikes), {}),
             "npy, neuron by time": (lambda: write_npy(folder / "a.npy", neurons, frames), traces),
             "HDF5, compressed": (lambda: write_hdf5(folder / "a.h5", neurons, frames), upright),
         }
         for name, (write, options) in cases.items():
             path = write()
-            files = [path] if path.is_file() else list(path.iterdir())
+            files = [one for one in (path, *path.rglob("*")) if one.is_file()]
             size = sum(one.stat().st_size for one in files) / 1e9
             began = time.perf_counter()
             place = f"{served.url}/{path.name}" if "server" in name else str(path)

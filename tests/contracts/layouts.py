@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts import other_layouts as other
-from contracts.nwb_layouts import NWB_LAYOUTS
+from contracts.nwb_layouts import NWB_LAYOUTS, write_zarr
 
 BINS, NEURONS = 40, 7
 FRAMES, CELLS, MASKS = 60, 25, 294
@@ -122,6 +122,7 @@ LAYOUTS: dict[str, Layout] = {
         "zebrafish", lambda path: write_fish(path, leave_out=("ThresholdedSpikes",))
     ),
     **{f"nwb_{name}": Layout("nwb", write) for name, write in NWB_LAYOUTS.items()},
+    "nwb_zarr": Layout("nwb", write_zarr, main="units/spike_times/0"),
     "phy": Layout("phy", other.write_phy, main="spike_times.npy"),
     "phy_bare": Layout(
         "phy",

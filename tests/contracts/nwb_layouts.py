@@ -284,6 +284,40 @@ def write_plain(path: Path, *, units: int = 4, seed: int = 4) -> Truth:
     )  # fmt: skip
 
 
+def write_zarr(folder: Path) -> Truth:
+    """Write the Visual Behavior file as a zarr store, the way hdmf-zarr does."""
+    import numcodecs
+    import zarr
+
+    path = folder.with_name(f"{folder.name}.h5")
+    truth = write_allen(path)
+    with h5py.File(path) as file:
+        store = zarr.open_group(str(folder), mode="w")
+        store.attrs.update(dict(file.attrs))
+
+        def copy(name: str, thing: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(thing, h5py.Group):
+                store.require_group(name)
+            elif name.endswith("waveform_mean"):
+                store.create_dataset(name, shape=thing.shape, chunks=thing.chunks, dtype="f4")
+            elif h5py.check_string_dtype(thing.dtype):
+                words = np.atleast_1d(np.asarray(thing.asstr()[()], dtype=object))
+                codec = numcodecs.VLenUTF8()
+                store.create_dataset(name, data=words, dtype=object, object_codec=codec)
+            else:  # several chunks of spike times, the last of them longer than what is left
+                chunks = (100,) if name.endswith("spike_times") else thing.shape
+                store.create_dataset(name, data=thing[()], chunks=chunks)
+
+        file.visititems(copy)
+        # as references are stored: a pickle, which must not be in the way
+        references = np.array([{"path": "/general"}] * len(truth.ids), dtype=object)
+        store.create_dataset(
+            "units/electrode_group", data=references, dtype=object, object_codec=numcodecs.Pickle()
+        )
+    path.unlink()
+    return truth
+
+
 NWB_LAYOUTS = {
     "allen": write_allen,
     "visual_coding": write_visual_coding,

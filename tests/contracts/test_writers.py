@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from boltzbrain.recordings.recording import (
 from boltzbrain.writers import write_npz, write_nwb
 from contracts.layouts import LAYOUTS
 from contracts.nwb_layouts import write_allen
+
+SESSION = (np.array([0.5, 1.5]), np.array([0.25]), np.array([2.0, 3.0, 4.0]))
 
 
 def assert_same(first: Recording, second: Recording, *, atlases: bool = True) -> None:
@@ -229,28 +232,50 @@ def test_pynwb_finds_the_file_valid_and_reads_the_same(tmp_path: Path, case: str
     assert_same(recording, read_nwb(path))
 
 
-def test_our_reader_reads_what_pynwb_writes(tmp_path: Path):
+def a_session() -> pynwb.NWBFile:
+    """Return a session of three units, as pynwb holds it."""
     nwb = pynwb.NWBFile("a session", "id", dt.datetime(2024, 5, 1, tzinfo=dt.UTC))
     device = nwb.create_device("probe")
     group = nwb.create_electrode_group("g", "one", "VISp", device)
     for row in range(3):
         nwb.add_electrode(x=1.0 + row, y=2.0, z=3.0, location=f"area{row}", group=group)
     nwb.add_unit_column("snr", "signal to noise")
-    trains = [np.array([0.5, 1.5]), np.array([0.25]), np.array([2.0, 3.0, 4.0])]
-    for unit, train in enumerate(trains):
+    for unit, train in enumerate(SESSION):
         nwb.add_unit(spike_times=train, electrodes=[2 - unit], snr=float(unit))
     nwb.add_epoch(0.0, 2.0, ["rest"])
     nwb.add_trial(start_time=0.0, stop_time=0.5)
+    return nwb
+
+
+def test_our_reader_reads_what_pynwb_writes(tmp_path: Path):
+    nwb = a_session()
     with pynwb.NWBHDF5IO(tmp_path / "a.nwb", "w") as handle:
         handle.write(nwb)
     recording = read(tmp_path / "a.nwb")
     assert isinstance(recording.signal, SpikeTimes)
-    for unit, train in enumerate(trains):
+    for unit, train in enumerate(SESSION):
         np.testing.assert_array_equal(recording.signal.train(unit), train)
     assert recording.regions["ccf"].labels().tolist() == ["area2", "area1", "area0"]
     assert recording.neurons["x_um"].tolist() == [3.0, 2.0, 1.0]
     assert recording.neurons["snr"].tolist() == [0.0, 1.0, 2.0]
     assert recording.epochs["label"].tolist() == ["trials", "rest"]
+
+
+def test_our_reader_reads_what_hdmf_zarr_writes(tmp_path: Path):
+    # pynwb's own backend for zarr; it warns of its dependencies as it is loaded
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from hdmf_zarr.nwb import NWBZarrIO
+
+        nwb = a_session()
+        with NWBZarrIO(str(tmp_path / "a.nwb.zarr"), "w") as handle:
+            handle.write(nwb)
+        with pynwb.NWBHDF5IO(tmp_path / "a.nwb", "w") as handle:
+            handle.write(a_session())
+    assert_same(read(tmp_path / "a.nwb"), read(tmp_path / "a.nwb.zarr"))
+    (tmp_path / "a.nwb.zarr" / ".zgroup").rename(tmp_path / "a.nwb.zarr" / "zarr.json")
+    with pytest.raises(InputError, match=r"the store must be zarr of version 2; got zarr\.json"):
+        read(tmp_path / "a.nwb.zarr")
 
 
 # --- bad input and disks ------------------------------------------------------------------------

@@ -53,6 +53,8 @@ def _is_npz(contents: Contents) -> bool:
 
 def _is_nwb(contents: Contents) -> bool:
     names = set(contents.names)
+    if contents.kind == "folder":
+        return "units" in names and bool({".zgroup", "zarr.json"} & names)
     marked = "nwb_version" in contents.attributes
     return contents.kind == "hdf5" and (
         marked or "units/spike_times" in names or {"general", "session_start_time"} <= names
@@ -121,7 +123,7 @@ FORMATS: tuple[Format, ...] = (
     Format("npz", "a zip archive with counts.npy or states.npy (bin, neuron)", _is_npz, read_npz),
     Format(
         "nwb",
-        "an HDF5 file with /units/spike_times, or the attribute nwb_version",
+        "an HDF5 file or a zarr store with units/spike_times, or the attribute nwb_version",
         _is_nwb,
         read_nwb,
     ),

@@ -6,6 +6,7 @@ Only what a recording needs is read: waveforms and everything else that is large
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -18,8 +19,10 @@ from boltzbrain.readers.hdf5 import child_dataset, child_group, open_hdf5, read_
 from boltzbrain.readers.nwb_epochs import read_epochs
 from boltzbrain.readers.nwb_regions import UNIT_COLUMNS, Places, find_places
 from boltzbrain.readers.nwb_spikes import read_spikes
+from boltzbrain.readers.remote import is_address
 from boltzbrain.readers.table import Table
 from boltzbrain.readers.units import AREA, VALID_CHANNEL, apply_rules, choose_rules
+from boltzbrain.readers.zarr_store import is_zarr, main_file, open_zarr
 from boltzbrain.recordings.recording import Recording, Source, Step, neuron_table
 from boltzbrain.recordings.steps_store import NWB_NAME, parse_steps
 
@@ -51,7 +54,8 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
     Parameters
     ----------
     path
-        The file (NWB 2, HDF5), opened read-only.
+        The file (NWB 2), opened read-only: HDF5, also by its address on a web server, or the folder
+        of a zarr store.
     units
         Name of a unit filter (`boltzbrain.readers.units.PRESETS`), or several joined by "+".
 
@@ -76,9 +80,11 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
     eLife 11:e78362 (2022).
     """
     choose_rules(units)
-    found = as_hdf5(path)
-    where = str(found)
-    with open_hdf5(found) as file:
+    store = Path(path)
+    zarr = not is_address(path) and is_zarr(store)
+    found = main_file(store) if zarr else as_hdf5(path)
+    where = str(store) if zarr else str(found)
+    with open_zarr(store) if zarr else open_hdf5(found) as file:
         table = _units_table(file, where)
         places = find_places(table, _electrodes_table(file, where))
         quality = _quality(table)
