@@ -20,6 +20,7 @@ from boltzbrain.training.initial import at_rates, component_weights
 from boltzbrain.training.normalisation import held
 from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.remixing import remixed
 from boltzbrain.training.watch import Symptom, symptom
 
 _BINS = 2000
@@ -44,7 +45,7 @@ class State:
     def __init__(
         self, plan: TrainingPlan, data: Tensor, field: Tensor, checkpoint: Checkpoint | None
     ) -> None:
-        self.plan, self.data = plan, data
+        self.plan, self.data, self.field = plan, data, field
         self.batch = data[:0]
         self._epoch: tuple[int, int] | None = None
         self._order = np.empty(0, dtype=np.int64)
@@ -87,6 +88,9 @@ class State:
         self.batch = self._next_batch()
         self.chains = advance(self.ascent.model, self.chains, self.plan.sweeps)
         self.update += 1
+        if self.plan.remix_every and self.update % self.plan.remix_every == 0:
+            stream = Generator.from_seed(self.plan.seed, "remixing", self.update)
+            self.chains = remixed(self.ascent.model, self.chains, self.field, stream)
         self.ascent.step(
             self.batch,
             self.chains.visible,
