@@ -15,6 +15,7 @@ import os
 import resource
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def planted(neurons: int, bins: int, hidden: int):
     )  # fmt: skip
     activity = truth.activity(bin_width_s=0.25)
     fold = np.where(np.arange(bins) < 0.7 * bins, 0, np.where(np.arange(bins) < 0.85 * bins, 1, 2))
-    object.__setattr__(activity, "fold", fold.astype(np.int8))
+    activity = replace(activity, fold=fold.astype(np.int8))
     member = torch.from_numpy(truth.membership.astype(np.float32))
     background = torch.from_numpy(truth.background).to(torch.float32)
     field = torch.logit(background)

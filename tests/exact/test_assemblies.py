@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,9 @@ from boltzbrain.interpretation.membership import (
 )
 from boltzbrain.model.layers import KINDS
 from boltzbrain.recordings.recording import Regions
-from boltzbrain.sampling.synthetic import random_model
+from boltzbrain.sampling.synthetic import random_model, simulate_assemblies
+from boltzbrain.training.plan import make_plan
+from boltzbrain.training.train import train
 
 
 def planted(neurons: int = 120, hidden: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +89,7 @@ def test_scaled_weights_do_not_depend_on_the_free_scale_of_continuous_units(kind
         np.testing.assert_array_equal(np.sign(weights), np.sign(model.weights.numpy()))
 
 
-@pytest.mark.parametrize("rule", ["one_per_neuron", "participation", "mixture", "fixed"])
+@pytest.mark.parametrize("rule", RULES)
 def test_every_rule_finds_planted_members(rule):
     weights, members = planted()
     found = find_assemblies(weights, rule, 0.3)
@@ -93,6 +97,10 @@ def test_every_rule_finds_planted_members(rule):
         # 120 weights for 90 members: the threshold reaches 30 of the weak ones
         assert found.membership[members].all()
         assert found.membership.sum() == 120
+    elif rule == "effective":
+        # 90 members whose weights spread by 20 % count as 90 exp(-4 0.2**2) = 77 equal ones
+        assert (found.membership <= members).all()
+        assert 70 <= found.membership.sum() <= 85
     elif rule == "participation":
         # the effective number of unequal weights is somewhat below the number of members
         assert (found.membership <= members).all()
@@ -106,6 +114,34 @@ def test_every_rule_finds_planted_members(rule):
         assert found.embedded == 0.75
     strongest = found.strongest
     np.testing.assert_array_equal(strongest[:90], np.repeat(np.arange(6), 15))
+
+
+def test_assemblies_that_the_binary_recipe_learnt_are_found(tmp_path):
+    truth = simulate_assemblies(
+        Generator.from_seed(0, "learnt"), neurons=60, assemblies=4, bins=4000, sizes=(8, 14),
+        on_fraction=(0.1, 0.2), firing=0.5, overlap=0.1,
+    )  # fmt: skip
+    # the bins are independent, so that any of them may validate
+    activity = replace(truth.activity(), fold=(np.arange(4000) % 10 == 0).astype(np.int8))
+    plan = make_plan(
+        "binary", hidden=12, batch=200, chains=100, checkpoints=2, ais_chains=20, ais_rungs=20
+    )
+    weights = oriented_weights(train(activity, plan, tmp_path / "run").best)
+
+    def agreement(rule: str, judged: np.ndarray) -> np.ndarray:
+        """Return for each assembly the harmonic mean of precision and recall of its best unit."""
+        found = find_assemblies(judged, rule).membership.astype(float)
+        planted = truth.membership.astype(float)
+        both = planted.sum(axis=0)[:, None] + found.sum(axis=0)
+        return (2 * planted.T @ found / both).max(axis=1)
+
+    default = find_assemblies(weights)
+    assert default.rule == "effective"
+    assert agreement("effective", weights).mean() > 0.8
+    assert abs(default.embedded - truth.membership.any(axis=1).mean()) < 0.1
+    # the same weights in random places: the test must be able to fail
+    shuffled = np.random.default_rng(0).permutation(weights.ravel()).reshape(weights.shape)
+    assert agreement("effective", shuffled).mean() < 0.55
 
 
 def test_thresholds_are_those_of_a_loop():

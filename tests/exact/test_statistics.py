@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from boltzbrain.evaluation.comparison import (
     pearson_columns,
     sampling_stderr,
 )
-from boltzbrain.evaluation.intervals import correlation_spread
+from boltzbrain.evaluation.intervals import comparison_spread
 from boltzbrain.evaluation.population import (
     count_band,
     count_distribution,
@@ -263,8 +264,10 @@ def test_every_statistic_and_comparison_against_slow_computations():
         assert result["compared"][name]["entries"] == len(statistic.tuples)
         if ceiling.rvalue > 0:
             assert result[name]["ratio"] == pytest.approx(fit.rvalue / ceiling.rvalue)
-            low, high = result[name]["interval"]
-            assert low < result[name]["ratio"] < high
+            for figure in ("ratio", "pearson", "slope", "rmse", "normalised_rmse"):
+                interval = "interval" if figure == "ratio" else f"{figure}_interval"
+                low, high = result[name][interval]
+                assert low < result[name][figure] < high, figure
     assert compare_statistics(*(bin_set(one) for one in sets)) == result
 
 
@@ -316,9 +319,9 @@ def test_one_segment_has_a_ratio_but_no_interval():
     assert isinstance(result["rates"]["interval"], Undefined)
 
 
-def test_intervals_are_as_wide_as_correlations_vary_and_a_plain_bootstrap_is_not():
+def test_intervals_are_as_wide_as_figures_vary_and_a_plain_bootstrap_is_not():
     # 60 independent recordings and samples of one model; the true spread is then known to 9 %, so
-    # that 1.45 times it either way has a false-alarm rate below 1e-4
+    # that 1.45 times it either way has a false-alarm rate below 1e-4 for each of five figures
     model = small_model(hidden=4, visible=12)
     statistic = choose_statistics(np.arange(12.0), 0)[1]
     sizes = {"train": 400, "test": 200, "generated": 400}
@@ -329,11 +332,13 @@ def test_intervals_are_as_wide_as_correlations_vary_and_a_plain_bootstrap_is_not
             for name, bins in sizes.items()
         ]
         generator = Generator.from_seed(seed, "spread")
-        spread = correlation_spread(statistic.of, *sets, generator)
-        told.append((spread.pearson, spread.ratio))
-        train, test, generated = (statistic.of(one.packed)[:, None] for one in sets)
-        correlation = pearson_columns(generated, test)[0]
-        found.append((correlation, correlation / pearson_columns(train, test)[0]))
+        spread = comparison_spread(statistic.of, *sets, generator)
+        told.append(astuple(spread))
+        train, test, generated = (statistic.of(one.packed) for one in sets)
+        mine, ceiling = Comparison(test, generated), Comparison(test, train)
+        ratio = mine.pearson / ceiling.pearson
+        error = normalised_rmse(mine, ceiling)
+        found.append((mine.pearson, ratio, mine.slope, mine.rmse, error))
         drawn = [
             statistic.of(one.packed, bootstrap_weights(one.clusters, 60, generator))
             for one in sets[1:]

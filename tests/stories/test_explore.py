@@ -171,6 +171,43 @@ def test_pointing_tells_neuron_region_time_and_state(browser, written, page):
     assert text.endswith("active" if state else "silent")
 
 
+def test_a_finger_reads_and_two_fingers_zoom_on_a_phone(browser, written):
+    open_page(browser, written, 390)
+    canvas = browser.find_element("id", "explore-raster")
+    browser.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas
+    )
+    settle(browser)
+    box = browser.execute_script("return arguments[0].getBoundingClientRect().toJSON()", canvas)
+    middle = box["left"] + 12 + (box["width"] - 12) / 2
+    height = box["top"] + (box["height"] - 26) / 2
+
+    def touch(kind, *apart):
+        points = [
+            {"x": middle + far, "y": height, "id": number} for number, far in enumerate(apart)
+        ]
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    browser.execute_cdp_cmd(
+        "Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2}
+    )
+    try:
+        touch("touchStart", 0)
+        touch("touchEnd")
+        settle(browser)
+        assert browser.find_element("id", "explore-readout").text.startswith("Neuron ")
+        touch("touchStart", -30)
+        touch("touchStart", -30, 30)
+        for far in range(40, 100, 10):
+            touch("touchMove", -far, far)
+        touch("touchEnd")
+        t0, t1, n0, n1 = view(browser)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    # three times as far apart: a third of the bins and neurons, the middle kept
+    np.testing.assert_allclose([t0, t1, n0, n1], [100, 200, 13.3, 26.7], atol=4)
+
+
 def test_names_from_a_file_stay_text_here_too(browser, written):
     open_page(browser, written, 1280)
     assert browser.execute_script("return document.querySelectorAll('#explorer b').length") == 0

@@ -16,8 +16,11 @@ from boltzbrain.evaluation.results import Undefined, plain, read_evaluation
 from boltzbrain.evaluation.samples import read_samples
 from boltzbrain.evaluation.statistics import compare_statistics
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.presentation import report
 from boltzbrain.presentation.page import PageData
+from boltzbrain.presentation.panels import Panel
 from boltzbrain.presentation.report import write_page, write_report
+from boltzbrain.presentation.verdict import Verdict
 from boltzbrain.recordings.activity import Activity, Step
 from boltzbrain.recordings.recording import Regions, Source, neuron_table
 from boltzbrain.training.plan import make_plan
@@ -193,6 +196,18 @@ def test_without_a_test_fold_the_page_says_so(browser, tmp_path):
     assert "no held-out score" in text
     assert "nothing guards against overfitting" in text
     assert len(browser.execute_script("return [...document.images].map(i => i.src)")) == 8
+
+
+def test_poor_memory_is_shown_but_does_not_condemn_the_model(monkeypatch):
+    for counts, level in ((False, "good"), (True, "poor")):
+        poor = [
+            Panel(name, name, "", "", Verdict("poor", "It forgets."), [], counts=counts)
+            for name in ("autocorrelation", "relaxation")
+        ]
+        monkeypatch.setattr(report, "panels", lambda page, poor=poor: poor)
+        text = report.render(make_page())
+        assert f'data-level="{level}"' in text
+        assert text.count("It forgets.") == 4
 
 
 def test_one_neuron_is_enough_for_a_page(tmp_path):

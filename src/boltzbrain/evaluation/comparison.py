@@ -124,6 +124,25 @@ def pearson_columns(first: NDArray[np.float64], second: NDArray[np.float64]) -> 
     return result
 
 
+def slope_columns(
+    values: NDArray[np.float64], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the slope of each column on the reference's, (column,); 0 where that is constant."""
+    deviation = reference - reference.mean(axis=0)
+    scale = np.einsum("ij,ij->j", deviation, deviation)
+    product = np.einsum("ij,ij->j", deviation, values - values.mean(axis=0))
+    result: NDArray[np.float64] = np.divide(
+        product, scale, out=np.zeros_like(product), where=scale > 0
+    )
+    return result
+
+
+def rmse_columns(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the root of the mean squared difference of each column, (column,)."""
+    result: NDArray[np.float64] = np.sqrt(np.mean((first - second) ** 2, axis=0))
+    return result
+
+
 def kolmogorov_smirnov(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Return the greatest difference of two empirical distribution functions, between 0 and 1."""
     points = np.concatenate((first, second))

@@ -1,10 +1,10 @@
-"""Intervals of correlations between noisy statistics, over clusters of bins.
+"""Intervals of what compares noisy statistics, over clusters of bins.
 
-A correlation of covariances is far from linear in their sampling noise: most of its spread is of
-second order. There the bootstrap holds the noise of the data and that of the draw, and its
-variance is three times the true one; that of the jackknife is twice the true one; where the
-correlation is linear in the noise both are right. So the variance taken is 2 V_jackknife -
-V_bootstrap, kept within V_jackknife / 2 and V_jackknife, the values that it has in the two cases.
+A correlation of covariances, and their RMSE, are far from linear in their sampling noise: most of
+the spread is of second order. There the bootstrap holds the noise of the data and that of the draw,
+and its variance is three times the true one; that of the jackknife is twice the true one; where a
+figure is linear in the noise both are right. So the variance taken is 2 V_jackknife - V_bootstrap,
+kept within V_jackknife / 2 and V_jackknife, the values that it has in the two cases.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.clusters import bootstrap_weights
-from boltzbrain.evaluation.comparison import pearson_columns
+from boltzbrain.evaluation.comparison import pearson_columns, rmse_columns, slope_columns
 from boltzbrain.foundations.moments import Packed
 from boltzbrain.foundations.random import Generator
 
@@ -29,16 +29,23 @@ Values = Callable[[Packed, NDArray[np.float64]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard errors of generated-vs-test correlation and of its ratio to train-vs-test."""
+    """Standard errors of what compares the generated statistic with the test fold's.
+
+    Of Pearson's correlation, its ratio to train-vs-test, the slope, the RMSE and the normalised
+    RMSE.
+    """
 
     pearson: float
     ratio: float
+    slope: float
+    rmse: float
+    normalised_rmse: float
 
 
-def correlation_spread(
+def comparison_spread(
     statistic: Values, train: BinSet, test: BinSet, generated: BinSet, generator: Generator
 ) -> Spread:
-    """Return how much the correlation and its ratio to the ceiling vary with the choice of bins.
+    """Return how much the figures of a comparison vary with the choice of bins.
 
     Parameters
     ----------
@@ -55,7 +62,7 @@ def correlation_spread(
     ]
     bootstrap = _figures(*drawn).var(axis=1, ddof=1)
     whole = [statistic(one.packed, np.ones((1, one.clusters))) for one in sets]
-    jackknife = np.zeros(2)
+    jackknife = np.zeros(len(bootstrap))
     for place, one in enumerate(sets):
         groups = min(_GROUPS, one.clusters)
         number = np.arange(one.clusters) * groups // one.clusters
@@ -70,7 +77,20 @@ def correlation_spread(
 def _figures(
     train: NDArray[np.float64], test: NDArray[np.float64], generated: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the correlation and its ratio to the ceiling for each weighting, (2, weighting)."""
+    """Return the fields of `Spread` for each weighting, (figure, weighting)."""
     correlation, ceiling = pearson_columns(generated, test), pearson_columns(train, test)
-    # a ceiling near 0 leaves the ratio without a scale; it is kept from changing sign
-    return np.stack((correlation, correlation / np.maximum(ceiling, 0.01)))
+    error, least = rmse_columns(generated, test), rmse_columns(train, test)
+    square = np.mean(generated**2, axis=0) + np.mean(test**2, axis=0)
+    square = square - 2 * generated.mean(axis=0) * test.mean(axis=0)
+    shuffled = np.sqrt(np.maximum(square, 0.0))
+    span = least - shuffled
+    return np.stack(
+        (
+            correlation,
+            # a ceiling near 0 leaves the ratio without a scale; it is kept from changing sign
+            correlation / np.maximum(ceiling, 0.01),
+            slope_columns(generated, test),
+            error,
+            1 - np.divide(error - shuffled, span, out=np.ones_like(span), where=span != 0),
+        )
+    )

@@ -21,7 +21,7 @@ from boltzbrain.evaluation.comparison import (
     normalised_rmse,
     sampling_stderr,
 )
-from boltzbrain.evaluation.intervals import correlation_spread
+from boltzbrain.evaluation.intervals import comparison_spread
 from boltzbrain.evaluation.population import (
     count_distribution,
     distance_band,
@@ -124,7 +124,8 @@ def compare_statistics(
         What evaluation.json holds under ``statistics``. Of each statistic, generated-vs-test:
         ``pearson``, ``slope``, ``rmse`` (see `Comparison`), ``normalised_rmse``, ``ratio`` (the
         correlation divided by that of the training fold), ``interval`` of the ratio and
-        ``pearson_interval`` (95 %, over clusters of bins); under ``ceiling`` and
+        ``pearson_interval``, ``slope_interval``, ``rmse_interval`` and
+        ``normalised_rmse_interval`` (95 %, over clusters of bins); under ``ceiling`` and
         ``generated_vs_train`` the first three. Of the population count the ``total_variation``, the
         95 % bootstrap ``band`` of that between training and test fold, and the ``same_law_band`` of
         what two such folds of one law would have. ``compared`` tells how many entries there are,
@@ -152,11 +153,7 @@ def compare_statistics(
         of_test = statistic.of(test.packed)
         mine, ceiling = Comparison(of_test, of_generated), Comparison(of_test, of_train)
         generator = Generator.from_seed(seed, "statistics", "bootstrap", name)
-        result[name] = {
-            **mine.summary(),
-            "normalised_rmse": normalised_rmse(mine, ceiling),
-            **_ratio(mine, ceiling, statistic, (train, test, generated), generator),
-        }
+        result[name] = _judged(mine, ceiling, statistic, (train, test, generated), generator)
         result["ceiling"][name] = ceiling.summary()
         compared["pearson_stderr"] = sampling_stderr(mine, statistic.entries)
     _compare_counts(result, train, test, generated, seed)
@@ -167,29 +164,32 @@ def compare_statistics(
     return _complete(result, missing)
 
 
-def _ratio(
+def _judged(
     mine: Comparison,
     ceiling: Comparison,
     statistic: Statistic,
     sets: tuple[BinSet, BinSet, BinSet],
     generator: Generator,
 ) -> dict[str, Any]:
-    """Return the correlation divided by its ceiling, and bootstrap intervals."""
+    """Return the figures of generated-vs-test, the ratio to the ceiling, and their intervals."""
     value, best = mine.pearson, ceiling.pearson
+    figures = {**mine.summary(), "normalised_rmse": normalised_rmse(mine, ceiling)}
     few = min(one.clusters for one in sets[:2])
     if isinstance(value, Undefined) or isinstance(best, Undefined) or best <= 0:
-        ratio: Any = Undefined("the training fold does not correlate with the test fold")
-        return {"ratio": ratio, "interval": ratio, "pearson_interval": ratio}
+        nothing = Undefined("the training fold does not correlate with the test fold")
+        return {**figures, "ratio": nothing, **dict.fromkeys(_INTERVALS.values(), nothing)}
+    figures["ratio"] = value / best
     if few < 2:
         error = Undefined(f"an interval needs at least 2 clusters of bins in each fold; got {few}")
-        return {"ratio": value / best, "interval": error, "pearson_interval": error}
-    some, ratio = statistic.some(_DRAWN_TUPLES, generator), value / best
-    spread = correlation_spread(some.of, *sets, generator)
-    return {
-        "ratio": ratio,
-        "interval": [ratio - 1.96 * spread.ratio, ratio + 1.96 * spread.ratio],
-        "pearson_interval": [value - 1.96 * spread.pearson, value + 1.96 * spread.pearson],
-    }
+        return {**figures, **dict.fromkeys(_INTERVALS.values(), error)}
+    some = statistic.some(_DRAWN_TUPLES, generator)
+    spread = comparison_spread(some.of, *sets, generator)
+    for name, interval in _INTERVALS.items():
+        middle, reach = figures[name], 1.96 * getattr(spread, name)
+        figures[interval] = (
+            middle if isinstance(middle, Undefined) else [middle - reach, middle + reach]
+        )
+    return figures
 
 
 def _compare_counts(
@@ -218,7 +218,12 @@ def _compare_counts(
 
 
 _FIGURES = ("pearson", "slope", "rmse")
-_WITH_RATIO = (*_FIGURES, "normalised_rmse", "ratio", "interval", "pearson_interval")
+_INTERVALS = {
+    "ratio": "interval",
+    **{name: f"{name}_interval" for name in (*_FIGURES, "normalised_rmse")},
+}
+"""Name of a figure to that of its interval."""
+_WITH_RATIO = (*_FIGURES, "normalised_rmse", "ratio", *_INTERVALS.values())
 _NAMES = ("rates", "covariances", "correlations", "triplets", "triplets_most_active")
 
 

@@ -2,10 +2,10 @@
 
 Van der Plas et al. 2023 read every hidden unit as an assembly: its members are the neurons with
 |W_ia| above a threshold, 0.15 in their figure 3 J-L. Their figure 2J takes the threshold with one
-strong weight per neuron expected. Both, and two rules without a threshold to choose, are here. The
-size of a continuous hidden unit is free (h times s, its weights divided by s): a threshold that all
-units share asks for weights in units of each hidden unit's standard deviation, which
-`oriented_weights` gives where data are at hand.
+strong weight per neuron expected. Both, and three rules that find a threshold in the weights, are
+here. The size of a continuous hidden unit is free (h times s, its weights divided by s): a
+threshold that all units share asks for weights in units of each hidden unit's standard deviation,
+which `oriented_weights` gives where data are at hand.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from boltzbrain.interpretation.references import Data, States, states_of
 from boltzbrain.model.hidden_activity import hidden_activity as hidden_activity
 from boltzbrain.model.rbm import RBM
 
-RULES = ("fixed", "one_per_neuron", "participation", "mixture")
+RULES = ("effective", "fixed", "one_per_neuron", "participation", "mixture")
 PAPER_THRESHOLD = 0.15
 """Threshold of the zebrafish paper's figure 3."""
 
@@ -121,7 +121,7 @@ class Assemblies:
 
 
 def find_assemblies(
-    weights: Floats, rule: str = "one_per_neuron", threshold: float = PAPER_THRESHOLD
+    weights: Floats, rule: str = "effective", threshold: float = PAPER_THRESHOLD
 ) -> Assemblies:
     """Return the members of every hidden unit.
 
@@ -130,9 +130,11 @@ def find_assemblies(
     weights
         (neuron, hidden), e.g. of `oriented_weights`.
     rule
-        "fixed": |W| of at least `threshold`. "one_per_neuron": the threshold that as many weights
-        reach as there are neurons. "participation": the n_eff largest of each unit, n_eff its
-        participation ratio. "mixture": the upper of two normal laws of log |W|.
+        "effective": the n_eff largest of all weights, n_eff their participation ratio, so that a
+        unit without strong weights has few members. "participation": the n_eff largest of each
+        unit. "one_per_neuron": the threshold that as many weights reach as there are neurons, for
+        few units and many neurons. "fixed": |W| of at least `threshold`. "mixture": the upper of
+        two normal laws of log |W|.
     threshold
         For the rule "fixed".
 
@@ -150,16 +152,32 @@ def find_assemblies(
         return _by_participation(weights, size)
     if rule == "fixed":
         level = number_in("threshold", threshold, low=0.0, include_low=False)
+    elif rule == "effective":
+        level = effective_threshold(weights)
     else:
         level = one_per_neuron(weights) if rule == "one_per_neuron" else mixture_threshold(weights)
     membership = (size >= level) & (size > 0)
     return Assemblies(weights, membership, np.full(weights.shape[1], level), rule)
 
 
+def effective_threshold(weights: Floats) -> float:
+    """Return the size that as many weights reach as the participation ratio of all of them says.
+
+    For weights of which some are strong and alike and the others weak, that is the number of the
+    strong ones; for normal ones it is a third of them. Infinite where all weights are 0.
+    """
+    count = round(float(participation_ratio(weights.reshape(1, -1))[0])) if weights.size else 0
+    return _size_of_largest(weights, count) if count else float("inf")
+
+
 def one_per_neuron(weights: Floats) -> float:
     """Return the size that as many weights reach as there are neurons (figure 2J of the paper)."""
+    return _size_of_largest(weights, weights.shape[0])
+
+
+def _size_of_largest(weights: Floats, count: int) -> float:
+    """Return the size that `count` weights reach."""
     size = np.abs(weights).ravel()
-    count = weights.shape[0]
     if count >= len(size):
         return float(size.min(initial=np.inf))
     return float(np.partition(size, len(size) - count)[len(size) - count])

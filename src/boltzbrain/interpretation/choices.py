@@ -43,7 +43,7 @@ class Choices:
         Most memory for arrays of neurons x neurons; beyond, couplings come in factors.
     """
 
-    rule: str = "one_per_neuron"
+    rule: str = "effective"
     threshold: float = PAPER_THRESHOLD
     atlas: str | None = None
     min_neurons: int = 10

@@ -169,7 +169,9 @@ def region_labels(activity: Activity) -> list[str]:
 
 def card_rows(activity: Activity) -> list[tuple[str, str]]:
     """Return the data card of an activity and its preprocessing steps as rows of text."""
-    steps = [(f"step: {step.name}", _options(step.options)) for step in activity.steps]
+    steps = [
+        (f"step: {step.name.replace('_', ' ')}", _options(step.options)) for step in activity.steps
+    ]
     return [*data_card(None, activity).rows(), *steps]
 
 

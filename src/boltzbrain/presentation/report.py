@@ -69,7 +69,7 @@ def render(page: PageData) -> str:
     )
     drawn = panels(page)
     marks = _marks(page, drawn)
-    first = next(mark for _, _, mark in marks)
+    general = [mark for _, _, mark in marks[: len(marks) - len(drawn)]]
     explore = explore_data(page)
     return environment.get_template("report.html.j2").render(
         page=page,
@@ -77,7 +77,7 @@ def render(page: PageData) -> str:
         explore_json=_embedded(explore),
         panels=drawn,
         reading=reading(page),
-        overall=verdicts.overall([first, *(mark for _, _, mark in marks[1:])]),
+        overall=verdicts.overall([*general, *(one.verdict for one in drawn if one.counts)]),
         marks=marks,
         headline=_headline(page.evaluation),
         figures=list(_flat(page.evaluation)),

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 INK, MUTED, FAINT = "#1b1b1f", "#6a6a72", "#dcdce2"
@@ -34,7 +35,10 @@ CATEGORIES = (
 )
 """Colours that tell neighbouring regions or clusters apart; they repeat."""
 
-SMALL, WIDE, TALL = (3.4, 2.8), (4.8, 3.0), (3.4, 3.6)
+DIVERGING = LinearSegmentedColormap.from_list("diverging", [TEST, "#ffffff", GENERATED])
+"""Of values with a sign: negative blue, 0 white, positive orange."""
+
+SMALL, WIDE, TALL = (3.4, 2.8), (4.3, 2.8), (3.4, 3.6)
 """Inches: one column of a journal, a column and a half, one column for a raster."""
 
 _RC: Any = {

@@ -17,6 +17,11 @@ def _text_at(evaluation: Mapping[str, Any], path: str) -> str | None:
     return None if value is None else str(value)
 
 
+def _share(explained: float) -> str:
+    """Return a share of the recorded curve in words; below 0 a curve of zeros would do better."""
+    return f"{explained:.0%}" if explained > 0 else "nothing"
+
+
 def memory(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the shapes of the model's autocorrelations of count and overlap, by the worse of both.
 
@@ -41,8 +46,8 @@ def memory(evaluation: Mapping[str, Any]) -> Verdict:
     alone = figure_at(evaluation, f"{path}.count.controls.independent_{best}.shape_explained")
     time = figure_at(evaluation, f"{path}.count.recorded.integrated")
     text = (
-        f"With {unit:.3g} s per sweep, {_WORDS[best]} updates explain {count:.0%} of the recorded "
-        f"autocorrelation of the count and {overlap:.0%} of that of the overlap"
+        f"With {unit:.3g} s per sweep, {_WORDS[best]} updates explain {_share(count)} of the "
+        f"recorded autocorrelation of the count and {_share(overlap)} of that of the overlap"
     )
     if alone is not None:
         text += f" (independent neurons: {max(alone, 0.0):.0%} of the count)"
@@ -68,8 +73,8 @@ def relaxation(evaluation: Mapping[str, Any], protocol: str) -> Verdict:
     words = "much" if protocol == "from_high" else "little"
     best = max(found, key=lambda kind: found[kind])
     text = (
-        f"After {words} activity, {_WORDS[best]} updates explain {found[best]:.0%} of the recorded "
-        "return of the count"
+        f"After {words} activity, {_WORDS[best]} updates explain {_share(found[best])} of the "
+        "recorded return of the count"
     )
     level: Level = "good" if found[best] >= 0.85 else "fair" if found[best] >= 0.5 else "poor"
     return Verdict(level, f"{text}.")

@@ -79,7 +79,9 @@ def _checks(evaluation: Mapping[str, Any]) -> str:
         value = figure_at(evaluation, f"{path}.{name}.value")
         error = figure_at(evaluation, f"{path}.{name}.stderr")
         if forward is not None and value is not None and error is not None:
-            parts.append(f"{name} {value - forward:+.2f} ± {error:.2f}")
+            # a difference that rounds to zero has no sign
+            apart = f"{round(value - forward, 2) + 0.0:+.2f}".replace("-", "−")
+            parts.append(f"{name} {apart} ± {error:.2f}")
     return f" (other estimates, less this one: {', '.join(parts)})" if parts else ""
 
 
@@ -173,17 +175,23 @@ def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: fl
 
 
 def population_count(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge the distribution of the population count by its distance from the test fold's."""
+    """Judge the distribution of the population count by its distance from the test fold's.
+
+    Good within the 95 % bootstrap band of the training fold's distance, or below 5 %.
+    """
     path = "statistics.population_count.total_variation"
     value = figure_at(evaluation, path)
     ceiling = figure_at(evaluation, f"statistics.ceiling.{path.removeprefix('statistics.')}")
     if value is None or ceiling is None:
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    band = evaluation["statistics"]["population_count"].get("band")
+    beside = "" if not band else f" (95 % bootstrap band: {band[0]:.1%} to {band[1]:.1%})"
     text = (
         f"{value:.1%} of the probability lies elsewhere than in the test fold (total variation); "
-        f"between training and test fold it is {ceiling:.1%}"
+        f"between training and test fold it is {ceiling:.1%}{beside}"
     )
-    level: Level = "good" if value <= max(1.3 * ceiling, 0.05) else "fair"
+    most = band[1] if band else 1.3 * ceiling
+    level: Level = "good" if value <= max(most, 0.05) else "fair"
     if value > max(2.5 * ceiling, 0.15):
         level = "poor"
     return Verdict(level, f"{text}.")

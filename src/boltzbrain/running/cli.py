@@ -224,9 +224,10 @@ def interpret(
         str,
         typer.Option(
             "--rule",
-            help="Members of assemblies: one_per_neuron, fixed, participation or mixture.",
+            help="Members of assemblies: effective, one_per_neuron, participation, mixture or "
+            "fixed.",
         ),
-    ] = "one_per_neuron",
+    ] = "effective",
     threshold: Annotated[
         float, typer.Option("--threshold", help="Least size of a weight, for --rule fixed.")
     ] = 0.15,

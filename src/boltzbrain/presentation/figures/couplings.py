@@ -12,7 +12,17 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 
-from boltzbrain.presentation.style import CATEGORIES, FAINT, INK, MUTED, SMALL, TALL, WIDE, figure
+from boltzbrain.presentation.style import (
+    CATEGORIES,
+    DIVERGING,
+    FAINT,
+    INK,
+    MUTED,
+    SMALL,
+    TALL,
+    WIDE,
+    figure,
+)
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +44,8 @@ def coupling_histogram(ax: Axes, sets: Mapping[str, Floats], label: str) -> None
     low, high = np.quantile(both, [0.0005, 0.9995])
     # from afar, where nothing varies, a bin of width 0 has no density
     room = max(0.05 * (high - low), 1e-9)
-    bins = np.linspace(low - room, high + room, 70)
+    count = max(len(one) for one in sets.values())
+    bins = np.linspace(low - room, high + room, int(np.clip(2.5 * np.sqrt(count), 16, 70)))
     for (name, values), colour in zip(sets.items(), CATEGORIES, strict=False):
         if len(values):
             ax.hist(
@@ -117,7 +128,7 @@ def region_map(
     positive = values[values > 0]
     if not signed and len(positive) and positive.max() > 30 * np.median(positive):
         norm = LogNorm(positive.min(), positive.max())
-    image = ax.imshow(values, cmap="RdBu_r" if signed else "viridis", norm=norm)
+    image = ax.imshow(values, cmap=DIVERGING if signed else "viridis", norm=norm)
     ax.spines[:].set_visible(False)
     places = np.arange(len(names))
     small = 8 if len(names) <= 20 else 5.5 if len(names) <= 45 else 3.5

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from boltzbrain.presentation.figures.statistics import COLOURS
@@ -115,6 +116,8 @@ def principal_components(
                 orientation=direction, linewidth=1,
             )  # fmt: skip
         other.axis("off")
+    for line in (ax.xaxis, ax.yaxis):
+        line.set_major_locator(MaxNLocator(5))
     ax.set_xlabel(f"first axis ({fractions[0]:.1%} of the variance)")
     ax.set_ylabel(f"second axis ({fractions[1]:.1%})")
     ax.legend(loc="upper right", markerscale=2.5, handletextpad=0.1)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.dynamics.curves import Curve
 from boltzbrain.presentation.style import (
+    DIVERGING,
     FAINT,
     GENERATED,
     INDEPENDENT,
@@ -20,7 +20,6 @@ from boltzbrain.presentation.style import (
     SMALL,
     TEST,
     TRAIN,
-    WIDE,
     figure,
 )
 
@@ -32,9 +31,6 @@ _LINES: Mapping[str, tuple[str, str, str]] = {
     "time_shuffled": (MUTED, ":", "bins shuffled"),
     "trial_shuffled": (MUTED, "-.", "trials shuffled"),
 }
-
-DIVERGING = LinearSegmentedColormap.from_list("diverging", [TEST, "#ffffff", GENERATED])
-"""Negative blue, 0 white, positive orange."""
 
 
 def _seconds(ax: Axes) -> None:
@@ -61,7 +57,12 @@ def _memory(ax: Axes, recorded: Curve, others: Mapping[str, Curve], quantity: st
             (curve.times > 0) & (curve.times >= times[0] / 1.5) & (curve.times <= 1.2 * times[-1])
         )
         if shown.any():
-            drawn = curve.values[shown]
+            drawn, error = curve.values[shown], curve.stderr[shown]
+            if name == "gibbs":
+                ax.fill_between(
+                    curve.times[shown], drawn - 1.96 * error, drawn + 1.96 * error, color=colour,
+                    alpha=0.15, linewidth=0,
+                )  # fmt: skip
             ax.plot(curve.times[shown], drawn, line, color=colour, linewidth=1.3, label=label)
             low, high = min(low, float(drawn.min())), max(high, float(drawn.max()))
     ax.set_xscale("log")
@@ -110,7 +111,7 @@ def relaxation(
     _memory(ax, recorded, others, quantity)
 
 
-@figure(WIDE)
+@figure((7.6, 3.2))
 def hidden_traces(
     ax: Axes,
     activity: NDArray[np.floating],
@@ -263,7 +264,11 @@ def hidden_variance(ax: Axes, explained: NDArray[np.float64]) -> None:
         if wanted <= len(explained):
             value = float(explained[wanted - 1])
             ax.plot([wanted, wanted], [0, value], color=MUTED, linewidth=0.6)
-            ax.text(wanted, value + 0.03, f"{value:.0%}", fontsize=7.5, ha="center")
+            # below the curve, which rises to the right
+            ax.text(
+                wanted + 0.015 * len(explained), 0.9 * value - 0.05, f"{wanted}: {value:.0%}",
+                fontsize=7.5, ha="left", va="top",
+            )  # fmt: skip
     ax.set_ylim(0, 1.08)
     ax.set_xlim(0, len(explained) + 1)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -41,8 +41,8 @@ def memory(page: PageData) -> list[Panel]:
             Panel(
                 "autocorrelation",
                 "Memory of the activity",
-                "How the population count (left) and the whole pattern (overlap, right) "
-                "resemble what they were a lag earlier, within segments; the band holds 95 %. "
+                "How the population count and the whole pattern (overlap) "
+                "resemble what they were a lag earlier, within segments; bands hold 95 %. "
                 "Orange: Monte Carlo of the model in equilibrium, laid over the recording by one "
                 "factor, seconds per sweep, for each kind of update. The model was trained on bins "
                 "in random order and knows nothing of time. Grey: recordings whose bins, or whose "
@@ -53,6 +53,7 @@ def memory(page: PageData) -> list[Panel]:
                 verdicts.memory(page.evaluation),
                 _pair(found["stationary"], units, "autocorrelation"),
                 wide=True,
+                counts=False,
             )
         )
     for protocol, words in (("from_high", "much"), ("from_low", "little")):
@@ -71,6 +72,7 @@ def memory(page: PageData) -> list[Panel]:
                 verdicts.relaxation(page.evaluation, protocol),
                 _pair(found[protocol], units, "relaxation"),
                 wide=True,
+                counts=False,
             )
         )
     return result
@@ -122,14 +124,14 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
     traces = figures.hidden_traces(
         activity[:shown][:, order], found.states.transition[order], width, breaks
     )
-    images = [draw(traces, "Activity of hidden units in time")]
+    images = [draw(traces, "Activity of hidden units in time", wide=True)]
     if len(periods) or len(neurons):
         images.append(draw(figures.time_constants(periods, neurons), "Time constants"))
     return [
         Panel(
             "hidden-traces",
             "Hidden units in time",
-            f"The mean of every hidden unit given the neurons, <h | v>, in {shown} bins of the "
+            f"The mean of every hidden unit given the neurons, ⟨h | v⟩, in {shown} bins of the "
             f"{name} fold, relative to the level at which it changes state, in its own standard "
             "deviations. Units that go together stand together. Thin lines separate segments.",
             "Units switch on and off in stretches longer than a bin, not all at once and not one "

@@ -313,10 +313,10 @@ def _members(found: Interpretation) -> list[Finding]:
         Finding(
             "assemblies",
             "Assemblies",
-            "Every hidden unit with the neurons that are strongly connected to it. Left: how many "
-            "neurons have a strong weight, against what counts as strong, beside shuffled weights. "
-            "Then: to which assembly the neurons of each region are tied most strongly, and every "
-            "neuron in the colour of its strongest assembly where positions are known.",
+            "Every hidden unit with the neurons that are strongly connected to it. Embedded: how "
+            "many neurons have a strong weight, against what counts as strong, beside shuffled "
+            "weights. Where regions are known: to which assembly the neurons of each are tied most "
+            "strongly. Where positions are: every neuron in the colour of its strongest assembly.",
             f"{summary['embedded']:.0%} of the neurons belong to an assembly (rule: "
             f"{summary['rule'].replace('_', ' ')}). Members of the median assembly: "
             f"{summary['median_size']:.0f}.",

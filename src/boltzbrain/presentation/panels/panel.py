@@ -13,11 +13,20 @@ from boltzbrain.presentation.verdict import Verdict
 
 @dataclass(frozen=True)
 class Image:
-    """One drawn figure: its address, its words for those who cannot see it, and a heading."""
+    """One drawn figure.
+
+    Attributes
+    ----------
+    address, words, heading
+        Its address, its words for those who cannot see it, and a heading.
+    wide
+        Whether it takes a row of its own.
+    """
 
     address: str
     words: str
     heading: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,9 @@ class Panel:
         One or more figures, side by side where there is room.
     wide
         Whether the panel takes the whole width.
+    counts
+        Whether the verdict counts in the summary of the model. The order of bins in time, which the
+        training does not see, may be reproduced or not.
     """
 
     name: str
@@ -45,8 +57,9 @@ class Panel:
     verdict: Verdict
     images: Sequence[Image]
     wide: bool = False
+    counts: bool = True
 
 
-def draw(ax: Axes, words: str, heading: str = "") -> Image:
+def draw(ax: Axes, words: str, heading: str = "", *, wide: bool = False) -> Image:
     """Turn axes into an image of the page."""
-    return Image(data_uri(save_svg(ax)), words, heading)
+    return Image(data_uri(save_svg(ax)), words, heading, wide)

@@ -2,7 +2,7 @@
   "use strict";
   const data = JSON.parse(document.getElementById("reading-data").textContent);
   const byId = (id) => document.getElementById(id);
-  const UP = "#0072b2", DOWN = "#d55e00", FAINT = "#d3d3da";
+  const UP = "#d55e00", DOWN = "#0072b2", PLAIN = "#8a8a94", FAINT = "#d3d3da";
   const neurons = data.neurons, units = data.assemblies.units;
   const regionOf = (n) => neurons.regions[neurons.region[n]];
   const label = (n) => (regionOf(n) ? `${neurons.id[n]} · ${regionOf(n)}` : neurons.id[n]);
@@ -77,7 +77,7 @@
   };
   const chooser = byId("gallery-unit"), orderChooser = byId("gallery-order");
   let order = orders.activity;
-  function bars(parent, rows) {
+  function bars(parent, rows, up = UP) {
     const most = Math.max(...rows.map((row) => Math.abs(row[1])), 1e-12);
     parent.replaceChildren(...rows.map(([name, value]) => {
       const line = document.createElement("div"), bar = document.createElement("i");
@@ -85,7 +85,7 @@
       words.textContent = words.title = name;
       number.textContent = Number(value.toPrecision(3));
       bar.style.width = `${(100 * Math.abs(value)) / most}%`;
-      bar.style.background = value < 0 ? DOWN : UP;
+      bar.style.background = value < 0 ? DOWN : up;
       const room = document.createElement("span");
       room.append(bar);
       line.append(words, room, number);
@@ -146,7 +146,7 @@
     bars(byId("gallery-weights"), one.top.map((n, k) => [label(n), one.weights[k]]));
     trace(one.trace);
     byId("gallery-regions-head").hidden = !one.regions;
-    bars(byId("gallery-regions"), one.regions || []);
+    bars(byId("gallery-regions"), one.regions || [], PLAIN);
     if (canvas) members(unit);
   }
   const step = (by) => show(order[(order.indexOf(Number(chooser.value)) + by + units.length) % units.length]);
