@@ -222,7 +222,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "remix_every": 50,
         "optimizer": "rmsprop",
         "learning_rate": 5e-3,
-        "final_learning_rate": 1e-4,
+        "final_learning_rate": 2e-4,
         "averaging": 0.998,
         "l1": 4e-3,
         "l1_by_unit": True,
