@@ -1,13 +1,11 @@
 r"""Whether a training has converged: a finished model's chains against the training bins.
 
-The judged model stands still. Its chains are swept on, or, where 2000 sweeps do not make their
-energies agree, exchange states with those of a ladder (`training.remixing`), and the means of v,
-<h | v> and v <h | v> over them are compared with those over the training bins, entry by entry. A
-difference is measured in sampling errors: that of the training bins, each taken as one sample, and
-that of the chains, from the spread between groups of them, which counts the time that they take to
-forget. At the end of training the penalties on the weights hold <v h> apart by exactly
-l1 sign(w) + l2 w, or by at most l1 where w = 0 (up to the noise of single batches), so that much is
-taken back.
+The judged model stands still. Its chains are swept on, and the means of v, <h | v> and v <h | v>
+over them are compared with those over the training bins, entry by entry. A difference is measured
+in sampling errors: that of the training bins, each taken as one sample, and that of the chains,
+from the spread between groups of them, which counts the time that they take to forget. At the end
+of training the penalties on the weights hold <v h> apart by exactly l1 sign(w) + l2 w, or by at
+most l1 where w = 0 (up to the noise of single batches), so that much is taken back.
 
 The thresholds are those of the module's constants. Van der Plas et al. 2023 accepted a training
 where 0.01 < std(w) < 0.1; the other conditions are ours.
@@ -16,7 +14,7 @@ where 0.01 < std(w) < 0.1; the other conditions are ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,7 +29,6 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains, advance
 from boltzbrain.sampling.mixing import split_r_hat
 from boltzbrain.training.penalties import Penalties
-from boltzbrain.training.remixing import by_exchange
 
 Status = Literal["converged", "recovered", "failed"]
 
@@ -50,7 +47,7 @@ batches lifts weights that the penalty holds at 0 off it for a while, to either 
 DEAD, SATURATED = 1e-4, 1e-3
 """Share of its variance below which a unit is dead; variance below which it is saturated."""
 _CHAINS, _GROUPS = 200, 10
-_SWEEPS, _STEPS, _MOST_STEPS = 10, 50, 200
+_SWEEPS, _STEPS, _MOST_STEPS = 10, 50, 400
 """Sweeps per step; steps of the first look at R-hat, and at most (doubling in between)."""
 _PRODUCTS = 1_000_000
 """Most entries of <v h> looked at; beyond, every so many-th neuron is left out."""
@@ -74,16 +71,15 @@ class Convergence:
         Share of the hidden units that are dead or saturated (`idle_units`).
     r_hat
         Split R-hat of the energy; None if undefined.
-    exchanged
-        Whether Gibbs sweeps alone did not mix, so that the chains of the judgement exchanged states
-        with those of a ladder.
+    sweeps
+        Gibbs sweeps of every chain that the judgement rests on.
     """
 
     within: Mapping[str, float]
     weight_std: float
     idle: float
     r_hat: float | None
-    exchanged: bool
+    sweeps: int
 
     def complaints(self) -> list[str]:
         """Return which conditions are not met, one short sentence each."""
@@ -118,7 +114,7 @@ class Convergence:
             "weight_std": self.weight_std,
             "idle_units": self.idle,
             "r_hat": self.r_hat,
-            "exchanged": self.exchanged,
+            "sweeps": self.sweeps,
         }
 
 
@@ -228,7 +224,6 @@ def assess(
     chains: Chains,
     *,
     penalties: Penalties,
-    field: Tensor,
     generator: Generator,
 ) -> Convergence:
     """Judge a trained model by the training bins and by its chains, swept on with it.
@@ -243,28 +238,25 @@ def assess(
         Chains of the training, of which at most `_CHAINS` are used.
     penalties
         Penalties on the weights at the end of training.
-    field
-        Fields of the independent model, (visible,), the lowest rung where chains are exchanged.
     generator
         A stream for these sweeps alone.
     """
     count = min(len(chains), _CHAINS)
     count = count // _GROUPS * _GROUPS or count
     stride = -(-model.weights.numel() // _PRODUCTS)
-    moving = Chains(chains.visible[:count], chains.hidden[:count], generator.child("gibbs"))
-
-    def by_gibbs() -> Iterator[Tensor]:
-        nonlocal moving
-        while True:
-            moving = advance(model, moving, _SWEEPS)
-            yield moving.visible
-
-    steps, exchanged = _MOST_STEPS, False
-    groups, r_hat = _followed(model, by_gibbs(), count, stride, steps)
-    if r_hat is not None and r_hat >= GREATEST_R_HAT:
-        exchanged = True
-        found = by_exchange(model, count, field, generator.child("exchange"))
-        groups, r_hat = _followed(model, found, count, stride, steps)
+    moving = Chains(chains.visible[:count], chains.hidden[:count], generator)
+    groups, energies, look = _Groups(model, count, stride), [], _STEPS
+    r_hat: float | None = None
+    for step in range(1, _MOST_STEPS + 1):
+        moving = advance(model, moving, _SWEEPS)
+        groups.add(moving.visible)
+        energies.append(model.free_energy(moving.visible))
+        if step == look:
+            series = torch.stack(energies, dim=1).cpu().numpy()
+            r_hat = split_r_hat(series) if np.isfinite(series).all() else None
+            if r_hat is None or r_hat < GREATEST_R_HAT:
+                break
+            look *= 2
     bins, mine = _means_of_bins(model, states, stride), groups.means()
     weights = model.weights.to(torch.float64)
     pull, most = penalties.pull(weights)[::stride], penalties.l1_of_units(weights)
@@ -283,35 +275,8 @@ def assess(
         float(model.weights.to(torch.float64).std(correction=0)),
         float(idle.to(torch.float64).mean()),
         None if r_hat is None or math.isinf(r_hat) else r_hat,
-        exchanged,
+        moving.sweeps,
     )
-
-
-def _followed(
-    model: RBM, states: Iterator[Tensor], chains: int, stride: int, most: int
-) -> tuple[_Groups, float | None]:
-    """Take states (chain, visible) step by step until the energies of the chains agree.
-
-    Returns
-    -------
-    groups
-        Means over the steps taken: `_STEPS` of them, or twice as many, and so on to `most`.
-    r_hat
-        Split R-hat of the energy, None if undefined.
-    """
-    groups, energies, look = _Groups(model, chains, stride), [], _STEPS
-    r_hat: float | None = None
-    for step in range(1, most + 1):
-        visible = next(states)
-        groups.add(visible)
-        energies.append(model.free_energy(visible))
-        if step == look:
-            series = torch.stack(energies, dim=1).cpu().numpy()
-            r_hat = split_r_hat(series) if np.isfinite(series).all() else None
-            if r_hat is None or r_hat < GREATEST_R_HAT:
-                break
-            look *= 2
-    return groups, r_hat
 
 
 def without_pull(apart: Tensor, weights: Tensor, pull: Tensor, most: Tensor) -> Tensor:

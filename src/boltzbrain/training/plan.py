@@ -30,11 +30,6 @@ class TrainingPlan(BaseModel):
     batch: int = Field(1000, ge=1, description="training bins per update")
     chains: int = Field(1000, ge=2, description="persistent chains")
     sweeps: int = Field(10, ge=1, description="Gibbs sweeps of every chain per update")
-    remix_every: int | None = Field(
-        None,
-        ge=1,
-        description="updates between exchanges of chains along a ladder; none: never",
-    )
     optimizer: Literal["sgd", "adam", "rmsprop"] = Field("sgd", description="gradient rule")
     learning_rate: float = Field(0.1, gt=0, description="learning rate at the start")
     final_learning_rate: float | None = Field(
@@ -219,7 +214,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch": 400,
         "chains": 100,
         "sweeps": 15,
-        "remix_every": 50,
         "optimizer": "rmsprop",
         "learning_rate": 5e-3,
         "final_learning_rate": 2e-4,

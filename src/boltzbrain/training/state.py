@@ -20,8 +20,7 @@ from boltzbrain.training.initial import at_rates, component_weights
 from boltzbrain.training.normalisation import held
 from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.plan import TrainingPlan
-from boltzbrain.training.remixing import remixed
-from boltzbrain.training.watch import Symptom, symptom
+from boltzbrain.training.watch import EVERY, Symptom, rescued, symptom
 
 _BINS = 2000
 """About so many bins set the first potentials."""
@@ -45,7 +44,7 @@ class State:
     def __init__(
         self, plan: TrainingPlan, data: Tensor, field: Tensor, checkpoint: Checkpoint | None
     ) -> None:
-        self.plan, self.data, self.field = plan, data, field
+        self.plan, self.data = plan, data
         self.batch = data[:0]
         self._epoch: tuple[int, int] | None = None
         self._order = np.empty(0, dtype=np.int64)
@@ -88,9 +87,8 @@ class State:
         self.batch = self._next_batch()
         self.chains = advance(self.ascent.model, self.chains, self.plan.sweeps)
         self.update += 1
-        if self.plan.remix_every and self.update % self.plan.remix_every == 0:
-            stream = Generator.from_seed(self.plan.seed, "remixing", self.update)
-            self.chains = remixed(self.ascent.model, self.chains, self.field, stream)
+        if self.update % EVERY == 0:
+            self.chains = rescued(self.chains, self.batch, self.plan.seed, self.update)
         self.ascent.step(
             self.batch,
             self.chains.visible,

@@ -365,7 +365,6 @@ class _Training:
             state.data,
             state.chains,
             penalties=state.penalties,
-            field=state.field,
             generator=Generator.from_seed(self.plan.seed, "convergence", state.update),
         )
         reason = "; ".join(found.complaints()) or None

@@ -7,14 +7,16 @@ hidden units take no part. Looking costs about one more evaluation of the batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import sum_active_rows
 from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.gibbs import Chains
 from boltzbrain.training.convergence import LEAST_WIDTH, idle_units
 from boltzbrain.training.gradient import parameters_of
 from boltzbrain.training.plan import TrainingPlan
@@ -91,11 +93,48 @@ def symptom(
     return None
 
 
+def _counts(states: Tensor) -> Tensor:
+    """Return the number of active units of every sample, (sample,) float64."""
+    # torch's own sum would first make an int64 copy of the states
+    one = torch.ones(states.shape[1], 1, dtype=torch.float64, device=states.device)
+    return sum_active_rows(states, one)[:, 0]
+
+
+def _astray(batch: Tensor, chains: Tensor) -> Tensor:
+    """Return which chains have twice as many active neurons as any bin of the batch, and more."""
+    return _counts(chains) > 2 * _counts(batch).max() + SLACK
+
+
+def rescued(chains: Chains, batch: Tensor, seed: int, update: int) -> Chains:
+    """Return the chains, those that stray replaced by copies of others drawn at random.
+
+    A chain can fall into a state which no bin resembles and which Gibbs sweeps do not leave for
+    thousands of updates. It has told the gradient so since the last look, and goes on with a state
+    from which it would tell as much again.
+
+    Parameters
+    ----------
+    chains
+        Chains of the training.
+    batch
+        (bin, visible) states of this update.
+    seed, update
+        Key of the draw.
+    """
+    astray = _astray(batch, chains.visible)
+    if not bool(astray.any()) or bool(astray.all()):
+        return chains
+    there = (~astray).nonzero()[:, 0]
+    stream = Generator.from_seed(seed, "rescue", update)
+    drawn = torch.from_numpy(stream.integers(len(there), int(astray.sum()))).to(there.device)
+    visible, hidden = chains.visible.clone(), chains.hidden.clone()
+    visible[astray], hidden[astray] = visible[there[drawn]], hidden[there[drawn]]
+    return replace(chains, visible=visible, hidden=hidden)
+
+
 def _chains_left(batch: Tensor, chains: Tensor) -> str | None:
     """Return how the chains have left the data, or None."""
-    # torch's own sum would first make an int64 copy of the states
-    one = torch.ones(batch.shape[1], 1, dtype=torch.float64, device=batch.device)
-    theirs, mine = (sum_active_rows(states, one)[:, 0] for states in (batch, chains))
+    theirs, mine = _counts(batch), _counts(chains)
     mean, found = float(theirs.mean()), float(mine.mean())
     spread = theirs.var(correction=0) / len(theirs) + mine.var(correction=0) / len(mine)
     error = float(spread.sqrt())
@@ -104,7 +143,7 @@ def _chains_left(batch: Tensor, chains: Tensor) -> str | None:
     far = odds > FAR or odds < 1 / FAR
     if far and abs(found - mean) > FAR_ERRORS * error:
         return f"diverged: the chains have {found:.3g} active neurons, the bins {mean:.3g}"
-    astray = float((mine > 2 * theirs.max() + SLACK).to(torch.float64).mean())
+    astray = float(_astray(batch, chains).to(torch.float64).mean())
     if astray > ASTRAY:
         return (
             f"diverged: {astray:.0%} of the chains have more than twice as many active neurons as "
