@@ -128,4 +128,9 @@ def test_clouds_and_energies_are_judged_by_the_training_folds_own_distance():
     ],
 )
 def test_the_summary_is_as_good_as_the_gain_and_marked_down_by_what_is_poor(levels, overall):
-    assert verdicts.overall([Verdict(one, "") for one in levels]).level == overall
+    lines = [(f"line {number}", Verdict(one, "")) for number, one in enumerate(levels)]
+    found = verdicts.overall(lines)
+    assert found.level == overall
+    if overall in ("poor", "fair"):
+        named = [title for title, one in lines if one.level in ("poor", overall)]
+        assert all(title in found.text for title in named)

@@ -69,7 +69,8 @@ def render(page: PageData) -> str:
     )
     drawn = panels(page)
     marks = _marks(page, drawn)
-    general = [mark for _, _, mark in marks[: len(marks) - len(drawn)]]
+    counted = [(title, mark) for title, _, mark in marks[: len(marks) - len(drawn)]]
+    counted += [(one.title, one.verdict) for one in drawn if one.counts]
     explore = explore_data(page)
     return environment.get_template("report.html.j2").render(
         page=page,
@@ -77,7 +78,7 @@ def render(page: PageData) -> str:
         explore_json=_embedded(explore),
         panels=drawn,
         reading=reading(page),
-        overall=verdicts.overall([*general, *(one.verdict for one in drawn if one.counts)]),
+        overall=verdicts.overall(counted),
         marks=marks,
         headline=_headline(page.evaluation),
         figures=list(_flat(page.evaluation)),

@@ -25,8 +25,8 @@ def _share(explained: float) -> str:
 def memory(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the shapes of the model's autocorrelations of count and overlap, by the worse of both.
 
-    By the better of the two kinds of update: good from 90 % of the recorded curve's power
-    explained, fair from 60 %.
+    By the better of the two kinds of update: good from 90% of the recorded curve's power
+    explained, fair from 60%.
     """
     path = "dynamics.stationary"
     found: dict[str, tuple[float, float]] = {}

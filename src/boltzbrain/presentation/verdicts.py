@@ -70,6 +70,11 @@ def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
     return Verdict("good", f"{text}.")
 
 
+def _signless(value: float, sign: str = "") -> str:
+    """Return two digits, with a true minus, and without one where they are zeros."""
+    return f"{round(value, 2) + 0.0:{sign}.2f}".replace("-", "−")
+
+
 def _checks(evaluation: Mapping[str, Any]) -> str:
     """Return how far the other estimates of log Z lie from the forward one, in words."""
     path = "log_likelihood.log_partition"
@@ -79,9 +84,7 @@ def _checks(evaluation: Mapping[str, Any]) -> str:
         value = figure_at(evaluation, f"{path}.{name}.value")
         error = figure_at(evaluation, f"{path}.{name}.stderr")
         if forward is not None and value is not None and error is not None:
-            # a difference that rounds to zero has no sign
-            apart = f"{round(value - forward, 2) + 0.0:+.2f}".replace("-", "−")
-            parts.append(f"{name} {apart} ± {error:.2f}")
+            parts.append(f"{name} {_signless(value - forward, '+')} ± {error:.2f}")
     return f" (other estimates, less this one: {', '.join(parts)})" if parts else ""
 
 
@@ -165,7 +168,7 @@ def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: fl
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     what = name.removesuffix("_most_active").replace("_", " ")
     interval = evaluation["statistics"][name].get("interval")
-    beside = "" if not interval else f" (95 % interval: {interval[0]:.0%} to {interval[1]:.0%})"
+    beside = "" if not interval else f" (95% interval: {interval[0]:.1%} to {interval[1]:.1%})"
     text = (
         f"Generated {what} correlate with the test fold at {value:.3f}; the training fold itself "
         f"reaches {ceiling:.3f}, so the model has {ratio:.0%} of what can be had{beside}"
@@ -177,7 +180,7 @@ def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: fl
 def population_count(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the distribution of the population count by its distance from the test fold's.
 
-    Good within the 95 % bootstrap band of the training fold's distance, or below 5 %.
+    Good within the 95% bootstrap band of the training fold's distance, or below 5 %.
     """
     path = "statistics.population_count.total_variation"
     value = figure_at(evaluation, path)
@@ -185,7 +188,7 @@ def population_count(evaluation: Mapping[str, Any]) -> Verdict:
     if value is None or ceiling is None:
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     band = evaluation["statistics"]["population_count"].get("band")
-    beside = "" if not band else f" (95 % bootstrap band: {band[0]:.1%} to {band[1]:.1%})"
+    beside = "" if not band else f" (95% bootstrap band: {band[0]:.1%} to {band[1]:.1%})"
     text = (
         f"{value:.1%} of the probability lies elsewhere than in the test fold (total variation); "
         f"between training and test fold it is {ceiling:.1%}{beside}"
@@ -290,8 +293,8 @@ def normalised_error(evaluation: Mapping[str, Any], name: str) -> Verdict:
     if value is None:
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     text = (
-        f"The normalised error is {value:.2f}, where 0 is the distance of the training fold and 1 "
-        "that of a shuffled statistic"
+        f"The normalised error is {_signless(value)}, where 0 is the distance of the training fold "
+        "and 1 that of a shuffled statistic"
     )
     return Verdict("good" if value <= 0.2 else "fair" if value <= 0.4 else "poor", f"{text}.")
 
@@ -299,7 +302,8 @@ def normalised_error(evaluation: Mapping[str, Any], name: str) -> Verdict:
 def weights(values: NDArray[np.float64]) -> Verdict:
     """Judge the width of the weights: good from 0.01 to 1, as in training's own check."""
     width, zeros = float(values.std()), float(np.mean(values == 0))
-    text = f"The standard deviation is {width:.3g}, and {zeros:.0%} of the weights are exactly 0"
+    share = f"{zeros:.0%}" if zeros else "none"
+    text = f"The standard deviation is {width:.3g}, and {share} of the weights are exactly 0"
     return Verdict("good" if 0.01 < width < 1 else "poor", f"{text}.")
 
 
@@ -308,25 +312,33 @@ def strongest_weights(strongest: NDArray[np.float64], shuffled: NDArray[np.float
     weak = float(np.mean(strongest < np.quantile(shuffled, 0.01)))
     strong = float(np.mean(strongest > np.quantile(shuffled, 0.99)))
     text = (
-        f"{weak:.0%} of the neurons have a weaker strongest weight than 99 % of the shuffled ones, "
-        f"and {strong:.0%} a stronger one than 99 %"
+        f"{weak:.0%} of the neurons have a weaker strongest weight than 99% of the shuffled ones, "
+        f"and {strong:.0%} a stronger one than 99%"
     )
     return Verdict("good" if weak < 0.5 else "fair", f"{text}.")
 
 
-def overall(verdicts: Sequence[Verdict]) -> Verdict:
-    """Sum up: as good as the held-out gain, the first, and marked down by what is poor."""
-    first = verdicts[0]
-    poor = sum(one.level == "poor" for one in verdicts[1:])
-    fair = sum(one.level == "fair" for one in verdicts[1:])
-    if first.level == "poor" or poor > 1:
-        return Verdict("poor", "This model should not be interpreted yet.")
+def overall(lines: Sequence[tuple[str, Verdict]]) -> Verdict:
+    """Sum up: as good as the held-out gain, the first, and marked down by what is poor.
+
+    Parameters
+    ----------
+    lines
+        Heading and verdict of what counts, the gain first.
+    """
+    first = lines[0][1]
+    poor = [title for title, one in lines[1:] if one.level == "poor"]
+    fair = [title for title, one in lines[1:] if one.level == "fair"]
+    if first.level == "poor" or len(poor) > 1:
+        why = ", ".join(([lines[0][0]] if first.level == "poor" else []) + poor)
+        return Verdict("poor", f"This model should not be interpreted yet. Poor: {why}.")
     if first.level == "unknown":
         return Verdict(
             "unknown",
             "Without held-out bins nobody can say how good this model is; the comparisons below "
             "are with bins that it was trained on.",
         )
-    if poor or first.level == "fair" or fair > 1:
-        return Verdict("fair", "A usable model with a weakness: see the marks below.")
+    weak = poor + ([lines[0][0]] if first.level == "fair" else []) + fair
+    if poor or first.level == "fair" or len(fair) > 1:
+        return Verdict("fair", f"A usable model. Weaker: {', '.join(weak)}.")
     return Verdict("good", "A good model of this recording: it may be sampled and interpreted.")

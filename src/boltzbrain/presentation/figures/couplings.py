@@ -105,7 +105,7 @@ def clustered(values: Floats) -> NDArray[np.int64]:
     return leaves_list(linkage(values, method="average")).astype(np.int64)
 
 
-@figure((4.6, 4.2))
+@figure((4.6, 3.8))
 def region_map(
     ax: Axes, names: Sequence[str], counts: NDArray[np.int64], values: Floats, label: str
 ) -> None:

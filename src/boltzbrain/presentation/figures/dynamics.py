@@ -89,7 +89,7 @@ def autocorrelation(
     Parameters
     ----------
     recorded
-        Curve of the recording in seconds; the band holds 95 %. Lag 0, where it is 1, has no place.
+        Curve of the recording in seconds; the band holds 95%. Lag 0, where it is 1, has no place.
     others
         Curves of the model ("gibbs", "glauber") and of controls ("time_shuffled", ...), in seconds.
     quantity

@@ -230,7 +230,7 @@ def hidden_covariances(
 
 
 def shared_limits(*comparisons: Comparison) -> tuple[float, float]:
-    """Return limits that hold the inner 99.8 % of all values and zero, with a margin."""
+    """Return limits that hold the inner 99.8% of all values and zero, with a margin."""
     values = np.concatenate([one for each in comparisons for one in (each.reference, each.values)])
     low, high = (float(one) for one in np.quantile(values, [0.001, 0.999]))
     low, high = min(low, 0.0), max(high, 0.0)

@@ -60,7 +60,8 @@ def training_curve(ax: Axes, log: pd.DataFrame, chosen_update: int | None = None
     ax.set_ylabel("log-likelihood (nats per bin)")
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.grid(axis="y", color=MUTED, alpha=0.15, linewidth=0.6)
-    ax.legend(loc="lower right", ncols=2)
+    # curves climb from the lower left: the upper left is free
+    ax.legend(loc="upper left", fontsize=7.5)
 
 
 def _frame_late_scores(ax: Axes, log: pd.DataFrame, folds: list[str]) -> None:
@@ -71,4 +72,4 @@ def _frame_late_scores(ax: Axes, log: pd.DataFrame, folds: list[str]) -> None:
     usual = float(np.quantile(values, 0.15))
     floor = low if low > high - 4 * (high - usual) else usual - 0.5 * (high - usual)
     room = max(high - floor, 1e-9)
-    ax.set_ylim(floor - 0.22 * room, high + 0.08 * room)
+    ax.set_ylim(floor - 0.08 * room, high + 0.12 * room)

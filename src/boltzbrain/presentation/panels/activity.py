@@ -134,7 +134,7 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
             "Covariances",
             "Covariance of every pair of neurons (of a uniform sample where there are more than "
             f"two million pairs); the shade counts pairs. {against} Both have the same axes, which "
-            "leave out the outermost 0.1 % of values.",
+            "leave out the outermost 0.1% of values.",
             _SAME.format(what="shades")
             + " Their width is mostly the sampling error of the test fold.",
             verdicts.agreement(page.evaluation, name, good=0.9, fair=0.75),
@@ -166,7 +166,7 @@ def population_count(page: PageData) -> Panel:
     return Panel(
         "population-count",
         "Population count",
-        "How often K neurons are active in the same bin, with the 95 % bootstrap band of the test "
+        "How often K neurons are active in the same bin, with the 95% bootstrap band of the test "
         "fold, and the same for independent neurons of the same rates.",
         "The generated curve stays in the band down both flanks, far from the dotted one: bins of "
         "much and of little activity are as frequent as in the recording.",

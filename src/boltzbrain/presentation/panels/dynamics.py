@@ -42,7 +42,7 @@ def memory(page: PageData) -> list[Panel]:
                 "autocorrelation",
                 "Memory of the activity",
                 "How the population count and the whole pattern (overlap) "
-                "resemble what they were a lag earlier, within segments; bands hold 95 %. "
+                "resemble what they were a lag earlier, within segments; bands hold 95%. "
                 "Orange: Monte Carlo of the model in equilibrium, laid over the recording by one "
                 "factor, seconds per sweep, for each kind of update. The model was trained on bins "
                 "in random order and knows nothing of time. Grey: recordings whose bins, or whose "
@@ -139,6 +139,7 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             verdicts.hidden_periods(page.evaluation),
             images,
             wide=True,
+            counts=False,
         ),
         Panel(
             "hidden-groups",
@@ -167,6 +168,7 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
                     "Distribution of hidden activity",
                 )
             ],
+            counts=False,
         ),
         Panel(
             "active-units",
@@ -181,5 +183,6 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
                     "Number of hidden units active at once",
                 )
             ],
+            counts=False,
         ),
     ]

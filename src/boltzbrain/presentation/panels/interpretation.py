@@ -129,16 +129,17 @@ def _couplings(found: Interpretation, chosen_update: int) -> list[Finding]:
                  "Histogram of triplet couplings", "triplets")
         )  # fmt: skip
     changed = summary.get("strong_pairs_that_change_sign")
+    share = f"{changed:.0%}" if changed else "none"
     told = "" if changed is None else (
-        f"Of the {summary['strong_pairs']} strongest pairs, {changed:.0%} change sign between the "
-        "two references."
+        f"Of the {summary['strong_pairs']} strongest pairs, {share} change sign between the two "
+        "references."
     )  # fmt: skip
     norms = {name: found[f"couplings/norms/{name}"] for name in
              ("update", "fields", "pairs", "triplets", "triplets_stderr")}  # fmt: skip
     last = summary["norms"]
     explained = "" if last["explained"] is None else (
         f" Orders 1 to 3 explain {last['explained']:.0%} of the variance of log P over uniform "
-        "states (more than 100 % is sampling error)."
+        "states (more than 100% is sampling error)."
     )  # fmt: skip
     return [
         Finding(

@@ -46,8 +46,9 @@ class Panel:
     wide
         Whether the panel takes the whole width.
     counts
-        Whether the verdict counts in the summary of the model. The order of bins in time, which the
-        training does not see, may be reproduced or not.
+        Whether the verdict counts in the summary of the model. It does not where it tells what kind
+        of model this is, or whether the order of bins in time, which the training does not see,
+        is reproduced.
     """
 
     name: str

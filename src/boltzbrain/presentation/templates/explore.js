@@ -211,6 +211,7 @@
     timeAxis(pen, size);
     drawLine();
   }
+  const short = (one) => (Math.abs(one) < 0.0005 ? "0" : String(Number(one.toPrecision(3))));
   const value = (unit, bin) =>
     data.low[unit] + (level[unit * data.bins + bin] / 255) * (data.high[unit] - data.low[unit]);
   function drawLine() {
@@ -230,8 +231,8 @@
     pen.fillStyle = "#fff"; pen.fillRect(0, 0, LEFT - 1, size.tall);
     timeAxis(pen, size);
     const bin = hover ? hover.bin : null, number = data.units[chosen];
-    unitText.textContent = `Hidden unit ${number}: from ${data.low[chosen].toPrecision(3)} to ${data.high[chosen].toPrecision(3)}`
-      + (bin === null ? "" : `; ${value(chosen, bin).toPrecision(3)} at ${(bin * data.width_s).toFixed(2)} s`);
+    unitText.textContent = `Hidden unit ${number}: from ${short(data.low[chosen])} to ${short(data.high[chosen])}`
+      + (bin === null ? "" : `; ${short(value(chosen, bin))} at ${(bin * data.width_s).toFixed(2)} s`);
   }
   function draw() {
     drawRaster(); drawTraces();
@@ -257,7 +258,7 @@
     } else {
       const unit = within((at.y / (at.height - BOTTOM)) * data.hidden, data.hidden);
       hover = { bin, neuron: null };
-      readout.textContent = `Hidden unit ${data.units[unit]}, ${(bin * data.width_s).toFixed(2)} s: ${value(unit, bin).toPrecision(3)}`;
+      readout.textContent = `Hidden unit ${data.units[unit]}, ${(bin * data.width_s).toFixed(2)} s: ${short(value(unit, bin))}`;
     }
     later();
   }

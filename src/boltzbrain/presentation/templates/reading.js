@@ -19,6 +19,7 @@
     const cells = heads.map((name, column) => {
       const cell = document.createElement("th");
       cell.textContent = name;
+      if (typeof columns[column].find((value) => value !== null) === "number") cell.className = "number";
       cell.tabIndex = 0;
       const sort = () => {
         state.down = state.column === column ? !state.down : typeof columns[column][0] === "number";
