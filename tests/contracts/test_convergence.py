@@ -25,9 +25,10 @@ from boltzbrain.training.course import MENDS, Course, Restart
 from boltzbrain.training.gradient import Ascent, parameters_of
 from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.plan import make_plan
+from boltzbrain.training.progress import Progress
 from boltzbrain.training.run import TrainingRun
 from boltzbrain.training.state import State
-from boltzbrain.training.train import Progress, resume, train
+from boltzbrain.training.train import resume, train
 from boltzbrain.training.watch import Symptom, rescued, symptom
 
 SMALL: dict[str, Any] = {
@@ -380,9 +381,10 @@ def test_after_a_collapse_the_next_smaller_penalty_is_taken(
     plan = make_plan(**{**CHOOSING, "l1_choices": (1e-5, 1e-3, 2e-3)})
     # scores that make the last the best, so that there is a smaller one
     monkeypatch.setattr(
-        training.LikelihoodLog, "row", lambda self, model, update: {
+        training.LikelihoodLog, "row", lambda self, model, update, estimate: {
             "update": update, "validation_nats_per_bin": -200.0 + update,
-            "validation_independent": -300.0, "validation_stderr": 0.0, "log_partition_stderr": 0.0,
+            "validation_independent": -300.0, "validation_stderr": 0.0, "log_partition": 0.0,
+                "log_partition_stderr": 0.0,
         },
     )  # fmt: skip
     found.append(Symptom("collapse", "collapse on purpose"))

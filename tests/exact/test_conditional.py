@@ -15,8 +15,8 @@ from boltzbrain.evaluation.conditional import (
     conditionals,
     effective_fields,
 )
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.layers import KINDS, Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import all_states, exact_samples

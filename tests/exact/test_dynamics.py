@@ -25,9 +25,10 @@ from boltzbrain.evaluation.dynamics.kinetics import (
     trajectory,
 )
 from boltzbrain.evaluation.dynamics.surrogates import time_shuffled, trial_shuffled
-from boltzbrain.evaluation.results import Undefined, plain
+from boltzbrain.evaluation.results import plain
 from boltzbrain.evaluation.samples import Samples, draw_samples
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.continuous import DReLU
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM

@@ -23,8 +23,8 @@ from boltzbrain.evaluation.reconstruction import (
     reconstruction_quality,
     reconstruction_scores,
 )
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_distribution, exact_samples

@@ -18,7 +18,6 @@ from boltzbrain.evaluation.likelihood import (
 )
 from boltzbrain.evaluation.partitions import METHODS, log_partitions, unreliable
 from boltzbrain.evaluation.results import (
-    Undefined,
     plain,
     read_evaluation,
     write_evaluation,
@@ -26,6 +25,7 @@ from boltzbrain.evaluation.results import (
 from boltzbrain.evaluation.samples import Samples, draw_samples, read_samples, write_samples
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.layers import Bernoulli, Ising
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity

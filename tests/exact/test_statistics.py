@@ -15,12 +15,6 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.evaluation.clusters import (
-    Clusters,
-    bootstrap_weights,
-    clustered_stderr,
-    clusters_of,
-)
 from boltzbrain.evaluation.comparison import (
     Comparison,
     kolmogorov_smirnov,
@@ -38,15 +32,21 @@ from boltzbrain.evaluation.population import (
     total_variation,
 )
 from boltzbrain.evaluation.projection import principal_axes
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.evaluation.samples import Samples
 from boltzbrain.evaluation.statistics import Statistic, choose_statistics, compare_statistics
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.moments import choose_tuples, coincidences, connected, pack, rates
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.clusters import (
+    Clusters,
+    bootstrap_weights,
+    clustered_stderr,
+    clusters_of,
+)
 from boltzbrain.recordings.recording import Source, neuron_table
 from boltzbrain.sampling.enumeration import exact_distribution, exact_samples
 

@@ -12,10 +12,11 @@ import pytest
 
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.evaluate import evaluate_run
-from boltzbrain.evaluation.results import Undefined, plain, read_evaluation
+from boltzbrain.evaluation.results import plain, read_evaluation
 from boltzbrain.evaluation.samples import read_samples
 from boltzbrain.evaluation.statistics import compare_statistics
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.presentation import report
 from boltzbrain.presentation.page import PageData
 from boltzbrain.presentation.panels import Panel

@@ -1,15 +1,23 @@
-"""The rules by which one model of a sweep is chosen, on validation scores alone."""
+"""The rules by which one model of a sweep is chosen, on validation scores alone.
+
+Two models that were scored on the same bins share the ups and downs of those bins, so what tells
+them apart is the error of the difference of their scores, which is far below that of either.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.foundations.undefined import Undefined
+from boltzbrain.recordings.clusters import stderr_of_sums
 
 RULES = ("best", "one-stderr")
 
@@ -31,6 +39,25 @@ class Choice:
     row: dict[str, Any]
     rule: str
     reason: str
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """The scores of one run on the bins of the validation fold, as far as a comparison needs them.
+
+    Attributes
+    ----------
+    sums
+        (cluster,) sum of the log-likelihoods of the bins of each cluster.
+    sizes
+        (cluster,) bins of each cluster.
+    log_partition_stderr
+        Standard error of log Z, which all bins share.
+    """
+
+    sums: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    log_partition_stderr: float
 
 
 def grid_points(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
@@ -71,20 +98,28 @@ def grid_points(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def choose(table: pd.DataFrame, axes: Sequence[str], rule: str = "best") -> Choice:
+def choose(
+    table: pd.DataFrame,
+    axes: Sequence[str],
+    scores: Mapping[str, FoldScores],
+    rule: str = "best",
+) -> Choice:
     """Choose a run of a sweep by the validation scores.
 
     Parameters
     ----------
     table
-        As in `grid_points`; ``hidden`` must be one of its columns.
+        As in `grid_points`; ``hidden`` must be one of its columns, and so must ``run``.
     axes
         As in `grid_points`.
+    scores
+        Column ``run`` to the scores of that run's bins, for the finished ones.
     rule
         "best": the point of the grid with the highest mean validation score over seeds.
         "one-stderr": the one with the fewest hidden units among those at most one standard error
         below the best, and of these the one with the highest score (Breiman, Friedman, Olshen and
-        Stone, Classification and Regression Trees, 1984, section 3.4.3).
+        Stone, Classification and Regression Trees, 1984, section 3.4.3). The error is that of the
+        difference from the best (`stderr_of_difference`).
         Of the seeds of that point, the one with the highest validation score.
 
     Raises
@@ -100,17 +135,66 @@ def choose(table: pd.DataFrame, axes: Sequence[str], rule: str = "best") -> Choi
         )
     score = "validation_nats_per_bin"
     order = points.sort_values([score, "hidden"], ascending=[False, True], kind="stable")
-    best = chosen = order.iloc[0]
-    error = float(best["validation_stderr"])
-    within = order[order[score] >= best[score] - error]
+    best = order.iloc[0]
+    errors = [stderr_of_difference(table, axes, best, one, scores) for _, one in order.iterrows()]
+    order = order.assign(behind=best[score] - order[score], behind_stderr=errors)
+    within = order[order["behind"] <= order["behind_stderr"]]
+    chosen = order.iloc[0]
     if rule == "one-stderr":
         chosen = within.sort_values(["hidden", score], ascending=[True, False], kind="stable").iloc[
             0
         ]
-    same = (table[list(axes)] == chosen[list(axes)]).all(axis=1) & (table["status"] == "finished")
-    of_point = table[same].sort_values(score, ascending=False, kind="stable")
+    of_point = _runs_of(table, axes, chosen).sort_values(score, ascending=False, kind="stable")
     row = {str(name): value for name, value in of_point.iloc[0].to_dict().items()}
     return Choice(row, rule, _reason(rule, axes, points, best, chosen, len(within)))
+
+
+def stderr_of_difference(
+    table: pd.DataFrame,
+    axes: Sequence[str],
+    one: pd.Series[Any],
+    other: pd.Series[Any],
+    scores: Mapping[str, FoldScores],
+) -> float:
+    """Return the standard error of the difference of the mean scores of two points of the grid.
+
+    It is that of the paired difference over the bins of the validation fold, clustered by segment
+    or stretch of time, together with the spread over seeds of each point; a single seed tells of no
+    spread, and the error of its log Z stands in. Where the fold has a single cluster there is no
+    clustered error, and that of the two scores as if unpaired is taken, which is too large. A point
+    differs from itself by 0, for sure.
+
+    Parameters
+    ----------
+    table, axes, scores
+        As in `choose`.
+    one, other
+        Rows of `grid_points`.
+    """
+    if one.name == other.name:
+        return 0.0
+    sums, variance = [], 0.0
+    for point in (one, other):
+        runs = _runs_of(table, axes, point)
+        of_runs = [scores[name] for name in runs["run"]]
+        sums.append(np.mean([run.sums for run in of_runs], axis=0))
+        if len(runs) > 1:
+            variance += float(runs["validation_nats_per_bin"].var(ddof=1)) / len(runs)
+        else:
+            variance += of_runs[0].log_partition_stderr ** 2
+    of_bins = stderr_of_sums(sums[0] - sums[1], of_runs[0].sizes)
+    if isinstance(of_bins, Undefined):
+        return math.hypot(float(one["validation_stderr"]), float(other["validation_stderr"]))
+    return math.hypot(of_bins, math.sqrt(variance))
+
+
+def _runs_of(table: pd.DataFrame, axes: Sequence[str], point: pd.Series[Any]) -> pd.DataFrame:
+    """Return the finished runs of a point of the grid."""
+    found = (table["status"] == "finished") & table["validation_nats_per_bin"].notna()
+    for name in axes:
+        # an axis may have the value None, which equals nothing
+        found &= table[name].isna() if pd.isna(point[name]) else table[name] == point[name]
+    return table[found]
 
 
 def _reason(
@@ -121,7 +205,7 @@ def _reason(
     chosen: pd.Series[Any],
     within: int,
 ) -> str:
-    score, error = "validation_nats_per_bin", float(best["validation_stderr"])
+    score = "validation_nats_per_bin"
     named = point_words({name: chosen[name] for name in axes})
     seeds = f", mean of {int(chosen['runs'])} seeds" if chosen["runs"] > 1 else ""
     text = f"{named} has a validation score of {chosen[score]:.2f} nats per bin{seeds}"
@@ -135,12 +219,17 @@ def _reason(
         )
         return (
             f"{text}, the highest of {len(points)} on the grid; {near} within one standard error "
-            f"({error:.2f})."
+            "of their difference."
         )
     top = point_words({name: best[name] for name in axes})
+    behind, error = float(chosen["behind"]), float(chosen["behind_stderr"])
+    if behind == 0:
+        return (
+            f"{text}, the highest; no point with fewer hidden units is within one standard error."
+        )
     return (
-        f"{text}: the fewest hidden units within one standard error ({error:.2f}) of the best, "
-        f"{best[score]:.2f} ({top})."
+        f"{text}: the fewest hidden units within one standard error of the best, {best[score]:.2f} "
+        f"({top}); it is {behind:.2f} behind, with an error of the difference of {error:.2f}."
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.checks import has_shape
+from boltzbrain.foundations.undefined import Undefined
 
 
 @dataclass(frozen=True)

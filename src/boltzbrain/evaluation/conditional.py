@@ -19,11 +19,11 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.evaluation.clusters import Clusters, clustered_stderr
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
+from boltzbrain.recordings.clusters import Clusters, clustered_stderr
 
 QUANTILES = 100
 """Bins of the effective field that its calibration is computed in."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.evaluation.comparison import kolmogorov_smirnov
 from boltzbrain.evaluation.likelihood import log_likelihood
-from boltzbrain.evaluation.results import Undefined
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.rbm import RBM
 
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.comparison import Comparison, normalised_rmse
-from boltzbrain.evaluation.results import Undefined
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.penalties import Penalties
 

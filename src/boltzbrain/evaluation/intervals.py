@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.evaluation.clusters import bootstrap_weights
 from boltzbrain.evaluation.comparison import pearson_columns, rmse_columns, slope_columns
 from boltzbrain.foundations.moments import Packed
 from boltzbrain.foundations.random import Generator
+from boltzbrain.recordings.clusters import bootstrap_weights
 
 _DRAWS, _GROUPS = 100, 40
 

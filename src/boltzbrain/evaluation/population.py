@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.evaluation.clusters import bootstrap_weights
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
+from boltzbrain.recordings.clusters import bootstrap_weights
 
 
 def population_counts(states: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boltzbrain.evaluation.logistic import LogisticFit, fit_logistic
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.likelihood_log import independent_field
 

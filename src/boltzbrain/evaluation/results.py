@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,9 @@ import numpy as np
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.undefined import Undefined
 
 FORMAT, VERSION = "boltzbrain evaluation", 1
-
-
-@dataclass(frozen=True)
-class Undefined:
-    """A figure that does not exist, and why."""
-
-    reason: str
 
 
 def plain(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,9 +28,9 @@ from boltzbrain.evaluation.population import (
     distance_interval,
     total_variation,
 )
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.moments import Packed, choose_tuples, connected
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 
 PAIR_LIMIT, TRIPLET_LIMIT = 2_000_000, 500_000
 """Most pairs and triplets of neurons compared; beyond, a uniform sample of this size."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from boltzbrain.interpretation.compare import Comparison
     from boltzbrain.interpretation.results import Interpretation
     from boltzbrain.interpretation.structure import RegionMatrix
+    from boltzbrain.training.progress import Callback as TrainingCallback
 
 RECORDING_ENDINGS = (".npz", ".nwb")
 
@@ -49,7 +50,7 @@ def fit(
     out: str | Path = "run",
     seed: int = 0,
     *,
-    callbacks: Sequence[training.Callback] = (),
+    callbacks: Sequence[TrainingCallback] = (),
     **overrides: Any,
 ) -> TrainingRun:
     """Train an RBM on the training fold of an activity.
@@ -68,7 +69,7 @@ def fit(
     seed
         Seed of every random stream of the training.
     callbacks
-        Called with a `training.train.Progress` after every update.
+        Called with a `training.progress.Progress` after every update.
     **overrides
         Other fields of `TrainingPlan`, e.g. ``updates=500``.
 
@@ -99,7 +100,7 @@ def fit(
 def resume(
     run: TrainingRun | str | Path,
     *,
-    callbacks: Sequence[training.Callback] = (),
+    callbacks: Sequence[TrainingCallback] = (),
 ) -> TrainingRun:
     """Go on with a training that was stopped; a finished one is returned as it is.
 

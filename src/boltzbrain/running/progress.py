@@ -17,7 +17,7 @@ from boltzbrain.running.summaries import figure, signed
 if TYPE_CHECKING:
     from boltzbrain.evaluation.evaluate import EvaluationProgress
     from boltzbrain.interpretation.choices import InterpretationProgress
-    from boltzbrain.training.train import Progress as TrainingProgress
+    from boltzbrain.training.progress import Progress as TrainingProgress
 
 QUIET_SECONDS = 2.0
 """Work shorter than this leaves no plain line."""
@@ -77,7 +77,6 @@ class Stage:
 
     def training(self, progress: TrainingProgress) -> None:
         """Show the progress of a training: a callback of `training.train`."""
-        score, gain = progress.validation_nats_per_bin, progress.validation_gain
         parts = ["scoring a checkpoint"] if progress.phase == "scoring" else []
         if progress.restarts:
             last = progress.restarts[-1]
@@ -85,10 +84,12 @@ class Stage:
                 f"restart {len(progress.restarts)}: at update {last.update} the training "
                 f"{last.reason}, and went on from update {last.back_to} with smaller steps"
             )
-        if score is not None and gain is not None:
+        if progress.validation is not None:
+            score = progress.validation
+            by = " by the running estimate" if score.by == "running" else ""
             parts.append(
-                f"validation {figure(score, progress.validation_stderr)} nats per bin, "
-                f"{signed(gain)} over independent neurons"
+                f"validation {figure(score.nats_per_bin, score.stderr)} nats per bin at update "
+                f"{score.update}{by}, {signed(score.gain)} over independent neurons"
             )
         self.note = "; ".join(parts)
         self._set(

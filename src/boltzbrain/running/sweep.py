@@ -18,6 +18,7 @@ from boltzbrain.presentation.sweep_page import SweepPage, write_sweep_page
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.running.grid import Grid
 from boltzbrain.running.sweep_folder import SweepFolder
+from boltzbrain.running.sweep_run import fold_scores
 from boltzbrain.running.workers import completed
 from boltzbrain.training.run import TrainingRun
 
@@ -263,7 +264,8 @@ def run_sweep(
 def _conclude(sweep: SweepFolder, done: dict[str, dict[str, Any]], failed: dict[str, str]) -> None:
     table = sweep.write_table(done, failed)
     axes = list(sweep.grid.axes)
-    choice = sweep.write_choice(choose(table, axes, sweep.asked["rule"]))
+    scores = {f"runs/{name}": fold_scores(one) for name, one in done.items()}
+    choice = sweep.write_choice(choose(table, axes, scores, sweep.asked["rule"]))
     info = sweep.info
     page = SweepPage(
         title=Path(info["data"]["recording"]).name,

@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
+from boltzbrain.evaluation.choice import FoldScores
 from boltzbrain.evaluation.likelihood import likelihoods, log_likelihood
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, read_evaluation
 from boltzbrain.foundations.participation import participation_ratio
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.clusters import clusters_of
 from boltzbrain.recordings.store import read_activity
 from boltzbrain.training.likelihood_log import independent_field
 from boltzbrain.training.plan import TrainingPlan
@@ -22,7 +26,7 @@ from boltzbrain.training.run import TrainingRun, write_json
 from boltzbrain.training.train import resume, train
 
 SCORES = "scores.json"
-FORMAT, VERSION = "boltzbrain sweep scores", 1
+FORMAT, VERSION = "boltzbrain sweep scores", 2
 
 NRMSE = ("v", "h", "vh", "vv", "hh")
 """The normalised errors of a whole evaluation, as evaluation.json names them."""
@@ -59,7 +63,10 @@ def complete(folder: str, name: str, plan: Mapping[str, Any], *, full: bool) -> 
     torch.set_num_threads(1)
     place = Path(folder) / "runs" / name
     if (place / SCORES).exists():
-        return read_scores(place)
+        scores = read_scores(place)
+        # those of an older version are made again
+        if scores.get("version") == VERSION:
+            return scores
     if (place / "run.json").exists():
         run = resume(place)
     else:
@@ -90,8 +97,8 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
     Returns
     -------
     dict
-        In the types of JSON: the columns of the sweep's table, ``curve`` (lists: ``update``,
-        ``test_nats_per_bin``) and ``figures``.
+        In the types of JSON: the columns of the sweep's table, ``validation_clusters`` (what
+        `fold_scores` reads), ``curve`` (lists: ``update``, ``test_nats_per_bin``) and ``figures``.
     """
     activity, chosen = run.activity(), run.chosen_update
     log = run.log()
@@ -115,6 +122,7 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
         "update": chosen,
         "validation_nats_per_bin": float(row["validation_nats_per_bin"]),
         "validation_stderr": float(row["validation_stderr"]),
+        "validation_clusters": _validation_clusters(run.best, row, activity),
         "test_nats_per_bin": scores["test"]["nats_per_bin"],
         "test_gain_over_independent": scores["gain"]["value"],
         "test_gain_stderr": scores["gain"]["stderr"],
@@ -123,6 +131,30 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
         "curve": _test_curve(run, activity),
         "figures": figures,
     }
+
+
+def _validation_clusters(
+    model: RBM, row: pd.Series[Any], activity: Activity
+) -> dict[str, float | list[float] | list[int]]:
+    """Return the scores of the validation bins, summed over each of their clusters."""
+    bins = activity.bins_of("validation")
+    clusters = clusters_of(activity, bins)
+    scores = log_likelihood(model, float(row["log_partition"]), activity.states[bins])
+    return {
+        "sums": np.bincount(clusters.label, scores, minlength=clusters.number).tolist(),
+        "sizes": clusters.sizes.tolist(),
+        "log_partition_stderr": float(row["log_partition_stderr"]),
+    }
+
+
+def fold_scores(scores: Mapping[str, Any]) -> FoldScores:
+    """Return what a choice needs of the content of a scores.json."""
+    found = scores["validation_clusters"]
+    return FoldScores(
+        np.array(found["sums"], dtype=np.float64),
+        np.array(found["sizes"], dtype=np.int64),
+        found["log_partition_stderr"],
+    )
 
 
 def _test_curve(run: TrainingRun, activity: Activity) -> dict[str, list[float] | list[int]]:

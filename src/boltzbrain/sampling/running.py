@@ -148,7 +148,9 @@ class RunningLogPartition:
         settled = path.base.log_partition_independent()
         return cls(model, visible, gains.sum(dim=0), stream, settled)
 
-    def update(self, model: RBM, *, steps: int | None = None) -> RunningLogPartition:
+    def update(
+        self, model: RBM, *, steps: int | None = None, most: int = MOST_STEPS
+    ) -> RunningLogPartition:
         """Carry the chains to a new model, reweighting, resampling if need be, and sweeping them.
 
         Parameters
@@ -159,18 +161,20 @@ class RunningLogPartition:
         steps
             Equal steps along the straight line from the last model, at least 1; each ends with a
             sweep. None: as many as make the log-weights spread by about `STEP_SPREAD` in each, at
-            most `MOST_STEPS`.
+            most `most`.
+        most
+            Bound on the steps that are taken where `steps` is None, at least 1.
 
         Raises
         ------
         InputError
-            If `steps` is below 1.
+            If `steps` or `most` is below 1.
         """
         state = replace(self, generator=self.generator.copy())
         target = _snapshot(model)
         if steps is None:
             spread = float(log_weight(self.model, target, self.visible).std())
-            steps = min(max(1, math.ceil(spread / STEP_SPREAD)), MOST_STEPS)
+            steps = min(max(1, math.ceil(spread / STEP_SPREAD)), most)
         whole_number_in("steps", steps, low=1)
         for step in range(1, steps + 1):
             state = state._moved(
@@ -201,6 +205,40 @@ class RunningLogPartition:
             lost=self.lost + 1 / size - 1 / len(self.visible),
             resamplings=self.resamplings + 1,
         )
+
+    def anchored(self, other: LogPartition) -> RunningLogPartition:
+        """Go on from the mean with another estimate, weighted by precision; the stream is copied.
+
+        Where the two lie farther apart than their errors allow, the error of the mean is widened by
+        as much (the scale factor of the Particle Data Group, Physical Review D 98:030001, 2018,
+        section 5.2.2). The chains are resampled.
+
+        Parameters
+        ----------
+        other
+            An independent estimate of log Z of the same model.
+        """
+        state = replace(self, generator=self.generator.copy())
+        state = state._resampled(effective_sample_size(self.log_weights))
+        mine, theirs = state.variance, other.stderr**2
+        both, gap = mine + theirs, state.settled - other.value
+        if both == 0:
+            return state
+        # two populations of chains lose as much as one of all their effective samples
+        size = 1 / (state.lost + 1 / len(self.visible)) + other.effective_sample_size
+        return replace(
+            state,
+            settled=state.settled - gap * mine / both,
+            variance=mine * theirs / both * max(1.0, gap**2 / both),
+            lost=max(1 / size - 1 / len(self.visible), 0.0),
+        )
+
+    def settled_at(self, other: LogPartition) -> RunningLogPartition:
+        """Go on from another estimate of the same model alone; the chains are resampled."""
+        state = replace(self, generator=self.generator.copy())
+        state = state._resampled(effective_sample_size(self.log_weights))
+        lost = max(1 / other.effective_sample_size - 1 / len(self.visible), 0.0)
+        return replace(state, settled=other.value, variance=other.stderr**2, lost=lost)
 
     def estimate(self) -> LogPartition:
         """Return log Z of the last model; method "running", and no random number is used up.

@@ -20,6 +20,8 @@ from boltzbrain.model.files import read_model, write_model
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
 from boltzbrain.training.course import Course
+from boltzbrain.training.gradient import parameters_of
+from boltzbrain.training.online import OnlineScore
 
 FORMAT, VERSION = "boltzbrain checkpoint", 1
 
@@ -46,6 +48,8 @@ class Checkpoint:
         The row of log.csv that belongs to this update; empty for the rolling checkpoint.
     course
         Restarts until here, and the L1 penalty that was chosen.
+    online
+        The running validation score; None without one.
     """
 
     update: int
@@ -56,6 +60,7 @@ class Checkpoint:
     seconds: float
     row: Mapping[str, Any]
     course: Course = field(default_factory=Course)
+    online: OnlineScore | None = None
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -82,6 +87,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         for name in ("visible", "hidden"):
             states = getattr(checkpoint.chains, name).cpu().numpy()
             chains.create_dataset(name, data=states, compression="lzf")
+        if checkpoint.online is not None:
+            _write_online(file.create_group("online"), checkpoint.online, checkpoint.model)
         optimizer = file.create_group("optimizer")
         for name, value in checkpoint.optimizer.items():
             optimizer.create_dataset(name.replace("/", "|"), data=value.cpu().numpy())
@@ -122,8 +129,30 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
                 seconds=float(file.attrs["seconds"]),
                 row=json.loads(file.attrs["row"]),
                 course=Course.from_json(json.loads(file.attrs.get("course", "{}"))),
+                online=_read_online(file["online"], model) if "online" in file else None,
             )
     except (OSError, KeyError, RuntimeError) as error:
         raise bad_input(
             "checkpoint", "be a whole boltzbrain checkpoint", error, file=path
         ) from error
+
+
+def _write_online(group: h5py.Group, online: OnlineScore, model: RBM) -> None:
+    """Write the running score; the model of its chains only where it is not that of the file."""
+    mine, its = parameters_of(online.running.model), parameters_of(model)
+    if not all(torch.equal(value, its[name]) for name, value in mine.items()):
+        write_model(group.create_group("model"), online.running.model)
+    for name, value in online.tensors().items():
+        packed = {"compression": "lzf"} if name == "visible" else {}
+        group.create_dataset(name, data=value.cpu().numpy(), **packed)
+
+
+def _read_online(group: h5py.Group, model: RBM) -> OnlineScore:
+    device = model.weights.device
+    tensors = {
+        name: torch.from_numpy(np.asarray(value[()])).to(device)
+        for name, value in group.items()
+        if name != "model"
+    }
+    own = read_model(group["model"]).to(device) if "model" in group else model
+    return OnlineScore.restore(own, tensors)

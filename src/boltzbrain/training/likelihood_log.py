@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.kernels.dispatch import mean_states, sum_active_rows
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity, FoldName
-from boltzbrain.sampling.partition import annealed_importance
+from boltzbrain.recordings.clusters import Clusters, clustered_stderr, clusters_of
+from boltzbrain.sampling.partition import LogPartition, annealed_importance
 from boltzbrain.training.plan import TrainingPlan
 
 
@@ -28,6 +31,19 @@ def independent_field(states: Tensor) -> Tensor:
     return torch.logit((active + 0.5) / (len(states) + 1.0))
 
 
+def error_over_bins(scores: Tensor, clusters: Clusters) -> float:
+    """Return the standard error of the mean of scores (bin,), clustered.
+
+    Where there are fewer than two clusters the bins are taken as independent; the error of a single
+    bin is 0.
+    """
+    values = scores.to("cpu", torch.float64).numpy()
+    error = clustered_stderr(values, clusters)
+    if isinstance(error, Undefined):
+        return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return error
+
+
 @dataclass(frozen=True)
 class LikelihoodLog:
     """Scores models on the training and validation folds.
@@ -38,34 +54,61 @@ class LikelihoodLog:
         Fold name to (bin, neuron) uint8, for the folds that have bins.
     field
         Fields of the independent model, (neuron,) float64: the lowest rung of the estimate.
+    clusters
+        Fold name to what the error over its bins is computed over.
     plan
         Chains, rungs and seed of the estimate.
     """
 
     states: dict[str, Tensor]
     field: Tensor
+    clusters: dict[str, Clusters]
     plan: TrainingPlan
 
     @classmethod
     def of(cls, activity: Activity, plan: TrainingPlan) -> LikelihoodLog:
         """Build the log of an activity; the test fold is never touched."""
         names: tuple[FoldName, FoldName] = ("train", "validation")
+        bins = {name: activity.bins_of(name) for name in names if len(activity.bins_of(name))}
         folds: dict[str, Tensor] = {
-            name: torch.from_numpy(activity.states_of(name))
-            for name in names
-            if len(activity.bins_of(name))
+            name: torch.from_numpy(activity.states[one]) for name, one in bins.items()
         }
-        return cls(folds, independent_field(folds["train"]), plan)
+        clusters: dict[str, Clusters] = {
+            name: clusters_of(activity, one) for name, one in bins.items()
+        }
+        return cls(folds, independent_field(folds["train"]), clusters, plan)
 
-    def row(self, model: RBM, update: int) -> dict[str, Any]:
-        """Return the likelihood of a model on each fold, nats per bin, and the estimate's error."""
-        estimate = annealed_importance(
+    @property
+    def validated(self) -> bool:
+        """Whether there is a validation fold."""
+        return "validation" in self.states
+
+    @cached_property
+    def independent(self) -> dict[str, float]:
+        """Score of the independent model on each fold, nats per bin."""
+        normalisation = torch.nn.functional.softplus(self.field).sum()
+        # as a sum over active neurons: the states in float64 would be 8 times their size
+        return {
+            name: float((sum_active_rows(states, self.field[:, None])[:, 0] - normalisation).mean())
+            for name, states in self.states.items()
+        }
+
+    def estimate(self, model: RBM, update: int) -> LogPartition:
+        """Return log Z of a model by annealed importance sampling."""
+        return annealed_importance(
             model,
             Generator.from_seed(self.plan.seed, "ais", update),
             chains=self.plan.ais_chains,
             rungs=self.plan.ais_rungs,
             visible_field=self.field,
         )
+
+    def row(self, model: RBM, update: int, estimate: LogPartition) -> dict[str, Any]:
+        """Return the likelihood of a model on each fold, nats per bin, with its standard error.
+
+        The error is that over bins, clustered by segment or stretch of time, and that of log Z
+        together.
+        """
         row: dict[str, Any] = {
             "update": update,
             "log_partition": estimate.value,
@@ -73,24 +116,11 @@ class LikelihoodLog:
             "effective_sample_size": estimate.effective_sample_size,
             "weight_std": float(model.weights.std()),
         }
-        normalisation = torch.nn.functional.softplus(self.field).sum()
         for name, states in self.states.items():
             scores = -model.free_energy(states) - estimate.value
-            # as a sum over active neurons: the states in float64 would be 8 times their size
-            independent = sum_active_rows(states, self.field[:, None])[:, 0] - normalisation
             row[f"{name}_nats_per_bin"] = float(scores.mean())
-            row[f"{name}_independent"] = float(independent.mean())
+            row[f"{name}_independent"] = self.independent[name]
             row[f"{name}_stderr"] = math.hypot(
-                float(scores.std()) / math.sqrt(len(scores)), estimate.stderr
+                error_over_bins(scores, self.clusters[name]), estimate.stderr
             )
         return row
-
-    def error_between(self, one: RBM, other: RBM) -> float:
-        """Return the standard error of two models' difference on the validation fold, nats per bin.
-
-        Over bins, each with both models, so that what makes a bin unlikely for both drops out; that
-        of log Z is not in it.
-        """
-        states = self.states["validation"]
-        apart = one.free_energy(states) - other.free_energy(states)
-        return float(apart.std()) / math.sqrt(len(apart))

@@ -71,8 +71,11 @@ class TrainingPlan(BaseModel):
     )
     weight_std: float = Field(0.01, ge=0, description="standard deviation of the first weights")
     checkpoints: int = Field(30, ge=1, description="number of log-spaced checkpoints")
+    score_every: int | None = Field(
+        25, ge=1, description="updates between two running validation scores; none: no running ones"
+    )
     patience: int | None = Field(
-        None, ge=1, description="checkpoints without a better validation score before the end"
+        None, ge=1, description="updates without a better validation score before the end"
     )
     ais_chains: int = Field(500, ge=10, description="chains of the likelihood estimate")
     ais_rungs: int = Field(500, ge=2, description="rungs of the likelihood estimate")
@@ -224,6 +227,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "l1_choices": (1e-3, 2e-3, 4e-3, 6e-3, 0.01, 0.016),
         "l1_trial": 0.04,
         "checkpoints": 6,
+        "score_every": 100,
         "ais_chains": 200,
         "ais_rungs": 300,
     },
@@ -240,6 +244,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "final_learning_rate": 1e-5,
         "l1": 0.02,
         "checkpoints": 50,
+        "score_every": 100,
     },
 }
 """Recipe name to the fields in which it differs from the defaults of `TrainingPlan`."""

@@ -189,6 +189,11 @@ class TrainingRun:
         return read_checkpoint(path)
 
     @property
+    def running_path(self) -> Path:
+        """Where the running scores of the validation fold lie, where there are any."""
+        return self.folder / "running.csv"
+
+    @property
     def good_paths(self) -> tuple[Path, Path]:
         """Where the two checkpoints lie to which a training that goes wrong goes back."""
         folder = self.folder / "checkpoints"

@@ -18,6 +18,7 @@ from boltzbrain.training.course import Course
 from boltzbrain.training.gradient import Ascent, parameters_of, with_parameters
 from boltzbrain.training.initial import at_rates, component_weights
 from boltzbrain.training.normalisation import held
+from boltzbrain.training.online import OnlineScore
 from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.watch import EVERY, Symptom, rescued, symptom
@@ -27,7 +28,7 @@ _BINS = 2000
 
 
 class State:
-    """Parameters, optimiser, chains and course after some number of updates.
+    """Parameters, optimiser, chains, course and running score after some number of updates.
 
     Parameters
     ----------
@@ -57,6 +58,7 @@ class State:
             self.ascent.model, plan.chains, Generator.from_seed(plan.seed, "chains")
         )
         self.mean = {name: value.clone() for name, value in self.ascent.parameters.items()}
+        self.online: OnlineScore | None = None
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go to a checkpoint, its course included."""
@@ -65,6 +67,7 @@ class State:
         self.ascent.restore_optimizer(checkpoint.optimizer)
         self.chains = checkpoint.chains
         self.mean = parameters_of(checkpoint.model)
+        self.online = checkpoint.online
 
     @property
     def learning_rate(self) -> float:
@@ -123,6 +126,7 @@ class State:
             seconds,
             row,
             self.course,
+            self.online,
         )
 
     def _next_batch(self) -> Tensor:

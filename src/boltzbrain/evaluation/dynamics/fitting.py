@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize_scalar
 
 from boltzbrain.evaluation.dynamics.curves import Curve
-from boltzbrain.evaluation.results import Undefined
+from boltzbrain.foundations.undefined import Undefined
 
 Floats = NDArray[np.float64]
 

@@ -16,9 +16,9 @@ from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.ordering import order_by_activity
 from boltzbrain.foundations.participation import participation_ratio
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.recordings.activity import stretches
 
 Floats = NDArray[np.float64]

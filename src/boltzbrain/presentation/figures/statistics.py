@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from boltzbrain.evaluation.comparison import Comparison
-from boltzbrain.evaluation.results import Undefined
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.presentation.style import (
     GENERATED,
     INDEPENDENT,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.evaluation.results import Undefined
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.recordings.activity import Activity
 
 ENOUGH = 20
@@ -39,6 +39,11 @@ class Clusters:
     def number(self) -> int:
         """Number of clusters."""
         return int(self.label.max(initial=-1)) + 1
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Number of bins of each cluster, (cluster,)."""
+        return np.bincount(self.label, minlength=self.number)
 
     def describe(self) -> dict[str, Any]:
         """Return how the bins were grouped, for a result."""
@@ -97,11 +102,28 @@ def clustered_stderr(values: NDArray[np.float64], clusters: Clusters) -> float |
     >>> clustered_stderr(values, Clusters(np.array([0, 0, 1, 1]), "segment", None))
     1.0
     """
-    count = clusters.number
+    sums = np.bincount(clusters.label, values, minlength=clusters.number).astype(np.float64)
+    return stderr_of_sums(sums, clusters.sizes)
+
+
+def stderr_of_sums(sums: NDArray[np.float64], sizes: NDArray[np.int64]) -> float | Undefined:
+    """Return `clustered_stderr` of values of which the sums over clusters are known.
+
+    Sums of a difference are the differences of sums, so two models that were scored on the same
+    bins are compared without their scores of every bin.
+
+    Parameters
+    ----------
+    sums
+        (cluster,) sum of the values over each cluster.
+    sizes
+        (cluster,) number of bins of each cluster.
+    """
+    count, bins = len(sums), int(sizes.sum())
     if count < 2:
         return Undefined(f"an error over clusters of bins needs at least 2 clusters; got {count}")
-    sums = np.bincount(clusters.label, values - values.mean(), minlength=count)
-    return float(np.sqrt(count / (count - 1) * np.sum(sums**2)) / len(values))
+    departures = sums - sizes * (sums.sum() / bins)
+    return float(np.sqrt(count / (count - 1) * np.sum(departures**2)) / bins)
 
 
 def bootstrap_weights(clusters: int, draws: int, generator: Generator) -> NDArray[np.float64]:

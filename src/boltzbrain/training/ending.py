@@ -1,0 +1,88 @@
+"""How a training ends: with a model and a verdict, or with neither."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from boltzbrain.foundations.checks import TrainingFailedError
+from boltzbrain.foundations.random import Generator
+from boltzbrain.training.choosing import latest_as_good
+from boltzbrain.training.convergence import Status, assess
+from boltzbrain.training.course import Course
+from boltzbrain.training.records import Records
+from boltzbrain.training.run import TrainingRun
+from boltzbrain.training.state import State
+
+
+def finish(records: Records, state: State, seconds: float) -> TrainingRun:
+    """Choose the model, judge the training by where it ended, and close the run."""
+    run, clusters = records.run, records.likelihood.clusters
+    records.write_logs(state.online)
+    if run.info["chosen_update"] is None:
+        row = latest_as_good(
+            state.plan, records.rows, records.scores_at, clusters.get("validation")
+        )
+        run.update_info(
+            chosen_update=int(row["update"]),
+            updates_done=state.update,
+            seconds=seconds,
+            convergence=_judged(state),
+        )
+    # nothing above is done again after a kill below, when a checkpoint is no longer what it was
+    records.turn(run.info["chosen_update"], state)
+    run.update_info(status="finished")
+    run.remove_passing()
+    return run
+
+
+def _judged(state: State) -> dict[str, Any]:
+    """Return what run.json says of the convergence of the model at the end."""
+    found = assess(
+        state.model,
+        state.data,
+        state.chains,
+        penalties=state.penalties,
+        generator=Generator.from_seed(state.plan.seed, "convergence", state.update),
+    )
+    reason = "; ".join(found.complaints()) or None
+    status: Status = "recovered" if state.course.restarts else "converged"
+    return {
+        **_verdict("failed" if reason else status, state.course, reason),
+        **found.to_json(),
+    }
+
+
+def fail(records: Records, state: State, reason: str, good: int, seconds: float) -> NoReturn:
+    """Close the run as failed, its good checkpoints left where they are.
+
+    Raises
+    ------
+    TrainingFailedError
+        Always.
+    """
+    run, course, plan = records.run, state.course, state.plan
+    run.resume_path.unlink(missing_ok=True)
+    run.update_info(
+        status="failed",
+        updates_done=good,
+        seconds=seconds,
+        convergence=_verdict("failed", course, reason),
+    )
+    advice = f"a smaller learning rate than {plan.learning_rate / course.rate_divisor:g}"
+    if plan.l1_at(plan.updates, course.l1):
+        advice += f" or a smaller L1 penalty than {state.penalties.l1:g}"
+    raise TrainingFailedError(
+        f"{run.folder}: {reason}; {len(course.restarts)} restarts did not mend it. The "
+        f"last good checkpoint, of update {good}, is intact. Try {advice}."
+    )
+
+
+def _verdict(status: Status, course: Course, reason: str | None) -> dict[str, Any]:
+    """Return what run.json says of the convergence."""
+    return {
+        "status": status,
+        "restarts": len(course.restarts),
+        "reason": reason,
+        "history": course.to_json()["restarts"],
+        "l1": course.l1,
+    }
