@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -117,7 +118,12 @@ def sweep_scores(
     ax.set_ylabel("gain over independent neurons\n(nats per bin)")
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.grid(axis="y", color=MUTED, alpha=0.15, linewidth=0.6)
-    ax.legend(fontsize=7)
+    handles, labels = ax.get_legend_handles_labels()
+    # the star last, and lines long enough to tell dashes apart
+    order = sorted(range(len(labels)), key=lambda at: labels[at] == "chosen")
+    ax.legend(
+        [handles[at] for at in order], [labels[at] for at in order], fontsize=7, handlelength=3
+    )
 
 
 @figure(SMALL)
@@ -170,7 +176,7 @@ def grid_map(
     ax.set_xlabel(names[1])
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.9, format=ScalarFormatter(useOffset=False))
     bar.outline.set_visible(False)
-    ax.set_title(label)
+    ax.set_title(fill(label, 34), fontsize=8.5)
 
 
 def _tick(value: Any) -> str:
