@@ -100,11 +100,12 @@ def measure(preset: str, updates: int | None) -> tuple[list[str], bool]:
     with watched.listening(), tempfile.TemporaryDirectory() as folder:
         run = bb.fit(activity, preset=preset, out=Path(folder) / "run", updates=updates)
         seconds, resets = float(run.info["seconds"]), run.log()["running_resets"].iloc[-1]
+        planned = run.plan.updates
     following, annealing = watched.seconds["following"], watched.seconds["annealing"]
     training = seconds - following - annealing
     share = following / training
     lines = [
-        f"session 10, split 0, preset {preset}, {run.plan.updates} updates, {os.cpu_count()} cores",
+        f"session 10, split 0, preset {preset}, {planned} updates, {os.cpu_count()} cores",
         "update   annealed log Z       running log Z      gap   in errors",
     ]
     for update, value, error, mine, my_error, lost in watched.checks:
