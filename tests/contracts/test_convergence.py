@@ -15,7 +15,6 @@ from boltzbrain.model.layers import KINDS, Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.presentation import verdicts
 from boltzbrain.recordings.activity import Activity
-from boltzbrain.recordings.recording import Source, neuron_table
 from boltzbrain.sampling.gibbs import Chains, advance, start_chains
 from boltzbrain.sampling.synthetic import random_model, simulate_assemblies
 from boltzbrain.training import train as training
@@ -30,6 +29,7 @@ from boltzbrain.training.run import TrainingRun
 from boltzbrain.training.state import State
 from boltzbrain.training.train import resume, train
 from boltzbrain.training.watch import Symptom, rescued, symptom
+from contracts.activities import activity_of
 
 SMALL: dict[str, Any] = {
     "hidden": 3,
@@ -101,19 +101,22 @@ def test_each_condition_can_fail() -> None:
 def test_chains_that_stray_start_again_as_copies_of_others() -> None:
     batch = torch.zeros(5, 40, dtype=torch.uint8)
     batch[:, :3] = 1
-    states = torch.zeros(6, 40, dtype=torch.uint8)
-    for chain in range(6):
-        states[chain, chain] = 1
-    hidden = torch.arange(6.0)[:, None]
+    states = torch.eye(40, dtype=torch.uint8)
+    hidden = torch.arange(40.0)[:, None]
     chains = Chains(states, hidden, Generator.from_seed(0))
     assert rescued(chains, batch, 0, 25) is chains
+    others = torch.arange(40) != 4
     gone = states.clone()
     gone[4, :12] = 1  # more than twice 3 and 5
     found = rescued(Chains(gone, hidden, Generator.from_seed(0)), batch, 0, 25)
-    assert torch.equal(found.visible[[0, 1, 2, 3, 5]], states[[0, 1, 2, 3, 5]])
+    assert torch.equal(found.visible[others], states[others])
     other = int(found.hidden[4, 0])
     assert other != 4
     assert torch.equal(found.visible[4], states[other])
+    # three of forty are more than 5 %: a divergence, which must stay to be seen
+    gone[:3, :12] = 1
+    many = Chains(gone, hidden, Generator.from_seed(0))
+    assert rescued(many, batch, 0, 25) is many
 
 
 def test_what_the_penalties_hold_apart_is_taken_back() -> None:
@@ -199,21 +202,6 @@ def test_the_course_knows_what_lies_on_it() -> None:
     assert Course.from_json(second.to_json()) == second
     assert (Course().rate_divisor, Course().batch_factor) == (1.0, 1)
     assert (second.rate_divisor, second.batch_factor) == MENDS[1]
-
-
-def activity_of(states: np.ndarray) -> Activity:
-    bins, neurons = states.shape
-    fold = np.repeat(np.array([0, 1, 2], dtype=np.int8), [bins - 2 * (bins // 5), *[bins // 5] * 2])
-    return Activity(
-        states=states,
-        bin_width_s=0.02,
-        segment=np.zeros(bins, dtype=np.int32),
-        fold=fold,
-        neurons=neuron_table([str(number) for number in range(neurons)]),
-        regions={},
-        steps=(),
-        source=Source("memory", "memory", ""),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -412,6 +400,10 @@ def test_the_finished_model_is_in_the_sign_gauge(activity: Activity, tmp_path: P
     live = run.load(run.chosen_update).live
     assert float(live.weights.sum(dim=0).min()) < 0, "nothing was turned: choose another seed"
     states = torch.from_numpy(activity.states)
+    row = run.log().set_index("update").loc[run.chosen_update]
+    bins = torch.from_numpy(activity.states_of("train"))
+    scored = -float(run.best.free_energy(bins).mean()) - row["log_partition"]
+    assert scored == pytest.approx(row["train_nats_per_bin"], abs=1e-4)
     # a hidden unit of another size has another constant, and nothing else
     apart = run.best.free_energy(states) - live.free_energy(states)
     assert float(apart.std()) < 1e-3

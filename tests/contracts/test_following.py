@@ -14,7 +14,6 @@ import torch
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.recordings.activity import Activity
-from boltzbrain.recordings.recording import Source, neuron_table
 from boltzbrain.sampling.enumeration import exact_log_partition
 from boltzbrain.sampling.synthetic import random_model
 from boltzbrain.training import train as training
@@ -26,6 +25,7 @@ from boltzbrain.training.progress import Progress
 from boltzbrain.training.run import TrainingRun
 from boltzbrain.training.state import State
 from boltzbrain.training.train import resume, train
+from contracts.activities import activity_of
 
 SMALL: dict[str, Any] = {
     "hidden": 4, "updates": 200, "batch": 100, "chains": 100, "sweeps": 4, "learning_rate": 0.3,
@@ -39,25 +39,10 @@ COMPOSITIONAL: dict[str, Any] = {
 }  # fmt: skip
 
 
-def activity_of(states: np.ndarray) -> Activity:
-    bins, neurons = states.shape
-    fold = np.repeat(np.array([0, 1, 2], dtype=np.int8), [bins - 2 * (bins // 5), *[bins // 5] * 2])
-    return Activity(
-        states=states,
-        bin_width_s=0.02,
-        segment=np.repeat(np.arange(bins // 10, dtype=np.int32), 10),
-        fold=fold,
-        neurons=neuron_table([str(number) for number in range(neurons)]),
-        regions={},
-        steps=(),
-        source=Source("memory", "memory", ""),
-    )
-
-
 @pytest.fixture(scope="module")
 def activity() -> Activity:
     teacher = random_model("bernoulli", 10, 3, Generator.from_seed(2), weight_std=1.0)
-    return activity_of(teacher.sample(600, seed=3, sweeps=60, anneal=20).numpy())
+    return activity_of(teacher.sample(600, seed=3, sweeps=60, anneal=20).numpy(), segment_bins=10)
 
 
 def running(run: TrainingRun) -> pd.DataFrame:
@@ -277,7 +262,7 @@ def test_without_a_validation_fold_there_is_nothing_to_follow(
 
 def test_the_error_of_a_checkpoint_is_clustered(activity: Activity) -> None:
     doubled = np.repeat(activity.states, 10, axis=0)
-    log = LikelihoodLog.of(activity_of(doubled), make_plan(**SMALL))
+    log = LikelihoodLog.of(activity_of(doubled, segment_bins=10), make_plan(**SMALL))
     model = random_model("bernoulli", 10, 3, Generator.from_seed(2), weight_std=1.0)
     once = LikelihoodLog.of(activity, make_plan(**SMALL))
     rows = [one.row(model, 1, replace(one.estimate(model, 1), stderr=0.0)) for one in (log, once)]

@@ -14,7 +14,6 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
-from boltzbrain.recordings.recording import Source, neuron_table
 from boltzbrain.sampling.enumeration import exact_log_partition
 from boltzbrain.training import train as training
 from boltzbrain.training.gradient import parameters_of
@@ -22,6 +21,7 @@ from boltzbrain.training.plan import PRESETS, TrainingPlan, make_plan
 from boltzbrain.training.progress import Progress
 from boltzbrain.training.run import TrainingRun
 from boltzbrain.training.train import resume, train
+from contracts.activities import activity_of
 
 SMALL: dict[str, Any] = {
     "hidden": 4,
@@ -43,21 +43,6 @@ def teacher() -> RBM:
         Bernoulli(torch.full((8,), -1.0)),
         Bernoulli(torch.full((2,), -0.5)),
         2.0 * generator.normal((8, 2)),
-    )
-
-
-def activity_of(states: np.ndarray) -> Activity:
-    bins, neurons = states.shape
-    fold = np.repeat(np.array([0, 1, 2], dtype=np.int8), [bins - 2 * (bins // 5), *[bins // 5] * 2])
-    return Activity(
-        states=states,
-        bin_width_s=0.02,
-        segment=np.zeros(bins, dtype=np.int32),
-        fold=fold,
-        neurons=neuron_table([str(number) for number in range(neurons)]),
-        regions={},
-        steps=(),
-        source=Source("memory", "memory", ""),
     )
 
 

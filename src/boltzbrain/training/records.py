@@ -149,5 +149,10 @@ class Records:
         turned = RBM(kept.model.visible, kept.model.hidden, weights).in_sign_gauge()
         if plan.normalised:
             turned = of_unit_variance(turned, state.data)
+        # units of another size have another log Z: it moves with the free energies, the scores stay
+        moved = kept.model.free_energy(state.data) - turned.free_energy(state.data)
         row = {**kept.row, "turned": True}
+        row["log_partition"] += float(moved.to(torch.float64).mean())
         write_checkpoint(self.run.checkpoint_path(update), replace(kept, model=turned, row=row))
+        self.rows = self._rows_of(state.course)
+        self.write_logs(state.online)

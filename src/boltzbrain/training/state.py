@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,11 @@ class State:
         self.update, self.course = checkpoint.update, checkpoint.course
         self.ascent = Ascent(checkpoint.live.to(self.data.device), self.plan)
         self.ascent.restore_optimizer(checkpoint.optimizer)
-        self.chains = checkpoint.chains
-        self.mean = parameters_of(checkpoint.model)
+        chains, device = checkpoint.chains, self.data.device
+        self.chains = replace(
+            chains, visible=chains.visible.to(device), hidden=chains.hidden.to(device)
+        )
+        self.mean = parameters_of(checkpoint.model.to(device))
         self.online = checkpoint.online
 
     @property
