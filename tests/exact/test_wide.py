@@ -128,6 +128,29 @@ def test_adam_steps_are_those_of_torch(beta):
         assert torch.allclose(tensor, twin, atol=1e-6)
 
 
+def test_a_step_of_adam_is_no_longer_than_asked():
+    gradient = normals(37, 5, name="g")
+    for step in (stepping.adam_step, reference.adam_step):
+        moved = {}
+        for longest in (2.0, np.inf):
+            # the gradients of old were a fifth of these
+            tensor, square = normals(37, 5).clone(), torch.full((37, 5), 0.04)
+            step(
+                tensor,
+                gradient,
+                None,
+                square,
+                count=10_000,
+                rate=1e-2,
+                betas=(0.0, 0.999),
+                epsilon=1e-6,
+                longest=longest,
+            )
+            moved[longest] = (tensor - normals(37, 5)) / 1e-2
+        assert float(moved[np.inf].abs().max()) > 5
+        assert torch.allclose(moved[2.0], moved[np.inf].clamp(-2.0, 2.0), atol=1e-4)
+
+
 @pytest.mark.parametrize("columns", [3, 16, 31, 50])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_thresholds_of_columns_give_exact_zeros(dtype, columns):
