@@ -115,8 +115,6 @@ class TrainingPlan(BaseModel):
         if self.normalised and not KINDS[self.hidden_kind].scale_powers:
             real = ", ".join(sorted(kind for kind, layer in KINDS.items() if layer.scale_powers))
             raise bad_input("hidden_kind", f"be one of {real} to be normalised", self.hidden_kind)
-        if self.potential_rate is not None and self.optimizer == "sgd":
-            raise bad_input("potential_rate", "be none with the optimizer sgd", self.potential_rate)
         if self.trial_updates >= self.updates:
             count = len(self.l1_choices or ())
             raise bad_input("l1_trial", f"leave updates after {count} trials", self.l1_trial)
