@@ -21,10 +21,10 @@ from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import Samples, draw_samples, write_samples
 from boltzbrain.evaluation.statistics import compare_statistics
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
-from boltzbrain.training.likelihood_log import independent_field
 from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.run import TrainingRun
 

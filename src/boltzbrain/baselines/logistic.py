@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
-from boltzbrain.training.likelihood_log import independent_field
+from boltzbrain.model.independent import independent_field
 
 PENALTIES = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0)
 """L2 penalties on the weights, of the summed negative log-likelihood: penalty / 2 * sum w**2."""

@@ -1,0 +1,263 @@
+"""The pairwise Ising model: pseudo-likelihood first, then maximum likelihood by Monte Carlo.
+
+The penalty of the pseudo-likelihood is chosen on the validation fold. From that model persistent
+chains climb the likelihood itself (Younes 1989; Tieleman 2008), by natural gradient: were activity
+Gaussian, the Fisher information of the couplings would take a change X to C X C, C the covariance
+of the data, so a step is U [(U^T G U) / (l l^T + penalty)] U^T with C = U diag(l) U^T and G the
+difference of the covariances of data and chains. A step by the diagonal alone either creeps along
+the modes that all neurons share or blows up along them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from boltzbrain.baselines.pairwise import Pairwise, draw_pairwise
+from boltzbrain.baselines.protocol import Baseline, Fit, Trial
+from boltzbrain.baselines.pseudo_likelihood import PENALTIES, choose_pseudo_likelihood
+from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.dispatch import correlate, mean_states
+from boltzbrain.model.independent import independent_field
+from boltzbrain.sampling.partition import LogPartition
+
+FACTORS = (2.0, 1.4, 1.0, 0.7)
+"""Penalties of the likelihood to try, in units of half that of the pseudo-likelihood: a coupling
+stands in two terms of the one and in one of the other."""
+
+CHAINS, SWEEPS, UPDATES = 2000, 2, 120
+_TRIAL_CHAINS, _TRIAL_RUNGS = 300, 300
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """A model at the end of a refinement, and the chains that follow it, (chain, neuron) uint8."""
+
+    model: Pairwise
+    chains: Tensor
+
+
+class _Moments:
+    """Covariances of activity around the means of the data, and their natural gradient."""
+
+    def __init__(self, states: Tensor) -> None:
+        self.mean = mean_states(states, torch.float64)
+        self.covariance = self.of(states)[1]
+        values, vectors = torch.linalg.eigh(self.covariance)
+        self.values = values.clamp_min(0.5 / len(states))
+        self.vectors = vectors.to(torch.float32)
+
+    def of(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Return <v> - m, (neuron,), and <(v - m)(v - m)^T>, (neuron, neuron), m of the data."""
+        mean = mean_states(states, torch.float64)
+        both = correlate(states, states.to(torch.float32)).to(torch.float64) / len(states)
+        cross = torch.outer(mean, self.mean)
+        return mean - self.mean, both - cross - cross.T + torch.outer(self.mean, self.mean)
+
+    def natural(self, slope: Tensor, penalty: float) -> Tensor:
+        """Return the natural gradient of couplings, symmetric with a zero diagonal."""
+        scale = (1 / (torch.outer(self.values, self.values) + penalty)).to(torch.float32)
+        turned = self.vectors.T @ slope.to(torch.float32) @ self.vectors
+        step: Tensor = (self.vectors @ (turned * scale) @ self.vectors.T).to(torch.float64)
+        return (0.5 * (step + step.T)).fill_diagonal_(0.0)
+
+    def natural_field(self, slope: Tensor) -> Tensor:
+        """Return the natural gradient of the fields at the mean activity, (neuron,)."""
+        vectors = self.vectors.to(torch.float64)
+        result: Tensor = vectors @ ((vectors.T @ slope) / self.values)
+        return result
+
+
+def refine(
+    start: Pairwise,
+    states: NDArray[np.uint8],
+    penalty: float,
+    generator: Generator,
+    *,
+    chains: int | Tensor = CHAINS,
+    sweeps: int = SWEEPS,
+    updates: int = UPDATES,
+    rate: float = 0.2,
+    final_rate: float = 0.01,
+    averaging: float = 0.05,
+) -> Refined:
+    """Climb log-likelihood per bin - penalty / 2 * sum over pairs J**2 by persistent chains.
+
+    Parameters
+    ----------
+    start
+        Where to start.
+    states
+        (bin, neuron) uint8 training bins.
+    penalty
+        Per bin.
+    generator
+        Moves on.
+    chains
+        Number of persistent chains, or their states to go on with.
+    sweeps
+        Single-site sweeps of every chain per update.
+    updates, rate, final_rate
+        Steps, and the share of a natural-gradient step that one takes: constant over the first
+        quarter, then falling geometrically.
+    averaging
+        Weight of the newest parameters in the running mean over the second half, which is the
+        result.
+    """
+    moments = _Moments(torch.from_numpy(states))
+    model = start
+    if isinstance(chains, int):
+        chains = draw_pairwise(model, chains, generator)
+    mean, target = moments.mean, moments.covariance
+    averaged: tuple[Tensor, Tensor] | None = None
+    for update in range(1, updates + 1):
+        chains = model.sweep(chains, generator, sweeps)
+        shift, covariance = moments.of(chains)
+        progress = max(0.0, (update - updates / 4) / (0.75 * updates))
+        step = rate * (final_rate / rate) ** progress
+        pairs = model.couplings.to(torch.float64)
+        # the field at the mean activity moves by itself: what the couplings add to it is taken out
+        centred = model.field + pairs @ mean - step * moments.natural_field(shift)
+        pairs = pairs + step * moments.natural(target - covariance - penalty * pairs, penalty)
+        model = _uncentred(centred, pairs, mean)
+        if update > updates // 2:
+            if averaged is None:
+                averaged = centred, pairs
+            field, couplings = averaged
+            averaged = (
+                field + averaging * (centred - field),
+                couplings + averaging * (pairs - couplings),
+            )
+    if averaged is not None:
+        model = _uncentred(*averaged, mean)
+    return Refined(model, model.sweep(chains, generator, 5 * sweeps))
+
+
+def _uncentred(centred: Tensor, pairs: Tensor, mean: Tensor) -> Pairwise:
+    couplings = pairs.to(torch.float32)
+    return Pairwise.of(centred - couplings.to(torch.float64) @ mean, couplings)
+
+
+@dataclass(frozen=True, eq=False)
+class Ising(Baseline):
+    """The pairwise Ising model of maximum penalised likelihood.
+
+    Attributes
+    ----------
+    model
+        The model.
+    forward
+        log Z by annealing from independent neurons of the training rates: the one that is used.
+    backward
+        log Z by annealing the persistent chains back, to check it.
+    """
+
+    name: ClassVar[str] = "ising"
+    title: ClassVar[str] = "pairwise Ising"
+    gives: ClassVar[frozenset[str]] = frozenset(
+        {"log_likelihood", "conditional", "samples", "couplings"}
+    )
+
+    model: Pairwise
+    forward: LogPartition
+    backward: LogPartition
+
+    def log_likelihood(self, states: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return log P(v) of every bin, (bin,) nats."""
+        weights = self.model.log_weight(torch.from_numpy(states)) - self.forward.value
+        result: NDArray[np.float64] = weights.numpy()
+        return result
+
+    def log_partition(self) -> LogPartition:
+        """Return the estimate of log Z by annealing."""
+        return self.forward
+
+    def conditional(self, states: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return b_i + sum_j J_ij v_j, exact, (bin, neuron)."""
+        result: NDArray[np.float32] = self.model.log_odds(torch.from_numpy(states)).numpy()
+        return result
+
+    def samples(self, n: int, generator: Generator) -> NDArray[np.uint8]:
+        """Return generated states (n, neuron), each of an annealed chain of its own."""
+        result: NDArray[np.uint8] = draw_pairwise(self.model, n, generator).numpy()
+        return result
+
+    def couplings(self) -> Tensor:
+        """Return J, (neuron, neuron)."""
+        return self.model.couplings
+
+
+def fit_ising(
+    train: NDArray[np.uint8],
+    validation: NDArray[np.uint8],
+    generator: Generator,
+    *,
+    penalties: Sequence[float] = PENALTIES,
+    factors: Sequence[float] = FACTORS,
+    chains: int = CHAINS,
+    updates: int = UPDATES,
+    rungs: int = 1000,
+) -> Ising:
+    """Fit the pairwise Ising model, both its penalties chosen on the validation fold.
+
+    Parameters
+    ----------
+    train, validation
+        (bin, neuron) uint8, at least one bin each.
+    generator
+        Moves on.
+    penalties
+        Of the pseudo-likelihood, falling; see `pseudo_likelihood.PENALTIES`.
+    factors
+        Of the likelihood, falling; see `FACTORS`. Each refinement goes on from the one before, up
+        to the first that is worse.
+    chains, updates
+        Of each refinement; see `refine`.
+    rungs
+        Of the last estimate of log Z; those that choose have 300.
+    """
+    started = time.monotonic()
+    model, strength, trials, evaluations = choose_pseudo_likelihood(
+        train, validation, penalties=penalties
+    )
+    base = independent_field(torch.from_numpy(train))
+    held_out = torch.from_numpy(validation)
+    best: tuple[float, Refined, float] | None = None
+    states: int | Tensor = chains
+    for factor in factors:
+        penalty = max(factor * strength / (2 * len(train)), _ROUNDING)
+        found = refine(model, train, penalty, generator, chains=states, updates=updates)
+        evaluations += updates
+        estimate = found.model.log_partition(
+            generator, chains=_TRIAL_CHAINS, rungs=_TRIAL_RUNGS, base=base
+        )
+        score = float(found.model.log_weight(held_out).mean()) - estimate.value
+        trials.append(Trial({"l2_per_bin": penalty}, score))
+        if best is not None and score < best[0]:
+            break
+        best = (score, found, penalty)
+        model, states = found.model, found.chains
+    assert best is not None
+    _, found, penalty = best
+    forward = found.model.log_partition(generator, rungs=rungs, base=base)
+    backward = found.model.log_partition_backward(
+        found.chains[:500], generator, rungs=rungs, base=base
+    )
+    fit = Fit(
+        f"L-BFGS on the log-pseudo-likelihood, then {updates} natural-gradient updates by {chains} "
+        f"persistent chains for each penalty of the likelihood",
+        evaluations,
+        time.monotonic() - started,
+        {"l2": strength, "l2_per_bin": penalty},
+        "nats per validation bin: log-pseudo-likelihood (l2), log-likelihood (l2_per_bin)",
+        tuple(trials),
+    )
+    return Ising(fit, found.model, forward, backward)
