@@ -186,7 +186,7 @@ class PairwisePath:
 
 
 def draw_pairwise(
-    model: Pairwise, n: int, generator: Generator, *, anneal: int = 100, sweeps: int = 100
+    model: Pairwise, n: int, generator: Generator, *, anneal: int = 50, sweeps: int = 50
 ) -> Tensor:
     """Draw (n, neuron) states: chains annealed from independent neurons, then swept.
 

@@ -29,6 +29,7 @@ from boltzbrain.running.options import (
     RecordingPaths,
     RunFolder,
     Units,
+    baseline_names,
     named_values,
     option,
 )
@@ -206,13 +207,29 @@ def evaluate(
         bool,
         typer.Option("--full", help="Fit logistic regression to every neuron, not to 50 of them."),
     ] = False,
+    baselines: Annotated[
+        str | None,
+        option(
+            "--baselines",
+            metavar="NAME,NAME,...",
+            text="Simpler models to fit and score beside it, of independent, ising, glm, pca, vae, "
+            "hopfield; 'all' for every one.",
+            default="none",
+        ),
+    ] = None,
 ) -> None:
     """Score the chosen model on the test fold and compare its statistics."""
     display = Display()
     with display.stage("opening the run"):
         from boltzbrain.running import api
     with display.stage("evaluating", "steps") as stage:
-        found = api.evaluate(run, seed=seed, full=full, callbacks=(stage.evaluation,))
+        found = api.evaluate(
+            run,
+            seed=seed,
+            full=full,
+            baselines=baseline_names(baselines),
+            callbacks=(stage.evaluation,),
+        )
     summaries.show_evaluation(out(), found)
     typer.echo(f"written: {run / 'evaluation.json'}\nnext:    boltzbrain report {_quoted(run)}")
 
