@@ -14,6 +14,8 @@ NEURONS, NAMES = 10, sorted(FITS)
 QUICK = {
     "ising": {"penalties": (30.0, 10.0), "factors": (1.0, 0.5), "chains": 400, "updates": 40,
               "rungs": 100},
+    "kpairwise": {"penalties": (30.0,), "factors": (1.0, 0.5), "chains": 400, "updates": 40,
+                  "rungs": 100},
     "pca": {"latents": (1, 2, 3)},
     "vae": {"latents": (4,), "penalties": (0.0003, 0.003), "trial_updates": 50, "updates": 500},
 }  # fmt: skip
@@ -123,7 +125,7 @@ def test_a_neuron_is_predicted_from_the_others_alone_and_better_than_by_its_rate
     assert score(odds) > score(rate) + 0.01
 
 
-@pytest.mark.parametrize("name", ["independent", "ising"])
+@pytest.mark.parametrize("name", ["independent", "ising", "kpairwise"])
 def test_probabilities_of_all_patterns_add_up_to_one(baselines, name):
     baseline = baselines[name]
     total = np.exp(baseline.log_likelihood(all_states(NEURONS))).sum()
@@ -145,7 +147,7 @@ def test_the_bounds_are_bounds(baselines, folds):
     assert tighter.mean() > independent.mean() + 0.1
 
 
-@pytest.mark.parametrize("name", ["independent", "ising", "vae"])
+@pytest.mark.parametrize("name", ["independent", "ising", "kpairwise", "vae"])
 def test_samples_have_the_rates_and_all_but_independent_ones_the_covariances(
     baselines, folds, name
 ):

@@ -158,6 +158,33 @@ def test_refinement_ends_at_the_maximum_of_the_likelihood():
     assert abs(scores[0] - scores[1]) < 0.003
 
 
+def test_a_potential_of_the_count_is_found_where_there_is_one():
+    # bins of many active neurons are more frequent than any model of pairs has them
+    count = torch.zeros(13, dtype=torch.float64)
+    count[6:] = 3.0
+    truth = random_pairwise(12, spread=0.2, count=count)
+    states, fresh = (exact_draw(truth, 8000, seed=seed) for seed in (14, 15))
+    start, _ = fit_pseudo_likelihood(states.numpy(), 30.0)
+    scores, distances = {}, {}
+    wanted = np.bincount(fresh.sum(dim=1), minlength=13) / len(fresh)
+    for with_count in (False, True):
+        found = refine(
+            start, states.numpy(), 1e-3, Generator.from_seed(16), chains=2000, updates=150,
+            count=with_count,
+        ).model  # fmt: skip
+        assert found.counts == with_count
+        score = found.log_weight(fresh).mean() - found.exact_log_partition()
+        drawn = exact_draw(found, 8000, seed=17)
+        distances[with_count] = np.abs(
+            np.bincount(drawn.sum(dim=1), minlength=13) / len(drawn) - wanted
+        ).sum()
+        scores[with_count] = float(score)
+    best = float(truth.log_weight(fresh).mean()) - truth.exact_log_partition()
+    assert scores[False] + 0.01 < scores[True] < best + 0.002
+    assert best - scores[True] < 0.3 * (best - scores[False])
+    assert distances[True] < 0.5 * distances[False]
+
+
 def test_the_likelihood_of_a_fitted_model_is_the_exact_one():
     truth = random_pairwise(15)
     train, validation = (exact_draw(truth, n, seed=n).numpy() for n in (3000, 1000))

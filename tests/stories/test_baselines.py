@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from boltzbrain.baselines.ising import fit_ising
+from boltzbrain.baselines.ising import fit_ising, fit_kpairwise
 from boltzbrain.baselines.vae import fit_vae
 from boltzbrain.evaluation.baselines import NAMES, read_assemblies
 from boltzbrain.evaluation.hopfield import fit_hopfield
@@ -21,9 +21,11 @@ from stories.command_line import NEURONS, QUICK, digests, make, run_command, wri
 def quick_baselines(quick_evaluation):
     """Make the searches coarse: these runs show that everything is there, not who is best."""
     with pytest.MonkeyPatch.context() as patch:
+        pairwise = {"penalties": (100.0, 30.0), "factors": (1.0,), "chains": 200, "updates": 20,
+                    "rungs": 50}  # fmt: skip
         for fit, given in (
-            (fit_ising, {"penalties": (100.0, 30.0), "factors": (1.0,), "chains": 200,
-                         "updates": 20, "rungs": 50}),
+            (fit_ising, pairwise),
+            (fit_kpairwise, pairwise),
             (fit_vae, {"latents": (4,), "penalties": (0.001, 0.01), "trial_updates": 40,
                        "updates": 200}),
             (fit_hopfield, {"penalties": (0.01,), "updates": 30, "chains": 40, "rungs": 50}),

@@ -1,4 +1,4 @@
-"""The pairwise Ising model: pseudo-likelihood first, then maximum likelihood by Monte Carlo.
+"""The pairwise Ising and K-pairwise models: pseudo-likelihood, then maximum likelihood by chains.
 
 The penalty of the pseudo-likelihood is chosen on the validation fold. From that model persistent
 chains climb the likelihood itself (Younes 1989; Tieleman 2008), by natural gradient: were activity
@@ -6,6 +6,9 @@ Gaussian, the Fisher information of the couplings would take a change X to C X C
 of the data, so a step is U [(U^T G U) / (l l^T + penalty)] U^T with C = U diag(l) U^T and G the
 difference of the covariances of data and chains. A step by the diagonal alone either creeps along
 the modes that all neurons share or blows up along them.
+
+The K-pairwise model climbs the same way with a potential of the population count beside, straight
+between knots at quantiles of the count.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ stands in two terms of the one and in one of the other."""
 CHAINS, SWEEPS, UPDATES = 2000, 2, 120
 _TRIAL_CHAINS, _TRIAL_RUNGS = 300, 300
 _ROUNDING = 1e-9
+_KNOTS, _DAMPING = 12, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,31 @@ class _Moments:
         return result
 
 
+class _Count:
+    """A potential of the population count, straight between knots, level beyond them."""
+
+    def __init__(self, states: Tensor) -> None:
+        neurons, own = states.shape[1], states.sum(dim=1, dtype=torch.int64)
+        places = torch.linspace(0, 1, _KNOTS, dtype=torch.float64)
+        knots = np.unique(np.round(torch.quantile(own.to(torch.float64), places).numpy()))
+        every = np.arange(neurons + 1)
+        columns = [np.interp(every, knots, row) for row in np.eye(len(knots))]
+        self.knots = torch.from_numpy(knots.astype(np.int64))
+        self.basis = torch.from_numpy(np.stack(columns, axis=1))
+        seen = self.basis[own]
+        self.target = seen.mean(dim=0)
+        centred = seen - self.target
+        spread = centred.T @ centred / len(states)
+        spread.diagonal().add_(1 / len(states) + _DAMPING / len(knots))
+        self.inverse = torch.linalg.inv(spread)
+
+    def natural(self, states: Tensor) -> Tensor:
+        """Return the natural gradient of the values at the knots, from chains."""
+        found = self.basis[states.sum(dim=1, dtype=torch.int64)].mean(dim=0)
+        result: Tensor = self.inverse @ (self.target - found)
+        return result
+
+
 def refine(
     start: Pairwise,
     states: NDArray[np.uint8],
@@ -88,6 +117,7 @@ def refine(
     rate: float = 0.2,
     final_rate: float = 0.01,
     averaging: float = 0.05,
+    count: bool = False,
 ) -> Refined:
     """Climb log-likelihood per bin - penalty / 2 * sum over pairs J**2 by persistent chains.
 
@@ -111,13 +141,16 @@ def refine(
     averaging
         Weight of the newest parameters in the running mean over the second half, which is the
         result.
+    count
+        Whether a potential of the population count climbs too.
     """
     moments = _Moments(torch.from_numpy(states))
     model = start
     if isinstance(chains, int):
         chains = draw_pairwise(model, chains, generator)
     mean, target = moments.mean, moments.covariance
-    averaged: tuple[Tensor, Tensor] | None = None
+    potential = _Count(torch.from_numpy(states)) if count else None
+    averaged: tuple[Tensor, Tensor, Tensor] | None = None
     for update in range(1, updates + 1):
         chains = model.sweep(chains, generator, sweeps)
         shift, covariance = moments.of(chains)
@@ -127,23 +160,28 @@ def refine(
         # the field at the mean activity moves by itself: what the couplings add to it is taken out
         centred = model.field + pairs @ mean - step * moments.natural_field(shift)
         pairs = pairs + step * moments.natural(target - covariance - penalty * pairs, penalty)
-        model = _uncentred(centred, pairs, mean)
+        phi = model.count
+        if potential is not None:
+            phi = potential.basis @ (phi[potential.knots] + step * potential.natural(chains))
+        newest = centred, pairs, phi
+        model = _uncentred(*newest, mean)
         if update > updates // 2:
-            if averaged is None:
-                averaged = centred, pairs
-            field, couplings = averaged
-            averaged = (
-                field + averaging * (centred - field),
-                couplings + averaging * (pairs - couplings),
-            )
+            averaged = newest if averaged is None else _towards(averaged, newest, averaging)
     if averaged is not None:
         model = _uncentred(*averaged, mean)
     return Refined(model, model.sweep(chains, generator, 5 * sweeps))
 
 
-def _uncentred(centred: Tensor, pairs: Tensor, mean: Tensor) -> Pairwise:
+def _towards(
+    before: tuple[Tensor, Tensor, Tensor], now: tuple[Tensor, Tensor, Tensor], share: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    field, pairs, count = (a + share * (b - a) for a, b in zip(before, now, strict=True))
+    return field, pairs, count
+
+
+def _uncentred(centred: Tensor, pairs: Tensor, count: Tensor, mean: Tensor) -> Pairwise:
     couplings = pairs.to(torch.float32)
-    return Pairwise.of(centred - couplings.to(torch.float64) @ mean, couplings)
+    return Pairwise.of(centred - couplings.to(torch.float64) @ mean, couplings, count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +219,7 @@ class Ising(Baseline):
         return self.forward
 
     def conditional(self, states: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return b_i + sum_j J_ij v_j, exact, (bin, neuron)."""
+        """Return the log-odds of the model, exact, (bin, neuron)."""
         result: NDArray[np.float32] = self.model.log_odds(torch.from_numpy(states)).numpy()
         return result
 
@@ -193,6 +231,30 @@ class Ising(Baseline):
     def couplings(self) -> Tensor:
         """Return J, (neuron, neuron)."""
         return self.model.couplings
+
+
+@dataclass(frozen=True, eq=False)
+class KPairwise(Ising):
+    """The K-pairwise model of maximum penalised likelihood."""
+
+    name: ClassVar[str] = "kpairwise"
+    title: ClassVar[str] = "K-pairwise"
+
+
+def fit_kpairwise(
+    train: NDArray[np.uint8],
+    validation: NDArray[np.uint8],
+    generator: Generator,
+    *,
+    penalties: Sequence[float] = PENALTIES,
+    factors: Sequence[float] = FACTORS,
+    chains: int = CHAINS,
+    updates: int = UPDATES,
+    rungs: int = 1000,
+) -> KPairwise:
+    """Fit the K-pairwise model; parameters as in `fit_ising`."""
+    found = _fitted(train, validation, generator, penalties, factors, chains, updates, rungs, True)
+    return KPairwise(*found)
 
 
 def fit_ising(
@@ -224,6 +286,21 @@ def fit_ising(
     rungs
         Of the last estimate of log Z; those that choose have 300.
     """
+    found = _fitted(train, validation, generator, penalties, factors, chains, updates, rungs, False)
+    return Ising(*found)
+
+
+def _fitted(
+    train: NDArray[np.uint8],
+    validation: NDArray[np.uint8],
+    generator: Generator,
+    penalties: Sequence[float],
+    factors: Sequence[float],
+    chains: int,
+    updates: int,
+    rungs: int,
+    count: bool,
+) -> tuple[Fit, Pairwise, LogPartition, LogPartition]:
     started = time.monotonic()
     model, strength, trials, evaluations = choose_pseudo_likelihood(
         train, validation, penalties=penalties
@@ -234,7 +311,9 @@ def fit_ising(
     states: int | Tensor = chains
     for factor in factors:
         penalty = max(factor * strength / (2 * len(train)), _ROUNDING)
-        found = refine(model, train, penalty, generator, chains=states, updates=updates)
+        found = refine(
+            model, train, penalty, generator, chains=states, updates=updates, count=count
+        )
         evaluations += updates
         estimate = found.model.log_partition(
             generator, chains=_TRIAL_CHAINS, rungs=_TRIAL_RUNGS, base=base
@@ -260,4 +339,4 @@ def fit_ising(
         "nats per validation bin: log-pseudo-likelihood (l2), log-likelihood (l2_per_bin)",
         tuple(trials),
     )
-    return Ising(fit, found.model, forward, backward)
+    return fit, found.model, forward, backward

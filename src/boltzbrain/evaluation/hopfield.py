@@ -33,7 +33,7 @@ from boltzbrain.sampling.partition import LogPartition
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
 
-L2_PENALTIES = (0.002, 0.008)
+L2_PENALTIES = (0.002, 0.008, 0.03)
 
 _BINS = 64
 

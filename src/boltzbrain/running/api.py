@@ -138,8 +138,8 @@ def evaluate(
     full
         Compare the reconstruction with logistic regression for every neuron and not for 50.
     baselines
-        Simpler models to fit and score beside it: independent, ising, glm, pca, vae, hopfield. They
-        write RUN/baselines.h5 too.
+        Simpler models to fit and score beside it: independent, ising, kpairwise, glm, pca, vae,
+        hopfield. They write RUN/baselines.h5 too.
     callbacks
         Called with an `evaluation.evaluate.EvaluationProgress`.
 

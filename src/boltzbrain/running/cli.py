@@ -212,8 +212,8 @@ def evaluate(
         option(
             "--baselines",
             metavar="NAME,NAME,...",
-            text="Simpler models to fit and score beside it, of independent, ising, glm, pca, vae, "
-            "hopfield; 'all' for every one.",
+            text="Simpler models to fit and score beside it, of independent, ising, kpairwise, "
+            "glm, pca, vae, hopfield; 'all' for every one.",
             default="none",
         ),
     ] = None,
