@@ -6,9 +6,10 @@ import torch
 from scipy.optimize import minimize
 from scipy.stats import chi2
 
-from boltzbrain.baselines.ising import fit_ising, refine
+from boltzbrain.baselines.ising import fit_ising
 from boltzbrain.baselines.pairwise import Pairwise, draw_pairwise
 from boltzbrain.baselines.pseudo_likelihood import fit_pseudo_likelihood, log_pseudo_likelihood
+from boltzbrain.baselines.refinement import refine
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator, philox_words
 from boltzbrain.kernels.pairs import sweep_pairs
