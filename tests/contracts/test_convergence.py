@@ -19,7 +19,13 @@ from boltzbrain.sampling.gibbs import Chains, advance, start_chains
 from boltzbrain.sampling.synthetic import random_model, simulate_assemblies
 from boltzbrain.training import train as training
 from boltzbrain.training.checkpoints import read_checkpoint
-from boltzbrain.training.convergence import Convergence, assess, idle_units, without_pull
+from boltzbrain.training.convergence import (
+    NEGLIGIBLE,
+    Convergence,
+    assess,
+    idle_units,
+    without_pull,
+)
 from boltzbrain.training.course import MENDS, Course, Restart
 from boltzbrain.training.gradient import Ascent, parameters_of
 from boltzbrain.training.penalties import Penalties
@@ -125,8 +131,14 @@ def test_what_the_penalties_hold_apart_is_taken_back() -> None:
     apart = torch.tensor([0.12, -0.12, 0.02, -0.05, 0.04, 0.0, -0.02, 0.05], dtype=torch.float64)
     penalties, column = Penalties(l1=0.02, l2=0.2), weights[:, None]
     most = penalties.l1_of_units(column)
-    left = without_pull(apart[:, None], column, penalties.pull(column), most)[:, 0]
+    pull = penalties.pull(column)
+    left = without_pull(apart[:, None], column, pull, most, NEGLIGIBLE)[:, 0]
     wanted = torch.tensor([0, 0, 0, -0.03, 0.02, -0.12, 0, 0.03], dtype=torch.float64)
+    assert torch.allclose(left, wanted)
+    # released, only weights of exactly 0 are still held
+    pull = replace(penalties, released=True).pull(column)
+    left = without_pull(apart[:, None], column, pull, most, 0.0)[:, 0]
+    wanted = torch.tensor([0.02, -0.02, 0, -0.03, 0.02, -0.1, -0.0202, 0.0498], dtype=torch.float64)
     assert torch.allclose(left, wanted)
 
 
@@ -141,7 +153,9 @@ def test_a_unit_has_the_penalty_of_its_own_weights() -> None:
     assert Penalties(0.3).l1_of_units(weights).tolist() == [0.3] * 3
 
     # the gradient is the same everywhere, so that the units differ by their thresholds alone
-    plan = make_plan("compositional", hidden=3, l1=0.3, l1_warmup=0.0, release=1.0)
+    plan = make_plan(
+        "compositional", hidden=3, l1=0.3, l1_warmup=0.0, normalised=False, release=0.0
+    )
     model = RBM(Bernoulli(torch.zeros(2)), KINDS["drelu"].standard(3), weights.float())
     ascent = Ascent(model, plan)
     states = torch.tensor([[0, 1], [1, 0]], dtype=torch.uint8)
@@ -150,6 +164,95 @@ def test_a_unit_has_the_penalty_of_its_own_weights() -> None:
     width = 1e-6  # of RMSprop without any gradient
     expected = plan.rate_at(plan.updates) * wanted.float() / width
     assert torch.allclose(shrunk.abs(), torch.minimum(expected, weights.float().abs()))
+
+
+def test_weights_that_the_penalty_holds_at_0_are_told_from_the_others() -> None:
+    """Steps of noise and the pull back leave |w| at rate s / (2 l1) on average: 10 %, 5 sigma."""
+    rate, l1, spread, noise = 1e-3, 0.1, 0.5, Generator.from_seed(0, "noise")
+    plan = make_plan("compositional", hidden=50, l1=l1, l1_warmup=0.0, learning_rate=rate,
+                     final_learning_rate=rate, l1_by_unit=False)  # fmt: skip
+    model = RBM(Bernoulli(torch.zeros(40)), KINDS["drelu"].standard(50), torch.zeros(40, 50))
+    ascent = Ascent(model, plan)
+    gradient = {name: torch.zeros_like(value) for name, value in ascent.parameters.items()}
+    held, drawn = torch.full((50,), rate * l1), torch.zeros(40, 50)
+    sizes = []
+    for update in range(1500):
+        gradient["weights"] = spread * noise.normal((40, 50))
+        # the first unit has a reason to have weights: twice what the penalty takes
+        gradient["weights"][:, 0] += 2 * l1
+        ascent.optimiser.step(gradient, dict.fromkeys(gradient, rate), {"weights": held})
+        if update >= 500:
+            sizes.append(float(ascent.parameters["weights"][:, 1:].abs().mean()))
+            drawn += ascent.parameters["weights"] / 1000
+    assert np.mean(sizes) == pytest.approx(rate * spread / (2 * l1), rel=0.1)
+    idle = ascent.idle_weights(drawn, 1)
+    assert not idle[:, 0].any()
+    assert idle[:, 1:].double().mean() > 0.95
+    # without the mean a third lies beyond, as of every exponential law
+    live = ascent.idle_weights(ascent.parameters["weights"], 1)[:, 1:]
+    assert live.double().mean() == pytest.approx(1 - np.exp(-1), abs=0.06)
+    # nothing is known of the noise before the first update
+    fresh = Ascent(model, plan).idle_weights(drawn, 1)
+    assert fresh.all(), "weights of 0"
+
+
+def test_released_weights_are_not_shrunk_and_zeros_stay(activity: Activity, tmp_path: Path) -> None:
+    plan = make_plan(**CHOOSING, release=0.4, averaging=0.9)
+    run = train(activity, plan, tmp_path / "run")
+    last = run.load(plan.updates)
+    first = next(one.update for one in run.checkpoints() if plan.released_at(one.update))
+    there = run.load(first)
+    assert first < plan.updates
+    for kept in (there, last):
+        assert torch.equal(kept.live.weights == 0, there.live.weights == 0)
+        assert (kept.model.weights[kept.live.weights == 0] == 0).all()
+    assert 0 < int((last.live.weights == 0).sum()) < last.live.weights.numel()
+
+    # the step of a weight that is not 0 is the one without a penalty
+    steps = []
+    for penalty in (last.course.l1, 0.0):
+        ascent = Ascent(last.live, plan)
+        states = torch.from_numpy(activity.states)
+        ascent.step(states[:200], states[200:400], plan.updates, l1=penalty)
+        steps.append(ascent.model.weights)
+    away = last.live.weights != 0
+    assert torch.equal(steps[0][away], steps[1][away])
+    assert (steps[0][~away] == 0).all()
+    assert not (steps[1][~away] == 0).all()
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind in KINDS if KINDS[kind].scale_powers))
+def test_natural_steps_mean_the_same_at_every_scale(kind: str) -> None:
+    """h -> s h divides parameters by s**p; so does it what a step makes of them."""
+    scale, model = 3.0, model_of(kind)
+    layer = model.hidden
+    powers = layer.scale_powers
+    wider = RBM(
+        model.visible,
+        layer.with_parameters(
+            {name: value / scale ** powers[name] for name, value in layer.parameters().items()}
+        ),
+        model.weights / scale,
+    )
+    states = samples(model, 400)
+
+    def stepped(first: RBM, rate: float | str) -> dict[str, torch.Tensor]:
+        plan = make_plan(
+            "compositional", hidden=4, potential_rate=rate, normalised=False, l1=0.0, release=0.0
+        )
+        ascent = Ascent(first, plan)
+        ascent.step(states[:200], states[200:], 1)
+        return ascent.model.hidden.parameters()
+
+    def apart(rate: float | str) -> float:
+        one, other = stepped(model, rate), stepped(wider, rate)
+        return max(
+            float((other[name] * scale ** powers[name] / value - 1).abs().max())
+            for name, value in one.items()
+        )
+
+    assert apart(10.0) < 1e-3
+    assert apart("none") > 3e-3, "plain steps of RMSprop are as long whatever the scale"
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -31,7 +31,7 @@ def case(samples, units, hidden, zeros=0.0):
     return normals(samples, hidden), weights, normals(1, units, name="f")[0]
 
 
-@pytest.mark.parametrize("zeros", [0.0, 0.8, 1.0])
+@pytest.mark.parametrize("zeros", [0.0, 0.8, 0.95, 1.0])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_draws_and_sums_are_those_of_the_reference(shape, zeros):
     given, key, draw = case(*shape, zeros), (1 << 64) - 5, (1 << 33) + 1
@@ -46,7 +46,7 @@ def test_draws_and_sums_are_those_of_the_reference(shape, zeros):
 
 @pytest.mark.parametrize("sparse", [True, False])
 def test_weights_of_zero_may_be_left_out_or_not(sparse):
-    given = case(100, 333, 50, 0.6)
+    given = case(100, 333, 50, 0.95)
     expected = wide.draw_and_sum(*given, 1, 2)
     values = torch.zeros(50, 112)
     values[:, :100] = given[0].T
@@ -126,6 +126,29 @@ def test_adam_steps_are_those_of_torch(beta):
             epsilon=1e-6,
         )
         assert torch.allclose(tensor, twin, atol=1e-6)
+
+
+def test_a_step_of_adam_is_no_longer_than_asked():
+    gradient = normals(37, 5, name="g")
+    for step in (stepping.adam_step, reference.adam_step):
+        moved = {}
+        for longest in (2.0, np.inf):
+            # the gradients of old were a fifth of these
+            tensor, square = normals(37, 5).clone(), torch.full((37, 5), 0.04)
+            step(
+                tensor,
+                gradient,
+                None,
+                square,
+                count=10_000,
+                rate=1e-2,
+                betas=(0.0, 0.999),
+                epsilon=1e-6,
+                longest=longest,
+            )
+            moved[longest] = (tensor - normals(37, 5)) / 1e-2
+        assert float(moved[np.inf].abs().max()) > 5
+        assert torch.allclose(moved[2.0], moved[np.inf].clamp(-2.0, 2.0), atol=1e-4)
 
 
 @pytest.mark.parametrize("columns", [3, 16, 31, 50])

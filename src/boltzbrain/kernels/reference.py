@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -122,6 +124,7 @@ def adam_step(
     rate: float,
     betas: tuple[float, float],
     epsilon: float,
+    longest: float = math.inf,
     thresholds: Tensor | None = None,
 ) -> None:
     """Climb by one step of Adam (Kingma and Ba, ICLR 2015), in place, and shrink towards 0.
@@ -137,6 +140,8 @@ def adam_step(
         Number of this step, from 1.
     rate, betas, epsilon
         As in Adam.
+    longest
+        Longest step of an element before the thresholds, in units of the rate.
     thresholds
         (column,): the parameters (row, column) are pulled to 0 by this much in the metric of the
         step, divided by sqrt(square) + epsilon as the gradient is, and no further than 0.
@@ -146,7 +151,8 @@ def adam_step(
         direction = mean.lerp_(gradient, 1.0 - betas[0])
     square.mul_(betas[1]).addcmul_(gradient, gradient, value=1.0 - betas[1])
     width = (square / (1.0 - betas[1] ** count)).sqrt_().add_(epsilon)
-    parameter.addcdiv_(direction, width, value=rate / (1.0 - betas[0] ** count))
+    length = (direction / width / (1.0 - betas[0] ** count)).clamp_(-longest, longest)
+    parameter.add_(length, alpha=rate)
     if thresholds is not None:
         size = (parameter.abs() - thresholds / width).clamp_(min=0.0)
         parameter.copy_(parameter.sign() * size)

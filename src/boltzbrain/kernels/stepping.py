@@ -9,6 +9,7 @@ through memory some twenty times and takes fresh memory for each result.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -35,16 +36,18 @@ _LANES, _SIGN = 16, np.uint32(0x80000000)
 
 @compiled
 def _step(
-    parameter, gradient, mean, square, first, count, rate, beta1, beta2, epsilon, thresholds
+    parameter, gradient, mean, square, first, count, rate, beta1, beta2, epsilon, longest,
+    thresholds,
 ):  # fmt: skip
     """Move the elements `first` to `first` + `count`, whole vectors of them.
 
-    `mean` may be empty. Rate and mean square come corrected for the start, as (rate, 1 / seen).
+    `mean` may be empty. Direction and mean square are corrected for the start, by the factors that
+    come as (rate, of the direction, of the square).
     Element n has the threshold n modulo their number; the first ones come once more at the end, so
     that a vector can be read from any of them.
     """
     one, nothing = np.float32(1.0), np.float32(0.0)
-    (step, seen), has_mean, columns = rate, len(mean) > 0, len(thresholds) - _LANES
+    (step, ahead, seen), has_mean, columns = rate, len(mean) > 0, len(thresholds) - _LANES
     for start in range(first, first + count, _LANES):
         at = np.uint64(start)
         slope = load(gradient, at)
@@ -55,7 +58,9 @@ def _step(
             slope = before + (one - beta1) * (slope - before)
             store(mean, at, slope)
         inverse = one / (root(spread * seen) + epsilon)
-        moved = load(parameter, at) + step * slope * inverse
+        length = ahead * slope * inverse
+        bounded = floats_of(bits_of(smaller(magnitude(length), longest)) | (signs(length) & _SIGN))
+        moved = load(parameter, at) + step * bounded
         size = magnitude(moved) - load(thresholds, np.uint64(start % columns)) * inverse
         size = size - smaller(size, nothing)
         store(parameter, at, floats_of(bits_of(size) | (signs(moved) & _SIGN)))
@@ -71,6 +76,7 @@ def adam_step(
     rate: float,
     betas: tuple[float, float],
     epsilon: float,
+    longest: float = math.inf,
     thresholds: Tensor | None = None,
 ) -> None:
     """Step as `kernels.reference.adam_step` does."""
@@ -85,6 +91,7 @@ def adam_step(
             rate=rate,
             betas=betas,
             epsilon=epsilon,
+            longest=longest,
             thresholds=thresholds,
         )
         return
@@ -92,8 +99,8 @@ def adam_step(
     means = np.empty(0, np.float32) if mean is None else mean.numpy().reshape(-1)
     single = np.float32
     numbers = (
-        (single(rate / (1.0 - betas[0] ** count)), single(1.0 / (1.0 - betas[1] ** count))),
-        *(single(number) for number in (*betas, epsilon)),
+        (single(rate), *(single(1.0 / (1.0 - beta**count)) for beta in betas)),
+        *(single(number) for number in (*betas, epsilon, longest)),
     )
     pulls = np.zeros(1) if thresholds is None else thresholds.numpy()
     vectors = len(moved) // _LANES

@@ -51,7 +51,7 @@ SAMPLES = 128
 STRETCHES = 16
 """Stretches of units, at most, that have hidden inputs of their own."""
 
-SPARSE = 0.4
+SPARSE = 0.12
 """Four units with a smaller share of weights that are not 0 are multiplied by these alone."""
 
 _NONE, _ONE, _FOUR = np.uint64(0), np.uint64(1), np.uint64(4)

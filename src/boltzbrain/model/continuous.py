@@ -34,6 +34,17 @@ class _RealLayer(Layer):
         """Return None: the unit is continuous."""
         return
 
+    def step_sizes(self) -> dict[str, Tensor]:
+        """Return powers of the precision on the same side.
+
+        A normal law of this precision has the information 1 / precision on its field and, about its
+        mean, 1 / (2 precision**2) on the precision.
+        """
+        sides = {
+            name: getattr(self, name.replace("field", "precision")) for name in self.scale_powers
+        }
+        return {name: sides[name] ** (power / 2) for name, power in self.scale_powers.items()}
+
 
 @dataclass(frozen=True, eq=False)
 class Gaussian(_RealLayer):

@@ -219,6 +219,14 @@ class Layer(ABC):
             }
         )
 
+    def step_sizes(self) -> dict[str, Tensor]:
+        """Return a length for a step of each parameter, (unit,): about 1 / sqrt(its information).
+
+        A step of so many of these lengths means the same whatever the scale of the states; units
+        without a scale have 1.
+        """
+        return {name: torch.ones_like(value) for name, value in self.parameters().items()}
+
     def energy(self, states: Tensor) -> Tensor:
         """Return -sum over units and parameters of parameter times statistic, (sample,) float64."""
         exact = self.to(torch.float64)

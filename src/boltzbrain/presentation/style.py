@@ -13,6 +13,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK, MUTED, FAINT = "#1b1b1f", "#6a6a72", "#dcdce2"
 TEST, GENERATED, TRAIN, VALIDATION, INDEPENDENT = (
@@ -107,6 +108,16 @@ def figure(
         return drawn
 
     return decorate
+
+
+def plain_logarithms(ax: Axes) -> None:
+    """Make the horizontal axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    subs = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(10, subs=subs, numticks=12))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def save_svg(ax: Axes) -> bytes:

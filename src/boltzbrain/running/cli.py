@@ -15,24 +15,8 @@ from boltzbrain.running import summaries
 from boltzbrain.running.checking import show_findings, widths_ms
 from boltzbrain.running.console import failures_as_status, out, warnings_as_lines
 from boltzbrain.running.fitting import fit
-from boltzbrain.running.options import (
-    BinMs,
-    Calcium,
-    CalciumKernel,
-    CalciumThreshold,
-    Epochs,
-    Format,
-    Join,
-    MemoryLimit,
-    Mend,
-    ReaderOptions,
-    RecordingPaths,
-    RunFolder,
-    Units,
-    baseline_names,
-    named_values,
-    option,
-)
+from boltzbrain.running.options import RecordingPaths, RunFolder, baseline_names, option
+from boltzbrain.running.prepared import BINNING, READING, prepares
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
 from boltzbrain.running.sweeping import sweep
@@ -85,6 +69,7 @@ def _root(
 
 
 @app.command(rich_help_panel=FROM_A_RECORDING)
+@prepares(READING, BINNING)
 def info(
     recording: RecordingPaths,
     as_json: Annotated[
@@ -98,39 +83,17 @@ def info(
         str | None,
         option("--bins", metavar="MS,MS,...", text="Compare bin widths, as in --bins 5,10,20,50."),
     ] = None,
-    file_format: Format = None,
-    units: Units = None,
-    reader: ReaderOptions = None,
-    join: Join = None,
-    mend: Mend = None,
-    calcium: Calcium = None,
-    kernel: CalciumKernel = None,
-    calcium_threshold: CalciumThreshold = None,
-    bin_ms: BinMs = None,
-    epoch: Epochs = None,
-    memory_limit_gb: MemoryLimit = None,
+    *,
+    preparation: Preparation,
 ) -> None:
     """Show the data card of a recording: neurons, bins, rates, regions, memory."""
     display = Display()
-    preparation = Preparation(
-        format=file_format,
-        units=units,
-        reader=named_values("--read", reader),
-        join=join,
-        mend=mend,
-        calcium=calcium,
-        kernel=kernel,
-        calcium_threshold=calcium_threshold,
-        bin_ms=bin_ms,
-        epochs=epoch,
-        memory_limit_gb=memory_limit_gb,
-    )
     widths = None if bins is None else widths_ms(bins)
     whole = preparation.read(recording, display)
     if check or widths is not None:
         show_findings(preparation, whole, check, widths, as_json, display)
         return
-    asked = bin_ms is not None or epoch or memory_limit_gb is not None
+    asked = any(getattr(preparation, name) is not None for name in BINNING)
     activity = preparation.binarize(whole, display) if asked else None
     with display.stage("counting"):
         from boltzbrain.recordings.card import data_card
@@ -147,6 +110,7 @@ app.command(rich_help_panel=FROM_A_RECORDING)(sweep)
 
 
 @app.command(rich_help_panel=FROM_A_RECORDING)
+@prepares(READING, BINNING)
 def convert(
     recording: Annotated[
         list[str],
@@ -158,17 +122,8 @@ def convert(
     output: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help="File to write, ending in .npz or .nwb.")
     ],
-    file_format: Format = None,
-    units: Units = None,
-    reader: ReaderOptions = None,
-    join: Join = None,
-    mend: Mend = None,
-    calcium: Calcium = None,
-    kernel: CalciumKernel = None,
-    calcium_threshold: CalciumThreshold = None,
-    bin_ms: BinMs = None,
-    epoch: Epochs = None,
-    memory_limit_gb: MemoryLimit = None,
+    *,
+    preparation: Preparation,
 ) -> None:
     """Write a recording as npz (binned) or NWB (spike times)."""
     display = Display()
@@ -177,20 +132,14 @@ def convert(
         from boltzbrain.running import api
 
         api.new_file("OUTPUT", output, api.RECORDING_ENDINGS)
-    preparation = Preparation(
-        format=file_format,
-        units=units,
-        reader=named_values("--read", reader),
-        join=join,
-        mend=mend,
-        calcium=calcium,
-        kernel=kernel,
-        calcium_threshold=calcium_threshold,
-    )
     whole = preparation.read(recording, display)
     with display.stage(f"writing {output.name}"):
         written = api.convert(
-            whole, output, bin_ms=bin_ms, epochs=epoch, memory_limit_gb=memory_limit_gb
+            whole,
+            output,
+            bin_ms=preparation.bin_ms,
+            epochs=preparation.epochs,
+            memory_limit_gb=preparation.memory_limit_gb,
         )
     form = f"states in {written.n_bins} bins" if isinstance(written, Activity) else "as read"
     typer.echo(f"{output}: {len(written.neurons)} neurons, {form}")

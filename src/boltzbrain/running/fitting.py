@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,40 +14,23 @@ from boltzbrain.running.console import INTERRUPTED, note, out
 from boltzbrain.running.options import (
     INTO_FOLDS,
     LEARNING,
-    BinMs,
-    Calcium,
-    CalciumKernel,
-    CalciumThreshold,
-    Epochs,
-    FoldFile,
-    Format,
-    GapS,
-    Join,
-    MemoryLimit,
-    Mend,
-    MinActiveBins,
     Others,
     Preset,
-    ReaderOptions,
-    SplitWay,
-    TestShare,
-    Units,
     Updates,
-    ValidationShare,
     named_values,
     option,
 )
+from boltzbrain.running.prepared import BINNING, READING, SPLITTING, prepares
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
-from boltzbrain.running.resuming import go_on
+from boltzbrain.running.resuming import go_on, places
 from boltzbrain.running.summaries import activity_line, show_run
 
 if TYPE_CHECKING:
     from boltzbrain.training.run import TrainingRun
 
-DEFAULT_FOLDER = Path("run")
 
-
+@prepares(READING, BINNING, SPLITTING)
 def fit(
     recording: Annotated[
         list[str] | None,
@@ -71,23 +55,8 @@ def fit(
     seed: Annotated[
         int | None, option("--seed", text="Seed of folds and training.", default="0")
     ] = None,
-    file_format: Format = None,
-    units: Units = None,
-    reader: ReaderOptions = None,
-    join: Join = None,
-    mend: Mend = None,
-    calcium: Calcium = None,
-    kernel: CalciumKernel = None,
-    calcium_threshold: CalciumThreshold = None,
-    bin_ms: BinMs = None,
-    epoch: Epochs = None,
-    min_active_bins: MinActiveBins = None,
-    memory_limit_gb: MemoryLimit = None,
-    by: SplitWay = None,
-    folds: FoldFile = None,
-    validation: ValidationShare = None,
-    test: TestShare = None,
-    gap_s: GapS = None,
+    *,
+    preparation: Preparation,
     all_data: Annotated[
         bool,
         typer.Option(
@@ -157,33 +126,9 @@ def fit(
         "seed": seed,
     }
     values = merged({name: value for name, value in named.items() if value is not None}, other)
-    preparation = Preparation(
-        format=file_format,
-        units=units,
-        reader=named_values("--read", reader),
-        join=join,
-        mend=mend,
-        calcium=calcium,
-        kernel=kernel,
-        calcium_threshold=calcium_threshold,
-        bin_ms=bin_ms,
-        epochs=epoch,
-        memory_limit_gb=memory_limit_gb,
-        min_active_bins=min_active_bins,
-        by=by,
-        folds=folds,
-        validation=validation,
-        test=test,
-        gap_s=gap_s,
-        all_data=all_data,
-    )
+    preparation = replace(preparation, all_data=all_data)
     preparation.refuse_conflicts()
-    given = Path(recording[0]) if recording and len(recording) == 1 else None
-    if resume and given is not None and (given / "run.json").is_file():
-        if folder is not None and folder.resolve() != given.resolve():
-            raise bad_input("--out", "be left out where a run folder is given", str(folder))
-        recording, folder = None, given
-    folder = DEFAULT_FOLDER if folder is None else folder
+    recording, folder = places(recording, folder, resume, "run")
     try:
         if resume and (not recording or (folder / "run.json").exists()):
             run = go_on(folder, recording, preparation, values)

@@ -15,6 +15,30 @@ if TYPE_CHECKING:
     from boltzbrain.training.run import TrainingRun
 
 
+def places(
+    recording: list[str] | None, folder: Path | None, resume: bool, kind: str
+) -> tuple[list[str] | None, Path]:
+    """Return the recordings given to a command and its folder, which --resume lets stand for them.
+
+    Parameters
+    ----------
+    recording, folder
+        As given.
+    resume
+        Whether to go on with what the folder holds.
+    kind
+        "run" or "sweep": the default folder, which holds KIND.json.
+    """
+    given = Path(recording[0]) if recording and len(recording) == 1 else None
+    if resume and given is not None and (given / f"{kind}.json").is_file():
+        if folder is not None and folder.resolve() != given.resolve():
+            raise bad_input(
+                "--out", f"be left out where the folder of a {kind} is given", str(folder)
+            )
+        return None, given
+    return recording, folder or Path(kind)
+
+
 def go_on(
     folder: Path, recording: Sequence[str] | None, preparation: Preparation, values: dict[str, Any]
 ) -> TrainingRun:

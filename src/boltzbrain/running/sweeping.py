@@ -10,43 +10,21 @@ import typer
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.running.console import INTERRUPTED, note, out
-from boltzbrain.running.options import (
-    BinMs,
-    Calcium,
-    CalciumKernel,
-    CalciumThreshold,
-    Epochs,
-    FoldFile,
-    Format,
-    GapS,
-    Join,
-    MemoryLimit,
-    Mend,
-    MinActiveBins,
-    Others,
-    Preset,
-    ReaderOptions,
-    SplitWay,
-    TestShare,
-    Units,
-    Updates,
-    ValidationShare,
-    named_values,
-    option,
-)
+from boltzbrain.running.options import Others, Preset, Updates, named_values, option
+from boltzbrain.running.prepared import BINNING, READING, SPLITTING, prepares
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
-from boltzbrain.running.resuming import require_same_activity
+from boltzbrain.running.resuming import places, require_same_activity
 from boltzbrain.running.summaries import activity_line, figure, show_sweep
 
 if TYPE_CHECKING:
     from boltzbrain.running.sweep_folder import SweepFolder
 
-DEFAULT_FOLDER = Path("sweep")
 GRID = "Grid"
 WORK = "How it is done"
 
 
+@prepares(READING, BINNING, SPLITTING)
 def sweep(
     recording: Annotated[
         list[str] | None,
@@ -154,23 +132,8 @@ def sweep(
             panel=WORK,
         ),
     ] = None,
-    file_format: Format = None,
-    units: Units = None,
-    reader: ReaderOptions = None,
-    join: Join = None,
-    bin_ms: BinMs = None,
-    epoch: Epochs = None,
-    mend: Mend = None,
-    calcium: Calcium = None,
-    kernel: CalciumKernel = None,
-    calcium_threshold: CalciumThreshold = None,
-    min_active_bins: MinActiveBins = None,
-    memory_limit_gb: MemoryLimit = None,
-    by: SplitWay = None,
-    folds: FoldFile = None,
-    validation: ValidationShare = None,
-    test: TestShare = None,
-    gap_s: GapS = None,
+    *,
+    preparation: Preparation,
     preset: Preset = None,
     updates: Updates = None,
     other: Others = None,
@@ -202,32 +165,8 @@ def sweep(
         "full": full,
     }
     asked = {name: value for name, value in asked.items() if value is not None}
-    preparation = Preparation(
-        format=file_format,
-        units=units,
-        reader=named_values("--read", reader),
-        join=join,
-        bin_ms=bin_ms,
-        epochs=epoch,
-        mend=mend,
-        calcium=calcium,
-        kernel=kernel,
-        calcium_threshold=calcium_threshold,
-        memory_limit_gb=memory_limit_gb,
-        min_active_bins=min_active_bins,
-        by=by,
-        folds=folds,
-        validation=validation,
-        test=test,
-        gap_s=gap_s,
-    )
     preparation.refuse_conflicts()
-    given = Path(recording[0]) if recording and len(recording) == 1 else None
-    if resume and given is not None and (given / "sweep.json").is_file():
-        if folder is not None and folder.resolve() != given.resolve():
-            raise bad_input("--out", "be left out where a sweep's folder is given", str(folder))
-        recording, folder = None, given
-    folder = DEFAULT_FOLDER if folder is None else folder
+    recording, folder = places(recording, folder, resume, "sweep")
     try:
         if resume and (not recording or (folder / "sweep.json").exists()):
             known = _known(folder, recording, preparation, asked)

@@ -4,8 +4,9 @@ The judged model stands still. Its chains are swept on, and the means of v, <h |
 over them are compared with those over the training bins, entry by entry. A difference is measured
 in sampling errors: that of the training bins, each taken as one sample, and that of the chains,
 from the spread between groups of them, which counts the time that they take to forget. At the end
-of training the penalties on the weights hold <v h> apart by exactly l1 sign(w) + l2 w, or by at
-most l1 where w = 0 (up to the noise of single batches), so that much is taken back.
+of training the penalties on the weights hold <v h> apart by exactly l1 sign(w) + l2 w (without l1
+once it is released), or by at most l1 where w = 0 (up to the noise of single batches), so that much
+is taken back.
 
 The thresholds are those of the module's constants. Van der Plas et al. 2023 accepted a training
 where 0.01 < std(w) < 0.1; the other conditions are ours.
@@ -47,7 +48,7 @@ batches lifts weights that the penalty holds at 0 off it for a while, to either 
 DEAD, SATURATED = 1e-4, 1e-3
 """Share of its variance below which a unit is dead; variance below which it is saturated."""
 _CHAINS, _GROUPS = 200, 10
-_SWEEPS, _STEPS, _MOST_STEPS = 10, 50, 400
+_SWEEPS, _STEPS, _MOST_STEPS = 10, 50, 1600
 """Sweeps per step; steps of the first look at R-hat, and at most (doubling in between)."""
 _PRODUCTS = 1_000_000
 """Most entries of <v h> looked at; beyond, every so many-th neuron is left out."""
@@ -264,7 +265,8 @@ def assess(
     for name, value in bins.value.items():
         apart = value - mine.value[name]
         if name == "vh":
-            apart = without_pull(apart, weights[::stride], pull, most)
+            negligible = 0.0 if penalties.released else NEGLIGIBLE
+            apart = without_pull(apart, weights[::stride], pull, most, negligible)
         error = (bins.squared_error[name] + mine.squared_error[name]).sqrt()
         agrees = apart.abs() <= ERRORS * error + _ROUNDING
         within[name] = float(agrees.to(torch.float64).mean())
@@ -279,7 +281,9 @@ def assess(
     )
 
 
-def without_pull(apart: Tensor, weights: Tensor, pull: Tensor, most: Tensor) -> Tensor:
+def without_pull(
+    apart: Tensor, weights: Tensor, pull: Tensor, most: Tensor, negligible: float
+) -> Tensor:
     """Take from data minus model what the penalties account for (module docstring).
 
     Parameters
@@ -288,6 +292,8 @@ def without_pull(apart: Tensor, weights: Tensor, pull: Tensor, most: Tensor) -> 
         (visible, hidden): what is apart, the weights, and what the penalties hold apart there.
     most
         (hidden,): how far at most they hold it apart where a weight is 0.
+    negligible
+        Weights up to this size count as 0.
     """
     held = (apart.abs() - most).clamp(min=0.0) * apart.sign()
-    return torch.where(weights.abs() > NEGLIGIBLE, apart - pull, held)
+    return torch.where(weights.abs() > negligible, apart - pull, held)

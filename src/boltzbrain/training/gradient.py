@@ -118,8 +118,12 @@ class Ascent:
             name: value.detach().clone() for name, value in parameters_of(self.model).items()
         }
         self.model = with_parameters(self.model, self.parameters)
-        self.optimiser = Optimiser(self.parameters, self.plan.optimizer, self.plan.momentum)
+        plan = self.plan
+        self.optimiser = Optimiser(
+            self.parameters, plan.optimizer, plan.momentum, plan.longest_step
+        )
         self.gradient_of_weights = torch.empty_like(self.parameters["weights"])
+        self._support: Tensor | None = None
 
     def step(
         self,
@@ -143,7 +147,9 @@ class Ascent:
         l1
             The L1 penalty that was chosen, if one was.
         """
-        plan, rate = self.plan, self.plan.rate_at(update) / rate_divisor
+        plan = self.plan
+        rate = plan.rate_at(update) / rate_divisor
+        rates = dict.fromkeys(self.parameters, rate)
         hidden, inputs = self.model.hidden, self.model.inputs_to_hidden(batch)
         constraint: Constraint | None = None
         if plan.holds_at(update):
@@ -173,18 +179,71 @@ class Ascent:
         if penalties.l2:
             gradient["weights"].add_(weights, alpha=-penalties.l2)
         if plan.normalised and constraint is None:
-            # no likelihood fixes the scale of h, and the L1 penalty would stretch it without end
+            # nothing else fixes the scale of h
             for name in hidden.positive:
                 gradient[f"hidden.{name}"].zero_()
-        # soft thresholds, in the metric of the optimiser, give exact zeros
-        thresholds = {"weights": rate * penalties.l1_of_units(weights)} if penalties.l1 else {}
-        self.optimiser.step(gradient, rate, thresholds)
+        thresholds: dict[str, Tensor] = {}
+        if penalties.l1 and penalties.released:
+            if self._support is None:
+                self._support = weights != 0
+            gradient["weights"].mul_(self._support)
+        elif penalties.l1:
+            # soft thresholds, in the metric of the optimiser, give exact zeros
+            thresholds["weights"] = rate * penalties.l1_of_units(weights)
+        if plan.potential_rate is None:
+            self.optimiser.step(gradient, rates, thresholds)
+        else:
+            faster = plan.potential_rate * rate
+            rates |= {f"hidden.{name}": faster for name in hidden.parameters()}
+            self._move(gradient, rates, thresholds)
         if constraint is not None:
             # the step keeps to the condition where it was linearised; this goes nearer to it
             for name, value in retracted(hidden, constraint, HOLD).parameters().items():
                 self.parameters[f"hidden.{name}"].copy_(value)
         for name in self.model.hidden.positive:
             self.parameters[f"hidden.{name}"].clamp_(min=LEAST_PRECISION)
+
+    def _move(
+        self,
+        gradient: Mapping[str, Tensor],
+        rates: Mapping[str, float],
+        thresholds: Mapping[str, Tensor],
+    ) -> None:
+        """Step in natural units of the hidden parameters: the logarithm of those above 0."""
+        hidden = self.model.hidden
+        sizes, before = hidden.step_sizes(), {}
+        for name in sizes:
+            value = self.parameters[f"hidden.{name}"]
+            before[name] = value.clone()
+            value.zero_()
+        self.optimiser.step(gradient, rates, thresholds)
+        for name, size in sizes.items():
+            value = self.parameters[f"hidden.{name}"]
+            if name in hidden.positive:
+                value.exp_().mul_(before[name])
+            else:
+                value.mul_(size).add_(before[name])
+
+    def idle_weights(self, mean: Tensor, update: int, l1: float | None = None) -> Tensor:
+        """Return which weights the L1 penalty holds at 0, (visible, hidden) bool.
+
+        The noise of batches lifts them off 0 again and again. Steps of size rate g / s with noise
+        of spread s and the pull l1 back give |w| the law of mean rate s / (2 l1), and a weight
+        counts as held whose running mean lies within that.
+
+        Parameters
+        ----------
+        mean
+            Running mean of the weights, or the weights.
+        update, l1
+            As in `step`.
+        """
+        spread, weights = self.optimiser.spread("weights"), self.model.weights
+        if spread is None:
+            return weights == 0
+        penalties = self.plan.penalties_at(update, l1)
+        width = self.plan.rate_at(update) * spread / (2.0 * penalties.l1_of_units(weights))
+        return mean.abs() <= width
 
     def optimizer_tensors(self) -> dict[str, Tensor]:
         """Return the state of the optimiser as flat tensors, name to tensor."""

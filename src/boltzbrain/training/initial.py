@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 _LARGEST = 3000
 """Most neurons whose covariances are diagonalised; with more, about as many bins are looked at."""
 _CHUNK = 1 << 23
+_INPUTS = 1 << 22
+"""Most inputs to neurons held at once."""
 LARGEST = 0.3
 """Largest norm of a neuron's first weights. Slopes of rarely active neurons are large and
 uncertain, and with large ones the model's activity feeds itself."""
@@ -99,14 +101,20 @@ def at_rates(model: RBM, states: Tensor, rates: Tensor, generator: Generator) ->
     generator
         Moves on.
     """
-    hidden = model.sample_hidden(states, generator)
-    inputs = model.inputs_to_visible(hidden).to(torch.float64)
-    field = model.visible.parameters()["field"].to(torch.float64)
-    for _ in range(_NEWTON_STEPS):
-        active = torch.sigmoid(inputs + field)
-        mean, slope = active.mean(dim=0), (active * (1 - active)).mean(dim=0)
-        field = field + ((rates - mean) / slope).clamp(-1.0, 1.0)
-    visible = model.visible.with_parameters({"field": field.to(model.weights.dtype)})
+    weights = model.weights
+    hidden = model.sample_hidden(states, generator).to(weights.dtype)
+    fields = []
+    # neurons do not wait for each other, and the inputs of all at once would take gigabytes
+    parts = (weights, rates, model.visible.parameters()["field"])
+    size = max(1, _INPUTS // len(states))
+    for some, wanted, start in zip(*(one.split(size) for one in parts), strict=True):
+        inputs, field = (hidden @ some.T).to(torch.float64), start.to(torch.float64)
+        for _ in range(_NEWTON_STEPS):
+            active = torch.sigmoid(inputs + field)
+            mean, slope = active.mean(dim=0), (active * (1 - active)).mean(dim=0)
+            field = field + ((wanted - mean) / slope).clamp(-1.0, 1.0)
+        fields.append(field.to(weights.dtype))
+    visible = model.visible.with_parameters({"field": torch.cat(fields)})
     return replace(model, visible=visible)
 
 

@@ -34,10 +34,10 @@ so that nothing is gained along the two bound directions. A unit that takes one 
 held at <h**2>_data = 1 alone. Binary units have no scale and are left as they are.
 
 At fixed C the x keep <h> of model and data apart, so the last updates let the activity go
-(`TrainingPlan.release`). Scaled units h -> s h with w -> w / s leave the likelihood as it is, hence
-sum_i w_i g_i = sum_k p_k phi_k g_k for every unit: where the L1 penalty holds g_w at l1 sign(w), a
-moment of the potential must differ as well. With the precisions at rest, which fixes the scale, it
-is <h**2> alone, and <h> of model and data agree.
+(`TrainingPlan.release`), and the L1 penalty with it: scaled units h -> s h with w -> w / s leave
+the likelihood as it is, so that a penalty on w would stretch h without end. With the precisions at
+rest, which fixes the scale, <h> of model and data agree, and so does sum_k phi_k T_k over the
+precisions of a unit, since sum_i w_i g_i = sum_k p_k phi_k g_k whatever the model.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -24,10 +25,19 @@ class Optimiser:
         "sgd", "adam", or "rmsprop", which is Adam without a running mean of the gradient.
     momentum
         Momentum of sgd, beta1 of adam.
+    longest
+        Longest step of adam and rmsprop in units of the rate.
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor], kind: str, momentum: float) -> None:
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor],
+        kind: str,
+        momentum: float,
+        longest: float | None = None,
+    ) -> None:
         self.parameters, self.adaptive = parameters, kind != "sgd"
+        self.longest = math.inf if longest is None else longest
         self.momentum = 0.0 if kind == "rmsprop" else momentum
         self.count = 0
         names = list(parameters) if self.momentum else []
@@ -36,7 +46,10 @@ class Optimiser:
         self.squares = {name: torch.zeros_like(parameters[name]) for name in names}
 
     def step(
-        self, gradient: Mapping[str, Tensor], rate: float, thresholds: Mapping[str, Tensor]
+        self,
+        gradient: Mapping[str, Tensor],
+        rates: Mapping[str, float],
+        thresholds: Mapping[str, Tensor],
     ) -> None:
         """Climb by one step.
 
@@ -44,15 +57,15 @@ class Optimiser:
         ----------
         gradient
             Name to the direction of ascent.
-        rate
-            Learning rate.
+        rates
+            Name to the learning rate.
         thresholds
             Name to how far each column of the tensor is pulled to 0 after the step, in its metric,
             (column,).
         """
         self.count += 1
         for name, parameter in self.parameters.items():
-            direction, pulls = gradient[name], thresholds.get(name)
+            direction, rate, pulls = gradient[name], rates[name], thresholds.get(name)
             if self.adaptive:
                 adam_step(
                     parameter,
@@ -63,6 +76,7 @@ class Optimiser:
                     rate=rate,
                     betas=(self.momentum, ADAM_DECAY),
                     epsilon=ADAM_EPSILON,
+                    longest=self.longest,
                     thresholds=pulls,
                 )
                 continue
@@ -71,6 +85,12 @@ class Optimiser:
             parameter.add_(direction, alpha=rate)
             if pulls is not None:
                 parameter.copy_(parameter.sign() * (parameter.abs() - pulls).clamp_(min=0.0))
+
+    def spread(self, name: str) -> Tensor | None:
+        """Return the root of the mean square of the gradient of late, None where it is not kept."""
+        if not self.adaptive or not self.count:
+            return None
+        return (self.squares[name] / (1.0 - ADAM_DECAY**self.count)).sqrt()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the state as flat tensors, name to tensor."""

@@ -18,17 +18,24 @@ class Penalties:
     out: at equal penalties the likelihood that it gains falls short of its own before that of a
     strong one does.
 
+    `released`, the L1 penalty only keeps the weights at 0 that it has brought there: it has chosen
+    which neurons a unit reads, and shrinks the others no longer (the relaxed lasso of Meinshausen,
+    Computational Statistics and Data Analysis 52, 2007).
+
     Attributes
     ----------
     l1, l2
         Penalties.
     by_unit
         Whether the L1 penalty of a unit is in proportion to its weights.
+    released
+        Whether weights that are not 0 go without the L1 penalty.
     """
 
     l1: float = 0.0
     l2: float = 0.0
     by_unit: bool = False
+    released: bool = False
 
     def l1_of_units(self, weights: Tensor) -> Tensor:
         """Return the L1 penalty of every hidden unit, (hidden,), from weights (visible, hidden)."""
@@ -42,7 +49,8 @@ class Penalties:
     def pull(self, weights: Tensor) -> Tensor:
         """Return how far the penalties hold <v h> of data above that of the model.
 
-        At the end of training that is l1 sign(w) + l2 w, (visible, hidden); where w = 0 it is less
-        than l1, to either side.
+        At the end of training that is l1 sign(w) + l2 w, (visible, hidden), and l2 w if released;
+        where w = 0 it is less than l1, to either side.
         """
-        return self.l1_of_units(weights) * weights.sign() + self.l2 * weights
+        pull = self.l2 * weights
+        return pull if self.released else pull + self.l1_of_units(weights) * weights.sign()

@@ -36,6 +36,18 @@ class TrainingPlan(BaseModel):
         None, gt=0, description="rate at the last update, reached geometrically; none: constant"
     )
     decay_from: float = Field(0.25, ge=0, le=1, description="share of updates before the decay")
+    potential_rate: float | None = Field(
+        None,
+        gt=0,
+        description="learning rate of hidden potentials over that of weights, in steps of their "
+        "natural size; none: that of weights, in plain steps",
+    )
+    longest_step: float | None = Field(
+        None,
+        gt=0,
+        description="longest step of a parameter in units of the learning rate, with adam and "
+        "rmsprop; none: any",
+    )
     momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd, beta1 of adam")
     centred: bool = Field(True, description="centred gradient")
     l1: float = Field(0.0, ge=0, description="L1 penalty on the weights")
@@ -61,7 +73,8 @@ class TrainingPlan(BaseModel):
         0.0,
         ge=0,
         le=1,
-        description="share of updates, the last, in which precisions rest and activity is not held",
+        description="share of updates, the last, in which L1 holds weights at 0 but shrinks none, "
+        "activity is not held and precisions rest",
     )
     weights_from: Literal["noise", "data"] = Field(
         "noise", description="first weights: noise, or the independent components of the data"
@@ -102,6 +115,8 @@ class TrainingPlan(BaseModel):
         if self.normalised and not KINDS[self.hidden_kind].scale_powers:
             real = ", ".join(sorted(kind for kind, layer in KINDS.items() if layer.scale_powers))
             raise bad_input("hidden_kind", f"be one of {real} to be normalised", self.hidden_kind)
+        if self.potential_rate is not None and self.optimizer == "sgd":
+            raise bad_input("potential_rate", "be none with the optimizer sgd", self.potential_rate)
         if self.trial_updates >= self.updates:
             count = len(self.l1_choices or ())
             raise bad_input("l1_trial", f"leave updates after {count} trials", self.l1_trial)
@@ -122,9 +137,13 @@ class TrainingPlan(BaseModel):
         ratio = self.final_learning_rate / self.learning_rate
         return float(self.learning_rate * ratio ** min(progress, 1.0))
 
+    def released_at(self, update: int) -> bool:
+        """Return whether an update, counted from 1, is among the last, released ones."""
+        return update > (1.0 - self.release) * self.updates
+
     def holds_at(self, update: int) -> bool:
         """Return whether an update, counted from 1, holds the hidden activity."""
-        return self.normalised and update <= (1.0 - self.release) * self.updates
+        return self.normalised and not self.released_at(update)
 
     @property
     def trial_length(self) -> int:
@@ -155,7 +174,8 @@ class TrainingPlan(BaseModel):
 
     def penalties_at(self, update: int, chosen: float | None = None) -> Penalties:
         """Return the penalties of an update; parameters as in `l1_at`."""
-        return Penalties(self.l1_at(update, chosen), self.l2, self.l1_by_unit)
+        l1 = self.l1_at(update, chosen)
+        return Penalties(l1, self.l2, self.l1_by_unit, released=self.released_at(update))
 
     def checkpoint_updates(self) -> list[int]:
         """Return the updates after which a checkpoint is kept: log-spaced, and the last.
@@ -221,13 +241,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "optimizer": "rmsprop",
         "learning_rate": 5e-3,
         "final_learning_rate": 2e-4,
+        "potential_rate": 5.0,
+        "longest_step": 3.0,
         "averaging": 0.998,
-        "l1": 4e-3,
+        "l1": 6e-3,
         "l1_by_unit": True,
         "l1_warmup": 0.2,
-        "l1_choices": (1e-3, 2e-3, 4e-3, 6e-3, 0.01, 0.016),
+        "l1_choices": (6e-3, 0.01, 0.016),
         "l1_trial": 0.04,
-        "checkpoints": 6,
+        "checkpoints": 10,
         "score_every": 100,
         "ais_chains": 200,
         "ais_rungs": 300,

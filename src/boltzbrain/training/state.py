@@ -96,6 +96,8 @@ class State:
         self.update += 1
         if self.update % EVERY == 0:
             self.chains = rescued(self.chains, self.batch, self.plan.seed, self.update)
+        if self.plan.released_at(self.update) and not self.plan.released_at(self.update - 1):
+            self._release()
         self.ascent.step(
             self.batch,
             self.chains.visible,
@@ -108,6 +110,17 @@ class State:
             keep = min(self.plan.averaging, 1.0 - 1.0 / (1.0 + 0.1 * self.update))
             for name, value in self.mean.items():
                 value.lerp_(self.ascent.parameters[name], 1.0 - keep)
+
+    def _release(self) -> None:
+        """Put the weights to 0 for good that the L1 penalty holds there."""
+        if not self.penalties.l1:
+            return
+        weights = self.ascent.parameters["weights"]
+        mean = self.mean["weights"] if self.plan.averaging else weights
+        idle = self.ascent.idle_weights(mean, self.update, self.course.l1)
+        # some are 0 for the moment only: what is 0 from here on stays so
+        weights.copy_(torch.where(weights == 0, mean, weights).masked_fill_(idle, 0.0))
+        mean.masked_fill_(idle, 0.0)
 
     @property
     def finite(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.dynamics.curves import Curve
@@ -21,6 +21,7 @@ from boltzbrain.presentation.style import (
     TEST,
     TRAIN,
     figure,
+    plain_logarithms,
 )
 
 _LINES: Mapping[str, tuple[str, str, str]] = {
@@ -31,16 +32,6 @@ _LINES: Mapping[str, tuple[str, str, str]] = {
     "time_shuffled": (MUTED, ":", "bins shuffled"),
     "trial_shuffled": (MUTED, "-.", "trials shuffled"),
 }
-
-
-def _seconds(ax: Axes) -> None:
-    """Write times on a logarithmic axis as plain numbers, at 1, 2 and 5 of each decade."""
-    ax.set_xscale("log")
-    low, high = ax.get_xlim()
-    subs = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
-    ax.xaxis.set_major_locator(LogLocator(10, subs=subs, numticks=12))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _memory(ax: Axes, recorded: Curve, others: Mapping[str, Curve], quantity: str) -> None:
@@ -65,9 +56,8 @@ def _memory(ax: Axes, recorded: Curve, others: Mapping[str, Curve], quantity: st
                 )  # fmt: skip
             ax.plot(curve.times[shown], drawn, line, color=colour, linewidth=1.3, label=label)
             low, high = min(low, float(drawn.min())), max(high, float(drawn.max()))
-    ax.set_xscale("log")
     ax.set_xlim(times[0] / 1.15, times[-1] * 1.15)
-    _seconds(ax)
+    plain_logarithms(ax)
     room = max(high - min(low, 0.0), 1e-3)
     ax.set_ylim(min(low, 0.0) - 0.08 * room, high + 0.5 * room)
     ax.set_xlabel("lag (s)")
@@ -240,7 +230,7 @@ def time_constants(ax: Axes, hidden_s: NDArray[np.float64], neurons_s: NDArray[n
                 values, bins=bins, weights=weights, histtype="step", color=colour, linewidth=1.3,
                 label=f"{len(values)} {name}, median {np.median(values):.2g} s",
             )  # fmt: skip
-    _seconds(ax)
+    plain_logarithms(ax)
     ax.set_ylim(0, 1.35 * max(ax.get_ylim()[1], 1e-3))
     ax.set_xlabel("median period (s)")
     ax.set_ylabel("share")

@@ -12,7 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from boltzbrain.presentation.style import INK, MUTED, SMALL, TEST, VALIDATION, WIDE, figure
+from boltzbrain.presentation.style import (
+    INK,
+    MUTED,
+    SMALL,
+    TEST,
+    VALIDATION,
+    WIDE,
+    figure,
+    plain_logarithms,
+)
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """Updates and scores."""
@@ -60,7 +69,7 @@ def sweep_curves(
     room = max(highest - lowest, 1e-9)
     ax.set_ylim(lowest - 0.08 * room, highest + 0.1 * room)
     if last > 20:
-        ax.set_xscale("log")
+        plain_logarithms(ax)
     ax.set_xlabel("update")
     ax.set_ylabel("gain (nats per bin)")
     ax.yaxis.set_major_locator(MaxNLocator(5))

@@ -7,7 +7,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from boltzbrain.presentation.style import INDEPENDENT, INK, MUTED, TRAIN, VALIDATION, WIDE, figure
+from boltzbrain.presentation.style import (
+    INDEPENDENT,
+    INK,
+    MUTED,
+    TRAIN,
+    VALIDATION,
+    WIDE,
+    figure,
+    plain_logarithms,
+)
 
 
 @figure(WIDE)
@@ -54,14 +63,13 @@ def training_curve(ax: Axes, log: pd.DataFrame, chosen_update: int | None = None
             label=f"chosen: update {chosen_update}",
         )  # fmt: skip
     if update.max(initial=1) > 20 * max(update.min(initial=1), 1):
-        ax.set_xscale("log")
+        plain_logarithms(ax)
     _frame_late_scores(ax, log, [name for name, _, _ in drawn])
     ax.set_xlabel("update")
     ax.set_ylabel("log-likelihood (nats per bin)")
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.grid(axis="y", color=MUTED, alpha=0.15, linewidth=0.6)
-    # curves climb from the lower left: the upper left is free
-    ax.legend(loc="upper left", fontsize=7.5)
+    ax.legend(loc="best", fontsize=7.5)
 
 
 def _frame_late_scores(ax: Axes, log: pd.DataFrame, folds: list[str]) -> None:

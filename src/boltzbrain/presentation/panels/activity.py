@@ -43,12 +43,19 @@ def reference_of(page: PageData) -> Reference:
 
 def training(page: PageData) -> Panel:
     """Return the training curve."""
+    tried = dict(page.plan).get("l1 choices", "none")
+    stages = (
+        ""
+        if tried == "none"
+        else f" The first points end stages that try the L1 penalties {tried} one after the other; "
+        "the training goes on from the stage that was chosen."
+    )
     return Panel(
         "training",
         "Training and the choice of the model",
         "Log-likelihood of a bin along training, on the bins that were trained on (dashed) and on "
         "validation bins (solid, with its standard error). The star is the update whose model is "
-        "used here. The test bins had no part in this.",
+        f"used here. The test bins had no part in this.{stages}",
         "The validation curve climbs well above the dotted line of independent neurons and has "
         "flattened or turned by the end.",
         verdicts.training(page.log, page.chosen_update),
