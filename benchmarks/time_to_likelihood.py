@@ -28,6 +28,7 @@ from benchmarks import peers
 from benchmarks.cases import session10
 from benchmarks.timing import arguments, publish, rounds, row
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
@@ -38,7 +39,6 @@ from boltzbrain.training.gradient import (
     parameters_of,
     with_parameters,
 )
-from boltzbrain.training.likelihood_log import independent_field
 from boltzbrain.training.plan import TrainingPlan
 
 HIDDEN, UPDATES, RATES = 100, 3000, (0.05, 0.1, 0.2)

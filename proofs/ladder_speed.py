@@ -25,11 +25,11 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.independent import independent_field
 from boltzbrain.sampling.exchange import Replicas, exchange_step, start_replicas
 from boltzbrain.sampling.gibbs import Chains, advance
 from boltzbrain.sampling.ladder import Ladder, trajectory_ladder
 from boltzbrain.sampling.mixing import diagnose_states, independent_samples
-from boltzbrain.training.likelihood_log import independent_field
 from boltzbrain.training.run import TrainingRun
 
 ROOT = Path(__file__).resolve().parents[1]

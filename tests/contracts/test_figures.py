@@ -76,7 +76,27 @@ rates = Comparison(states().mean(axis=0), states(seed=1).mean(axis=0))
 counts = {name: count_distribution(states(seed=one)) for one, name in
           enumerate(("train", "test", "generated", "independent"))}  # fmt: skip
 
+BESIDE = {
+    "RBM": np.random.default_rng(0).normal(size=(30, 4)) ** 3,
+    "PCA": np.random.default_rng(1).normal(size=(30, 3)),
+}
 CASES = {
+    "baseline_scores": (
+        figures.baseline_scores,
+        ([("RBM", 5.0, 0.3, False), ("VAE", 4.5, 0.3, True), ("independent", 0.0, None, False)],
+         "gain (nats)"),
+        {},
+    ),
+    "weight_tails": (figures.weight_tails, (BESIDE,), {}),
+    "embedded_neurons": (
+        figures.embedded_neurons,
+        (np.array([0.5, 1.0, 2.0]), {"RBM": (np.array([0.3, 0.6, 0.9]), np.full(3, 0.5))}),
+        {},
+    ),
+    "occupied_regions": (
+        figures.occupied_regions, ({name: np.abs(one[0]) + 1 for name, one in BESIDE.items()}, 9),
+        {},
+    ),
     "sweep_curves": (
         figures.sweep_curves,
         ({"25": [([1, 10, 100], [0, 3, 2]), ([1, 10, 100], [0, 2.5, 2.2])],

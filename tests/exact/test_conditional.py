@@ -17,10 +17,10 @@ from boltzbrain.evaluation.conditional import (
 )
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers import KINDS, Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import all_states, exact_samples
-from boltzbrain.training.likelihood_log import independent_field
 
 
 def model_of(kind="bernoulli", visible=6, hidden=3, seed=0, scale=2.0):

@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
+from boltzbrain.baselines.logistic import fit_logistic
 from boltzbrain.evaluation.comparison import Comparison, normalised_rmse
 from boltzbrain.evaluation.energies import compare_energies, energies
 from boltzbrain.evaluation.hidden_statistics import (
@@ -17,7 +18,6 @@ from boltzbrain.evaluation.hidden_statistics import (
     hidden_moments,
     products_compared,
 )
-from boltzbrain.evaluation.logistic import fit_logistic
 from boltzbrain.evaluation.reconstruction import (
     reconstruct,
     reconstruction_quality,

@@ -26,6 +26,7 @@ from boltzbrain.evaluation.samples import Samples, draw_samples, read_samples, w
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers import Bernoulli, Ising
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
@@ -37,7 +38,6 @@ from boltzbrain.sampling.enumeration import (
     exact_samples,
 )
 from boltzbrain.sampling.partition import LogPartition
-from boltzbrain.training.likelihood_log import independent_field
 
 
 def small_model(seed=0, visible=6, hidden=3):

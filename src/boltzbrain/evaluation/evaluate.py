@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from boltzbrain.baselines.protocol import Fit
+from boltzbrain.evaluation.baselines import check_baselines, compare_baselines, write_baselines
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.conditional import conditional_scores, conditionals
 from boltzbrain.evaluation.dynamics.compare import compare_dynamics
 from boltzbrain.evaluation.energies import compare_energies, energies
 from boltzbrain.evaluation.hidden_statistics import compare_hidden
+from boltzbrain.evaluation.hopfield import Trained
 from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods
 from boltzbrain.evaluation.partitions import log_partitions
 from boltzbrain.evaluation.reconstruction import GLM_NEURONS, reconstruction_scores
@@ -21,10 +24,11 @@ from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import Samples, draw_samples, write_samples
 from boltzbrain.evaluation.statistics import compare_statistics
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
-from boltzbrain.training.likelihood_log import independent_field
+from boltzbrain.sampling.partition import LogPartition
 from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.run import TrainingRun
 
@@ -36,7 +40,7 @@ class EvaluationProgress:
     Attributes
     ----------
     phase
-        "log-partition", "samples" or "statistics".
+        "log-partition", "samples", "statistics" or "baselines".
     done, total
         Steps of the phase.
     seconds
@@ -205,6 +209,7 @@ def evaluate_run(
     *,
     seed: int | None = None,
     full: bool = False,
+    baselines: Sequence[str] = (),
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Score the chosen model of a run; write evaluation.json and samples.h5 into its folder.
@@ -217,15 +222,20 @@ def evaluate_run(
         Seed of every stream used; that of the plan where None.
     full
         Fit logistic regression to every neuron and not to 50 of them.
+    baselines
+        Names of `evaluation.baselines.NAMES` to fit beside the model; they add ``baselines`` to the
+        result, and baselines.h5 to the folder.
     callbacks
         Told about progress.
 
     Raises
     ------
     InputError
-        If the training has not ended, or a file cannot be written.
+        If the training has not ended, a file cannot be written, a baseline is unknown or has no
+        validation or test bins.
     """
     plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
+    names = check_baselines(baselines, activity)
     model = trajectory[-1]
     seed = plan.seed if seed is None else seed
     started = time.monotonic()
@@ -234,6 +244,11 @@ def evaluate_run(
         for callback in callbacks:
             seconds = time.monotonic() - started
             callback(EvaluationProgress("samples", done, total, seconds))
+
+    def tell_baselines(done: int, total: int) -> None:
+        for callback in callbacks:
+            seconds = time.monotonic() - started
+            callback(EvaluationProgress("baselines", done, total, seconds))
 
     bins = len(activity.bins_of("train"))
     samples = draw_samples(model, seed, at_least=bins, progress=tell_samples)
@@ -251,5 +266,33 @@ def evaluate_run(
         callbacks=callbacks,
     )
     result["seconds"] += drawing
+    if names:
+        forward = result["log_likelihood"]["log_partition"]["forward"]
+        rbm = _beside(run, model, forward)
+        compared = compare_baselines(rbm, activity, names, seed, tell=tell_baselines)
+        found = plain(compared.figures)
+        reasons = {f"baselines.{path}": words for path, words in found.pop("reasons").items()}
+        result["baselines"], result["reasons"] = found, {**result["reasons"], **reasons}
+        write_baselines(run.folder / "baselines.h5", compared)
     write_evaluation(run.folder / "evaluation.json", result)
     return result
+
+
+def _beside(run: TrainingRun, model: RBM, forward: Mapping[str, Any]) -> Trained:
+    """Return the model of a run as the baselines are beside which it stands."""
+    log = run.log()
+    fit = Fit(
+        f"persistent contrastive divergence by the recipe `{run.plan.preset}`",
+        int(log["update"].iloc[-1]),
+        float(log["seconds"].iloc[-1]),
+        {"update": run.chosen_update, "hidden": run.plan.hidden},
+        "log-likelihood, nats per validation bin",
+    )
+    estimate = LogPartition(
+        forward["value"],
+        forward["stderr"],
+        forward["effective_sample_size"],
+        torch.empty(0),
+        "forward",
+    )
+    return Trained(fit, model, estimate)

@@ -15,11 +15,11 @@ from torch.nn.functional import softplus
 from boltzbrain.evaluation.partitions import unreliable
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.undefined import Undefined
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import FOLDS, Activity, FoldName
 from boltzbrain.recordings.clusters import clustered_stderr, clusters_of
 from boltzbrain.sampling.partition import LogPartition
-from boltzbrain.training.likelihood_log import independent_field
 
 FOLD_NAMES: tuple[FoldName, ...] = tuple(FOLDS)  # type: ignore[arg-type]  # the keys are FoldName
 

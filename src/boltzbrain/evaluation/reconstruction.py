@@ -18,11 +18,11 @@ from scipy import stats
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from boltzbrain.evaluation.logistic import LogisticFit, fit_logistic
+from boltzbrain.baselines.logistic import LogisticFit, fit_logistic
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
-from boltzbrain.training.likelihood_log import independent_field
 
 GLM_NEURONS = 50
 _CHUNK = 1 << 23

@@ -10,13 +10,11 @@ import warnings
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 
+from boltzbrain.baselines.pseudo_likelihood import fit_pseudo_likelihood
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.interpretation.marginal import Floats
 from boltzbrain.interpretation.references import Data, States, states_of
-
-_VALUES = 1 << 22
 
 
 def _states(data: Data) -> States:
@@ -100,7 +98,7 @@ def pseudo_likelihood_ising(data: Data, penalty: float = 1e-4, *, iterations: in
     """Return the couplings of an Ising model of pairs in spins of -1 and +1, zero diagonal.
 
     All conditional probabilities P(s_i | others) are fitted at once, with one symmetric coupling
-    per pair (Besag 1975; the comparison of the zebrafish paper's figure 6), by L-BFGS.
+    per pair (`baselines.pseudo_likelihood`; the comparison of the zebrafish paper's figure 6).
 
     Parameters
     ----------
@@ -112,35 +110,8 @@ def pseudo_likelihood_ising(data: Data, penalty: float = 1e-4, *, iterations: in
         Most iterations.
     """
     number_in("penalty", penalty, low=0.0)
-    spins = 2.0 * torch.from_numpy(_states(data).astype(np.float32)) - 1.0
-    bins, neurons = spins.shape
-    first, second = np.triu_indices(neurons, 1)
-    step = max(1, _VALUES // max(1, neurons))
-
-    def loss(point: Floats) -> tuple[float, Floats]:
-        pairs = np.zeros((neurons, neurons))
-        pairs[first, second] = point[neurons:]
-        pairs += pairs.T
-        weights = torch.from_numpy(pairs).to(torch.float32)
-        field = torch.from_numpy(point[:neurons]).to(torch.float32)
-        value = 0.5 * penalty * float(np.square(point[neurons:]).sum())
-        slope = torch.zeros((neurons, neurons), dtype=torch.float64)
-        own = torch.zeros(neurons, dtype=torch.float64)
-        for part in spins.split(step):
-            # P(s_i | others) = logistic(2 s_i (H_i + sum_j J_ij s_j))
-            margin = 2.0 * part * (field + part @ weights)
-            value += float(torch.nn.functional.softplus(-margin).sum(dtype=torch.float64)) / bins
-            pull = -2.0 * part * torch.sigmoid(-margin)
-            slope += (pull.T @ part).to(torch.float64) / bins
-            own += pull.sum(dim=0, dtype=torch.float64) / bins
-        both = (slope + slope.T).numpy()[first, second] + penalty * point[neurons:]
-        return value, np.concatenate((own.numpy(), both))
-
-    rates = np.clip(spins.mean(dim=0).numpy().astype(np.float64), -1 + 1e-6, 1 - 1e-6)
-    start = np.concatenate((np.arctanh(rates), np.zeros(len(first))))
-    found = minimize(
-        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations, "ftol": 1e-9}
-    )
-    result: Floats = np.zeros((neurons, neurons))
-    result[first, second] = found.x[neurons:]
-    return result + result.T
+    states = _states(data)
+    # there a penalty is that of couplings of {0, 1}, four times as large, on the summed log-loss
+    summed = len(states) * penalty / 16
+    model, _ = fit_pseudo_likelihood(states, summed, iterations=iterations, tolerance=1e-9)
+    return model.couplings.to(torch.float64).numpy() / 4

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.evaluation.baselines import read_assemblies
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.results import read_evaluation
 from boltzbrain.evaluation.samples import read_samples
@@ -65,6 +66,9 @@ class PageData:
         (bin,) segment of each training bin.
     convergence
         What run.json says of the convergence of the training.
+    assemblies
+        (neuron, latent) weights of the model and of each baseline, by name, if `evaluate` fitted
+        any.
     """
 
     title: str
@@ -98,6 +102,7 @@ class PageData:
         return self.train, alone if self.train_segment is None else self.train_segment
 
     convergence: Mapping[str, Any] | None = None
+    assemblies: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def neurons(self) -> int:
@@ -146,6 +151,9 @@ def page_data(run: TrainingRun) -> PageData:
         train_segment=activity.segment[activity.bins_of("train")],
         penalties=penalties,
         convergence=info.get("convergence"),
+        assemblies=read_assemblies(run.folder / "baselines.h5")
+        if "baselines" in evaluation
+        else {},
     )
 
 

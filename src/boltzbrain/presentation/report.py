@@ -15,6 +15,7 @@ from boltzbrain.presentation import verdicts
 from boltzbrain.presentation.explore import explore_data
 from boltzbrain.presentation.page import PageData, page_data
 from boltzbrain.presentation.panels import Panel, panels
+from boltzbrain.presentation.panels.baselines import section
 from boltzbrain.presentation.panels.interpretation import reading
 from boltzbrain.presentation.verdict import Verdict
 from boltzbrain.training.run import TrainingRun
@@ -78,6 +79,7 @@ def render(page: PageData) -> str:
         explore_json=_embedded(explore),
         panels=drawn,
         reading=reading(page),
+        baselines=section(page),
         overall=verdicts.overall(counted),
         marks=marks,
         headline=_headline(page.evaluation),

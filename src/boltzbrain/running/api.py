@@ -124,6 +124,7 @@ def evaluate(
     *,
     seed: int | None = None,
     full: bool = False,
+    baselines: Sequence[str] = (),
     callbacks: Sequence[EvaluationCallback] = (),
 ) -> dict[str, Any]:
     """Score the chosen model on every fold and compare what it generates with the test fold.
@@ -136,6 +137,9 @@ def evaluate(
         Seed of the samples and of the likelihood estimate; the run's own if None.
     full
         Compare the reconstruction with logistic regression for every neuron and not for 50.
+    baselines
+        Simpler models to fit and score beside it: independent, ising, kpairwise, glm, pca, vae,
+        hopfield. They write RUN/baselines.h5 too.
     callbacks
         Called with an `evaluation.evaluate.EvaluationProgress`.
 
@@ -148,14 +152,17 @@ def evaluate(
     Raises
     ------
     InputError
-        If the folder holds no finished run.
+        If the folder holds no finished run, a baseline is unknown, or it lacks a fold.
     """
     # here, as it takes a second: SciPy's sparse solvers, and matplotlib and plotly in `report`
     from boltzbrain.evaluation.evaluate import evaluate_run
 
     if seed is not None:
         whole_number_in("seed", seed, low=0)
-    return evaluate_run(TrainingRun.open(_folder(run)), seed=seed, full=full, callbacks=callbacks)
+    opened = TrainingRun.open(_folder(run))
+    return evaluate_run(
+        opened, seed=seed, full=full, baselines=tuple(baselines), callbacks=callbacks
+    )
 
 
 def interpret(

@@ -15,7 +15,7 @@ from boltzbrain.running import summaries
 from boltzbrain.running.checking import show_findings, widths_ms
 from boltzbrain.running.console import failures_as_status, out, warnings_as_lines
 from boltzbrain.running.fitting import fit
-from boltzbrain.running.options import RecordingPaths, RunFolder, option
+from boltzbrain.running.options import RecordingPaths, RunFolder, baseline_names, option
 from boltzbrain.running.prepared import BINNING, READING, prepares
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
@@ -156,13 +156,29 @@ def evaluate(
         bool,
         typer.Option("--full", help="Fit logistic regression to every neuron, not to 50 of them."),
     ] = False,
+    baselines: Annotated[
+        str | None,
+        option(
+            "--baselines",
+            metavar="NAME,NAME,...",
+            text="Simpler models to fit and score beside it, of independent, ising, kpairwise, "
+            "glm, pca, vae, hopfield; 'all' for every one.",
+            default="none",
+        ),
+    ] = None,
 ) -> None:
     """Score the chosen model on the test fold and compare its statistics."""
     display = Display()
     with display.stage("opening the run"):
         from boltzbrain.running import api
     with display.stage("evaluating", "steps") as stage:
-        found = api.evaluate(run, seed=seed, full=full, callbacks=(stage.evaluation,))
+        found = api.evaluate(
+            run,
+            seed=seed,
+            full=full,
+            baselines=baseline_names(baselines),
+            callbacks=(stage.evaluation,),
+        )
     summaries.show_evaluation(out(), found)
     typer.echo(f"written: {run / 'evaluation.json'}\nnext:    boltzbrain report {_quoted(run)}")
 

@@ -18,6 +18,7 @@ from boltzbrain.evaluation.likelihood import independent_log_likelihood
 from boltzbrain.evaluation.results import read_evaluation
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.independent import independent_field
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.recording import (
     Recording,
@@ -30,7 +31,6 @@ from boltzbrain.running.console import note
 from boltzbrain.running.progress import Display, duration
 from boltzbrain.running.summaries import signed
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
-from boltzbrain.training.likelihood_log import independent_field
 from boltzbrain.training.run import TrainingRun, write_json
 from boltzbrain.writers.nwb import write_nwb
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.independent import independent_field
 from boltzbrain.sampling.ladder import trajectory_ladder
 from boltzbrain.sampling.tempering import LadderRun, sample_ladder
-from boltzbrain.training.likelihood_log import independent_field
 from boltzbrain.training.run import TrainingRun
 
 SAMPLERS = ("trajectory", "gibbs")

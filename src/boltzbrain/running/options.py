@@ -49,6 +49,17 @@ def named_values(option_name: str, texts: list[str] | None) -> dict[str, str]:
     return values
 
 
+def baseline_names(text: str | None) -> list[str]:
+    """Return the names of baselines given as NAME,NAME, 'all' for every one."""
+    names = [part.strip() for part in (text or "").split(",") if part.strip()]
+    if names == ["all"]:
+        # here, as it takes a second
+        from boltzbrain.evaluation.baselines import NAMES
+
+        return list(NAMES)
+    return names
+
+
 RecordingPaths = Annotated[
     list[str],
     typer.Argument(

@@ -16,11 +16,11 @@ from boltzbrain.evaluation.likelihood import likelihoods, log_likelihood
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, read_evaluation
 from boltzbrain.foundations.participation import participation_ratio
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.clusters import clusters_of
 from boltzbrain.recordings.store import read_activity
-from boltzbrain.training.likelihood_log import independent_field
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run import TrainingRun, write_json
 from boltzbrain.training.train import resume, train

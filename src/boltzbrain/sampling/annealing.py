@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,12 +21,34 @@ from boltzbrain.model.rbm import RBM
 _PILOT_CHAINS, _PILOT_RUNGS = 100, 64
 
 
+class Path(Protocol):
+    """What carries chains from an independent model to a model along t from 0 to 1."""
+
+    def start(self, chains: int, generator: Generator) -> Tensor:
+        """Draw (chain, visible) states at t = 0, exactly."""
+        ...
+
+    def climb(
+        self, visible: Tensor, ts: list[float], generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Carry chains along rungs; see `AnnealedPath.climb`."""
+        ...
+
+    def log_partition_start(self) -> float:
+        """Return log Z at t = 0, exact."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class AnnealedPath:
     """The rungs between an independent model and a model, addressed by t from 0 to 1."""
 
     base: RBM
     model: RBM
+
+    def log_partition_start(self) -> float:
+        """Return log Z of the independent model, exact."""
+        return self.base.log_partition_independent()
 
     def slope(self, visible: Tensor) -> Tensor:
         """Return d/dt of the log-weight of the visible layer alone, (chain,) float64."""
@@ -119,7 +142,11 @@ def annealing_schedule(
     visible_field
         Field of the independent model, the model's own where None.
     """
-    path = AnnealedPath(model.independent(visible_field), model)
+    return schedule_along(AnnealedPath(model.independent(visible_field), model), generator, rungs)
+
+
+def schedule_along(path: Path, generator: Generator, rungs: int) -> list[float]:
+    """Choose rungs along any path; see `annealing_schedule`."""
     ts = torch.linspace(0, 1, min(rungs, _PILOT_RUNGS), dtype=torch.float64)
     if len(ts) == rungs:
         return ts.tolist()

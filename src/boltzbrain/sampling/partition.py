@@ -22,13 +22,15 @@ from torch import Tensor
 from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.annealing import AnnealedPath, annealing_schedule
+from boltzbrain.sampling.annealing import AnnealedPath, Path, schedule_along
 from boltzbrain.sampling.enumeration import exact_log_partition
 
 __all__ = [
     "LARGEST_GAP",
     "RELIABLE_FRACTION",
     "LogPartition",
+    "annealed_along",
+    "annealed_back_along",
     "annealed_importance",
     "annealed_importance_backward",
     "bootstrap_log_mean",
@@ -191,9 +193,18 @@ def annealed_importance(
     whole_number_in("chains", chains, low=10)
     model, visible_field = _prepared(model, rungs, visible_field, device)
     path = AnnealedPath(model.independent(visible_field), model)
-    ts = annealing_schedule(model, generator, rungs, visible_field=visible_field)
+    return annealed_along(path, generator, chains=chains, rungs=rungs)
+
+
+def annealed_along(
+    path: Path, generator: Generator, *, chains: int = 1000, rungs: int = 1000
+) -> LogPartition:
+    """Estimate log Z at the end of any path; see `annealed_importance`."""
+    whole_number_in("chains", chains, low=10)
+    whole_number_in("rungs", rungs, low=2)
+    ts = schedule_along(path, generator, rungs)
     _, gains = path.climb(path.start(chains, generator), ts, generator)
-    log_weights = path.base.log_partition_independent() + gains.sum(dim=0).cpu()
+    log_weights = path.log_partition_start() + gains.sum(dim=0).cpu()
     return LogPartition(
         log_mean_exp(log_weights),
         bootstrap_log_mean(log_weights, generator),
@@ -241,9 +252,16 @@ def annealed_importance_backward(
         raise bad_input("samples", "hold at least 10 chains", len(samples))
     model, visible_field = _prepared(model, rungs, visible_field, device)
     path = AnnealedPath(model.independent(visible_field), model)
-    ts = annealing_schedule(model, generator, rungs, visible_field=visible_field)
-    _, gains = path.climb(samples.to(model.weights.device), ts[::-1], generator)
-    log_weights = gains.sum(dim=0).cpu() - path.base.log_partition_independent()
+    return annealed_back_along(path, samples.to(model.weights.device), generator, rungs=rungs)
+
+
+def annealed_back_along(
+    path: Path, samples: Tensor, generator: Generator, *, rungs: int = 1000
+) -> LogPartition:
+    """Estimate log Z at the end of any path from samples; see `annealed_importance_backward`."""
+    ts = schedule_along(path, generator, rungs)
+    _, gains = path.climb(samples, ts[::-1], generator)
+    log_weights = gains.sum(dim=0).cpu() - path.log_partition_start()
     return LogPartition(
         -log_mean_exp(log_weights),
         bootstrap_log_mean(log_weights, generator),

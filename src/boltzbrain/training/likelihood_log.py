@@ -12,23 +12,13 @@ from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
-from boltzbrain.kernels.dispatch import mean_states, sum_active_rows
+from boltzbrain.kernels.dispatch import sum_active_rows
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity, FoldName
 from boltzbrain.recordings.clusters import Clusters, clustered_stderr, clusters_of
 from boltzbrain.sampling.partition import LogPartition, annealed_importance
 from boltzbrain.training.plan import TrainingPlan
-
-
-def independent_field(states: Tensor) -> Tensor:
-    """Return the fields of the independent model with the rates of the states, (unit,) float64.
-
-    The rate of a neuron active in n of T bins is (n + 1/2) / (T + 1), Jeffreys' estimate, so that a
-    silent neuron has a finite field.
-    """
-    # torch's own sum would first make an int64 copy of the states, 8 times their size
-    active = (mean_states(states, torch.float64) * len(states)).round()
-    return torch.logit((active + 0.5) / (len(states) + 1.0))
 
 
 def error_over_bins(scores: Tensor, clusters: Clusters) -> float:

@@ -1,5 +1,11 @@
 """Every figure of the page by itself: each function draws one and returns its axes."""
 
+from boltzbrain.presentation.figures.baselines import (
+    baseline_scores,
+    embedded_neurons,
+    occupied_regions,
+    weight_tails,
+)
 from boltzbrain.presentation.figures.couplings import (
     coupling_histogram,
     coupling_norms,
@@ -47,9 +53,11 @@ __all__ = [
     "activation_curve",
     "active_units",
     "autocorrelation",
+    "baseline_scores",
     "coupling_histogram",
     "coupling_norms",
     "covariances",
+    "embedded_neurons",
     "embedding_curve",
     "energies",
     "grid_map",
@@ -61,6 +69,7 @@ __all__ = [
     "hidden_traces",
     "hidden_variance",
     "neuron_colours",
+    "occupied_regions",
     "population_count",
     "principal_components",
     "raster",
@@ -77,5 +86,6 @@ __all__ = [
     "time_constants",
     "training_curve",
     "triplets",
+    "weight_tails",
     "weights",
 ]

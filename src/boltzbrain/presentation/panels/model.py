@@ -15,12 +15,12 @@ from boltzbrain.evaluation.reconstruction import (
     reconstruction_quality,
 )
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.presentation import figures, verdicts
 from boltzbrain.presentation.figures.statistics import shared_limits
 from boltzbrain.presentation.page import PageData
 from boltzbrain.presentation.panels.panel import Panel, draw
-from boltzbrain.training.likelihood_log import independent_field
 
 
 def panels(page: PageData, model: RBM) -> list[Panel]:
