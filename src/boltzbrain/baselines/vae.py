@@ -30,7 +30,7 @@ from boltzbrain.model.independent import independent_field
 
 LATENTS = (25, 50, 100)
 PENALTIES = (0.001, 0.002, 0.004, 0.006, 0.01, 0.016)
-"""L1 penalties on the decoder, of the ELBO per bin: those of the preset `compositional`."""
+"""L1 penalties on the decoder, of the ELBO per bin."""
 
 _ELBO_SAMPLES, _BOUND_SAMPLES = 10, 500
 _LOOKS = 20

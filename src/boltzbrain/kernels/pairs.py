@@ -3,8 +3,8 @@
 A neuron's input from the others is kept up to date: only where a neuron changes is a row of the
 couplings added. With few active neurons few change, so a sweep of a chain costs about one draw per
 neuron and a hundred rows of additions per thousand neurons, far less than the two dense products of
-block Gibbs with as many Gaussian hidden units as neurons; and it mixes where that, which needs
-couplings made positive by their lowest eigenvalue, hardly moves.
+block Gibbs with as many Gaussian hidden units as neurons. That way would also have to lift the
+couplings by their lowest eigenvalue, which ties every neuron to its own state of the sweep before.
 """
 
 # numba infers the types of the loops, so they carry none.
