@@ -482,6 +482,10 @@ def test_after_a_collapse_the_next_smaller_penalty_is_taken(
     run = train(activity, plan, tmp_path / "collapse")
     assert run.info["convergence"]["history"][0]["reason"] == "collapse on purpose"
     assert run.penalties_at(run.chosen_update).l1 == 1e-3
+    # below the smallest it is halved
+    found += 3 * [Symptom("collapse", "collapse on purpose")]
+    run = train(activity, plan, tmp_path / "collapses")
+    assert run.penalties_at(run.chosen_update).l1 == 5e-6
     found.append(Symptom("divergence", "divergence on purpose"))
     run = train(activity, plan, tmp_path / "divergence")
     assert run.penalties_at(run.chosen_update).l1 == 2e-3

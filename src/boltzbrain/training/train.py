@@ -184,10 +184,10 @@ class _Training:
         restart = Restart(state.update, good.update, found.reason)
         state.restore(good)
         state.course = course.restarted(restart)
-        smaller = [one for one in self.plan.l1_choices or () if one < (course.l1 or 0.0)]
-        if found.kind == "collapse" and smaller:
+        if found.kind == "collapse" and course.l1 is not None:
             # it was the penalty that took the units out, and slower it would do so again
-            state.course = replace(state.course, l1=smaller[-1])
+            smaller = [one for one in self.plan.l1_choices or () if one < course.l1]
+            state.course = replace(state.course, l1=smaller[-1] if smaller else course.l1 / 2)
         self.records.restarted(state, self.seconds)
 
     @property
