@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import boltzbrain as bb
+from boltzbrain.foundations.checks import TrainingFailedError
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
@@ -39,10 +40,15 @@ def one(session: int, kind: str) -> dict[str, Any]:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        if kind == "bernoulli":
-            run = bb.fit(activity, "binary", 100, out)
-        else:
-            run = bb.fit(activity, "compositional", 100, out, hidden_kind=kind)
+        try:
+            if kind == "bernoulli":
+                run = bb.fit(activity, "binary", 100, out)
+            else:
+                run = bb.fit(activity, "compositional", 100, out, hidden_kind=kind)
+        except TrainingFailedError as failure:
+            print(f"session {session}, {kind}: {failure}")
+            seconds = round(time.monotonic() - started)
+            return {"session": session, "kind": kind, "status": "failed", "seconds": seconds}
         seconds = time.monotonic() - started
         found = bb.evaluate(run)
         gain, errors = found["log_likelihood"]["gain"], found["statistics"]["nrmse"]
@@ -88,10 +94,12 @@ def main() -> int:
     )  # fmt: skip
     text = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for line in lines():
+        trained = bool(line["gain"])
         cells = [
-            line["session"], line["kind"], f"{line['gain']} ± {line['stderr']}",
+            line["session"], line["kind"],
+            f"{line['gain']} ± {line['stderr']}" if trained else "",
             *(line[name] for name in STATISTICS),
-            f"{float(line['zeros']):.0%}", line["status"], line["seconds"],
+            f"{float(line['zeros']):.0%}" if trained else "", line["status"], line["seconds"],
         ]  # fmt: skip
         text.append("| " + " | ".join(cells) + " |")
     TEXT.write_text("\n".join(text) + "\n", encoding="utf-8")
