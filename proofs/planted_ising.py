@@ -130,8 +130,9 @@ def one(
     with tempfile.TemporaryDirectory() as folder:
         run = bb.fit(
             activity_of(states), hidden=hidden, out=f"{folder}/run", seed=seed, updates=updates,
-            batch=2000, chains=2000, sweeps=5, learning_rate=0.2, final_learning_rate=0.01,
-            l1=3e-4, weight_std=0.1, checkpoints=12, ais_chains=200, ais_rungs=200,
+            batch=2000, chains=2000, sweeps=5, learning_rate=0.3, final_learning_rate=0.005,
+            l2=0.0, weight_std=0.1, checkpoints=6, score_every="none", ais_chains=200,
+            ais_rungs=200,
         )  # fmt: skip
         model, chosen = run.best, run.chosen_update
     fitted = time.monotonic() - began - drawn
@@ -173,7 +174,7 @@ def one(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rates", nargs="+", default=list(RATES), choices=list(RATES))
-    parser.add_argument("--updates", type=int, default=6000)
+    parser.add_argument("--updates", type=int, default=15_000)
     parser.add_argument("--hidden", type=int, default=150)
     parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--seed", type=int, default=0)
