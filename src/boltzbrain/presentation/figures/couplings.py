@@ -22,6 +22,7 @@ from boltzbrain.presentation.style import (
     TALL,
     WIDE,
     figure,
+    plain_logarithms,
 )
 
 Floats = NDArray[np.float64]
@@ -87,7 +88,7 @@ def coupling_norms(ax: Axes, norms: Mapping[str, Floats], chosen_update: int) ->
             )
     ax.axvline(chosen_update, color=MUTED, linewidth=0.8, linestyle=":")
     if update.max(initial=1) > 20 * max(update.min(initial=1), 1):
-        ax.set_xscale("log")
+        plain_logarithms(ax)
     seen = np.concatenate([norms[name] for name in ("fields", "pairs", "triplets")])
     if (seen > 0).any():
         ax.set_yscale("log")
