@@ -191,6 +191,10 @@ def test_weights_that_the_penalty_holds_at_0_are_told_from_the_others() -> None:
     # without the mean a third lies beyond, as of every exponential law
     live = ascent.idle_weights(ascent.parameters["weights"], 1)[:, 1:]
     assert live.double().mean() == pytest.approx(1 - np.exp(-1), abs=0.06)
+    # steps that a restart has made smaller leave less noise
+    slower = ascent.idle_weights(drawn, 1, rate_divisor=10.0)
+    assert torch.equal(slower, drawn.abs() <= rate * ascent.optimiser.spread("weights") / (20 * l1))
+    assert slower.double().mean() < 0.5 * idle.double().mean()
     # nothing is known of the noise before the first update
     fresh = Ascent(model, plan).idle_weights(drawn, 1)
     assert fresh.all(), "weights of 0"

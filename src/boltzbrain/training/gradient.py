@@ -224,7 +224,9 @@ class Ascent:
             else:
                 value.mul_(size).add_(before[name])
 
-    def idle_weights(self, mean: Tensor, update: int, l1: float | None = None) -> Tensor:
+    def idle_weights(
+        self, mean: Tensor, update: int, *, rate_divisor: float = 1.0, l1: float | None = None
+    ) -> Tensor:
         """Return which weights the L1 penalty holds at 0, (visible, hidden) bool.
 
         The noise of batches lifts them off 0 again and again. Steps of size rate g / s with noise
@@ -235,15 +237,15 @@ class Ascent:
         ----------
         mean
             Running mean of the weights, or the weights.
-        update, l1
+        update, rate_divisor, l1
             As in `step`.
         """
         spread, weights = self.optimiser.spread("weights"), self.model.weights
         if spread is None:
             return weights == 0
         penalties = self.plan.penalties_at(update, l1)
-        width = self.plan.rate_at(update) * spread / (2.0 * penalties.l1_of_units(weights))
-        return mean.abs() <= width
+        rate = self.plan.rate_at(update) / rate_divisor
+        return mean.abs() <= rate * spread / (2.0 * penalties.l1_of_units(weights))
 
     def optimizer_tensors(self) -> dict[str, Tensor]:
         """Return the state of the optimiser as flat tensors, name to tensor."""

@@ -117,7 +117,9 @@ class State:
             return
         weights = self.ascent.parameters["weights"]
         mean = self.mean["weights"] if self.plan.averaging else weights
-        idle = self.ascent.idle_weights(mean, self.update, self.course.l1)
+        idle = self.ascent.idle_weights(
+            mean, self.update, rate_divisor=self.course.rate_divisor, l1=self.course.l1
+        )
         # some are 0 for the moment only: what is 0 from here on stays so
         weights.copy_(torch.where(weights == 0, mean, weights).masked_fill_(idle, 0.0))
         mean.masked_fill_(idle, 0.0)
