@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from boltzbrain.baselines.ising import fit_ising, fit_kpairwise
+from boltzbrain.baselines.ising import fit_ising
 from boltzbrain.baselines.vae import fit_vae
 from boltzbrain.evaluation.baselines import NAMES, read_assemblies
 from boltzbrain.evaluation.hopfield import fit_hopfield
@@ -25,7 +25,6 @@ def quick_baselines(quick_evaluation):
                     "rungs": 50}  # fmt: skip
         for fit, given in (
             (fit_ising, pairwise),
-            (fit_kpairwise, pairwise),
             (fit_vae, {"latents": (4,), "penalties": (0.001, 0.01), "trial_updates": 40,
                        "updates": 200}),
             (fit_hopfield, {"penalties": (0.01,), "updates": 30, "chains": 40, "rungs": 50}),

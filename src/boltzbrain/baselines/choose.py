@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.baselines.independent import fit_independent
-from boltzbrain.baselines.ising import fit_ising, fit_kpairwise
+from boltzbrain.baselines.ising import fit_ising
 from boltzbrain.baselines.latent import fit_pca
 from boltzbrain.baselines.logistic import fit_glm
 from boltzbrain.baselines.protocol import Baseline
@@ -20,7 +21,7 @@ from boltzbrain.foundations.random import Generator
 FITS: Mapping[str, Callable[..., Baseline]] = {
     "independent": fit_independent,
     "ising": fit_ising,
-    "kpairwise": fit_kpairwise,
+    "kpairwise": partial(fit_ising, count=True),
     "glm": fit_glm,
     "pca": fit_pca,
     "vae": fit_vae,

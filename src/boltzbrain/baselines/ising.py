@@ -90,22 +90,6 @@ class KPairwise(Ising):
     title: ClassVar[str] = "K-pairwise"
 
 
-def fit_kpairwise(
-    train: NDArray[np.uint8],
-    validation: NDArray[np.uint8],
-    generator: Generator,
-    *,
-    penalties: Sequence[float] = PENALTIES,
-    factors: Sequence[float] = FACTORS,
-    chains: int = CHAINS,
-    updates: int = UPDATES,
-    rungs: int = 1000,
-) -> KPairwise:
-    """Fit the K-pairwise model; parameters as in `fit_ising`."""
-    found = _fitted(train, validation, generator, penalties, factors, chains, updates, rungs, True)
-    return KPairwise(*found)
-
-
 def fit_ising(
     train: NDArray[np.uint8],
     validation: NDArray[np.uint8],
@@ -116,6 +100,7 @@ def fit_ising(
     chains: int = CHAINS,
     updates: int = UPDATES,
     rungs: int = 1000,
+    count: bool = False,
 ) -> Ising:
     """Fit the pairwise Ising model, both its penalties chosen on the validation fold.
 
@@ -134,22 +119,9 @@ def fit_ising(
         Of each refinement; see `refine`.
     rungs
         Of the last estimate of log Z; those that choose have 300.
+    count
+        Fit the K-pairwise model, which has a potential of the population count as well.
     """
-    found = _fitted(train, validation, generator, penalties, factors, chains, updates, rungs, False)
-    return Ising(*found)
-
-
-def _fitted(
-    train: NDArray[np.uint8],
-    validation: NDArray[np.uint8],
-    generator: Generator,
-    penalties: Sequence[float],
-    factors: Sequence[float],
-    chains: int,
-    updates: int,
-    rungs: int,
-    count: bool,
-) -> tuple[Fit, Pairwise, LogPartition, LogPartition]:
     started = time.monotonic()
     model, strength, trials, evaluations = choose_pseudo_likelihood(
         train, validation, penalties=penalties
@@ -188,4 +160,4 @@ def _fitted(
         "nats per validation bin: log-pseudo-likelihood (l2), log-likelihood (l2_per_bin)",
         tuple(trials),
     )
-    return fit, found.model, forward, backward
+    return (KPairwise if count else Ising)(fit, found.model, forward, backward)

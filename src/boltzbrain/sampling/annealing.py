@@ -21,7 +21,7 @@ from boltzbrain.model.rbm import RBM
 _PILOT_CHAINS, _PILOT_RUNGS = 100, 64
 
 
-class Path(Protocol):
+class ModelPath(Protocol):
     """What carries chains from an independent model to a model along t from 0 to 1."""
 
     def start(self, chains: int, generator: Generator) -> Tensor:
@@ -145,7 +145,7 @@ def annealing_schedule(
     return schedule_along(AnnealedPath(model.independent(visible_field), model), generator, rungs)
 
 
-def schedule_along(path: Path, generator: Generator, rungs: int) -> list[float]:
+def schedule_along(path: ModelPath, generator: Generator, rungs: int) -> list[float]:
     """Choose rungs along any path; see `annealing_schedule`."""
     ts = torch.linspace(0, 1, min(rungs, _PILOT_RUNGS), dtype=torch.float64)
     if len(ts) == rungs:

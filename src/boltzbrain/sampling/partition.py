@@ -22,7 +22,7 @@ from torch import Tensor
 from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.annealing import AnnealedPath, Path, schedule_along
+from boltzbrain.sampling.annealing import AnnealedPath, ModelPath, schedule_along
 from boltzbrain.sampling.enumeration import exact_log_partition
 
 __all__ = [
@@ -197,7 +197,7 @@ def annealed_importance(
 
 
 def annealed_along(
-    path: Path, generator: Generator, *, chains: int = 1000, rungs: int = 1000
+    path: ModelPath, generator: Generator, *, chains: int = 1000, rungs: int = 1000
 ) -> LogPartition:
     """Estimate log Z at the end of any path; see `annealed_importance`."""
     whole_number_in("chains", chains, low=10)
@@ -256,7 +256,7 @@ def annealed_importance_backward(
 
 
 def annealed_back_along(
-    path: Path, samples: Tensor, generator: Generator, *, rungs: int = 1000
+    path: ModelPath, samples: Tensor, generator: Generator, *, rungs: int = 1000
 ) -> LogPartition:
     """Estimate log Z at the end of any path from samples; see `annealed_importance_backward`."""
     ts = schedule_along(path, generator, rungs)
