@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.continuous import DReLU
-from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
+from boltzbrain.model.rectified import DReLU
 from boltzbrain.readers.detect import read
 from boltzbrain.recordings.activity import Activity
 

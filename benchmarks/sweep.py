@@ -12,8 +12,8 @@ from benchmarks import peers
 from benchmarks.cases import DATA, bernoulli_model, session10, states
 from benchmarks.timing import Row, arguments, compare, publish
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.independent import independent_field
-from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
 from boltzbrain.training.gradient import Ascent

@@ -28,8 +28,8 @@ from benchmarks import peers
 from benchmarks.cases import session10
 from benchmarks.timing import arguments, publish, rounds, row
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.independent import independent_field
-from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
 from boltzbrain.sampling.partition import annealed_importance

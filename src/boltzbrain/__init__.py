@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
     from boltzbrain.interpretation.couplings import couplings
-    from boltzbrain.model.continuous import DReLU, Gaussian, ReLU
-    from boltzbrain.model.layers import Bernoulli, Ising
+    from boltzbrain.model.continuous import Gaussian
+    from boltzbrain.model.discrete import Bernoulli, Ising
     from boltzbrain.model.rbm import RBM
+    from boltzbrain.model.rectified import DReLU, ReLU
     from boltzbrain.presentation import figures
     from boltzbrain.readers.detect import read
     from boltzbrain.recordings.activity import Activity
@@ -69,12 +70,12 @@ __all__ = [
 _HOME = {
     "RBM": "model.rbm",
     "Activity": "recordings.activity",
-    "Bernoulli": "model.layers",
-    "DReLU": "model.continuous",
+    "Bernoulli": "model.discrete",
+    "DReLU": "model.rectified",
     "Gaussian": "model.continuous",
     "InputError": "foundations.checks",
-    "Ising": "model.layers",
-    "ReLU": "model.continuous",
+    "Ising": "model.discrete",
+    "ReLU": "model.rectified",
     "Recording": "recordings.recording",
     "Study": "recordings.study",
     "TrainingFailedError": "foundations.checks",

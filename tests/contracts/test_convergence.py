@@ -11,7 +11,8 @@ import torch
 
 from boltzbrain.foundations.checks import TrainingFailedError
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import KINDS, Bernoulli
+from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.presentation import verdicts
 from boltzbrain.recordings.activity import Activity

@@ -11,7 +11,7 @@ import torch
 
 from boltzbrain.foundations.checks import InputError, TrainingFailedError
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.sampling.enumeration import exact_log_partition

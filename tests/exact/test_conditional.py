@@ -17,8 +17,9 @@ from boltzbrain.evaluation.conditional import (
 )
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.independent import independent_field
-from boltzbrain.model.layers import KINDS, Bernoulli
+from boltzbrain.model.layers import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import all_states, exact_samples
 

@@ -21,7 +21,8 @@ from boltzbrain.interpretation.exact import (
 )
 from boltzbrain.interpretation.gaussian import InputLaw, relative_error, tuple_differences
 from boltzbrain.interpretation.marginal import Marginal
-from boltzbrain.model.layers import KINDS, Bernoulli, Ising, Layer
+from boltzbrain.model.discrete import Bernoulli, Ising
+from boltzbrain.model.layers import KINDS, Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_distribution
 

@@ -8,7 +8,8 @@ import torch
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels import dispatch, reference
-from boltzbrain.model.layers import KINDS, Bernoulli
+from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.gradient import Ascent
 from boltzbrain.training.plan import TrainingPlan

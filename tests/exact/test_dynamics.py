@@ -29,9 +29,9 @@ from boltzbrain.evaluation.results import plain
 from boltzbrain.evaluation.samples import Samples, draw_samples
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
-from boltzbrain.model.continuous import DReLU
-from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
+from boltzbrain.model.rectified import DReLU
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.recording import Source, neuron_table
 from boltzbrain.sampling.enumeration import exact_distribution, exact_samples

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import KINDS, Bernoulli
+from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.gradient import Ascent, log_likelihood_gradient, parameters_of
 from boltzbrain.training.plan import make_plan

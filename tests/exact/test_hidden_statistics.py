@@ -25,7 +25,7 @@ from boltzbrain.evaluation.reconstruction import (
 )
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
-from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_distribution, exact_samples
 from boltzbrain.training.penalties import Penalties

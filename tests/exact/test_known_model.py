@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.evaluation.samples import Samples
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.recording import Source, neuron_table

@@ -26,8 +26,8 @@ from boltzbrain.evaluation.samples import Samples, draw_samples, read_samples, w
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
+from boltzbrain.model.discrete import Bernoulli, Ising
 from boltzbrain.model.independent import independent_field
-from boltzbrain.model.layers import Bernoulli, Ising
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.recording import Source, neuron_table

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import KINDS, Bernoulli, Layer
+from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers import KINDS, Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_log_partition
 from boltzbrain.training.gradient import (

@@ -14,7 +14,8 @@ from scipy.integrate import quad
 
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import KINDS, Bernoulli
+from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.annealing import annealing_schedule
 from boltzbrain.sampling.enumeration import all_states, exact_samples

@@ -21,7 +21,8 @@ from boltzbrain.interpretation.perturbation import (
     sample_conditioned,
     silence,
 )
-from boltzbrain.model.layers import KINDS, Bernoulli, Ising
+from boltzbrain.model.discrete import Bernoulli, Ising
+from boltzbrain.model.layers import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.recording import Regions
 from boltzbrain.sampling.enumeration import exact_distribution

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import KINDS, Bernoulli
+from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.bridge import bridge, bridge_log_partition
 from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples

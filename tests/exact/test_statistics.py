@@ -38,7 +38,7 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.moments import choose_tuples, coincidences, connected, pack, rates
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
-from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.clusters import (

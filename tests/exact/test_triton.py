@@ -22,9 +22,10 @@ from scipy.stats import chi2
 
 from boltzbrain.foundations.random import Generator, philox_words
 from boltzbrain.kernels import dispatch, rectified, reference
-from boltzbrain.model.continuous import DReLU, Gaussian, ReLU
-from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.continuous import Gaussian
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
+from boltzbrain.model.rectified import DReLU, ReLU
 
 pytest.importorskip("triton", reason="Triton is absent")
 

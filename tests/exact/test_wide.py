@@ -12,9 +12,11 @@ from scipy.stats import chi2, norm
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels import cpu, reference, stepping, threads, wide
 from boltzbrain.kernels.rectified import respond_rectified
-from boltzbrain.model.continuous import DReLU, Gaussian, ReLU
-from boltzbrain.model.layers import Bernoulli, Layer
+from boltzbrain.model.continuous import Gaussian
+from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers import Layer
 from boltzbrain.model.rbm import RBM
+from boltzbrain.model.rectified import DReLU, ReLU
 
 SMALLEST_P = 1e-6
 SHAPES = [(1, 1, 1), (3, 5, 2), (37, 130, 70), (100, 301, 20), (130, 200, 33), (20, 5000, 17)]

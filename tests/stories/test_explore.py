@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.presentation import report
 from boltzbrain.presentation.explore import explore_data

@@ -21,7 +21,7 @@ from torch.nn.functional import softplus
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
-from boltzbrain.model.layers import Bernoulli
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.clusters import Clusters, clustered_stderr
 

@@ -24,8 +24,8 @@ from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import Samples, draw_samples, write_samples
 from boltzbrain.evaluation.statistics import compare_statistics
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.independent import independent_field
-from boltzbrain.model.layers import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.sampling.partition import LogPartition

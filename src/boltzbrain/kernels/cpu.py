@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from boltzbrain.kernels import reference, wide
+from boltzbrain.kernels.arrays import flat, packable
 from boltzbrain.kernels.compiling import compiled
 from boltzbrain.kernels.draws import TILE, draw_rows, draw_rows_exact, draw_tile
 from boltzbrain.kernels.lanes import load, store
@@ -86,16 +87,6 @@ def _limit(units: int) -> int:
     return int(LISTED * units)
 
 
-def _flat(tensor: Tensor) -> Any:
-    return tensor.detach().contiguous().numpy().reshape(-1)
-
-
-def _packable(states: Tensor) -> Any:
-    """Return states flat, and long enough to be read 64 at a time."""
-    flat = states.detach().contiguous().reshape(-1)
-    return pad(flat, (0, max(0, TILE - len(flat)))).numpy()
-
-
 def _whole(size: int) -> int:
     """Return the size rounded up to whole tiles."""
     return -(-size // TILE) * TILE
@@ -142,7 +133,7 @@ def _tiled(matrix: Tensor) -> Any:
     """Return a matrix (row, column) flat, as (tile, row, 64 columns), padded with zeros."""
     rows, columns = matrix.shape
     tiles = torch.empty(rows * _whole(columns), dtype=matrix.dtype).numpy()
-    given = _flat(matrix)
+    given = flat(matrix)
 
     def task(first: int, count: int) -> None:
         _copy_rows(given, rows, columns, first, count, tiles)
@@ -155,7 +146,7 @@ def _tiled_transpose(matrix: Tensor) -> Any:
     """Return the transpose of a matrix (column, row) as `_tiled` would."""
     rows, columns = matrix.shape
     tiles = torch.empty(_whole(rows) * columns, dtype=matrix.dtype).numpy()
-    given = _flat(matrix)
+    given = flat(matrix)
 
     def task(first: int, count: int) -> None:
         _copy_columns(given, rows, columns, first, count, tiles)
@@ -245,16 +236,16 @@ def draw_bernoulli(inputs: Tensor, field: Tensor, key: int, draw: int) -> Tensor
     """Draw as `kernels.reference.draw_bernoulli` does."""
     samples, units = inputs.shape
     states = torch.empty((samples, units), dtype=torch.uint8)
-    drawn, state = _flat(states), (np.uint64(key), np.uint64(draw))
+    drawn, state = flat(states), (np.uint64(key), np.uint64(draw))
     if inputs.dtype == field.dtype == torch.float32:
-        given, fields = _flat(inputs), _flat(pad(field, (0, _whole(units) - units)))
+        given, fields = flat(inputs), flat(pad(field, (0, _whole(units) - units)))
 
         def task(first: int, count: int) -> None:
             room = torch.empty(TILE * count).numpy(), np.empty(TILE * count, np.uint8)
             draw_rows(given, units, fields, first, count, *state, drawn, *room)
 
     else:
-        totals = _flat((inputs + field).to(torch.float64))
+        totals = flat((inputs + field).to(torch.float64))
 
         def task(first: int, count: int) -> None:
             draw_rows_exact(totals, units, first, count, *state, drawn)
@@ -278,7 +269,7 @@ def sum_active_columns(states: Tensor, weights: Tensor) -> Tensor:
 def _sum_tiled(states: Tensor, rows: Any, columns: int, dtype: torch.dtype) -> Tensor:
     samples, units = states.shape
     result = torch.empty((samples, columns), dtype=dtype)
-    given, sums = _packable(states), _flat(result)
+    given, sums = packable(states), flat(result)
 
     def task(first: int, count: int) -> None:
         workspace = tuple(_Workspace.of(count, units, dtype))
@@ -291,7 +282,7 @@ def _sum_tiled(states: Tensor, rows: Any, columns: int, dtype: torch.dtype) -> T
 def mean_states(states: Tensor, dtype: torch.dtype) -> Tensor:
     """Average as `kernels.reference.mean_states` does."""
     samples, units = states.shape
-    given, counts = _flat(states), np.zeros(units, np.int64)
+    given, counts = flat(states), np.zeros(units, np.int64)
 
     def task(first: int, count: int) -> None:
         count_by_unit(given, samples, units, first, count, counts)
@@ -303,11 +294,11 @@ def mean_states(states: Tensor, dtype: torch.dtype) -> Tensor:
 def correlate(states: Tensor, values: Tensor) -> Tensor:
     """Multiply as `kernels.reference.correlate` does."""
     (samples, units), columns = states.shape, values.shape[1]
-    given = _packable(states)
+    given = packable(states)
     if count_active(given, 0, len(given)) > DENSE * states.numel():
         return states.T.to(values.dtype) @ values
     result = torch.empty((units, columns), dtype=values.dtype)
-    rows, sums = _tiled(values), _flat(result)
+    rows, sums = _tiled(values), flat(result)
 
     def task(first: int, count: int) -> None:
         order, cursors = np.arange(count), np.empty(count, np.int64)
@@ -365,11 +356,11 @@ def sweep_bernoulli(
         states = states.clone()
     hidden = torch.zeros((chains, whole_others), dtype=torch.uint8)
     fields = (
-        _flat(pad(visible_field, (0, whole - units), value=_OUT)),
-        _flat(pad(hidden_field, (0, whole_others - others), value=_OUT)),
+        flat(pad(visible_field, (0, whole - units), value=_OUT)),
+        flat(pad(hidden_field, (0, whole_others - others), value=_OUT)),
     )
     matrices = _tiled(weights), _tiled_transpose(weights)
-    drawn = _flat(states), _flat(hidden)
+    drawn = flat(states), flat(hidden)
 
     def task(first: int, count: int) -> None:
         _sweep(

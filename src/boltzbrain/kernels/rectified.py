@@ -1,4 +1,4 @@
-"""Log-partitions and draws of rectified units for the CPU, in numba; `model.continuous` specifies.
+"""Log-partitions and draws of rectified units for the CPU, in numba; `model.rectified` specifies.
 
 log Psi (see `foundations.numerics`) and the quantile of the normal law come from tables of values
 and slopes every 1/64, joined by cubics. Their errors are below 1e-10 and 1e-9, far less than what

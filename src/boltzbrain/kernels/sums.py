@@ -16,11 +16,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from boltzbrain.kernels.arrays import WORD
 from boltzbrain.kernels.compiling import compiled
 from boltzbrain.kernels.lanes import active_bits, count_bits, load, lowest_bit, nothing, store
-
-WORD = 64
-"""Units whose states are packed into one word, and columns that are summed together."""
 
 TABLE = 16 * 16 * WORD
 """Elements of the tables of one word of units and one tile of columns."""

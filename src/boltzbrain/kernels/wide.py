@@ -24,26 +24,21 @@ from numba import njit
 from torch import Tensor
 
 from boltzbrain.foundations.random import philox_block
+from boltzbrain.kernels.arrays import WORD, flat, packable
 from boltzbrain.kernels.compiling import compiled
 from boltzbrain.kernels.draws import draw_sixteen, halves
 from boltzbrain.kernels.lanes import (
-    bits_of,
-    count_bits,
     eight_from,
-    fused,
     load,
     low_words,
     lowest_bit,
     mask_of,
-    nothing,
     spread,
     store,
 )
-from boltzbrain.kernels.sums import WORD, state_bits
+from boltzbrain.kernels.products import LANES, multiply
+from boltzbrain.kernels.sums import state_bits
 from boltzbrain.kernels.threads import share
-
-LANES = 16
-"""Chains that are summed and drawn together."""
 
 SAMPLES = 128
 """Chains that go through the weights together: what they hold fits the second cache."""
@@ -51,176 +46,7 @@ SAMPLES = 128
 STRETCHES = 16
 """Stretches of units, at most, that have hidden inputs of their own."""
 
-SPARSE = 0.12
-"""Four units with a smaller share of weights that are not 0 are multiplied by these alone."""
-
-_NONE, _ONE, _FOUR = np.uint64(0), np.uint64(1), np.uint64(4)
-_8, _16, _32, _48 = np.uint64(8), np.uint64(16), np.uint64(32), np.uint64(48)
-_ZERO, _SIGN = np.uint32(0), np.uint32(1)
-
-
-@njit(inline="always")
-def _marked_nonzero(weights, place):
-    """Return which of sixteen weights are not 0 as bits; -0 counts as 0."""
-    shifted = bits_of(load(weights, np.uint64(place))) << _SIGN
-    return mask_of(_ZERO < shifted)  # noqa: SIM300  # lanes know < alone
-
-
-@njit
-def _count_nonzero(weights, first, count):
-    """Return how many of `count` weights from `first` on are not 0."""
-    total, whole = _NONE, count // LANES * LANES
-    for place in range(first, first + whole, LANES):
-        total += count_bits(_marked_nonzero(weights, place))
-    for place in range(first + whole, first + count):
-        total += np.uint64(weights[place] != 0)
-    return np.int64(total)
-
-
-@njit
-def _list_nonzero(weights, row, units, listed):
-    """List which of the weights from `row` on are not 0; return how many."""
-    place, whole = 0, units // LANES * LANES
-    for first in range(0, whole, LANES):
-        bits = _marked_nonzero(weights, row + first)
-        while bits != _NONE:
-            listed[place] = first + np.int64(lowest_bit(bits))
-            place += 1
-            bits &= bits - _ONE
-    for unit in range(whole, units):
-        if weights[row + unit] != 0:
-            listed[place] = unit
-            place += 1
-    return place
-
-
-@njit
-def _dense_four(weights, row, units, values, stride, start, inputs):
-    """Set inputs (4, stride) of four rows of weights to 64 samples, from `start` on."""
-    zeros = nothing(load(values, np.uint64(0)))
-    a0, a1, a2, a3 = zeros, zeros, zeros, zeros
-    b0, b1, b2, b3 = zeros, zeros, zeros, zeros
-    c0, c1, c2, c3 = zeros, zeros, zeros, zeros
-    d0, d1, d2, d3 = zeros, zeros, zeros, zeros
-    at, step = np.uint64(start), np.uint64(stride)
-    one = np.uint64(row)
-    two, three, four = (
-        one + np.uint64(units),
-        one + np.uint64(2 * units),
-        one + np.uint64(3 * units),
-    )
-    for _ in range(units):
-        x0, x1 = load(values, at), load(values, at + _16)
-        x2, x3 = load(values, at + _32), load(values, at + _48)
-        w = weights[one]
-        a0, a1, a2, a3 = fused(w, x0, a0), fused(w, x1, a1), fused(w, x2, a2), fused(w, x3, a3)
-        w = weights[two]
-        b0, b1, b2, b3 = fused(w, x0, b0), fused(w, x1, b1), fused(w, x2, b2), fused(w, x3, b3)
-        w = weights[three]
-        c0, c1, c2, c3 = fused(w, x0, c0), fused(w, x1, c1), fused(w, x2, c2), fused(w, x3, c3)
-        w = weights[four]
-        d0, d1, d2, d3 = fused(w, x0, d0), fused(w, x1, d1), fused(w, x2, d2), fused(w, x3, d3)
-        one, two, three, four = one + _ONE, two + _ONE, three + _ONE, four + _ONE
-        at += step
-    to = np.uint64(start)
-    _put_four(inputs, to, a0, a1, a2, a3)
-    _put_four(inputs, to + step, b0, b1, b2, b3)
-    _put_four(inputs, to + step + step, c0, c1, c2, c3)
-    _put_four(inputs, to + step + step + step, d0, d1, d2, d3)
-
-
-@njit(inline="always")
-def _put_four(target, to, v0, v1, v2, v3):
-    store(target, to, v0)
-    store(target, to + _16, v1)
-    store(target, to + _32, v2)
-    store(target, to + _48, v3)
-
-
-@njit
-def _dense_three(weights, row, units, values, stride, start, inputs):
-    """Set inputs as `_dense_four` does, to 48 samples."""
-    zeros = nothing(load(values, np.uint64(0)))
-    a0, a1, a2 = zeros, zeros, zeros
-    b0, b1, b2 = zeros, zeros, zeros
-    c0, c1, c2 = zeros, zeros, zeros
-    d0, d1, d2 = zeros, zeros, zeros
-    at, step = np.uint64(start), np.uint64(stride)
-    one = np.uint64(row)
-    two, three, four = (
-        one + np.uint64(units),
-        one + np.uint64(2 * units),
-        one + np.uint64(3 * units),
-    )
-    for _ in range(units):
-        x0, x1, x2 = load(values, at), load(values, at + _16), load(values, at + _32)
-        w = weights[one]
-        a0, a1, a2 = fused(w, x0, a0), fused(w, x1, a1), fused(w, x2, a2)
-        w = weights[two]
-        b0, b1, b2 = fused(w, x0, b0), fused(w, x1, b1), fused(w, x2, b2)
-        w = weights[three]
-        c0, c1, c2 = fused(w, x0, c0), fused(w, x1, c1), fused(w, x2, c2)
-        w = weights[four]
-        d0, d1, d2 = fused(w, x0, d0), fused(w, x1, d1), fused(w, x2, d2)
-        one, two, three, four = one + _ONE, two + _ONE, three + _ONE, four + _ONE
-        at += step
-    to = np.uint64(start)
-    _put_three(inputs, to, a0, a1, a2)
-    _put_three(inputs, to + step, b0, b1, b2)
-    _put_three(inputs, to + step + step, c0, c1, c2)
-    _put_three(inputs, to + step + step + step, d0, d1, d2)
-
-
-@njit(inline="always")
-def _put_three(target, to, v0, v1, v2):
-    store(target, to, v0)
-    store(target, to + _16, v1)
-    store(target, to + _32, v2)
-
-
-@njit
-def _listed_four(weights, row, listed, count, values, stride, start, inputs, to):
-    """Set the inputs of one row to 64 samples from the weights that are listed."""
-    s0 = nothing(load(values, np.uint64(0)))
-    s1, s2, s3 = s0, s0, s0
-    for place in range(count):
-        unit = listed[place]
-        w, at = weights[row + unit], np.uint64(start + stride * unit)
-        s0, s1 = fused(w, load(values, at), s0), fused(w, load(values, at + _16), s1)
-        s2, s3 = fused(w, load(values, at + _32), s2), fused(w, load(values, at + _48), s3)
-    _put_four(inputs, np.uint64(to + start), s0, s1, s2, s3)
-
-
-@njit
-def _listed_three(weights, row, listed, count, values, stride, start, inputs, to):
-    """Set inputs as `_listed_four` does, to 48 samples."""
-    s0 = nothing(load(values, np.uint64(0)))
-    s1, s2 = s0, s0
-    for place in range(count):
-        unit = listed[place]
-        w, at = weights[row + unit], np.uint64(start + stride * unit)
-        s0, s1 = fused(w, load(values, at), s0), fused(w, load(values, at + _16), s1)
-        s2 = fused(w, load(values, at + _32), s2)
-    _put_three(inputs, np.uint64(to + start), s0, s1, s2)
-
-
-@njit
-def _multiply(weights, row, present, units, values, stride, listed, inputs):
-    """Set inputs (4, stride) of up to four rows of weights; `stride` is 48 a + 64 b."""
-    threes = (4 - stride // LANES % 4) % 4 * 48
-    if present == 4 and _count_nonzero(weights, row, 4 * units) >= SPARSE * 4 * units:
-        for start in range(0, threes, 48):
-            _dense_three(weights, row, units, values, stride, start, inputs)
-        for start in range(threes, stride, 64):
-            _dense_four(weights, row, units, values, stride, start, inputs)
-        return
-    for member in range(present):
-        at, to = row + member * units, member * stride
-        count = _list_nonzero(weights, at, units, listed)
-        for start in range(0, threes, 48):
-            _listed_three(weights, at, listed, count, values, stride, start, inputs, to)
-        for start in range(threes, stride, 64):
-            _listed_four(weights, at, listed, count, values, stride, start, inputs, to)
+_NONE, _ONE, _8, _16 = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(16)
 
 
 @njit(inline="always")
@@ -278,7 +104,7 @@ def _draw_stretch(
         states[sample * units + first : sample * units + last] = 0
     for unit in range(first, last, 4):
         present = min(4, last - unit)
-        _multiply(weights, unit * hidden, present, hidden, values, lanes, listed, inputs)
+        multiply(weights, unit * hidden, present, hidden, values, lanes, listed, inputs)
         for member in range(present):
             _copy_row(weights, (unit + member) * hidden, hidden, room, member * width)
         block = np.uint64(unit) >> np.uint64(2)
@@ -375,21 +201,11 @@ def _lanes(samples: int) -> int:
     return LANES * (6 if vectors == 5 else vectors)
 
 
-def _flat(tensor: Tensor) -> Any:
-    return tensor.detach().contiguous().numpy().reshape(-1)
-
-
-def _packable(states: Tensor) -> Any:
-    """Return states flat, and long enough to be read 64 at a time."""
-    flat = _flat(states)
-    return flat if len(flat) >= WORD else np.pad(flat, (0, WORD - len(flat)))
-
-
 def _padded(values: Tensor) -> Any:
     """Return values (sample, column) flat, with rows of whole vectors."""
     rows = torch.zeros((len(values), _whole(values.shape[1])))
     rows[:, : values.shape[1]] = values
-    return _flat(rows)
+    return flat(rows)
 
 
 def draw_and_sum(
@@ -399,14 +215,14 @@ def draw_and_sum(
     samples, (units, others) = len(hidden), weights.shape
     states = torch.empty((samples, units), dtype=torch.uint8)
     sums = torch.empty((samples, others))
-    given, fields, drawn, width = _flat(weights), _flat(field), _flat(states), _whole(others)
+    given, fields, drawn, width = flat(weights), flat(field), flat(states), _whole(others)
     for begin in range(0, samples, SAMPLES):
         count = min(SAMPLES, samples - begin)
         lanes = _lanes(count)
         turned = torch.zeros((others, lanes))
         turned[:, :count] = hidden[begin : begin + count].T
         chosen = drawn[begin * units : (begin + count) * units]
-        fixed = _flat(turned), lanes, fields, count, begin, np.uint64(key), np.uint64(draw), chosen
+        fixed = flat(turned), lanes, fields, count, begin, np.uint64(key), np.uint64(draw), chosen
 
         def work(first: int, last: int, part: Any, fixed: Any = fixed) -> None:
             room = (
@@ -424,7 +240,7 @@ def sum_few(states: Tensor, weights: Tensor) -> Tensor:
     """Return states @ weights for uint8 states of few samples, in float32."""
     samples, (units, others) = len(states), weights.shape
     sums = torch.empty((samples, others))
-    given, packed, width = _flat(weights), _packable(states), _whole(others)
+    given, packed, width = flat(weights), packable(states), _whole(others)
     for begin in range(0, samples, SAMPLES):
         count = min(SAMPLES, samples - begin)
 
@@ -442,10 +258,10 @@ def contrast(
     """Correlate and subtract as `kernels.reference.contrast` does, for few samples in float32."""
     units, columns = out.shape
     fixed = (
-        _packable(states),
+        packable(states),
         len(states),
         _padded(values),
-        _packable(others),
+        packable(others),
         len(others),
         _padded(-other_values),
     )
@@ -467,7 +283,7 @@ def _in_stretches(work: Any, units: int, others: int, count: int, begin: int, su
     """
     length = WORD * -(-units // (WORD * STRETCHES))
     stretches, width = -(-units // length), _whole(others)
-    size, result = count * width, _flat(sums)
+    size, result = count * width, flat(sums)
     parts = torch.empty(stretches * size).numpy()
 
     def several(first: int, number: int) -> None:

@@ -275,7 +275,7 @@ def sample(
         that those of the model mix (`sampling.tempering`). "gibbs": as many chains as samples,
         annealed and swept, one sample each (`RBM.sample`).
     chains
-        Columns of the ladder, 200 if None; each gives every so-manieth sample.
+        Columns of the ladder, 200 if None; they take turns at giving a sample.
     sweeps
         Gibbs sweeps: of every rung between two samples of a column, 2 if None; or, for "gibbs",
         after annealing, 1000 if None.

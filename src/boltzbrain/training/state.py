@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import KINDS, Bernoulli, Layer
+from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers import KINDS, Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
 from boltzbrain.training.checkpoints import Checkpoint
