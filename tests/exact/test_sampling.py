@@ -159,6 +159,19 @@ class TestExchange:
         assert int(replicas.round_trips.sum()) == 5
         assert replica_flow(replicas).tolist() == [[5, 0], [0, 5]]
 
+    def test_a_replica_that_was_on_top_alone_comes_from_above(self) -> None:
+        # the lowest rung never exchanges: its states are 800 nats dearer one rung up
+        cold = RBM(Bernoulli(torch.full((3,), 9.0)), Bernoulli(torch.zeros(2)), torch.zeros(3, 2))
+        hot = RBM(Bernoulli(torch.full((3,), -400.0)), cold.hidden, cold.weights)
+        ladder = Ladder((cold, hot, hot), "annealing")
+        replicas = replicas_from(torch.zeros((3, 5, 3), dtype=torch.uint8), Generator.from_seed(0))
+        for _ in range(6):
+            replicas, exchange = exchange_step(ladder, replicas)
+            if 0 in exchange.pairs:
+                assert not bool(exchange.accepted[0].any())
+        assert int(replicas.round_trips.sum()) == 0
+        assert replica_flow(replicas).tolist() == [[5, 0], [0, 5], [0, 5]]
+
     def test_columns_do_not_meet(self) -> None:
         model = random_model("bernoulli", 8, 3, Generator.from_seed(6), weight_std=1.0)
         ladder = annealing_ladder(model, Generator.from_seed(7), rungs=3)

@@ -194,6 +194,8 @@ def test_samples_are_a_recording_of_their_own(run, tmp_path, capsys):
     again = run_command([*words, "-o", path], capsys)
     assert again.status == 2
     assert "not exist yet" in again.err
+    drawn = bb.sample(run, 30, sampler="gibbs", sweeps=5, anneal=5, seed=3)
+    assert set(drawn.step("sample").options["mixing"]) == {"energy", "population_count", "hidden"}
 
 
 def test_sampling_tells_how_many_samples_are_independent(run, tmp_path, capsys):
@@ -208,7 +210,15 @@ def test_sampling_tells_how_many_samples_are_independent(run, tmp_path, capsys):
     facts = drawn.step("sample").options
     assert 0 < facts["independent_samples"] <= 400
     assert set(facts["mixing"]) == {"energy", "population_count", "hidden"}
-    # both samplers draw from one law: 6 standard errors over 24 rates, false alarm below 1e-7
+    assert len(facts["acceptance"]) == facts["rungs"] - 1 == len(facts["flow"]) - 1
+    assert facts["flow"][0] > 0.9 > 0.1 > facts["flow"][-1]
+
+
+@pytest.mark.parametrize("sampler", ["trajectory", "annealing", "temperature"])
+def test_every_sampler_draws_from_one_law(sampler, run):
+    # 6 standard errors over 24 rates: false alarm below 1e-7
+    drawn = bb.sample(run, 400, sampler=sampler, chains=40, warm_up=20, seed=3)
+    facts = drawn.step("sample").options
     other = bb.sample(run, 2000, sampler="gibbs", sweeps=50, anneal=20, seed=4)
     rates = drawn.states.mean(axis=0), other.states.mean(axis=0)
     error = np.sqrt(rates[1] * (1 - rates[1]) * (1 / facts["independent_samples"] + 1 / 2000))

@@ -272,7 +272,9 @@ def sample(
         A kept checkpoint to draw from; the chosen one if None.
     sampler
         "trajectory": chains on a ladder along the checkpoints of the training exchange states, so
-        that those of the model mix (`sampling.tempering`). "gibbs": as many chains as samples,
+        that those of the model mix (`sampling.tempering`); "annealing" and "temperature": on a
+        ladder from independent neurons, or from a model without fields and weights. Rungs are added
+        and dropped until neighbours exchange 40 % of the time. "gibbs": as many chains as samples,
         annealed and swept, one sample each (`RBM.sample`).
     chains
         Columns of the ladder, 200 if None; they take turns at giving a sample.
@@ -292,8 +294,10 @@ def sample(
     -------
     Activity
         ``states`` (n, neuron); as samples do not follow one another in time, each is a segment of
-        its own. The options of its step "sample" hold ``independent_samples``, the number of
-        independent samples that would give means as precisely, and how the chains mix.
+        its own. The options of its step "sample" hold how the chains mix; of a ladder also
+        ``independent_samples``, the number of independent samples that would give means as
+        precisely, ``acceptance`` of every pair of neighbours and ``flow``, the share of the states
+        of every rung that come from the lowest one.
 
     Raises
     ------

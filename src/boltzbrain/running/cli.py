@@ -301,7 +301,8 @@ def sample(
             "--sampler",
             metavar="NAME",
             help="[bold]trajectory[/]: chains that exchange states along the checkpoints of the "
-            "training; [bold]gibbs[/]: one annealed chain for each sample.",
+            "training; [bold]annealing[/], [bold]temperature[/]: along a ladder from independent "
+            "neurons, or from a hot model; [bold]gibbs[/]: one annealed chain for each sample.",
         ),
     ] = "trajectory",
     chains: Annotated[

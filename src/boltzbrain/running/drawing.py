@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
-from boltzbrain.sampling.ladder import trajectory_ladder
-from boltzbrain.sampling.tempering import LadderRun, sample_ladder
+from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.gibbs import Chains
+from boltzbrain.sampling.ladder import (
+    Ladder,
+    annealing_ladder,
+    temperature_ladder,
+    trajectory_ladder,
+)
+from boltzbrain.sampling.mixing import Mixing, diagnose_chains
+from boltzbrain.sampling.tempering import LadderRun, sample_ladder, tuned
 from boltzbrain.training.run import TrainingRun
 
-SAMPLERS = ("trajectory", "gibbs")
+SAMPLERS = ("trajectory", "annealing", "temperature", "gibbs")
 
 CHAINS, LADDER_SWEEPS, WARM_UP = 200, 2, 100
 GIBBS_SWEEPS, ANNEAL = 1000, 200
+_WATCHED, _WATCHED_SWEEPS = 100, 50
+"""Chains of the sampler "gibbs" that are swept on, and how far, to see how they mix."""
 
 Callback = Callable[[int, int], None]
 
@@ -75,16 +86,14 @@ def draw(
         states = run.load(number).model.sample(
             n, seed=seed, sweeps=sweeps, anneal=anneal, callback=callback
         )
-        return Drawn(states, {**facts, "sweeps": sweeps, "anneal": anneal})
+        mixing = _watched(run.load(number).model, states, seed)
+        options = {"sweeps": sweeps, "anneal": anneal, "mixing": _plain(mixing)}
+        return Drawn(states, {**facts, **options})
     chains = min(n, CHAINS) if chains is None else whole_number_in("chains", chains, low=1)
     sweeps = LADDER_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=1)
     warm_up = WARM_UP if warm_up is None else warm_up
     generator = Generator.from_seed(seed, "sample")
-    ladder = trajectory_ladder(
-        run.trajectory(number),
-        generator,
-        visible_field=independent_field(torch.from_numpy(run.activity().states_of("train"))),
-    )
+    ladder = tuned(_ladder_of(run, number, sampler, generator), generator)
     drawn = sample_ladder(
         ladder,
         n,
@@ -98,18 +107,42 @@ def draw(
     return Drawn(drawn.samples, {**facts, **options, **mixing_of(drawn)})
 
 
+def _ladder_of(run: TrainingRun, update: int, sampler: str, generator: Generator) -> Ladder:
+    """Return the ladder to the model of an update, by the name of the sampler."""
+    if sampler == "temperature":
+        return temperature_ladder(run.load(update).model, generator)
+    field = independent_field(torch.from_numpy(run.activity().states_of("train")))
+    if sampler == "annealing":
+        return annealing_ladder(run.load(update).model, generator, visible_field=field)
+    return trajectory_ladder(run.trajectory(update), generator, visible_field=field)
+
+
+def _watched(model: RBM, states: Tensor, seed: int) -> dict[str, Mixing]:
+    """Return how fast the chains that gave the samples forget them."""
+    generator = Generator.from_seed(seed, "sample", "watched")
+    visible = states[:_WATCHED]
+    hidden = model.hidden.sample(model.inputs_to_hidden(visible), generator)
+    return diagnose_chains(model, Chains(visible, hidden, generator), _WATCHED_SWEEPS)[1]
+
+
 def mixing_of(run: LadderRun) -> dict[str, Any]:
-    """Return how the states of the highest rung mix, in the types of JSON."""
+    """Return how the ladder and the states of its highest rung mix, in the types of JSON."""
     return {
         "independent_samples": run.independent_samples,
         "least_acceptance": float(run.acceptance.min()),
+        "acceptance": run.acceptance.tolist(),
+        "flow": [None if np.isnan(share) else float(share) for share in run.flow],
         "round_trips": run.round_trips,
-        "mixing": {
-            name: {
-                "autocorrelation_time": one.autocorrelation_time,
-                "effective_samples": one.effective_samples,
-                "r_hat": one.r_hat,
-            }
-            for name, one in run.mixing.items()
-        },
+        "mixing": _plain(run.mixing),
+    }
+
+
+def _plain(mixing: Mapping[str, Mixing]) -> dict[str, Any]:
+    return {
+        name: {
+            "autocorrelation_time": one.autocorrelation_time,
+            "effective_samples": one.effective_samples,
+            "r_hat": one.r_hat,
+        }
+        for name, one in mixing.items()
     }

@@ -117,6 +117,8 @@ def convergence_line(found: Mapping[str, Any] | None) -> str:
     text = str(found["status"])
     if found["restarts"]:
         text += f", after {found['restarts']} restart" + ("s" if found["restarts"] > 1 else "")
+    if found.get("abandoned"):
+        text += ", after a trial of a larger L1 penalty was given up"
     return text if found["reason"] is None else f"{text}: {found['reason']}"
 
 
@@ -126,18 +128,19 @@ def show_mixing(console: Console, drawn: Activity) -> None:
     facts = {} if step is None else step.options
     if facts.get("sampler") == "gibbs":
         console.print(
-            f"independent samples: {facts['n']}, one chain each; whether {facts['sweeps']} sweeps "
-            "suffice is not tested",
+            f"independent samples: {facts['n']}, one chain each after {facts['sweeps']} sweeps, "
+            "which must be many autocorrelation times",
             soft_wrap=True,
         )
-        return
-    independent = facts["independent_samples"]
-    count = UNDEFINED if independent is None else f"about {independent:.0f} of {facts['n']}"
-    console.print(
-        f"independent samples: {count}; {facts['chains']} chains on {facts['rungs']} rungs, "
-        f"{facts['round_trips']} round trips, least exchange rate {facts['least_acceptance']:.2f}",
-        soft_wrap=True,
-    )
+    else:
+        independent = facts["independent_samples"]
+        count = UNDEFINED if independent is None else f"about {independent:.0f} of {facts['n']}"
+        console.print(
+            f"independent samples: {count}; {facts['chains']} chains on {facts['rungs']} rungs, "
+            f"{facts['round_trips']} round trips, least exchange rate "
+            f"{facts['least_acceptance']:.2f}",
+            soft_wrap=True,
+        )
     console.print(
         columns(
             ("series", "autocorrelation time (steps)", "effective samples", "split R-hat"),
@@ -156,7 +159,7 @@ def show_mixing(console: Console, drawn: Activity) -> None:
     if worst > POOR_R_HAT:
         note(
             f"Warning: the chains do not agree yet (split R-hat {worst:.2f}, above {POOR_R_HAT}): "
-            "the samples may leave out modes of the model; raise --warm-up and --sweeps"
+            "the samples may leave out modes of the model; raise --sweeps, or --warm-up of a ladder"
         )
 
 

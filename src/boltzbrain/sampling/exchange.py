@@ -33,8 +33,9 @@ class Replicas:
     replica
         (rung, chain) int64, the replica on each rung.
     last_end
-        (rung, chain) int8 by replica: 0 until it reaches the lowest rung, then 1 until it reaches
-        the highest and -1 until it reaches the lowest again.
+        (rung, chain) int8 by replica: 0 until it reaches an end, 1 from the lowest rung until it
+        reaches the highest, -1 from there until it reaches the lowest again; -2 from the highest
+        if it has never been at the lowest.
     round_trips
         (rung, chain) int64 by replica: how often it went from the lowest rung to the highest and
         came back.
@@ -180,7 +181,8 @@ def _visited(replicas: Replicas) -> Replicas:
     lowest, highest = replicas.replica[:1], replicas.replica[-1:]
     trips.scatter_add_(0, lowest, (ends.gather(0, lowest) == -1).to(trips.dtype))
     ends.scatter_(0, lowest, 1)
-    ends.scatter_(0, highest, -ends.gather(0, highest).abs())
+    before = ends.gather(0, highest)
+    ends.scatter_(0, highest, torch.where(before == 0, -2, -before.abs()))
     return replace(replicas, last_end=ends, round_trips=trips)
 
 
@@ -195,4 +197,4 @@ def replica_flow(replicas: Replicas) -> Tensor:
         and Troyer, Journal of Statistical Mechanics P03018, 2006).
     """
     ends = replicas.last_end.gather(0, replicas.replica)
-    return torch.stack([(ends == 1).sum(dim=1), (ends == -1).sum(dim=1)], dim=1)
+    return torch.stack([(ends == 1).sum(dim=1), (ends < 0).sum(dim=1)], dim=1)

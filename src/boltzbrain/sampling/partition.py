@@ -85,14 +85,15 @@ class LogPartition:
     value
         The estimate, in nats.
     stderr
-        Its standard error, by bootstrap over the chains on log Z, in nats; 0 where it is exact.
+        Its standard error, by bootstrap over the chains on log Z, in nats.
     effective_sample_size
-        (sum w)**2 / sum w**2 of the chains' weights, at most `chains`.
+        How many equally weighted chains would say as much, at most `chains`: (sum w)**2 / sum w**2
+        of annealed chains; what it is elsewhere stands where the estimate is made.
     log_weights
         (chain,) float64, log-weight of each chain: log Z plus noise (forward), -log Z plus noise
         (backward).
     method
-        How it was made: "forward", "backward", "running", "trajectory" or "exact".
+        How it was made: "forward", "backward", "running", or the method of a `Ladder`.
     """
 
     value: float
