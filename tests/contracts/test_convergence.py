@@ -16,6 +16,8 @@ from boltzbrain.model.layers import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.presentation import verdicts
 from boltzbrain.recordings.activity import Activity
+from boltzbrain.running.summaries import convergence_line
+from boltzbrain.sampling.enumeration import exact_log_partition
 from boltzbrain.sampling.gibbs import Chains, advance, start_chains
 from boltzbrain.sampling.synthetic import random_model, simulate_assemblies
 from boltzbrain.training import train as training
@@ -201,8 +203,14 @@ def test_weights_that_the_penalty_holds_at_0_are_told_from_the_others() -> None:
     assert fresh.all(), "weights of 0"
 
 
-def test_released_weights_are_not_shrunk_and_zeros_stay(activity: Activity, tmp_path: Path) -> None:
-    plan = make_plan(**CHOOSING, release=0.4, averaging=0.9)
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
+def test_released_weights_are_not_shrunk_and_zeros_stay(
+    activity: Activity, tmp_path: Path, optimizer: str
+) -> None:
+    # the running mean of gradients of adam would move weights that were put to 0
+    plan = make_plan(
+        **{**CHOOSING, "optimizer": optimizer}, momentum=0.9, release=0.4, averaging=0.9
+    )
     run = train(activity, plan, tmp_path / "run")
     last = run.load(plan.updates)
     first = next(one.update for one in run.checkpoints() if plan.released_at(one.update))
@@ -217,6 +225,7 @@ def test_released_weights_are_not_shrunk_and_zeros_stay(activity: Activity, tmp_
     steps = []
     for penalty in (last.course.l1, 0.0):
         ascent = Ascent(last.live, plan)
+        ascent.restore_optimizer(last.optimizer)
         states = torch.from_numpy(activity.states)
         ascent.step(states[:200], states[200:400], plan.updates, l1=penalty)
         steps.append(ascent.model.weights)
@@ -226,8 +235,9 @@ def test_released_weights_are_not_shrunk_and_zeros_stay(activity: Activity, tmp_
     assert not (steps[1][~away] == 0).all()
 
 
+@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])
 @pytest.mark.parametrize("kind", sorted(kind for kind in KINDS if KINDS[kind].scale_powers))
-def test_natural_steps_mean_the_same_at_every_scale(kind: str) -> None:
+def test_natural_steps_mean_the_same_at_every_scale(kind: str, optimizer: str) -> None:
     """h -> s h divides parameters by s**p; so does it what a step makes of them."""
     scale, model = 3.0, model_of(kind)
     layer = model.hidden
@@ -243,8 +253,9 @@ def test_natural_steps_mean_the_same_at_every_scale(kind: str) -> None:
 
     def stepped(first: RBM, rate: float | str) -> dict[str, torch.Tensor]:
         plan = make_plan(
-            "compositional", hidden=4, potential_rate=rate, normalised=False, l1=0.0, release=0.0
-        )
+            "compositional", hidden=4, potential_rate=rate, normalised=False, l1=0.0, release=0.0,
+            optimizer=optimizer,
+        )  # fmt: skip
         ascent = Ascent(first, plan)
         ascent.step(states[:200], states[200:], 1)
         return ascent.model.hidden.parameters()
@@ -257,7 +268,7 @@ def test_natural_steps_mean_the_same_at_every_scale(kind: str) -> None:
         )
 
     assert apart(10.0) < 1e-3
-    assert apart("none") > 3e-3, "plain steps of RMSprop are as long whatever the scale"
+    assert apart("none") > 3e-3, "plain steps are of another length in other units"
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -494,6 +505,42 @@ def test_after_a_collapse_the_next_smaller_penalty_is_taken(
     found.append(Symptom("divergence", "divergence on purpose"))
     run = train(activity, plan, tmp_path / "divergence")
     assert run.penalties_at(run.chosen_update).l1 == 2e-3
+
+
+def test_a_trial_that_collapses_is_given_up_and_the_run_says_so(
+    activity: Activity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Symptom] = [Symptom("collapse", "collapsed on purpose")]
+    monkeypatch.setattr(
+        State, "symptom", lambda state: found.pop() if state.update == 100 and found else None
+    )
+    run = train(activity, make_plan(**CHOOSING), tmp_path / "run")
+    told = run.info["convergence"]
+    assert told["l1"] in CHOOSING["l1_choices"][:2]
+    assert set(run.log().set_index("update").loc[101:, "l1"]) == {told["l1"]}
+    assert told["restarts"] == 0
+    assert told["abandoned"]["update"] == 100
+    assert told["abandoned"]["back_to"] in (40, 80)
+    assert "given up at update 100: it collapsed on purpose" in verdicts.convergence(told).text
+    assert "a larger L1 penalty was given up" in convergence_line(told)
+    course = run.load(run.chosen_update).course
+    assert Course.from_json(course.to_json()) == course
+
+
+def test_weights_put_to_zero_at_the_end_count_in_log_z(activity: Activity, tmp_path: Path) -> None:
+    """A running mean is not 0 where the live weight is: without it the model is another."""
+    plan = make_plan(
+        **{**CHOOSING, "l1_choices": (0.02, 0.04), "ais_chains": 1000, "ais_rungs": 200},
+        averaging=0.9,
+    )
+    run = train(activity, plan, tmp_path / "run")
+    assert 0 < int((run.best.weights == 0).sum()) < run.best.weights.numel()
+    row = run.log().set_index("update").loc[run.chosen_update]
+    exact = exact_log_partition(run.best)
+    assert abs(row["log_partition"] - exact) < 5 * row["log_partition_stderr"]
+    bins = torch.from_numpy(activity.states_of("train"))
+    scored = -float(run.best.free_energy(bins).mean()) - row["log_partition"]
+    assert scored == pytest.approx(row["train_nats_per_bin"], abs=1e-4)
 
 
 def test_without_validation_the_penalty_is_that_of_the_plan(

@@ -138,6 +138,12 @@ def convergence(found: Mapping[str, Any] | None) -> Verdict:
         f"{one['back_to']} with smaller steps."
         for one in found["history"]
     )
+    gone = found.get("abandoned")
+    if gone is not None:
+        restarts += (
+            f" A trial of a larger L1 penalty was given up at update {gone['update']}: it "
+            f"{gone['reason']}."
+        )
     if found["status"] == "failed":
         return Verdict("poor", f"Not converged: {found['reason']}.{restarts}")
     level: Level = "good" if found["status"] == "converged" else "fair"

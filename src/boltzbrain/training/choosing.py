@@ -30,7 +30,8 @@ def choose_penalty(
 
     That is the largest penalty whose score is within one standard error of the best (Hastie,
     Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 7.10), the error of
-    the best score itself over the bins. The error of the paired difference would be right if trials
+    the best score itself over the bins, taken as independent; where they are not, the rule keeps
+    nearer to the best than it says. The error of the paired difference would be right if trials
     were whole trainings; they are stages of one, too short to show how a small penalty overfits,
     and it would take the smallest.
 

@@ -43,10 +43,13 @@ class Course:
         In the order in which they happened.
     l1
         The L1 penalty chosen on the validation fold; None before, and without a choice.
+    abandoned
+        The trial of an L1 penalty that ended in a collapse, as a larger one would have.
     """
 
     restarts: tuple[Restart, ...] = ()
     l1: float | None = None
+    abandoned: Restart | None = None
 
     @property
     def rate_divisor(self) -> float:
@@ -85,4 +88,5 @@ class Course:
     def from_json(cls, content: Mapping[str, Any]) -> Course:
         """Return the course that `to_json` gave."""
         restarts = tuple(Restart(**one) for one in content.get("restarts", ()))
-        return cls(restarts, content.get("l1"))
+        abandoned = content.get("abandoned")
+        return cls(restarts, content.get("l1"), abandoned and Restart(**abandoned))

@@ -84,5 +84,6 @@ def _verdict(status: Status, course: Course, reason: str | None) -> dict[str, An
         "restarts": len(course.restarts),
         "reason": reason,
         "history": course.to_json()["restarts"],
+        "abandoned": course.to_json()["abandoned"],
         "l1": course.l1,
     }

@@ -123,7 +123,7 @@ class Ascent:
             self.parameters, plan.optimizer, plan.momentum, plan.longest_step
         )
         self.gradient_of_weights = torch.empty_like(self.parameters["weights"])
-        self._support: Tensor | None = None
+        self._idle: Tensor | None = None
 
     def step(
         self,
@@ -184,9 +184,8 @@ class Ascent:
                 gradient[f"hidden.{name}"].zero_()
         thresholds: dict[str, Tensor] = {}
         if penalties.l1 and penalties.released:
-            if self._support is None:
-                self._support = weights != 0
-            gradient["weights"].mul_(self._support)
+            if self._idle is None:
+                self._idle = weights == 0
         elif penalties.l1:
             # soft thresholds, in the metric of the optimiser, give exact zeros
             thresholds["weights"] = rate * penalties.l1_of_units(weights)
@@ -196,6 +195,9 @@ class Ascent:
             faster = plan.potential_rate * rate
             rates |= {f"hidden.{name}": faster for name in hidden.parameters()}
             self._move(gradient, rates, thresholds)
+        if penalties.released and self._idle is not None:
+            # after the step, since running means of the gradient would go on moving them
+            weights.masked_fill_(self._idle, 0.0)
         if constraint is not None:
             # the step keeps to the condition where it was linearised; this goes nearer to it
             for name, value in retracted(hidden, constraint, HOLD).parameters().items():
@@ -209,9 +211,18 @@ class Ascent:
         rates: Mapping[str, float],
         thresholds: Mapping[str, Tensor],
     ) -> None:
-        """Step in natural units of the hidden parameters: the logarithm of those above 0."""
+        """Step in natural units of the hidden parameters: the logarithm of those above 0.
+
+        Adaptive steps have the rate as their length, whatever the unit of the gradient; those of
+        steepest ascent have the gradient by the natural unit.
+        """
         hidden = self.model.hidden
         sizes, before = hidden.step_sizes(), {}
+        if not self.optimiser.adaptive:
+            natural = {
+                f"hidden.{name}": size * gradient[f"hidden.{name}"] for name, size in sizes.items()
+            }
+            gradient = {**gradient, **natural}
         for name in sizes:
             value = self.parameters[f"hidden.{name}"]
             before[name] = value.clone()

@@ -137,21 +137,25 @@ class Records:
     def turn(self, update: int, state: State) -> None:
         """Make a kept model one to read: the sign and variance of its units, exact zeros.
 
-        A running mean of weights is never 0, so those count as 0 that the penalty holds there. But
-        for that the law of the neurons stays the same, and so do the live parameters.
+        A running mean of weights is never 0, so those count as 0 that the penalty holds there, and
+        log Z is estimated anew where that puts any to 0. But for that the law of the neurons stays
+        the same, and so do the live parameters.
         """
         kept, plan = self.run.load(update), state.plan
         if kept.row.get("turned"):
             return
-        weights = kept.model.weights
+        sparse, row = kept.model, {**kept.row, "turned": True}
         if plan.penalties_at(update, kept.course.l1).l1:
-            weights = torch.where(kept.live.weights == 0, 0.0, weights)
-        turned = RBM(kept.model.visible, kept.model.hidden, weights).in_sign_gauge()
+            weights = torch.where(kept.live.weights == 0, 0.0, sparse.weights)
+            if not torch.equal(weights, sparse.weights):
+                sparse = RBM(sparse.visible, sparse.hidden, weights)
+                estimate = self.likelihood.estimate(sparse, update)
+                row |= self.likelihood.row(sparse, update, estimate)
+        turned = sparse.in_sign_gauge()
         if plan.normalised:
             turned = of_unit_variance(turned, state.data)
         # units of another size have another log Z: it moves with the free energies, the scores stay
-        moved = kept.model.free_energy(state.data) - turned.free_energy(state.data)
-        row = {**kept.row, "turned": True}
+        moved = sparse.free_energy(state.data) - turned.free_energy(state.data)
         row["log_partition"] += float(moved.to(torch.float64).mean())
         write_checkpoint(self.run.checkpoint_path(update), replace(kept, model=turned, row=row))
         self.rows = self._rows_of(state.course)

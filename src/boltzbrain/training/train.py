@@ -175,7 +175,7 @@ class _Training:
             If every mend was tried.
         """
         state, course = self.state, self.state.course
-        if found.kind == "collapse" and self._choosing and self._choose_penalty():
+        if found.kind == "collapse" and self._choosing and self._choose_penalty(found.reason):
             return
         good = self.records.good(state)
         if course.exhausted:
@@ -194,8 +194,14 @@ class _Training:
     def _choosing(self) -> bool:
         return is_choosing(self.plan, self.state.course.l1)
 
-    def _choose_penalty(self) -> bool:
-        """Go on from the trial that the validation fold chooses; False if none has ended yet."""
+    def _choose_penalty(self, collapse: str | None = None) -> bool:
+        """Go on from the trial that the validation fold chooses; False if none has ended yet.
+
+        Parameters
+        ----------
+        collapse
+            Why the present trial is given up, if it is.
+        """
         found = choose_penalty(self.plan, self.records.rows, self.records.scores_at)
         if found is None:
             return False
@@ -203,6 +209,9 @@ class _Training:
         update, course, before = state.update, state.course, state.online
         state.restore(self.run.load(found["update"]))
         state.update, state.course = update, replace(course, l1=found["l1"])
+        if collapse is not None:
+            gone = Restart(update, found["update"], collapse)
+            state.course = replace(state.course, abandoned=gone)
         if state.online is not None and before is not None:
             # the chains of the model that is gone back to, and every score so far
             state.online = replace(
