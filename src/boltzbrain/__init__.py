@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from boltzbrain.interpretation.couplings import couplings
     from boltzbrain.model.continuous import Gaussian
     from boltzbrain.model.discrete import Bernoulli, Ising
+    from boltzbrain.model.foreign import read_pgm, read_rbms
     from boltzbrain.model.rbm import RBM
     from boltzbrain.model.rectified import DReLU, ReLU
     from boltzbrain.presentation import figures
@@ -59,6 +60,8 @@ __all__ = [
     "join_probes",
     "join_sessions",
     "read",
+    "read_pgm",
+    "read_rbms",
     "report",
     "resume",
     "resume_sweep",
@@ -90,6 +93,8 @@ _HOME = {
     "join_probes": "recordings.joining",
     "join_sessions": "recordings.joining",
     "read": "readers.detect",
+    "read_pgm": "model.foreign",
+    "read_rbms": "model.foreign",
     "report": "running.api",
     "resume": "running.api",
     "resume_sweep": "running.sweep",
