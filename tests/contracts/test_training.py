@@ -15,8 +15,10 @@ from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.sampling.enumeration import exact_log_partition
+from boltzbrain.sampling.synthetic import simulate_assemblies
 from boltzbrain.training import train as training
 from boltzbrain.training.gradient import parameters_of
+from boltzbrain.training.optimiser import ADAM_DECAY, ADAM_EPSILON
 from boltzbrain.training.plan import PRESETS, TrainingPlan, make_plan
 from boltzbrain.training.progress import Progress
 from boltzbrain.training.run import TrainingRun
@@ -208,6 +210,41 @@ def test_presets_are_valid_plans(preset: str) -> None:
     assert plan.preset == preset
     assert hash(plan) == hash(make_plan(preset))
     assert TrainingPlan(**plan.model_dump()) == plan
+
+
+def test_the_published_settings_are_those_of_the_paper() -> None:
+    """Van der Plas et al. 2023, Methods, 'Stimulus-driven' fish: M = 200, lambda = 0.02."""
+    plan = make_plan("vanderplas2023")
+    assert (plan.hidden, plan.hidden_kind, plan.l1, plan.l1_choices) == (200, "drelu", 0.02, None)
+    assert (plan.batch, plan.chains, plan.sweeps, plan.updates) == (100, 100, 15, 200_000)
+    assert (plan.optimizer, plan.normalised, plan.release) == ("rmsprop", True, 0.0)
+    assert plan.rate_at(50_000) == plan.rate_at(1) == 5e-3
+    assert plan.rate_at(200_000) == pytest.approx(1e-5)
+    assert (ADAM_DECAY, ADAM_EPSILON) == (0.999, 1e-6)
+
+
+def test_the_published_settings_train(tmp_path: Path) -> None:
+    truth = simulate_assemblies(
+        Generator.from_seed(0, "published"),
+        neurons=100, assemblies=3, bins=1500, sizes=(20, 30), overlap=0.1,
+        on_fraction=(0.15, 0.3), firing=0.7,
+    )  # fmt: skip
+    # with so few neurons small weights vanish under this penalty: they see a hundred, not 40,000
+    plan = make_plan(
+        "vanderplas2023", hidden=6, updates=600, weight_std=0.2,
+        checkpoints=3, ais_chains=100, ais_rungs=100,
+    )  # fmt: skip
+    run = train(truth.activity().split(by="blocks", seed=0), plan, tmp_path / "run")
+    row = run.log().set_index("update").loc[run.chosen_update]
+    assert (
+        row["validation_nats_per_bin"] - row["validation_independent"]
+        > 5 * row["validation_stderr"]
+    )
+    assert 0.05 < float((run.best.weights == 0).double().mean()) < 0.98
+    inputs = run.best.inputs_to_hidden(torch.from_numpy(run.activity().states_of("train")))
+    layer = run.best.hidden
+    spread = layer.mean(inputs).var(dim=0, correction=0) + layer.variance(inputs).mean(dim=0)
+    assert torch.allclose(spread, torch.ones(6), atol=1e-3)
 
 
 @pytest.mark.parametrize(

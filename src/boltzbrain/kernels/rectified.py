@@ -251,7 +251,8 @@ class Response(NamedTuple):
     mean
         <h> given each input, (sample, unit), in the type of the inputs.
     by_input
-        Derivatives of <h> and <h**2> by the input, (2, sample, unit), likewise.
+        Derivatives of <h> and <h**2> by the input, (2, sample, unit), likewise. They and the
+        covariances are differences of raw moments in float64: their error is some 1e-15 of these.
     moments
         (half, 2, unit) float64: averages over the samples of <h_plus> and <h_plus**2>, then of
         h_minus; the second half is 0 for a ReLU.
