@@ -5,7 +5,8 @@ Usage: .venv/bin/python proofs/session10_statistics.py [--run FOLDER] [--seeds 0
 Fits the default recipe (three seeds; the one with the best validation score is used, test bins
 untouched), evaluates it, reads it, writes the page, and checks what is asked of it: ratios of
 generated-vs-test to train-vs-test correlations, the population count within its bootstrap band, the
-calibration of P(active | h_eff), and the seconds of `evaluate`. Opens the page in headless
+calibration of P(active | h_eff), that four estimates of log Z agree, and the seconds of `evaluate`.
+Opens the page in headless
 Chromium, where there is one, at the widths of a desk and a phone: no console error, no request,
 nothing wider than the window. What is missed is printed with the quantity that limits it. Takes
 some five minutes on 2 cores; runs that are in FOLDER already are not fitted again. Writes
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
 COMMAND = Path(sys.executable).with_name("boltzbrain")
 RATES, COVARIANCES, TRIPLETS, CALIBRATION, SECONDS = 0.99, 0.95, 0.85, 0.01, 120.0
+ESTIMATES, LOG_PARTITIONS = ("forward", "backward", "trajectory", "running"), 0.3
 WIDTHS, MEGABYTES = (1280, 390), 15.0
 
 
@@ -74,6 +76,14 @@ def checks(found: dict, seconds: float) -> list[tuple[bool, str]]:
     )
     text = f"h_eff: calibration error {error:.5f}, asked {CALIBRATION}; {within:.0%} of the"
     result.append((error <= CALIBRATION, f"{text} quantiles within 3 clustered standard errors"))
+    estimates = found["log_likelihood"]["log_partition"]
+    values = {name: estimates[name]["value"] for name in ESTIMATES}
+    apart = max(values.values()) - min(values.values())
+    text = "log Z: " + ", ".join(
+        f"{name} {value:.3f} ± {estimates[name]['stderr']:.3f}" for name, value in values.items()
+    )
+    text += f"; {apart:.3f} nats apart, asked {LOG_PARTITIONS}"
+    result.append((apart <= LOG_PARTITIONS, text))
     result.append((seconds <= SECONDS, f"evaluate: {seconds:.0f} s, asked {SECONDS:.0f}"))
     return result
 
