@@ -507,6 +507,48 @@ def test_after_a_collapse_the_next_smaller_penalty_is_taken(
     assert run.penalties_at(run.chosen_update).l1 == 2e-3
 
 
+def test_a_training_that_has_not_converged_at_its_end_goes_back_once(
+    activity: Activity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = training.judged
+    monkeypatch.setattr(training, "judged", lambda state: {
+        **judged(state), "status": "failed", "reason": f"on purpose at {state.learning_rate:.2g}",
+    })  # fmt: skip
+    plan = make_plan(**{**CHOOSING, "checkpoints": 6}, release=0.3, averaging=0.9, late_restarts=1)
+    run = train(activity, plan, tmp_path / "run")
+    told = run.info["convergence"]
+    assert told["status"] == "failed"
+    assert told["reason"] == f"on purpose at {plan.rate_at(180) / MENDS[0][0]:.2g}"
+    (restart,) = told["history"]
+    assert restart["update"] == plan.updates
+    assert restart["back_to"] == 80, "the last checkpoint of the first half"
+    assert "had not converged: on purpose" in verdicts.convergence(told).text
+    log = run.log().set_index("update")
+    assert log.loc[80, "learning_rate"] == plan.rate_at(80)
+    assert log.loc[180, "learning_rate"] == pytest.approx(plan.rate_at(180) / MENDS[0][0])
+    assert log.loc[180, "l1"] == told["l1"]
+
+    def stop_at(update: int, restarts: int) -> Callable[[Progress], None]:
+        def callback(progress: Progress) -> None:
+            if (progress.update, len(progress.restarts)) == (update, restarts):
+                raise KeyboardInterrupt
+
+        return callback
+
+    monkeypatch.setattr(training, "ROLLING_SECONDS", 0.05)
+    with pytest.raises(KeyboardInterrupt):
+        train(activity, plan, tmp_path / "cut", [stop_at(180, 0)])
+    for update in (82, 180):
+        with pytest.raises(KeyboardInterrupt):
+            resume(tmp_path / "cut", [stop_at(update, 1)])
+    assert same(run, resume(tmp_path / "cut"))
+    # without, and for a training that has converged, the end is the end
+    assert (
+        train(activity, make_plan(**CHOOSING), tmp_path / "without").info["convergence"]["restarts"]
+        == 0
+    )
+
+
 def test_a_trial_that_collapses_is_given_up_and_the_run_says_so(
     activity: Activity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

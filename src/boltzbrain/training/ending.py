@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from boltzbrain.foundations.checks import TrainingFailedError
@@ -14,29 +15,33 @@ from boltzbrain.training.run import TrainingRun
 from boltzbrain.training.state import State
 
 
-def finish(records: Records, state: State, seconds: float) -> TrainingRun:
-    """Choose the model, judge the training by where it ended, and close the run."""
-    run, clusters = records.run, records.likelihood.clusters
+def choose(records: Records, state: State, verdict: Mapping[str, Any], seconds: float) -> None:
+    """Choose the model, and write down which it is and how the training ended."""
+    clusters = records.likelihood.clusters
     records.write_logs(state.online)
-    if run.info["chosen_update"] is None:
-        row = latest_as_good(
-            state.plan, records.rows, records.scores_at, clusters.get("validation")
-        )
-        run.update_info(
-            chosen_update=int(row["update"]),
-            updates_done=state.update,
-            seconds=seconds,
-            convergence=_judged(state),
-        )
-    # nothing above is done again after a kill below, when a checkpoint is no longer what it was
+    row = latest_as_good(state.plan, records.rows, records.scores_at, clusters.get("validation"))
+    records.run.update_info(
+        chosen_update=int(row["update"]),
+        updates_done=state.update,
+        seconds=seconds,
+        convergence=dict(verdict),
+    )
+
+
+def finish(records: Records, state: State) -> TrainingRun:
+    """Make the chosen model one to read, and close the run.
+
+    The checkpoint is then no longer what it was: nothing is chosen again after a kill in here.
+    """
+    run = records.run
     records.turn(run.info["chosen_update"], state)
     run.update_info(status="finished")
     run.remove_passing()
     return run
 
 
-def _judged(state: State) -> dict[str, Any]:
-    """Return what run.json says of the convergence of the model at the end."""
+def judged(state: State) -> dict[str, Any]:
+    """Return what run.json says of the convergence, judged by where the training ended."""
     found = assess(
         state.model,
         state.data,

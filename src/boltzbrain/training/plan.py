@@ -87,6 +87,12 @@ class TrainingPlan(BaseModel):
     score_every: int | None = Field(
         25, ge=1, description="updates between two running validation scores; none: no running ones"
     )
+    late_restarts: int = Field(
+        0,
+        ge=0,
+        description="times that a training which has not converged at its end goes back to half of "
+        "it, with smaller steps",
+    )
     patience: int | None = Field(
         None, ge=1, description="updates without a better validation score before the end"
     )
@@ -248,6 +254,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "l1_choices": (6e-3, 0.01, 0.016),
         "l1_trial": 0.04,
         "checkpoints": 10,
+        "late_restarts": 2,
         "score_every": 100,
         "ais_chains": 200,
         "ais_rungs": 300,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from boltzbrain.foundations.checks import TrainingFailedError, bad_input
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.training import watch
 from boltzbrain.training.choosing import choose_penalty, is_choosing, out_of_patience
 from boltzbrain.training.course import Course, Restart
-from boltzbrain.training.ending import fail, finish
+from boltzbrain.training.ending import choose, fail, finish, judged
 from boltzbrain.training.likelihood_log import LikelihoodLog
 from boltzbrain.training.online import OnlineScore, ScoredBins
 from boltzbrain.training.plan import TrainingPlan
@@ -113,9 +114,18 @@ class _Training:
 
     def go_on(self, callbacks: Sequence[Callback]) -> TrainingRun:
         """Run the remaining updates, choose the model and close the run."""
+        sitting = Sitting(callbacks, self.plan.updates, self.seconds)
+        while self.run.info["chosen_update"] is None:
+            self._climb(sitting)
+            found = judged(self.state)
+            if not self._goes_back(found):
+                choose(self.records, self.state, found, self.seconds)
+        return finish(self.records, self.state)
+
+    def _climb(self, sitting: Sitting) -> None:
+        """Run the remaining updates."""
         plan, state, records = self.plan, self.state, self.records
         kept = set(plan.checkpoint_updates())
-        sitting = Sitting(callbacks, plan.updates, self.seconds)
         rolled = sitting.seconds
         ended = self._ended()
         while state.update < plan.updates and not ended:
@@ -150,7 +160,26 @@ class _Training:
                     records.keep(state, self.seconds)
                     ended = self._ended()
             self._tell(sitting, "training")
-        return finish(records, state, self.seconds)
+
+    def _goes_back(self, verdict: Mapping[str, Any]) -> bool:
+        """Go back to half the training, with smaller steps, if it has not converged at its end.
+
+        The last checkpoints are of no use then: steps so late are too small to mend anything.
+        """
+        plan, state, course = self.plan, self.state, self.state.course
+        late = [one for one in course.restarts if one.update == plan.updates]
+        if verdict["status"] != "failed" or len(late) >= plan.late_restarts or course.exhausted:
+            return False
+        half = (1.0 - max(plan.release, 0.5)) * plan.updates
+        earlier = [row["update"] for row in self.records.rows if row["update"] <= half]
+        if state.update < plan.updates or not earlier:
+            return False
+        reason = f"had not converged: {verdict['reason']}"
+        back = self.run.load(earlier[-1])
+        state.restore(back)
+        state.course = course.restarted(Restart(plan.updates, back.update, reason))
+        self.records.restarted(state, self.seconds)
+        return True
 
     def _ended(self) -> bool:
         return out_of_patience(self.plan, self.records.rows, self.state.online)
