@@ -418,8 +418,9 @@ def test_a_training_that_cannot_be_saved_keeps_its_last_good_checkpoint(
     assert all(bool(one.isfinite().all()) for one in parameters_of(good.live).values())
     for one in run.checkpoints():
         assert one.update < 130
-    with pytest.raises(TrainingFailedError, match="diverged"):
+    with pytest.raises(TrainingFailedError) as again:
         resume(tmp_path / "run")
+    assert str(again.value) == str(first.value)
 
 
 def test_a_learning_rate_that_is_too_large_is_recovered_from(tmp_path: Path) -> None:

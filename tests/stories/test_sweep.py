@@ -16,6 +16,7 @@ import pytest
 import boltzbrain as bb
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.running.grid import Grid
+from boltzbrain.running.sweep import start_sweep
 from stories.command_line import QUICK, digests, run_command, write_small
 
 REQUIRED = [
@@ -136,7 +137,7 @@ def test_a_run_that_fails_is_reported_and_the_others_go_on(recording, tmp_path):
     assert found.loc[1, REQUIRED[3:9]].isna().all()
     assert "failed" in told
     assert "log.csv" in (folder / "sweep.html").read_text()
-    # once its cause is gone, the failed run is tried again, and only that one
+    # once its cause is gone, the run is gone on with, and only that one
     broken.rmdir()
     kept = digests(folder / "runs" / "hidden-4_l1-0_seed-0")
     again = start(["sweep", "--resume", folder])
@@ -144,6 +145,30 @@ def test_a_run_that_fails_is_reported_and_the_others_go_on(recording, tmp_path):
     assert again.returncode == 0, said
     assert pd.read_csv(folder / "table.csv")["status"].tolist() == ["finished", "finished"]
     assert digests(folder / "runs" / "hidden-4_l1-0_seed-0") == kept
+
+
+def test_a_training_that_diverges_stays_failed_and_the_others_go_on(recording, tmp_path):
+    folder = tmp_path / "sweep"
+    words = ["--hidden", "4", "--seeds", "1", "--vary", "learning_rate=0.3,1e30"]
+    process = start(["sweep", recording, "-o", folder, *GRID, *words])
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    found = pd.read_csv(folder / "table.csv")
+    assert found["status"].tolist() == ["finished", "failed"]
+    assert "4 restarts did not mend it" in found["error"][1]
+    assert "smaller learning rate" in found["error"][1]
+    assert found["error"][1].startswith(f"{found['run'][1]}: at update ")
+    choice = json.loads((folder / "choice.json").read_text())
+    assert choice["learning_rate"] == 0.3
+    # it would fail again: resuming says the same of it and does not train
+    kept, written = digests(folder / found["run"][1]), (folder / "table.csv").read_bytes()
+    again = start(["sweep", "--resume", folder])
+    _, said = again.communicate()
+    assert again.returncode == 0, said
+    assert "4 restarts did not mend it" in said
+    assert digests(folder / found["run"][1]) == kept
+    assert (folder / "table.csv").read_bytes() == written
+    assert json.loads((folder / "choice.json").read_text()) == choice
 
 
 @pytest.mark.usefixtures("quick_evaluation")
@@ -232,6 +257,15 @@ def test_bad_grids_are_refused(words, expected, recording, tmp_path, capsys, mon
     assert told.status == 2, told
     for word in expected:
         assert word in told.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "full"), [("bernoulli", False), ("ising", False), ("relu", True), ("drelu", True)]
+)
+def test_the_whole_evaluation_is_for_real_valued_hidden_units(kind, full, recording, tmp_path):
+    activity = bb.read(recording).binarize().split(seed=0)
+    started = start_sweep(activity, tmp_path / "sweep", hidden=[2, 3], hidden_kind=kind)
+    assert started.asked["full"] is full
 
 
 def test_a_sweep_needs_a_validation_fold(recording, tmp_path):

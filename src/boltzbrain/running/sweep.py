@@ -14,6 +14,7 @@ from boltzbrain.foundations.checks import (
     one_of,
     whole_number_in,
 )
+from boltzbrain.model.layers import KINDS
 from boltzbrain.presentation.sweep_page import SweepPage, write_sweep_page
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.running.grid import Grid
@@ -121,7 +122,7 @@ def resume_sweep(
     scheduler: str | None = None,
     callback: Callback | None = None,
 ) -> SweepFolder:
-    """Go on with a sweep that was stopped; failed runs are tried again.
+    """Go on with a sweep that was stopped; what becomes of failed runs stands in `run_sweep`.
 
     Parameters
     ----------
@@ -177,7 +178,8 @@ def start_sweep(
                 file=activity.source.path,
             )  # fmt: skip
     if full is None:
-        full = any(run.plan.hidden_kind != "bernoulli" for run in grid.runs)
+        # units that have a scale are the real-valued ones
+        full = any(KINDS[run.plan.hidden_kind].scale_powers for run in grid.runs)
     asked = {
         "preset": preset,
         "values": {
@@ -202,8 +204,10 @@ def run_sweep(
 ) -> SweepFolder:
     """Do every run of a sweep that is not done yet, then choose a model and write the page.
 
-    A run that fails is reported in the table and leaves the others alone; it is tried again when
-    the sweep is resumed.
+    A run that fails is reported in the table and leaves the others alone. One that broke off, for
+    want of room on the disk for instance, is gone on with when the sweep is resumed. One whose
+    training failed by itself would do so again, as it repeats bit for bit: it stays failed, with
+    its reason, and is not trained again.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def complete(folder: str, name: str, plan: Mapping[str, Any], *, full: bool) -> 
     InputError
         If a file is damaged or cannot be written.
     TrainingFailedError
-        If the parameters leave the finite numbers.
+        If the training goes wrong and no restart mends it, now or before.
     """
     # runs lie side by side, one on each core: a second thread would only get in the way, and the
     # scores must not depend on where a run was done

@@ -43,7 +43,8 @@ def completed(
             if failure is None:
                 yield futures[future], future.result(), ""
             else:
-                yield futures[future], None, _told(failure)
+                # the table must not depend on where the sweep lies
+                yield futures[future], None, _told(failure).replace(f"{folder}{os.sep}", "")
 
 
 def _told(error: BaseException) -> str:

@@ -65,20 +65,29 @@ def fail(records: Records, state: State, reason: str, good: int, seconds: float)
     TrainingFailedError
         Always.
     """
-    run, course, plan = records.run, state.course, state.plan
+    run = records.run
     run.resume_path.unlink(missing_ok=True)
     run.update_info(
         status="failed",
         updates_done=good,
         seconds=seconds,
-        convergence=_verdict("failed", course, reason),
+        convergence=_verdict("failed", state.course, reason),
     )
+    raise failure(run)
+
+
+def failure(run: TrainingRun) -> TrainingFailedError:
+    """Return what to say of a run that was closed as failed, whenever it is asked for."""
+    info, plan = run.info, run.plan
+    found = info["convergence"]
+    course = Course.from_json({"restarts": found["history"], "l1": found["l1"]})
     advice = f"a smaller learning rate than {plan.learning_rate / course.rate_divisor:g}"
-    if plan.l1_at(plan.updates, course.l1):
-        advice += f" or a smaller L1 penalty than {state.penalties.l1:g}"
-    raise TrainingFailedError(
-        f"{run.folder}: {reason}; {len(course.restarts)} restarts did not mend it. The "
-        f"last good checkpoint, of update {good}, is intact. Try {advice}."
+    l1 = plan.l1_at(plan.updates, course.l1)
+    if l1:
+        advice += f" or a smaller L1 penalty than {l1:g}"
+    return TrainingFailedError(
+        f"{run.folder}: {found['reason']}; {len(course.restarts)} restarts did not mend it. The "
+        f"last good checkpoint, of update {info['updates_done']}, is intact. Try {advice}."
     )
 
 

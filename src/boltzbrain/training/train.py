@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from boltzbrain.foundations.checks import TrainingFailedError, bad_input
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.training import watch
 from boltzbrain.training.choosing import choose_penalty, is_choosing, out_of_patience
 from boltzbrain.training.course import Course, Restart
-from boltzbrain.training.ending import choose, fail, finish, judged
+from boltzbrain.training.ending import choose, fail, failure, finish, judged
 from boltzbrain.training.likelihood_log import LikelihoodLog
 from boltzbrain.training.online import OnlineScore, ScoredBins
 from boltzbrain.training.plan import TrainingPlan
@@ -81,7 +81,7 @@ def resume(
         run.remove_passing()
         return run
     if run.info["status"] == "failed":
-        raise TrainingFailedError(f"{run.folder}: {run.info['convergence']['reason']}")
+        raise failure(run)
     return _Training(run, run.activity(), run.plan, device).go_on(callbacks)
 
 
