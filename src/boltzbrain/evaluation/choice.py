@@ -190,11 +190,26 @@ def stderr_of_difference(
 
 def _runs_of(table: pd.DataFrame, axes: Sequence[str], point: pd.Series[Any]) -> pd.DataFrame:
     """Return the finished runs of a point of the grid."""
-    found = (table["status"] == "finished") & table["validation_nats_per_bin"].notna()
-    for name in axes:
-        # an axis may have the value None, which equals nothing
-        found &= table[name].isna() if pd.isna(point[name]) else table[name] == point[name]
-    return table[found]
+    scored = (table["status"] == "finished") & table["validation_nats_per_bin"].notna()
+    return table[scored & at_point(table, {name: point[name] for name in axes})]
+
+
+def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.Series[bool]:
+    """Return which rows of a table have the values of a point; none is a value like any other.
+
+    Parameters
+    ----------
+    table
+        One row per run.
+    point
+        Column to value.
+    """
+    found = pd.Series(data=True, index=table.index)
+    for name, value in point.items():
+        # what is missing equals nothing; one by one, as a column may hold tuples
+        equal = pd.Series([bool(one == value) for one in table[name]], index=table.index)
+        found &= table[name].isna() if pd.isna(value) else equal
+    return found
 
 
 def _reason(
@@ -238,12 +253,27 @@ def point_words(values: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> point_words({"hidden": 50, "l1": 0.001})
-    'hidden 50, l1 0.001'
+    >>> point_words({"hidden": 50, "l1": 0.001, "patience": None})
+    'hidden 50, l1 0.001, patience none'
     """
     return ", ".join(
-        f"{name.replace('_', ' ')} {value:g}"
-        if isinstance(value, (int, float))
-        else f"{name.replace('_', ' ')} {value}"
-        for name, value in values.items()
+        f"{name.replace('_', ' ')} {value_words(value)}" for name, value in values.items()
     )
+
+
+def value_words(value: Any) -> str:
+    """Return a value of a hyperparameter as it is given, whatever a table has made of it.
+
+    Examples
+    --------
+    >>> value_words(100.0), value_words(math.nan), value_words((0.01, 0.02))
+    ('100', 'none', '0.01,0.02')
+    """
+    if isinstance(value, tuple):
+        return ",".join(map(value_words, value))
+    if pd.isna(value):
+        return "none"
+    if isinstance(value, float):
+        # a column with a missing value holds whole numbers as floats
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
+    return str(value)

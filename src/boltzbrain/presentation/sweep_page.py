@@ -13,7 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from boltzbrain.evaluation.choice import grid_points, point_words
+from boltzbrain.evaluation.choice import at_point, grid_points, point_words, value_words
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.presentation import figures
 from boltzbrain.presentation.figures.sweep import Curve
@@ -99,7 +99,14 @@ def write_sweep_page(page: SweepPage, path: Path) -> Path:
 
 def _others(page: SweepPage) -> list[str]:
     """Return the hyperparameters beside the hidden units that take more than one value."""
-    return [name for name in page.axes if name != "hidden" and page.table[name].nunique() > 1]
+    return [name for name in page.axes if name != "hidden" and len(_values(page, name)) > 1]
+
+
+def _values(page: SweepPage, name: str) -> list[Any]:
+    """Return the values that a hyperparameter takes, none of them twice, and None the last."""
+    values = page.table[name]
+    missing = [None] if values.isna().any() else []
+    return sorted(set(values.dropna())) + missing
 
 
 def _gains(page: SweepPage, run: str, fold: str) -> Curve:
@@ -175,11 +182,11 @@ def scores_image(page: SweepPage) -> Image:
 def map_images(page: SweepPage) -> list[Image]:
     """Return heat maps over the hidden units and the one other hyperparameter that varies most."""
     others = _others(page)
-    if not others or page.table["hidden"].nunique() < 2:
+    columns = _values(page, "hidden")
+    if not others or len(columns) < 2:
         return []
-    other = max(others, key=lambda name: page.table[name].nunique())
-    rows = sorted({one for one in page.table[other] if not pd.isna(one)})
-    columns = sorted({int(one) for one in page.table["hidden"]})
+    other = max(others, key=lambda name: len(_values(page, name)))
+    rows = _values(page, other)
     named: dict[str, dict[str, float | None]] = {
         "validation (nats per bin)": _column(page, "validation_nats_per_bin"),
         "test gain (nats per bin)": _column(page, "test_gain_over_independent"),
@@ -191,7 +198,7 @@ def map_images(page: SweepPage) -> list[Image]:
         cells = np.full((len(rows), len(columns)), math.nan)
         for row, value in enumerate(rows):
             for column, hidden in enumerate(columns):
-                same = (page.table[other] == value) & (page.table["hidden"] == hidden)
+                same = at_point(page.table, {other: value, "hidden": hidden})
                 known = [values.get(run) for run in page.table[same]["run"]]
                 finite = [one for one in known if one is not None and math.isfinite(one)]
                 if finite:
@@ -223,12 +230,12 @@ def _rows(page: SweepPage) -> list[list[str]]:
         cells = []
         for name in names:
             value = row[name]
-            if value is None or pd.isna(value):
+            if name in page.axes:
+                cells.append(value_words(value))
+            elif value is None or pd.isna(value):
                 cells.append("")
-            elif isinstance(value, float) and name not in page.axes:
-                cells.append(f"{value:.{digits.get(name, 2)}f}")
             elif isinstance(value, float):
-                cells.append(f"{value:g}")
+                cells.append(f"{value:.{digits.get(name, 2)}f}")
             else:
                 cells.append(str(value))
         rows.append(cells)

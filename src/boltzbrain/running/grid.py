@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from boltzbrain.evaluation.choice import value_words
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.training.plan import TrainingPlan, make_plan
 
@@ -95,9 +96,4 @@ def _distinct(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _name(plan: TrainingPlan, names: Sequence[str]) -> str:
-    parts = [f"{name}-{_text(getattr(plan, name))}" for name in (*names, "seed")]
-    return "_".join(parts)
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return "_".join(f"{name}-{value_words(getattr(plan, name))}" for name in (*names, "seed"))

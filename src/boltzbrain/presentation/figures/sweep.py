@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
+from boltzbrain.evaluation.choice import value_words
 from boltzbrain.presentation.style import (
     INK,
     MUTED,
@@ -179,14 +180,10 @@ def grid_map(
                 linewidth=2.2, zorder=5, clip_on=False,
             )
         )  # fmt: skip
-    ax.set_yticks(range(len(rows)), [_tick(one) for one in rows])
-    ax.set_xticks(range(len(columns)), [_tick(one) for one in columns])
+    ax.set_yticks(range(len(rows)), [value_words(one) for one in rows])
+    ax.set_xticks(range(len(columns)), [value_words(one) for one in columns])
     ax.set_ylabel(names[0])
     ax.set_xlabel(names[1])
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.9, format=ScalarFormatter(useOffset=False))
     bar.outline.set_visible(False)
     ax.set_title(fill(label, 34), fontsize=8.5)
-
-
-def _tick(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
