@@ -146,6 +146,20 @@ def test_a_fold_of_one_cluster_is_compared_as_if_unpaired():
     assert error == pytest.approx(math.hypot(0.5, 0.5))
 
 
+def test_a_penalty_that_trainings_chose_makes_no_points():
+    # two seeds of each number of hidden units, which chose different penalties
+    scores = [(10, 0.01, 0, -2.0), (10, 0.02, 1, -6.0), (20, 0.01, 0, -3.1), (20, 0.03, 1, -3.0)]
+    rows = table(scores)
+    choice = choose(rows, ["hidden"], paired(rows))
+    assert choice.row["run"] == "20/0.03/1"
+    assert "hidden 20 has" in choice.reason
+    assert "mean of 2 seeds" in choice.reason
+    assert choice.reason.endswith(" The L1 penalty of its training is 0.03.")
+    # the control: a penalty that is given is an axis, and the lucky seed is a point of its own
+    assert chosen_of(rows).row["run"] == "10/0.01/0"
+    assert "L1 penalty" not in chosen_of(rows).reason
+
+
 def test_a_point_may_have_no_value_on_an_axis():
     rows = table([(10, math.nan, 0, -3.2), (10, 0.1, 0, -3.0), (20, math.nan, 0, -2.0)])
     choice = chosen_of(rows, error=0.1)

@@ -17,6 +17,7 @@ import boltzbrain as bb
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.running.grid import Grid
 from boltzbrain.running.sweep import start_sweep
+from boltzbrain.running.sweep_run import complete
 from stories.command_line import QUICK, digests, run_command, write_small
 
 REQUIRED = [
@@ -171,18 +172,20 @@ def test_a_training_that_diverges_stays_failed_and_the_others_go_on(recording, t
     assert json.loads((folder / "choice.json").read_text()) == choice
 
 
-@pytest.mark.usefixtures("quick_evaluation")
-def test_two_axes_with_the_whole_evaluation_in_python(recording, tmp_path, monkeypatch):
-    # Dask's processes are left out here: the work is that of one process
-    from boltzbrain.running import sweep as module
-    from boltzbrain.running.sweep_run import complete
+@pytest.fixture
+def in_process(monkeypatch):
+    """Do the work of a sweep in this process: Dask's are left out."""
 
     def one_after_another(sweep, grid, full, *_):
         for run in grid.runs:
             folder = str(sweep.folder)
             yield run.name, complete(folder, run.name, run.plan.model_dump(), full=full), ""
 
-    monkeypatch.setattr(module, "completed", one_after_another)
+    monkeypatch.setattr("boltzbrain.running.sweep.completed", one_after_another)
+
+
+@pytest.mark.usefixtures("quick_evaluation", "in_process")
+def test_two_axes_with_the_whole_evaluation_in_python(recording, tmp_path):
     quick = {
         "updates": 60, "batch": 100, "chains": 50, "sweeps": 2, "checkpoints": 4,
         "learning_rate": 1.0, "ais_chains": 40, "ais_rungs": 20,
@@ -282,3 +285,41 @@ def test_the_grid_names_every_combination():
     assert grid.runs[1].name == "hidden-5_l1-0_l2-0_seed-4"
     assert {run.plan.updates for run in grid.runs} == {7}
     assert os.sep not in "".join(run.name for run in grid.runs)
+
+
+def test_a_penalty_that_trainings_choose_is_no_axis():
+    grid = Grid.of("compositional", {"hidden": [5, 9]})
+    assert grid.axes == {"hidden": (5, 9)}
+    assert grid.runs[1].name == "hidden-9_seed-0"
+    given = Grid.of("compositional", {"hidden": [5, 9], "l1": [0.01, 0.02]})
+    assert given.axes == {"hidden": (5, 9), "l1": (0.01, 0.02)}
+    both = Grid.of("binary", {"patience": ["none", 5], "l1_choices": ["none", "0.1"]})
+    assert list(both.axes) == ["hidden", "patience", "l1_choices"]
+    assert both.runs[0].name == "hidden-100_patience-none_l1_choices-none_seed-0"
+    with pytest.raises(InputError, match="l1 must have one value where trainings choose it"):
+        Grid.of("binary", {"l1": [0.1, 0.2], "l1_choices": ["none", "0.1"]})
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_table_tells_the_penalty_that_each_training_chose(recording, tmp_path):
+    activity = bb.read(recording).binarize().split(seed=0)
+    done = bb.sweep(
+        activity, tmp_path / "sweep", preset="compositional", hidden=[3, 5], updates=120,
+        batch=100, chains=40, sweeps=2, checkpoints=4, ais_chains=40, ais_rungs=20, full=False,
+        l1_choices="0.001,0.1", l1_trial=0.1,
+    )  # fmt: skip
+    found = done.table().set_index("run")
+    chosen = {
+        name: bb.TrainingRun.open(done.folder / name).info["convergence"]["l1"]
+        for name in found.index
+    }
+    assert set(chosen.values()) <= {0.001, 0.1}
+    assert found["l1"].to_dict() == chosen
+    # the preset's own penalty, which none of them used
+    assert 0.006 not in chosen.values()
+    choice = done.choice
+    assert choice["l1"] == chosen[choice["run"]]
+    words = f"{choice['l1']:g}"
+    assert choice["reason"].endswith(f"The L1 penalty of its training is {words}.")
+    page = (done.folder / "sweep.html").read_text()
+    assert f"hidden {choice['hidden']}, l1 {words}, seed 0" in page

@@ -109,7 +109,8 @@ def choose(
     Parameters
     ----------
     table
-        As in `grid_points`; ``hidden`` must be one of its columns, and so must ``run``.
+        As in `grid_points`; ``hidden`` must be one of its columns, and so must ``run``. ``l1``,
+        where it is no axis, is the penalty of each training, chosen by it.
     axes
         As in `grid_points`.
     scores
@@ -146,7 +147,10 @@ def choose(
         ]
     of_point = _runs_of(table, axes, chosen).sort_values(score, ascending=False, kind="stable")
     row = {str(name): value for name, value in of_point.iloc[0].to_dict().items()}
-    return Choice(row, rule, _reason(rule, axes, points, best, chosen, len(within)))
+    reason = _reason(rule, axes, points, best, chosen, len(within))
+    if "l1" in row and "l1" not in axes:
+        reason += f" The L1 penalty of its training is {value_words(row['l1'])}."
+    return Choice(row, rule, reason)
 
 
 def stderr_of_difference(

@@ -44,7 +44,8 @@ class SweepPage:
     table
         table.csv.
     axes
-        Hyperparameters that make a point of the grid; ``hidden`` is the first.
+        Hyperparameters that make a point of the grid; ``hidden`` is the first. ``l1`` is none of
+        them where trainings chose it, but a column of the table all the same.
     logs
         Column ``run`` of the table to log.csv of the run.
     curves
@@ -85,7 +86,7 @@ def write_sweep_page(page: SweepPage, path: Path) -> Path:
     )
     text = environment.get_template("sweep.html.j2").render(
         page=page,
-        chosen=point_words({name: page.choice[name] for name in (*page.axes, "seed")}),
+        chosen=point_words({name: page.choice[name] for name in (*_named(page), "seed")}),
         curves=curve_images(page),
         scores=scores_image(page),
         maps=map_images(page),
@@ -95,6 +96,11 @@ def write_sweep_page(page: SweepPage, path: Path) -> Path:
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
+
+
+def _named(page: SweepPage) -> list[str]:
+    """Return the hyperparameters that are named of every run: the L1 penalty, chosen or given."""
+    return list(dict.fromkeys(("hidden", "l1", *page.axes)))
 
 
 def _others(page: SweepPage) -> list[str]:
@@ -221,7 +227,7 @@ def _column(page: SweepPage, name: str) -> dict[str, float | None]:
 def _rows(page: SweepPage) -> list[list[str]]:
     """Return the table as text, its head first."""
     names = [
-        *page.axes, "seed", "update", "validation_nats_per_bin", "validation_stderr",
+        *_named(page), "seed", "update", "validation_nats_per_bin", "validation_stderr",
         "test_nats_per_bin", "test_gain_over_independent", "seconds", "status",
     ]  # fmt: skip
     digits = {"validation_stderr": 2, "seconds": 0}
@@ -230,7 +236,7 @@ def _rows(page: SweepPage) -> list[list[str]]:
         cells = []
         for name in names:
             value = row[name]
-            if name in page.axes:
+            if name in _named(page):
                 cells.append(value_words(value))
             elif value is None or pd.isna(value):
                 cells.append("")

@@ -12,7 +12,7 @@ from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.training.plan import TrainingPlan, make_plan
 
 ALWAYS = ("hidden", "l1")
-"""Hyperparameters that every table of a sweep names, varied or not."""
+"""Hyperparameters that every table of a sweep names, varied or not, chosen in training or given."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Grid:
     Attributes
     ----------
     axes
-        Hyperparameter to its values: those of `ALWAYS`, then all that are varied.
+        Hyperparameter to its values: those of `ALWAYS`, then all that are varied. The L1 penalty is
+        left out where trainings choose it (`l1_choices`): it is not known before they end.
     runs
         Every combination, the seed changing fastest.
     """
@@ -63,7 +64,8 @@ class Grid:
         Raises
         ------
         InputError
-            If a name or value is not one of the plan, or a value is given twice.
+            If a name or value is not one of the plan, a value is given twice, or values of the L1
+            penalty are given where trainings choose it.
         """
         whole_number_in("seeds", seeds, low=1)
         whole_number_in("seed", seed, low=0)
@@ -82,7 +84,15 @@ class Grid:
             for point in itertools.product(*lists.values())
             for number in range(seed, seed + seeds)
         ]
-        names = [*ALWAYS, *(one for one in lists if len(lists[one]) > 1 and one not in ALWAYS)]
+        known = list(ALWAYS)
+        if any(plan.l1_choices is not None for plan in plans):
+            known.remove("l1")
+            if len(lists.get("l1", ())) > 1:
+                raise bad_input(
+                    "l1", "have one value where trainings choose it (l1_choices)", lists["l1"]
+                )
+        varied = (name for name, given in lists.items() if len(given) > 1 and name not in ALWAYS)
+        names = [*known, *varied]
         axes = {name: _distinct([getattr(plan, name) for plan in plans]) for name in names}
         for name in names:
             if name in lists and len(axes[name]) < len(lists[name]):

@@ -311,7 +311,11 @@ def show_comparison(console: Console, found: Comparison) -> None:
 
 def show_sweep(console: Console, sweep: SweepFolder) -> None:
     """Print the table of a sweep, the chosen run and why it was chosen."""
-    table, choice, axes = sweep.table(), sweep.choice, list(sweep.grid.axes)
+    from boltzbrain.evaluation.choice import value_words
+    from boltzbrain.running.grid import ALWAYS
+
+    table, choice = sweep.table(), sweep.choice
+    axes = list(dict.fromkeys((*ALWAYS, *sweep.grid.axes)))
     heads = (
         *(name.replace("_", " ") for name in axes),
         "seed",
@@ -325,8 +329,7 @@ def show_sweep(console: Console, sweep: SweepFolder) -> None:
         gain = row["test_gain_over_independent"]
         rows.append(
             (
-                *(f"{row[name]:g}" if isinstance(row[name], float) else str(row[name])
-                  for name in axes),
+                *(value_words(row[name]) for name in axes),
                 str(row["seed"]),
                 figure(row["validation_nats_per_bin"], row["validation_stderr"])
                 if scored

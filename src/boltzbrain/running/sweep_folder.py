@@ -188,14 +188,17 @@ class SweepFolder:
         -------
         pandas.DataFrame
             The table: ``hidden``, ``l1``, `SCORE_COLUMNS`, the other axes of the grid, ``run`` and
-            ``error``. What a run does not have is empty.
+            ``error``. What a run does not have is empty, and so is an L1 penalty that its training
+            is still to choose.
         """
         grid = self.grid
         rows = []
         for one in grid.runs:
             scores = done.get(one.name, {})
             status = "finished" if scores else "failed" if one.name in failed else "waiting"
-            row = {name: getattr(one.plan, name) for name in grid.axes}
+            row = {name: getattr(one.plan, name) for name in (*ALWAYS, *grid.axes)}
+            if one.plan.l1_choices is not None:
+                row["l1"] = scores.get("l1")
             row |= {name: scores.get(name) for name in SCORE_COLUMNS}
             row |= {"seed": one.plan.seed, "status": status}
             rows.append(row | {"run": f"runs/{one.name}", "error": failed.get(one.name)})

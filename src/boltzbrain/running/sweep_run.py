@@ -26,7 +26,7 @@ from boltzbrain.training.run import TrainingRun, write_json
 from boltzbrain.training.train import resume, train
 
 SCORES = "scores.json"
-FORMAT, VERSION = "boltzbrain sweep scores", 2
+FORMAT, VERSION = "boltzbrain sweep scores", 3
 
 NRMSE = ("v", "h", "vh", "vv", "hh")
 """The normalised errors of a whole evaluation, as evaluation.json names them."""
@@ -97,12 +97,13 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
     Returns
     -------
     dict
-        In the types of JSON: the columns of the sweep's table, ``validation_clusters`` (what
-        `fold_scores` reads), ``curve`` (lists: ``update``, ``test_nats_per_bin``) and ``figures``.
+        In the types of JSON: the columns of the sweep's table (``l1`` is the penalty of the
+        training, planned or chosen by it), ``validation_clusters`` (what `fold_scores` reads),
+        ``curve`` (lists: ``update``, ``test_nats_per_bin``) and ``figures``.
     """
-    activity, chosen = run.activity(), run.chosen_update
-    log = run.log()
-    row = log[log["update"] == chosen].iloc[-1]
+    activity, chosen, plan = run.activity(), run.chosen_update, run.plan
+    checkpoint, log = run.load(chosen), run.log()
+    model, row = checkpoint.model, log[log["update"] == chosen].iloc[-1]
     figures: dict[str, Any] = {}
     if full:
         from boltzbrain.evaluation.evaluate import evaluate_run
@@ -111,18 +112,19 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
         # from the file, so that a whole evaluation and one that was read again are one
         found = read_evaluation(run.folder / "evaluation.json")
         scores = found["log_likelihood"]
-        figures = _figures(found, run.best)
+        figures = _figures(found, model)
     else:
         field = independent_field(torch.from_numpy(activity.states_of("train")))
-        estimate = forward_log_partition(run.best, field, run.plan.seed)
-        scores = plain(likelihoods(run.best, {"forward": estimate}, activity))
+        estimate = forward_log_partition(model, field, plan.seed)
+        scores = plain(likelihoods(model, {"forward": estimate}, activity))
     return {
         "format": FORMAT,
         "version": VERSION,
+        "l1": plan.l1 if checkpoint.course.l1 is None else checkpoint.course.l1,
         "update": chosen,
         "validation_nats_per_bin": float(row["validation_nats_per_bin"]),
         "validation_stderr": float(row["validation_stderr"]),
-        "validation_clusters": _validation_clusters(run.best, row, activity),
+        "validation_clusters": _validation_clusters(model, row, activity),
         "test_nats_per_bin": scores["test"]["nats_per_bin"],
         "test_gain_over_independent": scores["gain"]["value"],
         "test_gain_stderr": scores["gain"]["stderr"],
