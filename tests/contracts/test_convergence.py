@@ -492,7 +492,7 @@ def test_after_a_collapse_the_next_smaller_penalty_is_taken(
         training.LikelihoodLog, "row", lambda self, model, update, estimate: {
             "update": update, "validation_nats_per_bin": -200.0 + update,
             "validation_independent": -300.0, "validation_stderr": 0.0, "log_partition": 0.0,
-                "log_partition_stderr": 0.0,
+            "log_partition_stderr": 0.0, "validation_gain_stderr": 0.0,
         },
     )  # fmt: skip
     found.append(Symptom("collapse", "collapse on purpose"))

@@ -112,6 +112,8 @@ def test_what_is_told_is_the_newest_score(activity: Activity, tmp_path: Path) ->
     assert between.stderr == pytest.approx(found["validation_stderr"][130])
     gain = between.nats_per_bin - log["validation_independent"][200]
     assert between.gain == pytest.approx(gain)
+    assert between.gain_stderr == pytest.approx(found["validation_gain_stderr"][130])
+    assert last[200].gain_stderr == pytest.approx(log["validation_gain_stderr"][200])
 
 
 def same(first: TrainingRun, second: TrainingRun) -> None:
@@ -271,3 +273,9 @@ def test_the_error_of_a_checkpoint_is_clustered(activity: Activity) -> None:
     assert rows[0]["validation_stderr"] == pytest.approx(
         float(scores.std(correction=1)) / len(scores) ** 0.5, rel=0.01
     )
+    # the error of the gain is that of the differences, not of the score
+    gains = scores - once.independent_scores["validation"]
+    assert rows[0]["validation_gain_stderr"] == pytest.approx(
+        float(gains.std(correction=1)) / len(gains) ** 0.5, rel=0.01
+    )
+    assert abs(rows[0]["validation_gain_stderr"] / rows[0]["validation_stderr"] - 1) > 0.02

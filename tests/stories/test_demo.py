@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 import boltzbrain as bb
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.recordings.clusters import clustered_stderr, clusters_of
 from boltzbrain.running import demo
 from boltzbrain.writers.nwb import write_nwb
 from stories.command_line import QUICK, run_command
@@ -58,7 +60,7 @@ def test_the_planted_gain_is_the_likelihood_of_the_truth():
     activity = recording.binarize().split(seed=3)
     states = activity.states_of("test")[:40]
     bins = activity.bins_of("test")[:40]
-    few = demo.planted_gain(truth, _first_of_test(activity, bins))
+    few, error = demo.planted_gain(truth, _first_of_test(activity, bins))
     prior, total = truth.on.mean(axis=0), np.zeros(len(states))
     for pattern in range(2**demo.ASSEMBLIES):
         on = np.array([pattern >> number & 1 for number in range(demo.ASSEMBLIES)])
@@ -69,7 +71,10 @@ def test_the_planted_gain_is_the_likelihood_of_the_truth():
     train = activity.states_of("train")
     rate = (train.sum(axis=0, dtype=np.int64) + 0.5) / (len(train) + 1)
     independent = np.where(states, np.log(rate), np.log1p(-rate)).sum(axis=1)
-    assert few == pytest.approx((np.log(total) - independent).mean(), abs=1e-9)
+    gains = np.log(total) - independent
+    assert few == pytest.approx(gains.mean(), abs=1e-9)
+    clusters = clusters_of(activity, bins)
+    assert error == pytest.approx(clustered_stderr(gains, clusters), rel=1e-6)
 
 
 def _first_of_test(activity, bins):
@@ -91,7 +96,8 @@ def test_demo_from_the_simulation_to_the_page(tmp_path, capsys, monkeypatch):
     last = told.err.splitlines()[-1]
     assert str(folder / "run" / "report.html") in last
     assert "</html>" in (folder / "run" / "report.html").read_text(encoding="utf-8")
-    assert "which no model can beat" in told.err
+    gains = next(line for line in told.err.splitlines() if "which no model can beat" in line)
+    assert len(re.findall(r"gains [+−][0-9.]+ ± [0-9.]+", gains)) == 2
     assert bb.read(folder / "samples.npz").signal.counts.shape == (1000, demo.NEURONS)
     card = json.loads(run_command(["info", folder / "recording.nwb", "--json"], capsys).out)
     assert card["neurons"] == demo.NEURONS

@@ -230,8 +230,9 @@ def test_seeds_are_compared(folder, tmp_path, capsys):
     told = run_command(["compare", *runs, "-o", tmp_path / "both"], capsys)
     assert told.status == 0, told.err
     assert "similarity of matched weights" in told.out
+    assert told.out.count(" ± ") == 2
     found = json.loads((tmp_path / "both" / "comparison.json").read_text())
-    assert all(one["converged"] for one in found["runs"])
+    assert all(one["converged"] and one["gain_stderr"] > 0 for one in found["runs"])
     assert (found["format"], found["version"]) == ("boltzbrain comparison", 1)
     assert [one["animal"] for one in found["runs"]] == [0, 0]
     assert found["structure"] is None

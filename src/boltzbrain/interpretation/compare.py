@@ -49,8 +49,9 @@ class Reading:
         Number of its animal: runs of the same recording and neurons share one.
     duration_s
         Length of all bins of the activity.
-    gain
-        Validation log-likelihood per bin over independent neurons, nats; None without such a fold.
+    gain, gain_stderr
+        Validation log-likelihood per bin over independent neurons, nats, and its standard error;
+        None without such a fold. Runs of earlier versions have no error of it.
     converged
         Whether it counts; see `CONVERGED_SHARE`. The definition is ours.
     run, found
@@ -61,6 +62,7 @@ class Reading:
     animal: int
     duration_s: float
     gain: float | None
+    gain_stderr: float | None
     converged: bool
     run: TrainingRun
     found: Interpretation
@@ -103,15 +105,11 @@ def read_runs(runs: Sequence[TrainingRun]) -> list[Reading]:
         whose = data["recording_sha256"] or data["recording"]
         key = (whose, tuple(str(name) for name in found["neurons/id"]))
         activity = run.activity()
-        log = run.log()
-        gain = None
-        if "validation_nats_per_bin" in log:
-            gains = log["validation_nats_per_bin"] - log["validation_independent"]
-            gain = float(gains[log["update"] == run.chosen_update].iloc[-1])
         animal = animals.setdefault(key, len(animals))
-        opened.append((run, found, animal, activity.n_bins * activity.bin_width_s, gain))
+        duration = activity.n_bins * activity.bin_width_s
+        opened.append((run, found, animal, duration, *_validation_gain(run)))
     best: dict[int, float] = {}
-    for _, _, animal, _, gain in opened:
+    for _, _, animal, _, gain, _ in opened:
         best[animal] = max(best.get(animal, 0.0), gain or 0.0)
     return [
         Reading(
@@ -119,12 +117,26 @@ def read_runs(runs: Sequence[TrainingRun]) -> list[Reading]:
             animal,
             duration,
             gain,
+            error,
             gain is None or gain > max(0.0, CONVERGED_SHARE * best[animal]),
             run,
             found,
         )
-        for run, found, animal, duration, gain in opened
+        for run, found, animal, duration, gain, error in opened
     ]
+
+
+def _validation_gain(run: TrainingRun) -> tuple[float | None, float | None]:
+    """Return the gain of the chosen model on the validation fold, and its standard error."""
+    log = run.log()
+    if "validation_nats_per_bin" not in log:
+        return None, None
+    row = log[log["update"] == run.chosen_update].iloc[-1]
+    error = row.get("validation_gain_stderr")
+    return (
+        float(row["validation_nats_per_bin"] - row["validation_independent"]),
+        None if error is None else float(error),
+    )
 
 
 def compare_runs(
@@ -189,6 +201,7 @@ def compare_runs(
                 "animal": one.animal,
                 "duration_s": one.duration_s,
                 "gain": one.gain,
+                "gain_stderr": one.gain_stderr,
                 "converged": one.converged,
             }
             for one in readings

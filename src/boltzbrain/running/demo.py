@@ -18,8 +18,10 @@ from boltzbrain.evaluation.likelihood import independent_log_likelihood
 from boltzbrain.evaluation.results import read_evaluation
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.independent import independent_field
 from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.clusters import clustered_stderr, clusters_of
 from boltzbrain.recordings.recording import (
     Recording,
     Regions,
@@ -118,12 +120,12 @@ def _spikes(truth: PlantedAssemblies, generator: Generator) -> SpikeTimes:
     return SpikeTimes(times[order], ends, 0.0, BINS * BIN_MS / 1000)
 
 
-def planted_gain(truth: PlantedAssemblies, activity: Activity) -> float:
-    """Return what the planted assemblies themselves gain on the test fold, nats per bin.
+def planted_gain(truth: PlantedAssemblies, activity: Activity) -> tuple[float, float | Undefined]:
+    """Return what the planted assemblies themselves gain on the test fold, and its standard error.
 
-    The log-likelihood of the process that made the recording, summed over all its combinations of
-    assemblies, minus that of independent neurons with the rates of the training fold. No model can
-    be expected to gain more.
+    The log-likelihood of the process that made the recording, in nats per bin, summed over all its
+    combinations of assemblies, minus that of independent neurons with the rates of the training
+    fold. No model can be expected to gain more. The error is clustered as that of an evaluation.
 
     Parameters
     ----------
@@ -141,7 +143,8 @@ def planted_gain(truth: PlantedAssemblies, activity: Activity) -> float:
     start = on @ np.log(prior / (1 - prior)) + np.log1p(-prior).sum()
     start = start + np.log1p(-firing).sum(axis=1)
     field = np.log(firing / (1 - firing)).T
-    states = activity.states_of("test").astype(np.float64)
+    bins = activity.bins_of("test")
+    states = activity.states[bins].astype(np.float64)
     likelihood = np.concatenate(
         [
             logsumexp(states[first : first + _ROWS] @ field + start, axis=1)
@@ -149,9 +152,8 @@ def planted_gain(truth: PlantedAssemblies, activity: Activity) -> float:
         ]
     )
     rates = independent_field(torch.from_numpy(activity.states_of("train")))
-    return float(
-        (likelihood - independent_log_likelihood(rates, activity.states_of("test"))).mean()
-    )
+    gain = likelihood - independent_log_likelihood(rates, activity.states[bins])
+    return float(gain.mean()), clustered_stderr(gain, clusters_of(activity, bins))
 
 
 def run_demo(folder: Path, *, seed: int, command: Callable[[list[str]], None]) -> None:
@@ -193,11 +195,13 @@ def run_demo(folder: Path, *, seed: int, command: Callable[[list[str]], None]) -
         note(f"\n$ boltzbrain {shlex.join(words)}")
         command(words)
     opened = TrainingRun.open(run)
-    mine = read_evaluation(run / "evaluation.json")["log_likelihood"]["gain"]["value"]
-    best = planted_gain(truth, opened.activity())
+    mine = read_evaluation(run / "evaluation.json")["log_likelihood"]["gain"]
+    best, error = planted_gain(truth, opened.activity())
+    error = None if isinstance(error, Undefined) else error
     note(
-        f"The model gains {signed(mine)} nats per test bin over independent neurons; the process "
-        f"that made the recording, which no model can beat, gains {signed(best)}."
+        f"The model gains {signed(mine['value'], mine['stderr'])} nats per test bin over "
+        "independent neurons; the process that made the recording, which no model can beat, gains "
+        f"{signed(best, error)}."
     )
     note(
         f"Done in {duration(time.monotonic() - started)}. Open {run / 'report.html'} in a browser."

@@ -89,7 +89,8 @@ class Stage:
             by = " by the running estimate" if score.by == "running" else ""
             parts.append(
                 f"validation {figure(score.nats_per_bin, score.stderr)} nats per bin at update "
-                f"{score.update}{by}, {signed(score.gain)} over independent neurons"
+                f"{score.update}{by}, "
+                f"{signed(score.gain, score.gain_stderr)} over independent neurons"
             )
         self.note = "; ".join(parts)
         self._set(

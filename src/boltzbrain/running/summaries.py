@@ -25,16 +25,17 @@ UNDEFINED = "none"
 """What stands for a figure that does not exist."""
 
 
-def signed(value: float, digits: int = 2) -> str:
-    """Return a number with its sign, the minus as a minus sign.
+def signed(value: float, error: float | None = None, digits: int = 2) -> str:
+    """Return a number with its sign, the minus as a minus sign, and its standard error.
 
     Examples
     --------
-    >>> signed(11.5), signed(-150.214)
-    ('+11.50', '−150.21')
+    >>> signed(11.5, 0.2), signed(-150.214)
+    ('+11.50 ± 0.20', '−150.21')
     """
     # adding 0 takes the sign off a zero
-    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+    text = f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+    return text if error is None else f"{text} ± {error:.{digits}f}"
 
 
 def figure(value: float | None, error: float | None = None, digits: int = 2) -> str:
@@ -79,9 +80,18 @@ def show_run(console: Console, run: TrainingRun) -> None:
         score = row["validation_nats_per_bin"]
         gain = score - row["validation_independent"]
         rows += [
-            ("chosen update", f"{chosen} of {info['updates_done']}, the best on validation"),
+            (
+                "chosen update",
+                f"{chosen} of {info['updates_done']}, the latest that is as good as the best on "
+                "validation, within one standard error",
+            ),
             ("validation", f"{figure(score, float(row['validation_stderr']))} nats per bin"),
-            ("gain", f"{signed(gain)} nats per bin over independent neurons"),
+            (
+                "gain",
+                # runs of earlier versions have no error of it
+                f"{signed(gain, row.get('validation_gain_stderr'))} nats per bin over "
+                "independent neurons",
+            ),
         ]
         if gain < 0:
             note(
@@ -279,7 +289,7 @@ def show_comparison(console: Console, found: Comparison) -> None:
                 (
                     one["folder"],
                     str(one["animal"]),
-                    figure(one["gain"]),
+                    figure(one["gain"], one["gain_stderr"]),
                     "yes" if one["converged"] else "no",
                 )
                 for one in summary["runs"]

@@ -34,6 +34,21 @@ def error_over_bins(scores: Tensor, clusters: Clusters) -> float:
     return error
 
 
+def independent_scores(field: Tensor, states: Tensor) -> Tensor:
+    """Return log P(v) of independent neurons, (bin,) in nats.
+
+    Parameters
+    ----------
+    field
+        (neuron,) float64 log-odds of a spike.
+    states
+        (bin, neuron) uint8.
+    """
+    # as a sum over active neurons: the states in float64 would be 8 times their size
+    normalisation = torch.nn.functional.softplus(field).sum()
+    return sum_active_rows(states, field[:, None])[:, 0] - normalisation
+
+
 @dataclass(frozen=True)
 class LikelihoodLog:
     """Scores models on the training and validation folds.
@@ -74,14 +89,14 @@ class LikelihoodLog:
         return "validation" in self.states
 
     @cached_property
+    def independent_scores(self) -> dict[str, Tensor]:
+        """Score of every bin (bin,) of each fold under the independent model, in nats."""
+        return {name: independent_scores(self.field, one) for name, one in self.states.items()}
+
+    @property
     def independent(self) -> dict[str, float]:
         """Score of the independent model on each fold, nats per bin."""
-        normalisation = torch.nn.functional.softplus(self.field).sum()
-        # as a sum over active neurons: the states in float64 would be 8 times their size
-        return {
-            name: float((sum_active_rows(states, self.field[:, None])[:, 0] - normalisation).mean())
-            for name, states in self.states.items()
-        }
+        return {name: float(scores.mean()) for name, scores in self.independent_scores.items()}
 
     def estimate(self, model: RBM, update: int) -> LogPartition:
         """Return log Z of a model by annealed importance sampling."""
@@ -97,7 +112,7 @@ class LikelihoodLog:
         """Return the likelihood of a model on each fold, nats per bin, with its standard error.
 
         The error is that over bins, clustered by segment or stretch of time, and that of log Z
-        together.
+        together. That of the gain over the independent model is paired: over the differences.
         """
         row: dict[str, Any] = {
             "update": update,
@@ -108,9 +123,12 @@ class LikelihoodLog:
         }
         for name, states in self.states.items():
             scores = -model.free_energy(states) - estimate.value
+            independent = self.independent_scores[name].to(scores.device)
+            clusters = self.clusters[name]
             row[f"{name}_nats_per_bin"] = float(scores.mean())
-            row[f"{name}_independent"] = self.independent[name]
-            row[f"{name}_stderr"] = math.hypot(
-                error_over_bins(scores, self.clusters[name]), estimate.stderr
-            )
+            row[f"{name}_independent"] = float(independent.mean())
+            for what, values in (("stderr", scores), ("gain_stderr", scores - independent)):
+                row[f"{name}_{what}"] = math.hypot(
+                    error_over_bins(values, clusters), estimate.stderr
+                )
         return row

@@ -29,7 +29,7 @@ from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.clusters import Clusters, clusters_of
 from boltzbrain.sampling.partition import LARGEST_GAP, LogPartition
 from boltzbrain.sampling.running import RunningLogPartition
-from boltzbrain.training.likelihood_log import error_over_bins
+from boltzbrain.training.likelihood_log import error_over_bins, independent_scores
 from boltzbrain.training.plan import TrainingPlan
 
 CHAINS, FEWEST_CHAINS = 200, 10
@@ -47,6 +47,7 @@ COLUMNS = (
     "log_partition_stderr",
     "validation_nats_per_bin",
     "validation_stderr",
+    "validation_gain_stderr",
     "annealed",
 )
 
@@ -61,21 +62,35 @@ class ScoredBins:
         (bin, neuron) uint8, on the device of the training.
     clusters
         What the error is computed over.
+    independent
+        (bin,) score of each bin under the independent model.
     """
 
     states: Tensor
     clusters: Clusters
+    independent: Tensor
 
     @classmethod
-    def of(cls, activity: Activity, device: torch.device | str) -> ScoredBins | None:
-        """Return those of an activity; None where it has no validation fold."""
+    def of(cls, activity: Activity, field: Tensor, device: torch.device | str) -> ScoredBins | None:
+        """Return those of an activity; None where it has no validation fold.
+
+        Parameters
+        ----------
+        activity
+            The activity.
+        field
+            (neuron,) fields of the independent model.
+        device
+            Where the bins are scored.
+        """
         bins = activity.bins_of("validation")
         if not len(bins):
             return None
         if len(bins) > BINS:
             bins = bins[np.linspace(0, len(bins) - 1, BINS).round().astype(np.int64)]
-        states = torch.from_numpy(activity.states[bins]).to(device)
-        return cls(states, clusters_of(activity, bins))
+        states = torch.from_numpy(activity.states[bins])
+        independent = independent_scores(field.cpu(), states).to(device)
+        return cls(states.to(device), clusters_of(activity, bins), independent)
 
 
 def most_steps(plan: TrainingPlan, bins: int) -> int:
@@ -107,8 +122,9 @@ class OnlineScore:
     running
         Weighted chains of the model as it stood at the last score.
     history
-        (score, 6) float64, with the columns `COLUMNS`. The standard error of a score is that of
-        log Z together with that over bins, clustered. "annealed" is 1 where the score of a
+        (score, 7) float64, with the columns `COLUMNS`. The standard error of a score is that of
+        log Z together with that over bins, clustered; that of its gain over the independent model
+        is paired, bin by bin. "annealed" is 1 where the score of a
         checkpoint stands in for one that was struck out or is missing.
     offset
         Mean free energy of the scored bins less that of the whole validation fold, as it was at the
@@ -170,17 +186,19 @@ class OnlineScore:
             return replace(self, running=running, lost=True)
         scores = -model.free_energy(bins.states) - estimate.value
         score = float(scores.mean()) + self.offset
-        error = math.hypot(error_over_bins(scores, bins.clusters), estimate.stderr)
-        return replace(
-            self, running=running, history=_and(self.history, update, estimate, score, error, 0)
+        error, gain_error = (
+            math.hypot(error_over_bins(values, bins.clusters), estimate.stderr)
+            for values in (scores, scores - bins.independent)
         )
+        history = _and(self.history, update, estimate, (score, error, gain_error), annealed=False)
+        return replace(self, running=running, history=history)
 
     def checked(
         self,
         model: RBM,
         update: int,
         annealed: LogPartition,
-        score: tuple[float, float],
+        score: tuple[float, float, float],
         bins: ScoredBins,
         field: Tensor,
         plan: TrainingPlan,
@@ -196,7 +214,8 @@ class OnlineScore:
         annealed
             Its estimate of log Z.
         score
-            Its score of the whole validation fold, nats per bin, and the standard error.
+            Its score of the whole validation fold, nats per bin, the standard error, and that of
+            the gain.
         bins
             The bins that running scores look at.
         field, plan
@@ -211,7 +230,7 @@ class OnlineScore:
             return replace(state, running=self.running.anchored(annealed))
         running = _annealed(model, field, plan, self.resets + 1).settled_at(annealed)
         sound = self.history[self.history[:, 0] <= self.checked_at]
-        history = _and(sound, update, annealed, *score, 1)
+        history = _and(sound, update, annealed, score, annealed=True)
         return replace(state, running=running, history=history, lost=False, resets=self.resets + 1)
 
     @property
@@ -260,8 +279,13 @@ def _annealed(model: RBM, field: Tensor, plan: TrainingPlan, number: int) -> Run
 
 
 def _and(
-    history: Tensor, update: int, estimate: LogPartition, score: float, error: float, annealed: int
+    history: Tensor,
+    update: int,
+    estimate: LogPartition,
+    score: tuple[float, float, float],
+    *,
+    annealed: bool,
 ) -> Tensor:
     """Return the history with one more row."""
-    row = [update, estimate.value, estimate.stderr, score, error, annealed]
+    row = [update, estimate.value, estimate.stderr, *score, annealed]
     return torch.cat([history, torch.tensor([row], dtype=torch.float64)])

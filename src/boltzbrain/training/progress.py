@@ -20,8 +20,8 @@ class Score:
         Of the model that was scored.
     nats_per_bin, stderr
         The score and its standard error.
-    gain
-        It less that of the independent model.
+    gain, gain_stderr
+        It less that of the independent model, and the standard error of that, paired.
     by
         How log Z was estimated: "annealing", at a kept checkpoint, or "running".
     """
@@ -30,6 +30,7 @@ class Score:
     nats_per_bin: float
     stderr: float
     gain: float
+    gain_stderr: float
     by: Literal["annealing", "running"]
 
 

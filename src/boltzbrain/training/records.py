@@ -73,7 +73,11 @@ class Records:
                 state.model,
                 state.update,
                 estimate,
-                (row["validation_nats_per_bin"], row["validation_stderr"]),
+                (
+                    row["validation_nats_per_bin"],
+                    row["validation_stderr"],
+                    row["validation_gain_stderr"],
+                ),
                 self.bins,
                 likelihood.field,
                 state.plan,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.recordings.activity import Activity
@@ -98,7 +98,7 @@ class _Training:
         self.seconds = 0.0 if newest is None else newest.seconds
         self.state = State(plan, data, self.likelihood.field, newest)
         follows = plan.score_every is not None and (newest is None or newest.online is not None)
-        self.bins = ScoredBins.of(activity, device) if follows else None
+        self.bins = ScoredBins.of(activity, self.likelihood.field, device) if follows else None
         self.records = Records(run, self.likelihood, self.bins, self.state.course)
         if newest is None:
             self._begin()
@@ -262,10 +262,17 @@ class _Training:
         independent = self.likelihood.independent["validation"]
         row = self.records.rows[-1] if self.records.rows else {"update": -1}
         running = self.state.online.newest if self.state.online is not None else {}
+        by: Literal["annealing", "running"] = "annealing"
         if running.get("update", -1) > row["update"]:
-            score, error = running["validation_nats_per_bin"], running["validation_stderr"]
-            return Score(int(running["update"]), score, error, score - independent, "running")
+            row, by = running, "running"
         if "validation_nats_per_bin" not in row:
             return None
-        score, error = row["validation_nats_per_bin"], row["validation_stderr"]
-        return Score(row["update"], score, error, score - independent, "annealing")
+        score = row["validation_nats_per_bin"]
+        return Score(
+            update=int(row["update"]),
+            nats_per_bin=score,
+            stderr=row["validation_stderr"],
+            gain=score - independent,
+            gain_stderr=row["validation_gain_stderr"],
+            by=by,
+        )
