@@ -19,6 +19,7 @@ from boltzbrain.evaluation.projection import principal_axes
 from boltzbrain.presentation import figures
 from boltzbrain.presentation.figures.couplings import clustered
 from boltzbrain.presentation.figures.rasters import region_order
+from boltzbrain.presentation.figures.sweep import TrainingCurve
 from boltzbrain.presentation.style import data_uri, save_svg
 
 
@@ -99,15 +100,18 @@ CASES = {
     ),
     "sweep_curves": (
         figures.sweep_curves,
-        ({"25": [([1, 10, 100], [0, 3, 2]), ([1, 10, 100], [0, 2.5, 2.2])],
-          "50": [([1, 10, 100], [-9, 4, 5])]},),
+        ({"25": [TrainingCurve([1, 10, 100], [0, 3, 2], [0.1, 0.1, 0.2], 10),
+                 TrainingCurve([1, 10, 100], [0, 2.5, 2.2], [0.1, 0.1, 0.2], 100)],
+          "50": [TrainingCurve([1, 10, 100], [-9, 4, 5], [0.3, 0.1, 0.1], 100)]},),
         {},
     ),
-    "sweep_curves of one update": (figures.sweep_curves, ({"25": [([1], [0.0])]},), {}),
+    "sweep_curves of one update": (
+        figures.sweep_curves, ({"25": [TrainingCurve([1], [0.0], [0.1], 1)]},), {},
+    ),
     "sweep_scores": (
         figures.sweep_scores,
         ([25, 50], {"": np.array([2.0, 3.0])}, {"": np.array([0.2, 0.3])},
-         {"": np.array([1.9, np.nan])}, ("", 50)),
+         {"": np.array([1.9, np.nan])}, {"": np.array([0.2, np.nan])}, ("", 50)),
         {},
     ),
     "grid_map": (

@@ -11,7 +11,13 @@ import pandas as pd
 import pytest
 
 from boltzbrain.presentation import figures, sweep_page
-from boltzbrain.presentation.sweep_page import SweepPage, curve_images, map_images, write_sweep_page
+from boltzbrain.presentation.sweep_page import (
+    SweepPage,
+    curve_images,
+    map_images,
+    scores_image,
+    write_sweep_page,
+)
 
 UPDATES = (10, 20, 30)
 
@@ -26,8 +32,10 @@ def page_of(axes: dict[str, list[Any]], chosen: int = 0) -> SweepPage:
             {
                 "l1": 0.0, **row, "seed": 0, "update": 20,
                 "validation_nats_per_bin": -10.0 + number, "validation_stderr": 0.3,
-                "test_nats_per_bin": -10.5 + number, "test_gain_over_independent": 2.0 + number,
-                "seconds": 1.0, "status": "finished", "run": f"runs/{number}", "error": None,
+                "test_nats_per_bin": -10.5 + number, "test_nats_stderr": 0.4,
+                "test_gain_over_independent": 2.0 + number, "test_stderr": 0.25,
+                "unreliable": None, "seconds": 1.0, "status": "finished",
+                "run": f"runs/{number}", "error": None,
             }
             for number, row in enumerate(rows)
         ]
@@ -36,7 +44,11 @@ def page_of(axes: dict[str, list[Any]], chosen: int = 0) -> SweepPage:
     for fold in ("train", "validation"):
         log[f"{fold}_nats_per_bin"] = [-12.0, -10.0, -9.5]
         log[f"{fold}_independent"] = -12.5
-    curve = {"update": list(UPDATES), "test_nats_per_bin": [-12.0, -10.0, -9.5]}
+        log[f"{fold}_gain_stderr"] = [0.5, 0.2, 0.1]
+    curve = {
+        "update": list(UPDATES), "test_gain_over_independent": [0.4, 2.4, 2.9],
+        "test_stderr": [0.5, 0.2, 0.1],
+    }  # fmt: skip
     row = table.iloc[chosen].to_dict()
     choice = {name: None if pd.isna(value) else value for name, value in row.items()}
     return SweepPage(
@@ -87,6 +99,42 @@ def test_none_is_a_value_of_an_axis_like_any_other(
     assert options["chosen"] == (words, 4)
     assert words in options["validation"]
     assert not math.isnan(options["validation"]["patience none"][0])
+
+
+def test_the_star_and_the_scores_are_those_of_the_update_that_was_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # update 30 has the higher score, 20 was taken
+    page = page_of({"hidden": [4, 12], "l2": [0.0]})
+    curves, scores = seen(monkeypatch, "sweep_curves"), seen(monkeypatch, "sweep_scores")
+    curve_images(page)
+    assert len(curves) == 3
+    for drawn, _ in curves:
+        ax = figures.sweep_curves(drawn)
+        stars = [line.get_xydata().tolist() for line in ax.lines if line.get_marker() == "*"]
+        gain = drawn["4 hidden"][0].gain[1]
+        assert stars == [[[20.0, gain]], [[20.0, gain]]]
+        assert len(ax.collections) == 2  # a band for each curve
+    scores_image(page)
+    options = scores[0][-1]
+    np.testing.assert_allclose(options["validation"][""], [2.5, 2.5])
+    np.testing.assert_allclose(options["error"][""], [0.2, 0.2])
+    np.testing.assert_allclose(options["test"][""], [2.0, 3.0])
+    np.testing.assert_allclose(options["test_error"][""], [0.25, 0.25])
+
+
+def test_every_score_has_its_error_and_what_is_unreliable_is_called_so(tmp_path: Path) -> None:
+    page = page_of({"hidden": [4, 12], "l2": [0.0]})
+    text = write_sweep_page(page, tmp_path / "sweep.html").read_text()
+    assert "it gains 2.00 ± 0.25 nats per bin over independent neurons" in text
+    for cell in ("-10.00 ± 0.30", "-10.50 ± 0.40", "2.00 ± 0.25", "3.00 ± 0.25"):
+        assert f"<td>{cell}</td>" in text
+    assert "unreliable" not in text
+    page.table["unreliable"] = [None, "unreliable: too few chains"]
+    text = write_sweep_page(page, tmp_path / "sweep.html").read_text()
+    assert '<p class="poor">runs/1: unreliable: too few chains</p>' in text
+    assert text.count("<td>finished, unreliable</td>") == 1
+    assert text.count("<td>finished</td>") == 1
 
 
 def test_lists_and_words_are_values_of_an_axis(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_the_highest_score_is_the_best():
     choice = chosen_of(table(RISING))
     assert choice.row["run"] == "40/0.0/0"
     assert "hidden 40" in choice.reason
-    assert "-3.00" in choice.reason
+    assert "-3.00 ± 0.50 nats per bin" in choice.reason
     assert "2 other points" in choice.reason  # 20 and 80 hidden units are within 0.5
 
 
@@ -66,6 +66,7 @@ def test_one_standard_error_takes_the_fewest_hidden_units(error, hidden):
     assert choice.row["hidden"] == hidden
     assert f"hidden {hidden}" in choice.reason
     assert "one standard error" in choice.reason
+    assert "-3.00 ± 0.50" in choice.reason
 
 
 def test_among_equally_many_hidden_units_the_better_is_taken():
@@ -144,6 +145,13 @@ def test_a_fold_of_one_cluster_is_compared_as_if_unpaired():
     points = grid_points(rows, ["hidden", "l1"])
     error = stderr_of_difference(rows, ["hidden", "l1"], points.iloc[0], points.iloc[1], one)
     assert error == pytest.approx(math.hypot(0.5, 0.5))
+
+
+def test_doubts_about_the_chosen_one_are_repeated():
+    rows = table(RISING).assign(unreliable=[None, "unreliable: too few", None, None])
+    assert "unreliable" not in chosen_of(rows).reason
+    rows["unreliable"] = [None, None, "unreliable: too few", None]
+    assert chosen_of(rows).reason.endswith(" Beware: unreliable: too few.")
 
 
 def test_a_penalty_that_trainings_chose_makes_no_points():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,9 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 import boltzbrain as bb
+from boltzbrain.evaluation.likelihood import likelihoods
+from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.model.independent import independent_field
 from boltzbrain.running.grid import Grid
 from boltzbrain.running.sweep import start_sweep
 from boltzbrain.running.sweep_run import complete
@@ -22,7 +27,7 @@ from stories.command_line import QUICK, digests, run_command, write_small
 
 REQUIRED = [
     "hidden", "l1", "seed", "update", "validation_nats_per_bin", "validation_stderr",
-    "test_nats_per_bin", "test_gain_over_independent", "seconds", "status",
+    "test_nats_per_bin", "test_gain_over_independent", "test_stderr", "seconds", "status",
 ]  # fmt: skip
 
 # 4 runs of about a second on one core, so that a kill falls into one; too short to be judged
@@ -91,6 +96,17 @@ def test_a_sweep_leaves_a_table_a_choice_and_a_page(whole):
     scored = log.loc[choice["update"], "validation_nats_per_bin"]
     assert row["validation_nats_per_bin"] == pytest.approx(scored)
     assert row["test_nats_per_bin"] - row["test_gain_over_independent"] < 0
+    # the error of the gain is the paired one of an evaluation, with that of log Z
+    activity = run.activity()
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    estimate = forward_log_partition(run.best, field, run.plan.seed)
+    gain = likelihoods(run.best, {"forward": estimate}, activity)["gain"]
+    assert row["test_gain_over_independent"] == pytest.approx(gain["value"])
+    assert row["test_stderr"] == pytest.approx(
+        math.hypot(gain["stderr"], gain["stderr_log_partition"])
+    )
+    assert choice["test_stderr"] == pytest.approx(row["test_stderr"])
+    assert found["unreliable"].isna().all()
     page = (whole / "sweep.html").read_text()
     assert choice["reason"] in page
     assert "http" not in page.replace("http://www.w3.org", "")
@@ -135,7 +151,7 @@ def test_a_run_that_fails_is_reported_and_the_others_go_on(recording, tmp_path):
     found = pd.read_csv(folder / "table.csv")
     assert found["status"].tolist() == ["finished", "failed"]
     assert "log.csv" in found["error"][1]
-    assert found.loc[1, REQUIRED[3:9]].isna().all()
+    assert found.loc[1, REQUIRED[3:10]].isna().all()
     assert "failed" in told
     assert "log.csv" in (folder / "sweep.html").read_text()
     # once its cause is gone, the run is gone on with, and only that one
@@ -205,6 +221,26 @@ def test_two_axes_with_the_whole_evaluation_in_python(recording, tmp_path):
     page = (tmp_path / "sweep" / "sweep.html").read_text()
     assert "reconstruction quality" in page
     assert "nRMSE" in page
+
+
+@pytest.mark.usefixtures("in_process")
+def test_what_is_unreliable_is_called_so_everywhere(recording, tmp_path, capsys, monkeypatch):
+    # no estimate can hold twice its chains
+    monkeypatch.setattr("boltzbrain.sampling.partition.RELIABLE_FRACTION", 2.0)
+    words = ["sweep", recording, "-o", tmp_path / "sweep", *GRID, "--seeds", 1, "--hidden", "2,3"]
+    told = run_command([*words, "--updates", "20"], capsys)
+    assert told.status == 0, told.err
+    assert told.out.count("finished, UNRELIABLE") == 2
+    assert told.out.count(" ± ") >= 4
+    found = pd.read_csv(tmp_path / "sweep" / "table.csv")
+    doubts = "unreliable: the effective sample size of the {} is "
+    for name in ("validation score", "forward estimate"):
+        assert found["unreliable"].str.contains(doubts.format(name), regex=False).all()
+    assert f"Warning: runs/hidden-2_l1-0_seed-0: {found['unreliable'][0]}" in told.err
+    choice = json.loads((tmp_path / "sweep" / "choice.json").read_text())
+    assert choice["reason"].endswith(f" Beware: {choice['unreliable']}.")
+    assert choice["unreliable"] in found["unreliable"].tolist()
+    assert "finished, unreliable" in (tmp_path / "sweep" / "sweep.html").read_text()
 
 
 @pytest.fixture

@@ -74,28 +74,39 @@ def grid_points(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The axes, ``runs``, ``validation_nats_per_bin`` (mean over seeds) and
-        ``validation_stderr``: that of the bins, which the seeds share, and of the mean over seeds
-        together.
+        The axes, ``runs``, ``validation_nats_per_bin`` and ``validation_stderr``, `pooled`.
     """
     rows = []
     finished = table[(table["status"] == "finished") & table["validation_nats_per_bin"].notna()]
     for _, part in finished.groupby(list(axes), sort=False, dropna=False):
-        scores = part["validation_nats_per_bin"].astype(float)
-        of_seeds = 0.0 if len(part) < 2 else float(scores.std(ddof=1)) / math.sqrt(len(part))
+        score, error = pooled(part["validation_nats_per_bin"], part["validation_stderr"])
         rows.append(
             {
                 **{name: part[name].iloc[0] for name in axes},
                 "runs": len(part),
-                "validation_nats_per_bin": float(scores.mean()),
-                "validation_stderr": math.hypot(
-                    float(part["validation_stderr"].astype(float).mean()), of_seeds
-                ),
+                "validation_nats_per_bin": score,
+                "validation_stderr": error,
             }
         )
     return pd.DataFrame(
         rows, columns=[*axes, "runs", "validation_nats_per_bin", "validation_stderr"]
     )
+
+
+def pooled(scores: pd.Series[Any], errors: pd.Series[Any]) -> tuple[float, float]:
+    """Return the mean over the seeds of a point and its standard error.
+
+    The error is that over the bins, which the seeds share, and that of the mean over seeds
+    together.
+
+    Parameters
+    ----------
+    scores, errors
+        (seed,) scores in nats per bin, and the standard error of each.
+    """
+    values = scores.astype(float)
+    of_seeds = 0.0 if len(values) < 2 else float(values.std(ddof=1)) / math.sqrt(len(values))
+    return float(values.mean()), math.hypot(float(errors.astype(float).mean()), of_seeds)
 
 
 def choose(
@@ -110,7 +121,8 @@ def choose(
     ----------
     table
         As in `grid_points`; ``hidden`` must be one of its columns, and so must ``run``. ``l1``,
-        where it is no axis, is the penalty of each training, chosen by it.
+        where it is no axis, is the penalty of each training, chosen by it; ``unreliable`` says in
+        words what to doubt of its scores.
     axes
         As in `grid_points`.
     scores
@@ -150,6 +162,8 @@ def choose(
     reason = _reason(rule, axes, points, best, chosen, len(within))
     if "l1" in row and "l1" not in axes:
         reason += f" The L1 penalty of its training is {value_words(row['l1'])}."
+    if not pd.isna(row.get("unreliable")):
+        reason += f" Beware: {row['unreliable']}."
     return Choice(row, rule, reason)
 
 
@@ -198,6 +212,11 @@ def _runs_of(table: pd.DataFrame, axes: Sequence[str], point: pd.Series[Any]) ->
     return table[scored & at_point(table, {name: point[name] for name in axes})]
 
 
+def _figure(point: pd.Series[Any]) -> str:
+    """Return the validation score of a point of the grid with its standard error."""
+    return f"{point['validation_nats_per_bin']:.2f} ± {point['validation_stderr']:.2f}"
+
+
 def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.Series[bool]:
     """Return which rows of a table have the values of a point; none is a value like any other.
 
@@ -224,10 +243,9 @@ def _reason(
     chosen: pd.Series[Any],
     within: int,
 ) -> str:
-    score = "validation_nats_per_bin"
     named = point_words({name: chosen[name] for name in axes})
     seeds = f", mean of {int(chosen['runs'])} seeds" if chosen["runs"] > 1 else ""
-    text = f"{named} has a validation score of {chosen[score]:.2f} nats per bin{seeds}"
+    text = f"{named} has a validation score of {_figure(chosen)} nats per bin{seeds}"
     if rule == "best":
         others = within - 1
         near = (
@@ -247,7 +265,7 @@ def _reason(
             f"{text}, the highest; no point with fewer hidden units is within one standard error."
         )
     return (
-        f"{text}: the fewest hidden units within one standard error of the best, {best[score]:.2f} "
+        f"{text}: the fewest hidden units within one standard error of the best, {_figure(best)} "
         f"({top}); it is {behind:.2f} behind, with an error of the difference of {error:.2f}."
     )
 

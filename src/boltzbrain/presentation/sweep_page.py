@@ -13,10 +13,10 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from boltzbrain.evaluation.choice import at_point, grid_points, point_words, value_words
+from boltzbrain.evaluation.choice import at_point, point_words, pooled, value_words
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.presentation import figures
-from boltzbrain.presentation.figures.sweep import Curve
+from boltzbrain.presentation.figures.sweep import TrainingCurve
 from boltzbrain.presentation.panels.panel import Image, draw
 
 FIGURE_NAMES = {
@@ -29,6 +29,13 @@ FIGURE_NAMES = {
     "assembly_size": "assembly size (neurons, mean)",
     "time_constant_s": "time constant of hidden units (s, median)",
 }
+
+SCORES = {
+    "validation (nats per bin)": ("validation_nats_per_bin", "validation_stderr"),
+    "test (nats per bin)": ("test_nats_per_bin", "test_nats_stderr"),
+    "test gain over independent": ("test_gain_over_independent", "test_stderr"),
+}
+"""Columns of the page's table: head to the score and its error in table.csv."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ class SweepPage:
     logs
         Column ``run`` of the table to log.csv of the run.
     curves
-        The same to ``update`` and ``test_nats_per_bin`` along training, empty without a test fold.
+        The same to ``update``, ``test_gain_over_independent`` and ``test_stderr`` along training,
+        empty without a test fold.
     figures
         The same to further figures of the model, a key of `FIGURE_NAMES` to its value or None.
     choice
@@ -92,6 +100,10 @@ def write_sweep_page(page: SweepPage, path: Path) -> Path:
         maps=map_images(page),
         rows=_rows(page),
         failed=page.table[page.table["status"] == "failed"].to_dict("records"),
+        unreliable=page.table[page.table["unreliable"].notna()].to_dict("records"),
+        test_gain=_with_error(
+            page.choice["test_gain_over_independent"], page.choice["test_stderr"]
+        ),
     )
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -115,16 +127,18 @@ def _values(page: SweepPage, name: str) -> list[Any]:
     return sorted(set(values.dropna())) + missing
 
 
-def _gains(page: SweepPage, run: str, fold: str) -> Curve:
+def _gains(page: SweepPage, run: str, fold: str) -> TrainingCurve:
     """Return the gains over independent neurons along the training of a run."""
+    taken = int(page.table[page.table["run"] == run]["update"].iloc[0])
+    if fold == "test":
+        found = page.curves[run]
+        gains = found["test_gain_over_independent"]
+        return TrainingCurve(found["update"], gains, found["test_stderr"], taken)
     log = page.logs[run]
-    if fold != "test":
-        gain = log[f"{fold}_nats_per_bin"] - log[f"{fold}_independent"]
-        return log["update"].tolist(), gain.tolist()
-    row = page.table[page.table["run"] == run].iloc[0]
-    independent = row["test_nats_per_bin"] - row["test_gain_over_independent"]
-    curve = page.curves[run]
-    return curve["update"], [score - independent for score in curve["test_nats_per_bin"]]
+    gain = log[f"{fold}_nats_per_bin"] - log[f"{fold}_independent"]
+    return TrainingCurve(
+        log["update"].tolist(), gain.tolist(), log[f"{fold}_gain_stderr"].tolist(), taken
+    )
 
 
 def curve_images(page: SweepPage) -> list[tuple[str, list[Image]]]:
@@ -150,39 +164,54 @@ def curve_images(page: SweepPage) -> list[tuple[str, list[Image]]]:
                 f"{hidden} hidden": [_gains(page, run, fold) for run in same["run"]]
                 for hidden, same in part.groupby("hidden")
             }
-            ax = figures.sweep_curves(curves, stars=fold != "train", legend=fold == "train")
+            ax = figures.sweep_curves(curves, legend=fold == "train")
             images.append(draw(ax, f"Gain on the {fold} fold along training {words}", fold))
         result.append((words, images))
     return result
 
 
 def scores_image(page: SweepPage) -> Image:
-    """Return the best gains against the number of hidden units."""
-    others = _others(page)
+    """Return the gains of the models that were taken against the number of hidden units."""
+    others, hidden = _others(page), _values(page, "hidden")
     table = page.table.copy()
-    table["validation_independent"] = [
-        float(page.logs[run]["validation_independent"].iloc[-1]) if run in page.logs else math.nan
-        for run in table["run"]
+    table["label"] = [
+        point_words({name: row[name] for name in others}) for _, row in table.iterrows()
     ]
-    hidden = sorted({int(one) for one in table["hidden"]})
-    labels = [point_words({name: row[name] for name in others}) for _, row in table.iterrows()]
-    table["label"] = labels
-    base = float(table["validation_independent"].mean())
-    points = grid_points(table, ["hidden", "label"])
-    found: dict[str, dict[str, NDArray[np.float64]]] = {"validation": {}, "error": {}, "test": {}}
-    for label in dict.fromkeys(labels):
-        for values in found.values():
-            values[label] = np.full(len(hidden), math.nan)
-        for _, point in points[points["label"] == label].iterrows():
-            place = hidden.index(int(point["hidden"]))
-            found["validation"][label][place] = point["validation_nats_per_bin"] - base
-            found["error"][label][place] = point["validation_stderr"]
-            same = (table["label"] == label) & (table["hidden"] == point["hidden"])
-            gains = table[same]["test_gain_over_independent"].dropna().astype(float)
-            found["test"][label][place] = gains.mean() if len(gains) else math.nan
+    table = table.assign(**_validation_gains(page))
+    columns = {
+        "validation": ("validation_gain", "validation_gain_stderr"),
+        "test": ("test_gain_over_independent", "test_stderr"),
+    }
+    found: dict[str, dict[str, NDArray[np.float64]]] = {
+        name: {label: np.full(len(hidden), math.nan) for label in table["label"]}
+        for name in ("validation", "error", "test", "test_error")
+    }
+    for (label, number), part in table.groupby(["label", "hidden"]):
+        place = hidden.index(number)
+        for name, error in (("validation", "error"), ("test", "test_error")):
+            gain, stderr = columns[name]
+            known = part[part[gain].notna()]
+            if len(known):
+                pair = pooled(known[gain], known[stderr])
+                found[name][label][place], found[error][label][place] = pair
     mine = point_words({name: page.choice[name] for name in others})
     ax = figures.sweep_scores(hidden, **found, chosen=(mine, page.choice["hidden"]))
-    return draw(ax, "Best gain on validation and test bins against the number of hidden units")
+    return draw(ax, "Gain on validation and test bins against the number of hidden units")
+
+
+def _validation_gains(page: SweepPage) -> dict[str, list[float]]:
+    """Return (run,) the validation gain of every run of the table and its error, or NaN."""
+    gains, errors = [], []
+    for _, row in page.table.iterrows():
+        log = page.logs.get(row["run"])
+        if log is None:
+            gains.append(math.nan)
+            errors.append(math.nan)
+            continue
+        taken = log[log["update"] == row["update"]].iloc[-1]
+        gains.append(float(taken["validation_nats_per_bin"] - taken["validation_independent"]))
+        errors.append(float(taken["validation_gain_stderr"]))
+    return {"validation_gain": gains, "validation_gain_stderr": errors}
 
 
 def map_images(page: SweepPage) -> list[Image]:
@@ -225,24 +254,22 @@ def _column(page: SweepPage, name: str) -> dict[str, float | None]:
 
 
 def _rows(page: SweepPage) -> list[list[str]]:
-    """Return the table as text, its head first."""
-    names = [
-        *_named(page), "seed", "update", "validation_nats_per_bin", "validation_stderr",
-        "test_nats_per_bin", "test_gain_over_independent", "seconds", "status",
-    ]  # fmt: skip
-    digits = {"validation_stderr": 2, "seconds": 0}
-    rows = [[name.replace("_", " ") for name in names]]
+    """Return the table as text, its head first; every score with its error."""
+    named = _named(page)
+    heads = ["seed", "update", *SCORES, "seconds", "status"]
+    rows = [[*(name.replace("_", " ") for name in named), *heads]]
     for _, row in page.table.iterrows():
-        cells = []
-        for name in names:
-            value = row[name]
-            if name in _named(page):
-                cells.append(value_words(value))
-            elif value is None or pd.isna(value):
-                cells.append("")
-            elif isinstance(value, float):
-                cells.append(f"{value:.{digits.get(name, 2)}f}")
-            else:
-                cells.append(str(value))
-        rows.append(cells)
+        cells = [value_words(row[name]) for name in named]
+        cells += [str(row["seed"]), "" if pd.isna(row["update"]) else str(row["update"])]
+        cells += [_with_error(row[score], row[error]) for score, error in SCORES.values()]
+        doubtful = "" if pd.isna(row["unreliable"]) else ", unreliable"
+        seconds = "" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}"
+        rows.append([*cells, seconds, row["status"] + doubtful])
     return rows
+
+
+def _with_error(value: Any, error: Any) -> str:
+    """Return a score with its standard error, nothing where there is none."""
+    if pd.isna(value):
+        return ""
+    return f"{value:.2f}" if pd.isna(error) else f"{value:.2f} ± {error:.2f}"

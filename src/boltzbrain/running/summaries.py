@@ -335,8 +335,11 @@ def show_sweep(console: Console, sweep: SweepFolder) -> None:
     )
     rows = []
     for _, row in table.iterrows():
-        scored = row["status"] == "finished"
-        gain = row["test_gain_over_independent"]
+        scored, words = row["status"] == "finished", row["unreliable"]
+        gain, error = row["test_gain_over_independent"], row["test_stderr"]
+        doubtful = isinstance(words, str)
+        if doubtful:
+            note(f"Warning: {row['run']}: {words}")
         rows.append(
             (
                 *(value_words(row[name]) for name in axes),
@@ -344,8 +347,8 @@ def show_sweep(console: Console, sweep: SweepFolder) -> None:
                 figure(row["validation_nats_per_bin"], row["validation_stderr"])
                 if scored
                 else UNDEFINED,
-                UNDEFINED if gain != gain else signed(gain),
-                row["status"],
+                UNDEFINED if gain != gain else signed(gain, None if error != error else error),
+                row["status"] + (", UNRELIABLE" if doubtful else ""),
             )
         )  # fmt: skip
     console.print(columns(heads, rows))

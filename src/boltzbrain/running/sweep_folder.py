@@ -26,9 +26,15 @@ SCORE_COLUMNS = (
     "validation_stderr",
     "test_nats_per_bin",
     "test_gain_over_independent",
+    "test_stderr",
     "seconds",
     "status",
 )
+
+"""``test_stderr`` is the error of the gain over independent neurons, bins and log Z together."""
+
+LAST_COLUMNS = ("run", "error", "unreliable", "test_nats_stderr")
+"""``unreliable`` says in words what to doubt; the last is the error of ``test_nats_per_bin``."""
 
 
 @dataclass(frozen=True)
@@ -187,9 +193,9 @@ class SweepFolder:
         Returns
         -------
         pandas.DataFrame
-            The table: ``hidden``, ``l1``, `SCORE_COLUMNS`, the other axes of the grid, ``run`` and
-            ``error``. What a run does not have is empty, and so is an L1 penalty that its training
-            is still to choose.
+            The table: ``hidden``, ``l1``, `SCORE_COLUMNS`, the other axes of the grid and
+            `LAST_COLUMNS`. What a run does not have is empty, and so is an L1 penalty that its
+            training is still to choose.
         """
         grid = self.grid
         rows = []
@@ -199,11 +205,11 @@ class SweepFolder:
             row = {name: getattr(one.plan, name) for name in (*ALWAYS, *grid.axes)}
             if one.plan.l1_choices is not None:
                 row["l1"] = scores.get("l1")
-            row |= {name: scores.get(name) for name in SCORE_COLUMNS}
+            row |= {name: scores.get(name) for name in (*SCORE_COLUMNS, *LAST_COLUMNS)}
             row |= {"seed": one.plan.seed, "status": status}
             rows.append(row | {"run": f"runs/{one.name}", "error": failed.get(one.name)})
         others = [name for name in grid.axes if name not in ALWAYS]
-        columns = [*ALWAYS, *SCORE_COLUMNS, *others, "run", "error"]
+        columns = [*ALWAYS, *SCORE_COLUMNS, *others, *LAST_COLUMNS]
         table = pd.DataFrame(rows, columns=columns)
         table["update"] = table["update"].astype("Int64")
         with atomic_write(self.folder / "table.csv") as temporary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ import pandas as pd
 import torch
 
 from boltzbrain.evaluation.choice import FoldScores
-from boltzbrain.evaluation.likelihood import likelihoods, log_likelihood
+from boltzbrain.evaluation.likelihood import (
+    independent_log_likelihood,
+    likelihoods,
+    log_likelihood,
+)
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, read_evaluation
 from boltzbrain.foundations.participation import participation_ratio
@@ -21,6 +26,8 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.clusters import clusters_of
 from boltzbrain.recordings.store import read_activity
+from boltzbrain.sampling.partition import few_chains
+from boltzbrain.training.likelihood_log import error_over_bins
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run import TrainingRun, write_json
 from boltzbrain.training.train import resume, train
@@ -99,7 +106,8 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
     dict
         In the types of JSON: the columns of the sweep's table (``l1`` is the penalty of the
         training, planned or chosen by it), ``validation_clusters`` (what `fold_scores` reads),
-        ``curve`` (lists: ``update``, ``test_nats_per_bin``) and ``figures``.
+        ``curve`` (lists: ``update``, ``test_gain_over_independent``, ``test_stderr``) and
+        ``figures``.
     """
     activity, chosen, plan = run.activity(), run.chosen_update, run.plan
     checkpoint, log = run.load(chosen), run.log()
@@ -117,6 +125,10 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
         field = independent_field(torch.from_numpy(activity.states_of("train")))
         estimate = forward_log_partition(model, field, plan.seed)
         scores = plain(likelihoods(model, {"forward": estimate}, activity))
+    validation = few_chains(
+        "the validation score", float(row["effective_sample_size"]), plan.ais_chains
+    )
+    doubts = [] if validation is None else [validation]
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -126,13 +138,21 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
         "validation_stderr": float(row["validation_stderr"]),
         "validation_clusters": _validation_clusters(model, row, activity),
         "test_nats_per_bin": scores["test"]["nats_per_bin"],
+        "test_nats_stderr": _with_log_partition(scores["test"]["stderr"], scores),
         "test_gain_over_independent": scores["gain"]["value"],
-        "test_gain_stderr": scores["gain"]["stderr"],
-        "unreliable": scores["unreliable"],
+        "test_stderr": _with_log_partition(scores["gain"]["stderr"], scores),
+        "unreliable": "; ".join([*doubts, *scores["unreliable"]]) or None,
         "seconds": float(run.info["seconds"]),
         "curve": _test_curve(run, activity),
         "figures": figures,
     }
+
+
+def _with_log_partition(error: float | None, scores: Mapping[str, Any]) -> float | None:
+    """Return an error over bins together with that of log Z, which all bins share."""
+    return (
+        None if error is None else math.hypot(error, scores["log_partition"]["forward"]["stderr"])
+    )
 
 
 def _validation_clusters(
@@ -160,23 +180,23 @@ def fold_scores(scores: Mapping[str, Any]) -> FoldScores:
 
 
 def _test_curve(run: TrainingRun, activity: Activity) -> dict[str, list[float] | list[int]]:
-    """Return the test score at every checkpoint, with log Z as the training estimated it."""
-    states = activity.states_of("test")
-    if not len(states):
-        return {"update": [], "test_nats_per_bin": []}
-    log = run.log().set_index("update")
-    updates = [one.update for one in run.checkpoints()]
-    return {
-        "update": updates,
-        "test_nats_per_bin": [
-            float(
-                log_likelihood(
-                    RBM.load(one.path), float(log["log_partition"][one.update]), states
-                ).mean()
-            )
-            for one in run.checkpoints()
-        ],
-    }
+    """Return the test gain at every checkpoint, with log Z as the training estimated it."""
+    bins = activity.bins_of("test")
+    found: dict[str, Any] = {"update": [], "test_gain_over_independent": [], "test_stderr": []}
+    if not len(bins):
+        return found
+    states, clusters = activity.states[bins], clusters_of(activity, bins)
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    independent, log = independent_log_likelihood(field, states), run.log().set_index("update")
+    for one in run.checkpoints():
+        row = log.loc[one.update]
+        scores = log_likelihood(RBM.load(one.path), float(row["log_partition"]), states)
+        gains = scores - independent
+        error = error_over_bins(torch.from_numpy(gains), clusters)
+        found["update"].append(one.update)
+        found["test_gain_over_independent"].append(float(gains.mean()))
+        found["test_stderr"].append(math.hypot(error, float(row["log_partition_stderr"])))
+    return found
 
 
 def _figures(found: Mapping[str, Any], model: RBM) -> dict[str, Any]:

@@ -110,18 +110,30 @@ class LogPartition:
     @property
     def reliable(self) -> bool:
         """Whether the effective sample size is at least `RELIABLE_FRACTION` of the chains."""
-        return self.effective_sample_size >= RELIABLE_FRACTION * self.chains
+        return self.warning is None
 
     @property
     def warning(self) -> str | None:
         """What makes the estimate unreliable, in words, or None."""
-        if self.reliable:
-            return None
-        return (
-            f"unreliable: the effective sample size of the {self.method} estimate is "
-            f"{self.effective_sample_size:.1f} of {self.chains} chains, below "
-            f"{RELIABLE_FRACTION:.0%}"
-        )
+        return few_chains(f"the {self.method} estimate", self.effective_sample_size, self.chains)
+
+
+def few_chains(what: str, effective: float, chains: int) -> str | None:
+    """Say in words that too few chains carry an estimate of log Z, or return None.
+
+    Parameters
+    ----------
+    what
+        The estimate, in words.
+    effective, chains
+        Its effective sample size and the number of its chains.
+    """
+    if effective >= RELIABLE_FRACTION * chains:
+        return None
+    return (
+        f"unreliable: the effective sample size of {what} is {effective:.1f} of {chains} chains, "
+        f"below {RELIABLE_FRACTION:.0%}"
+    )
 
 
 def disagreement(forward: LogPartition, backward: LogPartition) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
@@ -24,25 +25,43 @@ from boltzbrain.presentation.style import (
     plain_logarithms,
 )
 
-Curve = tuple[Sequence[float], Sequence[float]]
-"""Updates and scores."""
+BAND = 0.13
+"""Opacity of a band: those of several seeds lie on one another."""
+
+
+@dataclass(frozen=True)
+class TrainingCurve:
+    """The gain over independent neurons along one training.
+
+    Attributes
+    ----------
+    update
+        (point,) updates.
+    gain, stderr
+        (point,) nats per bin, and the standard error of each.
+    taken
+        Update of the model that was taken, one of `update`.
+    """
+
+    update: Sequence[float]
+    gain: Sequence[float]
+    stderr: Sequence[float]
+    taken: float
 
 
 @figure(SMALL)
 def sweep_curves(
-    ax: Axes, curves: Mapping[str, Sequence[Curve]], stars: bool = True, legend: bool = True
+    ax: Axes, curves: Mapping[str, Sequence[TrainingCurve]], legend: bool = True
 ) -> None:
-    """Draw scores along training for every point of a grid, with a star at each maximum.
+    """Draw gains along training for every point of a grid, with a star where the model was taken.
 
-    The figure 2 of Bereux et al. 2026.
+    After figure 2 of Bereux et al. 2026, whose stars mark the maxima. A shaded band is one standard
+    error.
 
     Parameters
     ----------
     curves
-        Label to the curves of one point of the grid, one for each seed: updates, and gains over
-        independent neurons in nats per bin.
-    stars
-        Whether to mark the maxima.
+        Label to the curves of one point of the grid, one for each seed.
     legend
         Whether to name the points.
     ax
@@ -52,17 +71,21 @@ def sweep_curves(
     late: list[float] = [0.0]
     last = 1.0
     for colour, (label, seeds) in zip(colours, curves.items(), strict=True):
-        for number, (update, score) in enumerate(seeds):
-            updates, scores = np.asarray(update, dtype=float), np.asarray(score, dtype=float)
-            ax.plot(updates, scores, color=colour, linewidth=1.1, label="" if number else label)
-            best = int(np.argmax(scores))
+        for number, one in enumerate(seeds):
+            updates, gains, errors = (
+                np.asarray(values, dtype=float) for values in (one.update, one.gain, one.stderr)
+            )
+            ax.plot(updates, gains, color=colour, linewidth=1.1, label="" if number else label)
+            ax.fill_between(
+                updates, gains - errors, gains + errors, color=colour, alpha=BAND, linewidth=0
+            )
+            taken = gains[list(one.update).index(one.taken)]
             last = max(last, float(updates[-1]))
-            late += [*scores[len(scores) // 2 :].tolist(), float(scores[best])]
-            if stars:
-                ax.plot(
-                    updates[best], scores[best], "*", color=colour, markersize=9,
-                    markeredgecolor="white", markeredgewidth=0.6, zorder=5,
-                )  # fmt: skip
+            late += [*gains[len(gains) // 2 :].tolist(), float(taken)]
+            ax.plot(
+                one.taken, taken, "*", color=colour, markersize=9,
+                markeredgecolor="white", markeredgewidth=0.6, zorder=5,
+            )  # fmt: skip
     ax.axhline(0.0, color=MUTED, linestyle=":", linewidth=1.0)
     # a few very bad early scores must not press the rest flat
     highest, usual = max(late), float(np.quantile(late, 0.15))
@@ -85,17 +108,18 @@ def sweep_scores(
     validation: Mapping[str, NDArray[np.float64]],
     error: Mapping[str, NDArray[np.float64]],
     test: Mapping[str, NDArray[np.float64]],
+    test_error: Mapping[str, NDArray[np.float64]],
     chosen: tuple[str, float],
 ) -> None:
-    """Draw the best gain on validation and test bins against the number of hidden units.
+    """Draw the gain on validation and test bins against the number of hidden units.
 
     Parameters
     ----------
     hidden
         Numbers of hidden units.
-    validation, error, test
+    validation, error, test, test_error
         Label of the other hyperparameters to (hidden,) gains over independent neurons in nats per
-        bin, and the standard error of the validation score; NaN where there is none.
+        bin, and their standard errors; NaN where there is none.
     chosen
         Label and number of hidden units of the chosen point.
     ax
@@ -113,9 +137,10 @@ def sweep_scores(
             label=f"validation{beside}",
         )  # fmt: skip
         if np.isfinite(test[label]).any():
-            ax.plot(
-                place + shift, test[label], color=TEST, linestyle=line, marker="s",
-                markersize=3.5, linewidth=1.2, label=f"test{beside}",
+            ax.errorbar(
+                place + shift, test[label], test_error[label], color=TEST, linestyle=line,
+                marker="s", markersize=3.5, linewidth=1.2, elinewidth=0.8, capsize=2,
+                label=f"test{beside}",
             )  # fmt: skip
         if label == chosen[0]:
             at = list(hidden).index(chosen[1])
