@@ -25,11 +25,13 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil  # comes with Dask
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
 COMMAND = Path(sys.executable).with_name("boltzbrain")
 LONGEST_S = 20 * 60.0
+LONGEST_END_S = 60.0
 HIDDEN, SEEDS = (10, 25, 50, 100, 200), 2
 
 
@@ -68,8 +70,13 @@ def killed(folder: Path) -> list[int]:
         time.sleep(5.0)
         if process.poll() is not None:
             raise SystemExit("the sweep was over before it could be killed")
+        workers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
         process.wait()
+        # Dask's workers end as soon as they notice that their parent is gone; until then they may
+        # still write into runs that the next process takes up
+        if psutil.wait_procs(workers, timeout=LONGEST_END_S)[1]:
+            raise SystemExit("workers outlived the sweep")
         kills.append(ended(folder))
     undisturbed(folder)
     return kills
@@ -95,7 +102,7 @@ def main() -> int:
     ]
     columns = [
         "hidden", "seed", "update", "validation_nats_per_bin", "validation_stderr",
-        "test_nats_per_bin", "test_gain_over_independent", "seconds",
+        "test_nats_per_bin", "test_gain_over_independent", "test_stderr", "seconds",
     ]  # fmt: skip
     text = tables[0][columns].round(3).to_string(index=False)
     lines = [text, "", f"whole sweep: {seconds:.0f} s", choices[0].strip(), ""]

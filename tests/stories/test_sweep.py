@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import distributed
 import pandas as pd
+import psutil
 import pytest
 import torch
 
@@ -48,20 +51,6 @@ def start(words) -> subprocess.Popen[str]:
 
 def table(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "table.csv").drop(columns=["seconds"])
-
-
-def children(pid: int) -> set[int]:
-    """Return the processes below a process, itself left out."""
-    found: set[int] = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if parent == pid:
-                found |= {int(entry.name)} | children(int(entry.name))
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -120,16 +109,14 @@ def test_killed_twice_and_resumed_is_never_killed(recording, whole, tmp_path):
         process = start(words)
         while process.poll() is None and len(list(folder.glob("runs/*/log.csv"))) < kept:
             time.sleep(0.01)
-        workers = children(process.pid)
+        assert process.poll() is None, "over before the kill: make it longer"
+        workers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        assert process.returncode == -signal.SIGKILL, "over before the kill: make it longer"
+        assert process.returncode == -signal.SIGKILL
         assert not (folder / "choice.json").exists()
-        end = time.monotonic() + 20
         # its workers must not go on writing into runs that another process takes up
-        while any(Path(f"/proc/{worker}").exists() for worker in workers):
-            assert time.monotonic() < end, "workers outlived the sweep"
-            time.sleep(0.05)
+        assert not psutil.wait_procs(workers, timeout=20)[1], "workers outlived the sweep"
     last = start(["sweep", "--resume", folder, "--workers", "2"])
     _, said = last.communicate()
     assert last.returncode == 0, said
@@ -186,6 +173,26 @@ def test_a_training_that_diverges_stays_failed_and_the_others_go_on(recording, t
     assert digests(folder / found["run"][1]) == kept
     assert (folder / "table.csv").read_bytes() == written
     assert json.loads((folder / "choice.json").read_text()) == choice
+
+
+def test_the_workers_of_another_cluster_do_the_same_work(recording, tmp_path):
+    activity = bb.read(recording).binarize().split(seed=0)
+    tiny = {"updates": 20, "batch": 100, "chains": 20, "ais_chains": 20, "ais_rungs": 10}
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit=0
+    ) as cluster:
+        done = bb.sweep(
+            activity, tmp_path / "there", hidden=[2, 3], scheduler=cluster.scheduler_address, **tiny
+        )
+        # the cluster is not ours to close
+        assert len(cluster.scheduler.workers) == 1
+    assert cluster.scheduler_address.startswith("tcp://")
+    assert done.table()["status"].tolist() == ["finished", "finished"]
+    here = Grid.of("binary", {"hidden": 3, **tiny}).runs[0]
+    (tmp_path / "here").mkdir()
+    shutil.copy(done.folder / "activity.h5", tmp_path / "here")
+    scores = complete(str(tmp_path / "here"), here.name, here.plan.model_dump(), full=False)
+    assert scores["test_nats_per_bin"] == done.table()["test_nats_per_bin"][1]
 
 
 @pytest.fixture
