@@ -26,7 +26,8 @@ from boltzbrain.interpretation.references import some_bins
 from boltzbrain.interpretation.regions import KINDS, RegionMaps
 from boltzbrain.interpretation.results import Interpretation, read_interpretation
 from boltzbrain.interpretation.structure import RegionMatrix, compare_with_structure, read_structure
-from boltzbrain.training.run import TrainingRun, write_json
+from boltzbrain.training.folder import write_json
+from boltzbrain.training.run import TrainingRun
 
 FORMAT, VERSION = "boltzbrain comparison", 1
 MATRICES = ("uniform", "data", "covariance", "correlation", "ising", "graphical_lasso")

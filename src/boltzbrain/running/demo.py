@@ -33,7 +33,8 @@ from boltzbrain.running.console import note
 from boltzbrain.running.progress import Display, duration
 from boltzbrain.running.summaries import signed
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
-from boltzbrain.training.run import TrainingRun, write_json
+from boltzbrain.training.folder import write_json
+from boltzbrain.training.run import TrainingRun
 from boltzbrain.writers.nwb import write_nwb
 
 REGIONS = ("CA1", "DG", "LGd", "LP", "VISl", "VISp")

@@ -163,11 +163,11 @@ def start(
     display = Display()
     with display.stage("starting"):
         from boltzbrain.training.plan import make_plan
-        from boltzbrain.training.run import require_no_run
+        from boltzbrain.training.run import RUN
         from boltzbrain.training.train import train
 
     plan = make_plan(**values)
-    require_no_run(folder)
+    RUN.require_none(folder)
     activity = preparation.activity(recording, plan.seed, display)
     note(activity_line(activity))
     with display.stage("training", "updates") as stage:

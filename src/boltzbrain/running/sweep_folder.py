@@ -10,14 +10,15 @@ from typing import Any
 import pandas as pd
 
 from boltzbrain.evaluation.choice import Choice
-from boltzbrain.foundations.checks import InputError, bad_input
-from boltzbrain.foundations.files import atomic_write, sha256
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.files import atomic_write
 from boltzbrain.recordings.activity import Activity
-from boltzbrain.recordings.store import read_activity, write_activity
+from boltzbrain.recordings.store import read_activity
 from boltzbrain.running.grid import ALWAYS, Grid
-from boltzbrain.training.run import TrainingRun, environment, write_json
+from boltzbrain.training.folder import FolderKind, write_json
+from boltzbrain.training.run import TrainingRun
 
-FORMAT, VERSION = "boltzbrain sweep", 1
+SWEEP = FolderKind("sweep", "boltzbrain sweep", below="runs")
 
 SCORE_COLUMNS = (
     "seed",
@@ -67,30 +68,7 @@ class SweepFolder:
         InputError
             If the folder already holds a sweep, or cannot be written.
         """
-        require_no_sweep(folder)
-        try:
-            (folder / "runs").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"{folder}: the output folder must be one that can be made; got {error}"
-            ) from error
-        write_activity(folder / "activity.h5", activity)
-        write_json(
-            folder / "sweep.json",
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "asked": asked,
-                "data": {
-                    "sha256": sha256(folder / "activity.h5"),
-                    "recording": activity.source.path,
-                    "recording_sha256": activity.source.sha256,
-                    "neurons": activity.n_neurons,
-                    "bins": activity.n_bins,
-                },
-                "environment": environment(),
-            },
-        )
+        SWEEP.begin(folder, activity, {"asked": asked})
         return cls(folder)
 
     @classmethod
@@ -102,34 +80,13 @@ class SweepFolder:
         InputError
             If the folder holds no sweep of a version that this package reads.
         """
-        path = Path(folder) / "sweep.json"
-        if not path.is_file():
-            raise bad_input(
-                "sweep folder",
-                "be a folder that `boltzbrain sweep` wrote",
-                "no sweep.json in it" if path.parent.is_dir() else "no such folder",
-                file=path.parent,
-            )
-        found = cls(path.parent)
-        info = found.info
-        if (info.get("format"), info.get("version")) != (FORMAT, VERSION):
-            raise bad_input(
-                "format",
-                f"be '{FORMAT}' version {VERSION}",
-                f"{info.get('format')} {info.get('version')}",
-                file=path,
-            )
-        return found
+        SWEEP.require(Path(folder))
+        return cls(Path(folder))
 
     @property
     def info(self) -> dict[str, Any]:
         """The content of sweep.json."""
-        path = self.folder / "sweep.json"
-        try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise bad_input("sweep.json", "be whole JSON", error, file=path) from error
-        return content
+        return SWEEP.read(self.folder)
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -232,20 +189,3 @@ class SweepFolder:
         }
         write_json(self.folder / "choice.json", content)
         return content
-
-
-def require_no_sweep(folder: Path) -> None:
-    """Refuse an output folder that already holds a sweep.
-
-    Raises
-    ------
-    InputError
-        If there is a sweep.json in the folder.
-    """
-    if (folder / "sweep.json").exists():
-        raise bad_input(
-            "output folder",
-            "hold no sweep yet (use --resume, or another folder)",
-            "a sweep (sweep.json)",
-            file=folder,
-        )

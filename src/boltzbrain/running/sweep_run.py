@@ -27,9 +27,10 @@ from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.clusters import clusters_of
 from boltzbrain.recordings.store import read_activity
 from boltzbrain.sampling.partition import few_chains
+from boltzbrain.training.folder import write_json
 from boltzbrain.training.likelihood_log import error_over_bins
 from boltzbrain.training.plan import TrainingPlan
-from boltzbrain.training.run import TrainingRun, write_json
+from boltzbrain.training.run import TrainingRun
 from boltzbrain.training.train import resume, train
 
 SCORES = "scores.json"

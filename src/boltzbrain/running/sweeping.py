@@ -197,13 +197,13 @@ def _started(
     with display.stage("starting"):
         from boltzbrain.running.grid import Grid
         from boltzbrain.running.sweep import start_sweep
-        from boltzbrain.running.sweep_folder import require_no_sweep
+        from boltzbrain.running.sweep_folder import SWEEP
 
     options = {name: value for name, value in asked.items() if name != "values"}
     values = asked.get("values", {})
     # before the recording is read: a bad value must not cost minutes
     Grid.of(asked.get("preset", "binary"), values)
-    require_no_sweep(folder)
+    SWEEP.require_none(folder)
     activity = preparation.activity(recording, asked.get("seed", 0), display)
     note(activity_line(activity))
     return start_sweep(activity, folder, **options, **values)

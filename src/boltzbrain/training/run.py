@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
 
-from boltzbrain.foundations.checks import InputError, bad_input
-from boltzbrain.foundations.files import atomic_write, sha256
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
-from boltzbrain.recordings.store import read_activity, write_activity
+from boltzbrain.recordings.store import read_activity
 from boltzbrain.training.checkpoints import Checkpoint, read_checkpoint
+from boltzbrain.training.folder import FolderKind, write_json
 from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.plan import TrainingPlan
 
-FORMAT, VERSION = "boltzbrain run", 1
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON, whole or not at all; a NaN or infinity is an error."""
-    text = json.dumps(content, indent=2, allow_nan=False)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+RUN = FolderKind("run", "boltzbrain fit", below="checkpoints")
 
 
 @dataclass(frozen=True)
@@ -63,48 +49,17 @@ class TrainingRun:
         InputError
             If the folder already holds a run, or cannot be written.
         """
-        require_no_run(folder)
-        try:
-            (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"{folder}: the output folder must be one that can be made; got {error}"
-            ) from error
-        run = cls(folder)
-        try:
-            run._write_start(activity, plan)
-        except BaseException:
-            # without run.json it is no run: leave nothing behind
-            (folder / "activity.h5").unlink(missing_ok=True)
-            for empty in (folder / "checkpoints", folder):
-                with contextlib.suppress(OSError):
-                    empty.rmdir()
-            raise
-        return run
-
-    def _write_start(self, activity: Activity, plan: TrainingPlan) -> None:
-        """Write activity.h5, then run.json: where that is, the run has begun."""
-        folder = self.folder
-        write_activity(folder / "activity.h5", activity)
-        write_json(
-            folder / "run.json",
+        RUN.begin(
+            folder,
+            activity,
             {
-                "format": FORMAT,
-                "version": VERSION,
                 "status": "started",
                 "chosen_update": None,
                 "plan": plan.model_dump(),
                 "plan_sha256": plan.digest(),
-                "data": {
-                    "sha256": sha256(folder / "activity.h5"),
-                    "recording": activity.source.path,
-                    "recording_sha256": activity.source.sha256,
-                    "neurons": activity.n_neurons,
-                    "bins": activity.n_bins,
-                },
-                "environment": environment(),
             },
         )
+        return cls(folder)
 
     @classmethod
     def open(cls, folder: Path | str) -> TrainingRun:
@@ -116,36 +71,17 @@ class TrainingRun:
             If the folder holds no run of a version that this package reads.
         """
         run = cls(Path(folder))
-        if not (run.folder / "run.json").is_file():
-            got = "no run.json in it" if run.folder.is_dir() else "no such folder"
-            raise bad_input(
-                "run folder", "be a folder that `boltzbrain fit` wrote", got, file=run.folder
-            )
-        info = run.info
-        if info.get("format") != FORMAT or info.get("version") != VERSION:
-            raise bad_input(
-                "format",
-                f"be '{FORMAT}' version {VERSION}",
-                f"{info.get('format')} {info.get('version')}",
-                file=run.folder / "run.json",
-            )
+        RUN.require(run.folder)
         return run
 
     @property
     def info(self) -> dict[str, Any]:
         """The content of run.json."""
-        path = self.folder / "run.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise bad_input("run.json", "be whole JSON", error, file=path) from error
-        if not isinstance(content, dict):
-            raise bad_input("run.json", "be a JSON object", type(content).__name__, file=path)
-        return content
+        return RUN.read(self.folder)
 
     def update_info(self, **changes: Any) -> None:
         """Replace top-level entries of run.json."""
-        write_json(self.folder / "run.json", {**self.info, **changes})
+        write_json(self.folder / RUN.file, {**self.info, **changes})
 
     @property
     def plan(self) -> TrainingPlan:
@@ -294,32 +230,3 @@ class TrainingRun:
             got = f"{len(log)} rows for {len(kept)} checkpoints"
             raise bad_input("log.csv", "have a whole row for every checkpoint", got, file=path)
         return log
-
-
-def require_no_run(folder: Path) -> None:
-    """Refuse an output folder that already holds a run.
-
-    Raises
-    ------
-    InputError
-        If there is a run.json in the folder.
-    """
-    if (folder / "run.json").exists():
-        raise bad_input(
-            "output folder",
-            "hold no run yet (use --resume, or another folder)",
-            "a run (run.json)",
-            file=folder,
-        )
-
-
-def environment() -> dict[str, Any]:
-    """Return the versions and the machine that a result depends on."""
-    return {
-        "boltzbrain": version("boltzbrain"),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
