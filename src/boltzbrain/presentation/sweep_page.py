@@ -135,10 +135,14 @@ def _gains(page: SweepPage, run: str, fold: str) -> TrainingCurve:
         gains = found["test_gain_over_independent"]
         return TrainingCurve(found["update"], gains, found["test_stderr"], taken)
     log = page.logs[run]
-    gain = log[f"{fold}_nats_per_bin"] - log[f"{fold}_independent"]
-    return TrainingCurve(
-        log["update"].tolist(), gain.tolist(), log[f"{fold}_gain_stderr"].tolist(), taken
-    )
+    gains = log[f"{fold}_nats_per_bin"] - log[f"{fold}_independent"]
+    return TrainingCurve(log["update"].tolist(), gains.tolist(), _gain_errors(log, fold), taken)
+
+
+def _gain_errors(log: pd.DataFrame, fold: str) -> list[float]:
+    """Return the errors of the gains of a log; NaN where a run of an earlier version has none."""
+    column = log.get(f"{fold}_gain_stderr")
+    return [math.nan] * len(log) if column is None else column.tolist()
 
 
 def curve_images(page: SweepPage) -> list[tuple[str, list[Image]]]:
@@ -203,14 +207,13 @@ def _validation_gains(page: SweepPage) -> dict[str, list[float]]:
     """Return (run,) the validation gain of every run of the table and its error, or NaN."""
     gains, errors = [], []
     for _, row in page.table.iterrows():
-        log = page.logs.get(row["run"])
-        if log is None:
-            gains.append(math.nan)
-            errors.append(math.nan)
-            continue
-        taken = log[log["update"] == row["update"]].iloc[-1]
-        gains.append(float(taken["validation_nats_per_bin"] - taken["validation_independent"]))
-        errors.append(float(taken["validation_gain_stderr"]))
+        gain, error = math.nan, math.nan
+        if row["run"] in page.logs:
+            curve = _gains(page, row["run"], "validation")
+            place = list(curve.update).index(curve.taken)
+            gain, error = curve.gain[place], curve.stderr[place]
+        gains.append(gain)
+        errors.append(error)
     return {"validation_gain": gains, "validation_gain_stderr": errors}
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from boltzbrain.interpretation.results import Interpretation
     from boltzbrain.recordings.activity import Activity
     from boltzbrain.recordings.card import DataCard
-    from boltzbrain.running.sweep_folder import SweepFolder
     from boltzbrain.training.run import TrainingRun
 
 POOR_R_HAT = 1.1
@@ -317,45 +316,3 @@ def show_comparison(console: Console, found: Comparison) -> None:
     console.print(pairs(rows), soft_wrap=True)
     for path, reason in summary["reasons"].items():
         console.print(f"{path}: none, as {reason}", soft_wrap=True)
-
-
-def show_sweep(console: Console, sweep: SweepFolder) -> None:
-    """Print the table of a sweep, the chosen run and why it was chosen."""
-    from boltzbrain.evaluation.choice import value_words
-    from boltzbrain.running.grid import ALWAYS
-
-    table, choice = sweep.table(), sweep.choice
-    axes = list(dict.fromkeys((*ALWAYS, *sweep.grid.axes)))
-    heads = (
-        *(name.replace("_", " ") for name in axes),
-        "seed",
-        "validation",
-        "test gain",
-        "status",
-    )
-    rows = []
-    for _, row in table.iterrows():
-        scored, words = row["status"] == "finished", row["unreliable"]
-        gain, error = row["test_gain_over_independent"], row["test_stderr"]
-        doubtful = isinstance(words, str)
-        if doubtful:
-            note(f"Warning: {row['run']}: {words}")
-        rows.append(
-            (
-                *(value_words(row[name]) for name in axes),
-                str(row["seed"]),
-                figure(row["validation_nats_per_bin"], row["validation_stderr"])
-                if scored
-                else UNDEFINED,
-                UNDEFINED if gain != gain else signed(gain, None if error != error else error),
-                row["status"] + (", UNRELIABLE" if doubtful else ""),
-            )
-        )  # fmt: skip
-    console.print(columns(heads, rows))
-    console.print(f"chosen: {choice['reason']}", soft_wrap=True)
-    console.print(pairs([
-        ("run", str(sweep.folder / choice["run"])),
-        ("page", str(sweep.folder / "sweep.html")),
-    ]))  # fmt: skip
-    name = shlex.quote(str(sweep.folder / choice["run"]))
-    console.print(f"next: boltzbrain evaluate {name}", soft_wrap=True)

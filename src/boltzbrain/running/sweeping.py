@@ -15,7 +15,8 @@ from boltzbrain.running.prepared import BINNING, READING, SPLITTING, prepares
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
 from boltzbrain.running.resuming import places, require_same_activity
-from boltzbrain.running.summaries import activity_line, figure, show_sweep
+from boltzbrain.running.summaries import activity_line, figure
+from boltzbrain.running.sweep_summary import show_sweep
 
 if TYPE_CHECKING:
     from boltzbrain.running.sweep_folder import SweepFolder
