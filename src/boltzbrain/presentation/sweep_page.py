@@ -132,8 +132,9 @@ def _gains(page: SweepPage, run: str, fold: str) -> TrainingCurve:
     taken = int(page.table[page.table["run"] == run]["update"].iloc[0])
     if fold == "test":
         found = page.curves[run]
-        gains = found["test_gain_over_independent"]
-        return TrainingCurve(found["update"], gains, found["test_stderr"], taken)
+        return TrainingCurve(
+            found["update"], found["test_gain_over_independent"], found["test_stderr"], taken
+        )
     log = page.logs[run]
     gains = log[f"{fold}_nats_per_bin"] - log[f"{fold}_independent"]
     return TrainingCurve(log["update"].tolist(), gains.tolist(), _gain_errors(log, fold), taken)
@@ -190,8 +191,8 @@ def scores_image(page: SweepPage) -> Image:
         name: {label: np.full(len(hidden), math.nan) for label in table["label"]}
         for name in ("validation", "error", "test", "test_error")
     }
-    for (label, number), part in table.groupby(["label", "hidden"]):
-        place = hidden.index(number)
+    for (_, number), part in table.groupby(["label", "hidden"]):
+        label, place = str(part["label"].iloc[0]), hidden.index(number)
         for name, error in (("validation", "error"), ("test", "test_error")):
             gain, stderr = columns[name]
             known = part[part[gain].notna()]

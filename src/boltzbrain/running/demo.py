@@ -197,8 +197,8 @@ def run_demo(folder: Path, *, seed: int, command: Callable[[list[str]], None]) -
         command(words)
     opened = TrainingRun.open(run)
     mine = read_evaluation(run / "evaluation.json")["log_likelihood"]["gain"]
-    best, error = planted_gain(truth, opened.activity())
-    error = None if isinstance(error, Undefined) else error
+    best, known = planted_gain(truth, opened.activity())
+    error = None if isinstance(known, Undefined) else known
     note(
         f"The model gains {signed(mine['value'], mine['stderr'])} nats per test bin over "
         "independent neurons; the process that made the recording, which no model can beat, gains "

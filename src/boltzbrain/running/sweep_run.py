@@ -190,13 +190,15 @@ def _test_curve(run: TrainingRun, activity: Activity) -> dict[str, list[float] |
     field = independent_field(torch.from_numpy(activity.states_of("train")))
     independent, log = independent_log_likelihood(field, states), run.log().set_index("update")
     for one in run.checkpoints():
-        row = log.loc[one.update]
-        scores = log_likelihood(RBM.load(one.path), float(row["log_partition"]), states)
+        value = float(log["log_partition"][one.update])
+        scores = log_likelihood(RBM.load(one.path), value, states)
         gains = scores - independent
         error = error_over_bins(torch.from_numpy(gains), clusters)
         found["update"].append(one.update)
         found["test_gain_over_independent"].append(float(gains.mean()))
-        found["test_stderr"].append(math.hypot(error, float(row["log_partition_stderr"])))
+        found["test_stderr"].append(
+            math.hypot(error, float(log["log_partition_stderr"][one.update]))
+        )
     return found
 
 
