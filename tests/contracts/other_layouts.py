@@ -6,8 +6,12 @@ it; here the files are written by hand, so that every byte is known.
 
 from __future__ import annotations
 
+import collections
+import datetime as dt
 import json
+import pathlib
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -71,6 +75,33 @@ def roi_traces(plane: int = 0) -> NDArray[np.float32]:
     return traces.astype(np.float32)
 
 
+def suite2p_ops(folder: Path, planes: int = 1) -> dict[str, Any]:
+    """Return settings and results as suite2p stores them: whatever Python has, in one."""
+    return {
+        "fs": 10.0,
+        "nplanes": planes,
+        "tau": np.float32(1.0),
+        "date_proc": dt.datetime(2024, 5, 6, 7, 8, 9, 10),
+        "suite2p_version": "0.14.4",
+        "save_path0": str(folder),
+        "fast_disk": folder,
+        "data_path": [str(folder), folder / "raw"],
+        "filelist": [np.str_("a.tif"), "b.tif"],
+        "first_tiffs": np.array([True, False]),
+        "frames_per_file": np.array([30, 20]),
+        "meanImg": np.ones((3, 3), np.float32),
+        "refImg": np.asfortranarray(np.arange(6, dtype=np.int16).reshape(2, 3)),
+        "yrange": [np.int64(2), np.int64(100)],
+        "xoff": np.zeros(FRAMES, np.int32),
+        "regDX": None,
+        "aspect": (1.0, 2),
+        "dtype": np.dtype([("y", "<i2"), ("x", "<i2")]),
+        "shifts": np.zeros(2, dtype=[("y", "<i2"), ("x", "<i2")]),
+        "timing": collections.OrderedDict(registration=1.5, day=np.datetime64("2024-05-06")),
+        "settings": {"run": {"device": pathlib.PurePosixPath("cuda"), "kind": np.float32}},
+    }
+
+
 def write_suite2p(path: Path, *, planes: int = 1) -> Path:
     """Write a suite2p folder; ROI 1 and 5 of each plane are no cells."""
     path.mkdir(exist_ok=True)
@@ -94,8 +125,8 @@ def write_suite2p(path: Path, *, planes: int = 1) -> Path:
                 "skew": np.float32(0.5),
             }
         np.save(folder / "stat.npy", stat, allow_pickle=True)
-        ops = {"fs": 10.0, "nplanes": planes, "meanImg": np.ones((3, 3), np.float32)}
-        np.save(folder / "ops.npy", np.array(ops, dtype=object), allow_pickle=True)
+        ops = np.array(suite2p_ops(folder, planes), dtype=object)
+        np.save(folder / "ops.npy", ops, allow_pickle=True)
     return path
 
 

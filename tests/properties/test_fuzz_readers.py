@@ -11,6 +11,9 @@ ten times over.
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+import pickle
 import shutil
 import struct
 from pathlib import Path
@@ -62,8 +65,7 @@ def test_no_pickle_is_ever_run(tmp_path: Path):
     with np.load(tmp_path / "group.npz", allow_pickle=True) as held:
         arrays = {**held, "_metadata": evil}
     np.savez(tmp_path / "group.npz", **arrays)
-    with pytest.raises(InputError, match="nothing in it is ever run"):
-        read(tmp_path / "group.npz")
+    check_recording(read(tmp_path / "group.npz"))
     np.save(tmp_path / "array.npy", evil, allow_pickle=True)
     with pytest.raises(InputError, match="objects are never unpickled"):
         read(tmp_path / "array.npy", axes="time,neuron", frame_s=1.0)
@@ -76,6 +78,49 @@ def test_no_pickle_is_ever_run(tmp_path: Path):
     # the control: numpy, told to, runs it
     np.load(tmp_path / "array.npy", allow_pickle=True)
     assert marker.exists()
+
+
+def pickles_with_code(marker: Path) -> dict[str, bytes]:
+    """Return pickles of {"fs": 10.0, "odd": ...} that make a folder, by each way to an object."""
+    name, path = b"cposix\nmkdir\n", f"V{marker}\n".encode()
+    ways = {
+        "reduce": name + path + b"\x85R",
+        "stack global": b"V posix\n0Vposix\nVmkdir\n\x93" + path + b"\x85R",
+        "inst": b"(" + path + b"iposix\nmkdir\n",
+        "obj": b"(" + name + path + b"o",
+        "newobj": name + path + b"\x85\x81",
+        "newobj with names": name + path + b"\x85}\x92",
+        "build": name + path + b"\x85RVstate\nb",
+        "a list of its own": name + path + b"\x85R(I1\nI2\ne",
+        "a dictionary of its own": name + path + b"\x85R(I1\nI2\nu",
+        "a set of its own": name + path + b"\x85R(I1\n\x90",
+    }
+    return {way: b"\x80\x04}Vfs\nF10.0\nsVodd\n" + content + b"s." for way, content in ways.items()}
+
+
+@pytest.mark.parametrize("way", pickles_with_code(Path()))
+def test_an_object_of_any_kind_in_ops_is_passed_over_and_its_code_not_run(tmp_path: Path, way: str):
+    marker = tmp_path / "ran"
+    content = pickles_with_code(marker)[way]
+    folder = LAYOUTS["suite2p"].write(tmp_path / "plane0")
+    header = (folder / "ops.npy").read_bytes()[:128]
+    (folder / "ops.npy").write_bytes(header + content)
+    np.testing.assert_allclose(read(folder).signal.times[:2], [0.0, 0.1])
+    assert not marker.exists()
+    # the control: pickle makes the folder, but for the two ways that call no function
+    with contextlib.suppress(Exception):
+        pickle.loads(content)
+    assert marker.exists() == (not way.startswith("newobj"))
+
+
+def test_what_is_needed_of_an_odd_object_is_refused_by_its_name(tmp_path: Path):
+    folder = LAYOUTS["suite2p"].write(tmp_path / "plane0")
+    ops = {"fs": dt.timedelta(seconds=0.1)}
+    np.save(folder / "ops.npy", np.array(ops, dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match=r"fs of ops\.npy must .*; got an object of .*delta"):
+        read(folder)
+    np.save(folder / "ops.npy", np.array({"fs": np.array([4.0])}, dtype=object))
+    assert read(folder).signal.times[1] == 0.25
 
 
 @pytest.mark.parametrize("layout", ["nwb_ibl", "fish"])

@@ -157,7 +157,10 @@ def _frame_s(folder: Path, given: float | None, where: str) -> float:
     if path.is_file():
         ops = read_objects(path)[0]
         if isinstance(ops, dict) and "fs" in ops:
-            return 1.0 / number_in("fs of ops.npy", ops["fs"], low=1 / 60, high=1e5, file=where)
+            rate = plain(ops["fs"])
+            if isinstance(rate, np.ndarray) and rate.size == 1:
+                rate = rate.item()
+            return 1.0 / number_in("fs of ops.npy", rate, low=1 / 60, high=1e5, file=where)
     raise bad_input(
         "frame_s",
         "be given: the seconds per frame",
@@ -246,7 +249,7 @@ def _shapes(folder: Path, rois: int) -> dict[str, NDArray[Any]]:
     size = np.full(rois, np.nan)
     for number, one in enumerate(stat):
         if not isinstance(one, dict):
-            raise bad_input("stat.npy", "hold dictionaries", type(one).__name__, file=folder)
+            raise bad_input("stat.npy", "hold dictionaries", f"{one!r:.60}", file=folder)
         middle, pixels = plain(one.get("med")), plain(one.get("npix"))
         try:
             if middle is not None and len(middle) == 2:
