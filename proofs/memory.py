@@ -1,8 +1,9 @@
 """Peak memory of reading large files: the result, and 200 MB at most above it.
 
 Files are written to a scratch folder and each is read in a fresh process: 1 GB of spike times as a
-phy folder, as NWB, and as NWB in compressed chunks on a web server on this machine; a trace matrix
-of 3 GB (float64 .npy, neuron by time), and such traces as HDF5 in compressed chunks. The peak is
+phy folder, a TsGroup of pynapple, NWB, and NWB in compressed chunks on a web server on this
+machine; a trace matrix of 3 GB (float64 .npy, neuron by time), such traces as HDF5 in compressed
+chunks, and a suite2p folder of two planes with neuropil. The peak is
 that of the resident memory above the process after import; what the result takes is counted from
 its arrays.
 
@@ -93,6 +94,34 @@ def write_zarr(folder: Path, spikes: int) -> Path:
     return folder
 
 
+def write_pynapple(path: Path, spikes: int) -> Path:
+    """Write a TsGroup of 2,000 neurons, ascending in time as pynapple stores it."""
+    generator = np.random.default_rng(4)
+    times = np.cumsum(generator.integers(1, 3, size=spikes)) / 30_000
+    index = generator.integers(0, 2000, spikes)
+    np.savez(
+        path, t=times, index=index, keys=np.arange(2000), start=np.zeros(1), end=times[-1:] + 1
+    )
+    return path
+
+
+def write_suite2p(folder: Path, neurons: int, frames: int) -> Path:
+    """Write two planes of cells with neuropil, frames of the second missing at its end."""
+    generator = np.random.default_rng(5)
+    for plane in range(2):
+        inside = folder / f"plane{plane}"
+        inside.mkdir(parents=True)
+        shape = (neurons // 2, frames - plane)
+        for name in ("F", "Fneu"):
+            rows = np.lib.format.open_memmap(inside / f"{name}.npy", "w+", np.float32, shape)
+            for first in range(0, shape[0], 500):
+                part = rows[first : first + 500]
+                part[:] = generator.random(part.shape, dtype=np.float32)
+            rows.flush()
+        np.save(inside / "iscell.npy", np.ones((shape[0], 2)))
+    return folder
+
+
 def write_npy(path: Path, neurons: int, frames: int) -> Path:
     """Write traces (neuron, frame) float64, some rows at a time."""
     rows = np.lib.format.open_memmap(path, "w+", np.float64, (neurons, frames))
@@ -131,11 +160,16 @@ def main() -> int:
         served = stack.enter_context(serve(folder))
         cases = {
             "phy, spike times": (lambda: write_phy(folder / "phy", spikes), {}),
+            "pynapple, TsGroup": (lambda: write_pynapple(folder / "a.npz", spikes), {}),
             "NWB, spike times": (lambda: write_nwb(folder / "a.nwb", spikes), {}),
             "NWB, from a web server": (lambda: write_nwb(folder / "b.nwb", spikes, **packed), {}),
             "NWB in zarr": (lambda: write_zarr(folder / "c.zarr", spikes), {}),
             "npy, neuron by time": (lambda: write_npy(folder / "a.npy", neurons, frames), traces),
             "HDF5, compressed": (lambda: write_hdf5(folder / "a.h5", neurons, frames), upright),
+            "suite2p, two planes": (
+                lambda: write_suite2p(folder / "suite2p", neurons, frames),
+                {"frame_s": 0.25},
+            ),
         }
         for name, (write, options) in cases.items():
             path = write()

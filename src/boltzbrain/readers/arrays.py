@@ -22,6 +22,7 @@ from boltzbrain.readers.matrix import (
     read_counts,
     read_frames,
 )
+from boltzbrain.recordings.pauses import frames_and_segments
 from boltzbrain.recordings.recording import (
     Binned,
     Recording,
@@ -33,7 +34,6 @@ from boltzbrain.recordings.recording import (
 )
 
 _SLOWEST_S = 60.0
-_PAUSE = 1.5
 
 
 def read_array(
@@ -130,7 +130,7 @@ def make_signal(held: Found, axes: str, values: str, frame_s: float | None, wher
     times = frame_times(frames, held.times, frame_s, where)
     if values in ("counts", "states"):
         counts, saturated = read_counts(held.matrix, stored, values)
-        width, segment = bins_of(times)
+        width, segment = frames_and_segments(times)
         return Binned(counts, width, segment, times, saturated)
     return Traces(read_frames(held.matrix, stored), times, values)
 
@@ -171,10 +171,3 @@ def frame_times(
             file=where,
         )
     return seconds
-
-
-def bins_of(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int32]]:
-    """Return the bin width in seconds and the segment of each bin, new after each pause."""
-    steps = np.diff(times)
-    width = float(np.median(steps)) if len(steps) else 1.0
-    return width, np.r_[0, np.cumsum(steps > _PAUSE * width)].astype(np.int32)

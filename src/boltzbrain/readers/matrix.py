@@ -86,16 +86,19 @@ def turned(matrix: Matrix, shape: tuple[int, ...], axes: str) -> tuple[Matrix, s
 
 
 def read_frames(
-    matrix: Matrix, axes: str, keep: NDArray[np.bool_] | None = None
+    matrix: Matrix,
+    axes: str,
+    keep: NDArray[np.bool_] | None = None,
+    into: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Return the kept neurons as float32 traces, (frame, neuron).
+    """Return the kept neurons as float32 traces, (frame, neuron), in a new array unless `into` one.
 
     Raises
     ------
     InputError
         If it does not fit in memory or cannot be read.
     """
-    frames: NDArray[np.float32] = _fill(matrix, axes, keep, np.dtype(np.float32), _as_float)
+    frames: NDArray[np.float32] = _fill(matrix, axes, keep, np.dtype(np.float32), _as_float, into)
     return frames
 
 
@@ -110,32 +113,63 @@ def read_counts(
         If a value is negative, not whole, or for states above 1; it does not fit in memory.
     """
     saturated = 0
-    highest = 255 if values == "counts" else 1
 
     def whole(piece: NDArray[Any], row: int) -> NDArray[Any]:
         nonlocal saturated
-        if piece.dtype == np.bool_:
-            return piece
-        with np.errstate(invalid="ignore"):
-            wrong = ~(piece >= 0)
-            if piece.dtype.kind == "f":
-                wrong |= ~np.isfinite(piece) | (piece != np.floor(piece))
-            if values == "states":
-                wrong |= piece > 1
-        if wrong.any():
-            one, column = np.argwhere(wrong)[0].tolist()
-            raise bad_input(
-                matrix.name,
-                "be 0 or 1" if values == "states" else "be whole numbers, at least 0",
-                f"{piece[one, column]} in row {row + one}, column {column}",
-                file=matrix.where,
-            )
-        saturated += int((piece > highest).sum())
-        capped: NDArray[Any] = np.minimum(piece, highest)
+        capped, above = whole_numbers(
+            piece, values, matrix.name, matrix.where, first=row, axes=("row", "column")
+        )
+        saturated += above
         return capped
 
     result: NDArray[np.uint8] = _fill(matrix, axes, keep, np.dtype(np.uint8), whole)
     return result, saturated
+
+
+def whole_numbers(
+    piece: NDArray[Any],
+    values: str,
+    name: str,
+    where: object,
+    *,
+    first: int,
+    axes: tuple[str, str],
+) -> tuple[NDArray[Any], int]:
+    """Return counts up to 255 or states, as stored, and how many were above.
+
+    Parameters
+    ----------
+    piece
+        Some rows of a matrix.
+    values
+        "counts" or "states".
+    name, where, first, axes
+        The array, the file, the number of the first row, and what its axes are called, for the
+        message.
+
+    Raises
+    ------
+    InputError
+        If a value is negative or not whole, or for states above 1.
+    """
+    if piece.dtype == np.bool_:
+        return piece, 0
+    with np.errstate(invalid="ignore"):
+        wrong = ~(piece >= 0)
+        if piece.dtype.kind == "f":
+            wrong |= ~np.isfinite(piece) | (piece != np.floor(piece))
+        if values == "states":
+            wrong |= piece > 1
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0].tolist()
+        raise bad_input(
+            name,
+            "be 0 or 1" if values == "states" else "be whole numbers, at least 0",
+            f"{piece[row, column]} in {axes[0]} {first + row}, {axes[1]} {column}",
+            file=where,
+        )
+    highest = 255 if values == "counts" else 1
+    return np.minimum(piece, highest), int((piece > highest).sum())
 
 
 def guess_values(matrix: Matrix) -> str:
@@ -159,6 +193,24 @@ def guess_values(matrix: Matrix) -> str:
     return "states" if all(int(block.max()) <= 1 for block in matrix.blocks()) else "counts"
 
 
+def empty_frames(frames: int, neurons: int, dtype: Any, matrix: Matrix) -> NDArray[Any]:
+    """Return an array for frames, (frame, neuron), if there is memory for it.
+
+    Raises
+    ------
+    InputError
+        If there is not.
+    """
+    require_memory(
+        f"{frames:,} frames x {neurons:,} neurons of {matrix.name}",
+        frames * neurons * np.dtype(dtype).itemsize,
+        limit_gb=None,
+        advice="a shorter recording or fewer neurons",
+        file=matrix.where,
+    )
+    return np.empty((frames, neurons), dtype=dtype)
+
+
 def _as_float(piece: NDArray[Any], row: int) -> NDArray[Any]:
     del row
     return piece
@@ -170,19 +222,13 @@ def _fill(
     keep: NDArray[np.bool_] | None,
     dtype: np.dtype[Any],
     convert: Callable[[NDArray[Any], int], NDArray[Any]],
+    into: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Read into a new (time, neuron) array, converting piece by piece."""
+    """Read into a (time, neuron) array, a new one unless it is given, converting by pieces."""
     upright = axes == AXES[0]
     frames, neurons = matrix.shape if upright else matrix.shape[::-1]
     chosen = np.arange(neurons) if keep is None else np.flatnonzero(keep)
-    require_memory(
-        f"{frames:,} frames x {len(chosen):,} neurons of {matrix.name}",
-        frames * len(chosen) * dtype.itemsize,
-        limit_gb=None,
-        advice="a shorter recording or fewer neurons",
-        file=matrix.where,
-    )
-    result = np.empty((frames, len(chosen)), dtype=dtype)
+    result = empty_frames(frames, len(chosen), dtype, matrix) if into is None else into
     row = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for block in matrix.blocks():

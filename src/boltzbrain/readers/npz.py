@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.readers.contents import as_file, hash_of
+from boltzbrain.readers.matrix import whole_numbers
 from boltzbrain.readers.npz_tables import (
     read_atlases,
     read_epochs,
@@ -163,32 +164,14 @@ def _read_signal(archive: Archive) -> tuple[str, NDArray[np.uint8], int]:
             name, "have shape (bin, neuron), both above 0", f"shape {values.shape}", file=where
         )
     _check_orientation(archive, name, values.shape)
-    highest = 255 if name == "counts" else 1
-    must = "be whole numbers, at least 0" if name == "counts" else "be 0 or 1"
     result = np.empty(values.shape, dtype=np.uint8)
     saturated = 0
     step = max(1, _ROWS // values.shape[1])
     for first in range(0, len(values), step):
-        piece = values[first : first + step]
-        if piece.dtype == np.bool_:
-            result[first : first + step] = piece
-            continue
-        with np.errstate(invalid="ignore"):
-            wrong = ~(piece >= 0)
-            if piece.dtype.kind == "f":
-                wrong |= ~np.isfinite(piece) | (piece != np.floor(piece))
-            if name == "states":
-                wrong |= piece > 1
-        if wrong.any():
-            row, column = np.argwhere(wrong)[0].tolist()
-            raise bad_input(
-                name,
-                must,
-                f"{piece[row, column]} in bin {first + row}, neuron {column}",
-                file=where,
-            )
-        saturated += int((piece > highest).sum())
-        result[first : first + step] = np.minimum(piece, highest)
+        result[first : first + step], above = whole_numbers(
+            values[first : first + step], name, name, where, first=first, axes=("bin", "neuron")
+        )
+        saturated += above
     return name, result, saturated
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.foundations.checks import bad_input, one_of
-from boltzbrain.readers.arrays import bins_of, frame_times
+from boltzbrain.foundations.checks import InputError, bad_input, one_of
+from boltzbrain.readers.arrays import frame_times
 from boltzbrain.readers.contents import as_file, hash_of
 from boltzbrain.readers.matrix import AXES, VALUES, matrix_of, read_counts, read_frames
-from boltzbrain.readers.trains import clean, regions_of, with_interval
+from boltzbrain.readers.npy import SPIKES_BYTES
+from boltzbrain.readers.trains import clean, gather, regions_of, with_interval
 from boltzbrain.readers.unpickled import plain
 from boltzbrain.readers.zipped import Archive, open_npz
+from boltzbrain.recordings.pauses import frames_and_segments
 from boltzbrain.recordings.recording import (
     Binned,
     Recording,
@@ -26,6 +29,7 @@ from boltzbrain.recordings.recording import (
 )
 
 _OWN = {"t", "index", "start", "end", "keys", "d", "type", "columns", "file_type", "_metadata"}
+_SPIKES = SPIKES_BYTES // 8
 
 
 def read_pynapple(path: str | os.PathLike[str], *, values: str | None = None) -> Recording:
@@ -34,7 +38,8 @@ def read_pynapple(path: str | os.PathLike[str], *, values: str | None = None) ->
     Parameters
     ----------
     path
-        The npz archive. Its pickled metadata are never read; columns stored as plain arrays are.
+        The npz archive. Metadata are read where they are one number or text per neuron, pickled or
+        not; nothing in them is run.
     values
         What a TsdFrame holds: "counts", "states", "dff", "fluorescence" or "deconvolved".
 
@@ -89,39 +94,37 @@ def checked_support(support: NDArray[Any], where: str) -> NDArray[np.float64]:
 
 
 def _numbers(archive: Archive, name: str) -> NDArray[np.float64]:
-    if name not in archive:
-        raise bad_input(name, "be an array", ", ".join(archive.names) or "none", file=archive.path)
-    values = archive.read(name)
-    if values.ndim != 1 or values.dtype.kind not in "iuf":
-        raise bad_input(
-            name,
-            "be a list of numbers",
-            f"shape {values.shape}, dtype {values.dtype}",
-            file=archive.path,
-        )
-    return values.astype(np.float64)
+    _length(archive, name)
+    return archive.read(name).astype(np.float64)
 
 
 def _group(archive: Archive, support: NDArray[np.float64]) -> Recording:
     where = str(archive.path)
-    times, member = _numbers(archive, "t"), _numbers(archive, "index")
-    if len(times) != len(member):
-        raise bad_input("index", f"have one entry per time ({len(times)})", len(member), file=where)
-    keys = _numbers(archive, "keys") if "keys" in archive else np.unique(member)
+    spikes, members = _length(archive, "t"), _length(archive, "index")
+    if spikes != members:
+        raise bad_input("index", f"have one entry per time ({spikes})", members, file=where)
+    keys = _keys(archive)
     if not np.isfinite(keys).all() or len(np.unique(keys)) != len(keys) or len(keys) == 0:
         raise bad_input("keys", "be different numbers", "others", file=where)
     order = np.argsort(keys)
-    slot = order[np.minimum(np.searchsorted(keys[order], member), len(keys) - 1)]
-    if not np.array_equal(keys[slot], member):
-        raise bad_input("index", "name neurons of keys", "others", file=where)
-    sorting = np.argsort(slot, kind="stable")
-    index = np.cumsum(np.bincount(slot, minlength=len(keys))).astype(np.int64)
-    seconds, ends, dropped = clean(times[sorting], index)
+    keys = keys[order]
+
+    def chunks() -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
+        """Yield seconds, and of each the row of its key, (spike,)."""
+        times, labels = archive.blocks("t", _SPIKES), archive.blocks("index", _SPIKES)
+        for seconds, label in zip(times, labels, strict=True):
+            slot = np.minimum(np.searchsorted(keys, label), len(keys) - 1)
+            if not np.array_equal(keys[slot], label):
+                raise bad_input("index", "name neurons of keys", "others", file=where)
+            yield seconds.astype(np.float64), slot
+
+    seconds, index = gather(chunks, np.arange(len(keys)), where)
+    seconds, ends, dropped = clean(seconds, index)
     recorded = support if len(support) > 1 else None
     signal, dropped = with_interval(
         seconds, ends, where, dropped, float(support[0, 0]), float(support[-1, 1]), recorded
     )
-    columns = _metadata(archive, len(keys))
+    columns = {name: one[order] for name, one in _metadata(archive, len(keys)).items()}
     regions = regions_of(columns)
     return Recording(
         neurons=neuron_table([f"{key:g}" for key in keys.tolist()], None, columns),
@@ -130,6 +133,29 @@ def _group(archive: Archive, support: NDArray[np.float64]) -> Recording:
         epochs=no_epochs(),
         source=Source("pynapple", where, hash_of(archive.path), {"dropped": dropped}),
     )
+
+
+def _length(archive: Archive, name: str) -> int:
+    if name not in archive:
+        raise _no_list(archive, name, ", ".join(archive.names) or "none")
+    shape, dtype, _ = archive.stored_shape(name)
+    if len(shape) != 1 or dtype.kind not in "iuf":
+        raise _no_list(archive, name, f"shape {shape}, dtype {dtype}")
+    return shape[0]
+
+
+def _no_list(archive: Archive, name: str, got: str) -> InputError:
+    return bad_input(name, "be a list of numbers", got, file=archive.path)
+
+
+def _keys(archive: Archive) -> NDArray[np.float64]:
+    """Return the keys of the neurons, in the order of their metadata; those that occur if none."""
+    if "keys" in archive:
+        return _numbers(archive, "keys")
+    found = np.empty(0)
+    for block in archive.blocks("index", _SPIKES):
+        found = np.union1d(found, block)
+    return found
 
 
 def _metadata(archive: Archive, count: int) -> dict[str, NDArray[Any]]:
@@ -201,7 +227,7 @@ def frame_signal(
     if values not in ("counts", "states"):
         return Traces(read_frames(matrix, AXES[0]), seconds, values)
     counts, saturated = read_counts(matrix, AXES[0], values)
-    width, segment = bins_of(seconds)
+    width, segment = frames_and_segments(seconds)
     stretch = np.searchsorted(support[:, 0], seconds, side="right")
     parts = np.r_[0, np.cumsum((np.diff(stretch) != 0) | (np.diff(segment) != 0))]
     return Binned(counts, width, parts.astype(np.int32), seconds, saturated)

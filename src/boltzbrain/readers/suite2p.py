@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
 from boltzbrain.readers.contents import as_folder, hash_of
-from boltzbrain.readers.matrix import AXES, Matrix, read_frames
+from boltzbrain.readers.matrix import AXES, Matrix, empty_frames, read_frames
 from boltzbrain.readers.npy import NpyFile
 from boltzbrain.readers.unpickled import plain, read_objects
 from boltzbrain.recordings.interpolating import at_common_times
@@ -75,25 +77,24 @@ def read_suite2p(
     folders = _planes(as_folder(path))
     where = str(folders[0].parent if len(folders) > 1 else folders[0])
     step = _frame_s(folders[0], frame_s, where)
-    planes = [_read_plane(folder, units, signal, neuropil) for folder in folders]
-    if not sum(frames.shape[1] for frames, _ in planes):
+    planes = [_open_plane(folder, units, signal) for folder in folders]
+    ends = np.cumsum([int(one.keep.sum()) for one in planes])
+    if not ends[-1]:
         raise bad_input(
             "iscell.npy", "accept at least one ROI (or use units=none)", "0 cells", file=where
         )
-    length = min(frames.shape[0] for frames, _ in planes)
-    times = np.arange(length) * step
-    # planes of one volume follow each other within the frame
-    frames = np.concatenate(
-        [
-            at_common_times(one[:length], times + number * step / len(planes), times)
-            for number, (one, _) in enumerate(planes)
-        ],
-        axis=1,
-    )
+    lengths = [one.matrix.shape[1] for one in planes]
+    times = np.arange(min(lengths)) * step
+    frames = empty_frames(len(times), int(ends[-1]), np.float32, planes[0].matrix)
+    for number, (one, end) in enumerate(zip(planes, ends.tolist(), strict=True)):
+        mine = frames[:, end - int(one.keep.sum()) : end]
+        _read_plane(one, mine, neuropil if signal == "F" else 0.0)
+        # planes of one volume follow each other within the frame
+        at_common_times(mine, times + number * step / len(planes), times, in_place=True)
     table: dict[str, NDArray[Any]] = {
-        name: np.concatenate([columns[name] for _, columns in planes])
-        for name in planes[0][1]
-        if all(name in columns for _, columns in planes)
+        name: np.concatenate([one.columns[name] for one in planes])
+        for name in planes[0].columns
+        if all(name in one.columns for one in planes)
     }
     xyz = np.full((frames.shape[1], 3), np.nan)
     if pixel_um is not None and "x_pixel" in table:
@@ -103,20 +104,20 @@ def read_suite2p(
         xyz[:, 2] = table["plane"] * number_in("plane_um", plane_um)
     ids = [f"plane{p}_{r}" for p, r in zip(table["plane"], table["roi"], strict=True)]
     single = len(planes) == 1
-    dropped = sum(int(columns.pop("_dropped")[0]) for _, columns in planes)
+    dropped = sum(int((~one.keep).sum()) for one in planes)
     options = {
         "units": units,
         "dropped": {"not accepted as a cell": dropped} if units == "cells" else {},
         "signal": signal,
         "neuropil": neuropil if signal == "F" else None,
         "frame_s": step,
-        "frames_cut": max(one.shape[0] for one, _ in planes) - length,
+        "frames_cut": max(lengths) - min(lengths),
     }
     return Recording(
         neurons=neuron_table(
             [str(number) for number in table["roi"].tolist()] if single else ids,
             xyz,
-            {name: values for name, values in table.items() if name != "_dropped"},
+            table,
         ),
         regions={},
         signal=Traces(frames, times, _SIGNALS[signal]),
@@ -184,10 +185,17 @@ def _matrix(path: Path) -> Matrix:
     )
 
 
-def _read_plane(
-    folder: Path, units: str, signal: str, neuropil: float
-) -> tuple[NDArray[np.float32], dict[str, NDArray[Any]]]:
-    """Return the traces of one plane, (frame, neuron), and its columns of the neurons table."""
+@dataclass(frozen=True)
+class _Plane:
+    """One plane: its folder, its traces (roi, frame), which ROIs are kept, and their columns."""
+
+    folder: Path
+    matrix: Matrix
+    keep: NDArray[np.bool_]
+    columns: dict[str, NDArray[Any]]
+
+
+def _open_plane(folder: Path, units: str, signal: str) -> _Plane:
     matrix = _matrix(folder / f"{signal}.npy")
     rois = matrix.shape[0]
     accepted, columns = _accepted(folder, rois)
@@ -197,24 +205,42 @@ def _read_plane(
     columns["roi"] = np.arange(rois)
     columns.update(_shapes(folder, rois))
     columns = {name: values[keep] for name, values in columns.items()}
-    columns["_dropped"] = np.array([int((~keep).sum())])
-    frames = read_frames(matrix, AXES[1], keep)
-    if signal == "F" and neuropil:
-        around = _matrix(folder / "Fneu.npy")
-        if around.shape != matrix.shape:
-            raise bad_input(
-                "Fneu.npy", f"have shape {matrix.shape}", f"shape {around.shape}", file=folder
-            )
-        with np.errstate(over="ignore", invalid="ignore"):
-            row = column = 0
-            for block in around.blocks():
-                for trace in block[keep[row : row + len(block)]]:
-                    # a ROI that was never measured stays flat, so that the checks see it
-                    if np.ptp(frames[:, column]) > 0:
-                        frames[:, column] -= (neuropil * trace).astype(np.float32)
-                    column += 1
-                row += len(block)
-    return frames, columns
+    return _Plane(folder, matrix, keep, columns)
+
+
+def _read_plane(plane: _Plane, frames: NDArray[np.float32], neuropil: float) -> None:
+    """Read the first frames of the kept ROIs of one plane into an array, (frame, neuron)."""
+    keep, length = plane.keep, len(frames)
+    read_frames(_first_frames(plane.matrix, length), AXES[1], keep, frames)
+    if not neuropil:
+        return
+    around = _matrix(plane.folder / "Fneu.npy")
+    if around.shape != plane.matrix.shape:
+        raise bad_input(
+            "Fneu.npy",
+            f"have shape {plane.matrix.shape}",
+            f"shape {around.shape}",
+            file=plane.folder,
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        row = column = 0
+        for block in _first_frames(around, length).blocks():
+            for trace in block[keep[row : row + len(block)]]:
+                # a ROI that was never measured stays flat, so that the checks see it
+                if np.ptp(frames[:, column]) > 0:
+                    frames[:, column] -= (neuropil * trace).astype(np.float32)
+                column += 1
+            row += len(block)
+
+
+def _first_frames(matrix: Matrix, length: int) -> Matrix:
+    """Return a matrix (roi, frame) without the frames that not every plane has."""
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        for block in matrix.blocks():
+            yield block[:, :length]
+
+    return replace(matrix, shape=(matrix.shape[0], length), blocks=blocks)
 
 
 def _accepted(folder: Path, rois: int) -> tuple[NDArray[np.bool_], dict[str, NDArray[Any]]]:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.readers.hdf5 import check_size, flat, read_numbers, reading
 from boltzbrain.recordings.memory import require_memory
+from boltzbrain.recordings.pauses import frames_and_segments
 from boltzbrain.recordings.recording import Binned, Traces
 
 _PIECE = 1 << 23
 _SLOWEST_S = 60.0
-_PAUSE = 1.5
 
 
 def find_times(
@@ -103,9 +103,7 @@ def read_states(
                 file=where,
             )
         states[frames, to] = piece
-    steps = np.diff(times)
-    width = float(np.median(steps)) if len(steps) else 1.0
-    segment = np.r_[0, np.cumsum(steps > _PAUSE * width)].astype(np.int32)
+    width, segment = frames_and_segments(times)
     return Binned(states, width, segment, times)
 
 

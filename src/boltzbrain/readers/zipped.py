@@ -111,8 +111,15 @@ class Archive:
                 whole = stream.read()
         return parse_objects(whole, name, self.path)
 
-    def blocks(self, name: str) -> Iterator[NDArray[Any]]:
+    def blocks(self, name: str, rows: int | None = None) -> Iterator[NDArray[Any]]:
         """Yield an array as it is stored, some rows at a time, the slowest axis first.
+
+        Parameters
+        ----------
+        name
+            The array.
+        rows
+            How many at a time; as many as 16 MB hold if None.
 
         Raises
         ------
@@ -126,14 +133,14 @@ class Archive:
                 self._check_size(name, info, header.start + header.size, memory=False)
                 shape = header.shape[::-1] if header.fortran else header.shape
                 row = math.prod(shape[1:])
-                step = max(1, _BLOCK // max(1, row * header.dtype.itemsize))
+                step = rows or max(1, _BLOCK // max(1, row * header.dtype.itemsize))
                 for first in range(0, shape[0] if shape else 0, step):
-                    rows = min(step, shape[0] - first)
-                    flat = np.empty(rows * row, dtype=header.dtype)
+                    here = min(step, shape[0] - first)
+                    flat = np.empty(here * row, dtype=header.dtype)
                     if flat.nbytes:
                         _fill(stream, memoryview(flat.view(np.uint8).data))
                     native = flat.astype(header.dtype.newbyteorder("="), copy=False)
-                    yield native.reshape(rows, *shape[1:])
+                    yield native.reshape(here, *shape[1:])
                 if stream.read(1):
                     raise ValueError("bytes after the array")
 

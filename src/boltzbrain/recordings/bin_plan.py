@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.recordings.activity import stretches
 from boltzbrain.recordings.epochs import Intervals, choose_intervals, cut_at_pauses
+from boltzbrain.recordings.pauses import frames_and_segments
 from boltzbrain.recordings.recording import Binned, Recording, SpikeTimes, Traces
 
 DEFAULT_BIN_MS = 20.0
@@ -214,9 +215,7 @@ def _stored_bins(signal: Binned | Traces, where: str) -> tuple[float, NDArray[An
     if len(steps) == 0 or not np.isfinite(steps).all() or not (steps > 0).all():
         shown = f"a smallest step of {steps.min():g} s" if len(steps) else "one frame"
         raise bad_input("times", "ascend from frame to frame", shown, file=where)
-    width = float(np.median(steps))
-    segment = np.r_[0, np.cumsum(steps > 1.5 * width)].astype(np.int32)
-    return width, segment
+    return frames_and_segments(signal.times)
 
 
 def _require_states(signal: Traces, where: str) -> None:

@@ -125,9 +125,9 @@ def deconvolve_trace(
         rest = trace - calcium
         base = float(np.median(rest))
         noise = max(float(np.median(np.abs(rest - base))) / _MAD, floor)
-    rms = float(np.mean((rest - base) ** 2))
+    mean_square = float(np.mean((rest - base) ** 2))
     count = int((events > _COUNTED * noise / norm).sum())
-    cost = 0.5 * len(trace) * np.log(max(rms, floor**2)) + np.log(len(trace)) * count
+    cost = 0.5 * len(trace) * np.log(max(mean_square, floor**2)) + np.log(len(trace)) * count
     # the calcium at the start of the recording is no event
     events[0] = 0.0
     return Deconvolved(events, base, noise, noise / norm, float(cost))

@@ -21,6 +21,7 @@ from boltzbrain.recordings.activity import stretches
 from boltzbrain.recordings.blind_deconvolution import Kernel, deconvolve_trace, estimate_kernel
 from boltzbrain.recordings.dff import BASELINE_PERCENT, BASELINE_S, relative_change
 from boltzbrain.recordings.memory import require_memory
+from boltzbrain.recordings.pauses import frames_and_segments
 from boltzbrain.recordings.recording import Binned, Recording, Step, Traces
 from boltzbrain.recordings.sensitivity import sensitivity_table
 from boltzbrain.recordings.sparse_solver import unit_peak
@@ -59,7 +60,6 @@ METHODS: Mapping[str, Method] = {
 }
 """Name to method; "deconvolved" is for traces that the pipeline deconvolved in arbitrary units."""
 
-_PAUSE = 1.5
 _KERNEL_CELLS = 24
 _SHORTEST = 10
 _MAD = 0.6744897501960817
@@ -187,8 +187,7 @@ def _segments(signal: Traces) -> tuple[float, NDArray[np.int32]]:
     steps = np.diff(signal.times)
     if not np.isfinite(steps).all() or not (steps > 0).all():
         raise bad_input("times", "ascend from frame to frame", f"a step of {steps.min():g} s")
-    frame_s = float(np.median(steps))
-    return frame_s, np.r_[0, np.cumsum(steps > _PAUSE * frame_s)].astype(np.int32)
+    return frames_and_segments(signal.times)
 
 
 def parse_kernel(kernel: str | tuple[float, float]) -> Kernel | str:

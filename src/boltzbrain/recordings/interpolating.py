@@ -7,7 +7,11 @@ from numpy.typing import NDArray
 
 
 def at_common_times(
-    frames: NDArray[np.float32], times: NDArray[np.float64], common: NDArray[np.float64]
+    frames: NDArray[np.float32],
+    times: NDArray[np.float64],
+    common: NDArray[np.float64],
+    *,
+    in_place: bool = False,
 ) -> NDArray[np.float32]:
     """Interpolate traces linearly to other times, as van der Plas et al. (2023) align planes.
 
@@ -20,6 +24,8 @@ def at_common_times(
     common
         (time,) seconds wanted, ascending; before the first and after the last frame the value stays
         that of the nearest.
+    in_place
+        Whether the frames, as many as there are times wanted, may be overwritten.
 
     Returns
     -------
@@ -32,7 +38,8 @@ def at_common_times(
     before = after - 1
     share = (common - times[before]) / (times[after] - times[before])
     share = np.clip(share, 0.0, 1.0).astype(np.float32)
-    result = np.empty((len(common), frames.shape[1]), dtype=np.float32)
+    shape = (len(common), frames.shape[1])
+    result = frames if in_place and frames.shape == shape else np.empty(shape, dtype=np.float32)
     for neuron in range(frames.shape[1]):
         trace = frames[:, neuron]
         result[:, neuron] = trace[before] + share * (trace[after] - trace[before])
