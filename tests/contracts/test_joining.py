@@ -111,3 +111,18 @@ def test_a_study_keeps_animals_apart():
         study.common_regions("beryl")
     with pytest.raises(InputError, match="names must be different"):
         bb.Study.of([first, second], ["m", "m"])
+
+
+def test_the_steps_of_every_part_are_kept():
+    first, second = make(poisson(0)).mend("silent"), make(poisson(1)).mend("laser", "drifting")
+    for join, name in ((bb.join_probes, "join_probes"), (bb.join_sessions, "join_sessions")):
+        told = [(step.name, step.options.get("part"), step.options.get("what"))
+                for step in join([first, second], ["A", "B"]).steps]  # fmt: skip
+        assert told == [
+            ("mend", "A", "silent"), ("mend", "B", "laser"), ("mend", "B", "drifting"),
+            (name, None, None),
+        ]  # fmt: skip
+        # the same in each: told once, as before
+        same = join([first, make(poisson(1)).mend("silent")]).steps
+        assert [step.name for step in same] == ["mend", name]
+        assert "part" not in same[0].options

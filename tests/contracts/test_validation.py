@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import boltzbrain as bb
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.recordings.card import data_card
 from boltzbrain.recordings.choosing_bins import choose_bins
-from boltzbrain.recordings.mending import MENDS
 from boltzbrain.recordings.recording import (
     Binned,
     Recording,
@@ -133,6 +135,24 @@ def test_silent_neurons_and_laser_epochs():
     assert [step.name for step in activity.steps] == ["mend", "mend", "binarize"]
 
 
+def test_trains_out_of_order_are_sorted_and_told():
+    generator = np.random.default_rng(0)
+    trains = poisson()
+    mixed = [generator.permutation(one) if n in (2, 5) else one for n, one in enumerate(trains)]
+    recording = bb.read(mixed, stop_s=LENGTH_S)
+    np.testing.assert_array_equal(recording.signal.times, np.concatenate(trains))
+    point = names(recording)["unsorted trains"]
+    assert point.found.startswith("2 trains ")
+    assert point.mend is None
+    card = data_card(recording)
+    assert card.dropped == {}
+    assert "2 spike trains were not in order of time and have been sorted" in card.warnings
+    both = bb.join_probes([recording, bb.read(mixed[:3], stop_s=LENGTH_S)])
+    assert names(both)["unsorted trains"].found.startswith("3 trains ")
+    # the control: nothing is told of trains in order
+    assert "unsorted trains" not in names(bb.read(trains, stop_s=LENGTH_S))
+
+
 def test_traces_flat_bleached_and_missing():
     generator = np.random.default_rng(0)
     fall = np.linspace(1.0, 0.5, 1000)[:, None]
@@ -157,12 +177,19 @@ def test_what_does_not_fit_is_refused():
         recording.mend("laser_epochs")
     binned = Binned(np.ones((4, 2), np.uint8), 0.02, np.zeros(4, np.int32), np.arange(4) * 0.02)
     always = Recording(neuron_table(["a", "b"]), {}, binned, no_epochs(), Source("t", "p", ""))
-    for name in ("duplicate-spikes", "refractory", "laser"):
+    for name in ("duplicate-spikes", "refractory"):
         with pytest.raises(InputError, match="must be asked of spike times"):
             always.mend(name)
     with pytest.raises(InputError, match="leave at least one neuron"):
         always.mend("silent")
-    assert set(MENDS) >= {"silent", "drifting", "duplicate-neurons"}
+    late = replace(binned, times=np.array([0.0, 0.02, 0.0, 0.02]))
+    lit = pd.DataFrame({"start_s": [0.0], "stop_s": [0.03], "label": ["laser"]})
+    with pytest.raises(InputError, match="ascend from segment to segment"):
+        replace(always, signal=late, epochs=lit).mend("laser")
+    with pytest.raises(InputError, match="leave some time"):
+        replace(always, epochs=lit.assign(stop_s=1.0)).mend("laser")
+    (point,) = validate(replace(always, signal=late, epochs=lit)).points
+    assert (point.name, point.mend) == ("laser epochs", None)
 
 
 def test_the_recommended_bin_loses_few_spikes():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.recordings.memory import require_memory
-from boltzbrain.recordings.recording import Regions, SpikeTimes
+from boltzbrain.recordings.recording import UNSORTED, Regions, SpikeTimes
 
 LONGEST_S = 30 * 86400.0
 """No recording lasts longer than this many seconds (30 days): later spike times are no times."""
@@ -35,9 +35,9 @@ def clean(
     times, index
         As `SpikeTimes` wants them.
     dropped
-        Reason to number of spike times dropped, and "unsorted trains" to the trains sorted.
+        Reason to number of spike times dropped, and `UNSORTED` to the number of trains sorted.
     """
-    negative = missing = late = filled = 0
+    negative = missing = late = unsorted = filled = 0
     ends = np.empty(len(index), dtype=np.int64)
     start = 0
     with np.errstate(invalid="ignore"):
@@ -51,6 +51,7 @@ def clean(
                 train = train[valid]
             if (train[1:] < train[:-1]).any():
                 train = np.sort(train)
+                unsorted += 1
             times[filled : filled + len(train)] = train
             filled += len(train)
             ends[unit] = filled
@@ -59,6 +60,7 @@ def clean(
         "spike times below 0": negative,
         "spike times not a number": missing,
         f"spike times beyond {longest_s:g} s": late,
+        UNSORTED: unsorted,
     }
     return times[:filled], ends, {why: count for why, count in counts.items() if count}
 
@@ -71,7 +73,7 @@ def from_trains(
     stop_s: float | None = None,
     recorded: NDArray[np.float64] | None = None,
 ) -> tuple[SpikeTimes, dict[str, int]]:
-    """Return spike trains in seconds as `SpikeTimes`, and how many were no times.
+    """Return spike trains in seconds as `SpikeTimes`, and what `clean` did to them.
 
     Parameters
     ----------
@@ -99,7 +101,7 @@ def from_trains(
                 f"shape {values.shape}, dtype {values.dtype}",
                 file=where,
             )
-        arrays.append(values.astype(np.float64))
+        arrays.append(values.astype(np.float64, copy=False))
     if not arrays:
         raise bad_input("the recording", "hold at least one neuron", "none", file=where)
     index = np.cumsum([len(one) for one in arrays], dtype=np.int64)

@@ -15,7 +15,7 @@ from boltzbrain.recordings.binning import binarize
 from boltzbrain.recordings.card_text import card_rows
 from boltzbrain.recordings.cautions import cautions
 from boltzbrain.recordings.epochs import summarise_epochs
-from boltzbrain.recordings.recording import Binned, Recording, Regions, SpikeTimes, Traces
+from boltzbrain.recordings.recording import UNSORTED, Binned, Recording, Regions, SpikeTimes, Traces
 from boltzbrain.recordings.timescale import (
     independent_bins,
     lag1_correlation,
@@ -297,7 +297,11 @@ def _dropped_by_reader(data: Recording | Activity) -> dict[str, int]:
     told = data.source.options.get("dropped")
     if not isinstance(told, Mapping):
         return {}
-    return {str(rule): int(count) for rule, count in told.items() if isinstance(count, int)}
+    return {
+        str(rule): int(count)
+        for rule, count in told.items()
+        if isinstance(count, int) and rule != UNSORTED
+    }
 
 
 def _finite(value: Any) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.recording import UNSORTED
 
 MULTI_SPIKE_LIMIT = 0.05
 """Above this fraction of active bins with several spikes a shorter bin is advised."""
+
+_SHOWN = 6
 
 
 def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
@@ -45,10 +48,21 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
             f"the bins are worth about {independent:,.0f} independent ones, fewer than the "
             f"{activity.n_neurons:,} neurons: watch the held-out score, few hidden units may do"
         )
+    told = activity.source.options.get("dropped")
+    if isinstance(told, Mapping) and told.get(UNSORTED):
+        yield f"{told[UNSORTED]:,} spike trains were not in order of time and have been sorted"
+    left_out = activity.source.options.get("left_out")
+    if left_out:
+        yield f"arrays that are pickled, or stored in a way not known: {_few(left_out)}; left out"
     for name in ("deconvolve", "binarize", "split"):
         step = activity.step(name)
         if step is not None:
             yield from _of_step(step.options)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _of_step(options: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.recordings.pauses import PAUSE_FRAMES
 from boltzbrain.recordings.recording import (
     Binned,
     Recording,
@@ -24,6 +25,7 @@ from boltzbrain.recordings.recording import (
     Traces,
     no_epochs,
 )
+from boltzbrain.recordings.steps_store import steps_text
 
 PAUSE_S = 1.0
 """Seconds between two sessions that are laid one after another."""
@@ -45,6 +47,7 @@ def join_probes(recordings: Sequence[Recording], names: Sequence[str] | None = N
     Recording
         The neurons side by side. Spike times are kept to the time that every probe recorded; what
         lies outside is dropped and counted in the step "join_probes". Epochs are the first's.
+        Steps of the parts are kept, each with the name of its ``part`` where they differ.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def join_probes(recordings: Sequence[Recording], names: Sequence[str] | None = N
         signal=signal,
         epochs=recordings[0].epochs,
         source=_source(recordings, labels),
-        steps=(*recordings[0].steps, Step("join_probes", {"probes": labels, **told})),
+        steps=(*_steps(recordings, labels), Step("join_probes", {"probes": labels, **told})),
     )
 
 
@@ -89,7 +92,7 @@ def join_sessions(recordings: Sequence[Recording], names: Sequence[str] | None =
     -------
     Recording
         Sessions follow each other after a pause of a second, and no bin or segment reaches from one
-        into the next. Epochs of the sessions are kept, moved in time.
+        into the next. Epochs of the sessions are kept, moved in time; steps as in `join_probes`.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def join_sessions(recordings: Sequence[Recording], names: Sequence[str] | None =
         signal=_one_after_another([one.signal for one in recordings], shift),
         epochs=table if len(table) else no_epochs(),
         source=_source(recordings, labels),
-        steps=(*first.steps, Step("join_sessions", {"sessions": labels})),
+        steps=(*_steps(recordings, labels), Step("join_sessions", {"sessions": labels})),
     )
 
 
@@ -138,6 +141,17 @@ def _check(recordings: Sequence[Recording], names: Sequence[str] | None) -> None
         raise bad_input("recordings", "hold signals of one kind", " and ".join(kinds))
     if names is not None and (len(names) != len(recordings) or len(set(names)) != len(names)):
         raise bad_input("names", f"be {len(recordings)} different names", list(names))
+
+
+def _steps(recordings: Sequence[Recording], labels: list[str]) -> tuple[Step, ...]:
+    """Return the steps of all parts: once where they are the same, else each with its ``part``."""
+    if len({steps_text(one.steps) for one in recordings}) == 1:
+        return recordings[0].steps
+    return tuple(
+        Step(step.name, {"part": label, **step.options})
+        for label, one in zip(labels, recordings, strict=True)
+        for step in one.steps
+    )
 
 
 def _source(recordings: Sequence[Recording], labels: list[str]) -> Source:
@@ -262,9 +276,11 @@ def _one_after_another(signals: list[Signal], shift: NDArray[np.float64]) -> Sig
         )
     traces = [one for one in signals if isinstance(one, Traces)]
     steps = [_frame_s(one) for one in traces]
-    if max(steps) > 1.01 * min(steps) or max(steps) >= PAUSE_S / 1.5:
+    # frames that are longer would not be apart by a pause
+    longest = PAUSE_S / PAUSE_FRAMES
+    if max(steps) > 1.01 * min(steps) or max(steps) >= longest:
         raise bad_input(
-            "the sessions", f"have one frame length, shorter than {PAUSE_S / 1.5:.2g} s", steps
+            "the sessions", f"have one frame length, shorter than {longest:.2g} s", steps
         )
     if len({one.kind for one in traces}) > 1:
         raise bad_input("the sessions", "hold traces of one kind", [one.kind for one in traces])

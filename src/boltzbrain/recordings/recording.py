@@ -145,6 +145,9 @@ class Binned:
 
 Signal = SpikeTimes | Traces | Binned
 
+UNSORTED = "spike trains out of order, sorted"
+"""Where the reader counts them beside what it dropped; of these nothing is dropped."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -346,11 +349,20 @@ class Recording:
             signal=signal,
         )
 
-    def mend(self, *what: str) -> Recording:
-        """Return this recording with the named faults mended (`recordings.mending.MENDS`)."""
+    def mend(
+        self,
+        *what: str,
+        bin_ms: float | None = None,
+        epochs: Sequence[str] | None = None,
+        memory_limit_gb: float | None = None,
+    ) -> Recording:
+        """Return this recording with the named faults mended.
+
+        The options, the rules and the errors are those of `boltzbrain.recordings.mending.mend`.
+        """
         from boltzbrain.recordings.mending import mend
 
-        return mend(self, what)
+        return mend(self, what, bin_ms=bin_ms, epochs=epochs, memory_limit_gb=memory_limit_gb)
 
     def deconvolve(self, **options: Any) -> Recording:
         """Return this recording with its calcium traces turned into binary states.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -11,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.cutting import ascend, laser_epochs
 from boltzbrain.recordings.drift import drifting
 from boltzbrain.recordings.duplicates import duplicate_neurons
-from boltzbrain.recordings.recording import Binned, Recording, SpikeTimes, Traces
+from boltzbrain.recordings.recording import UNSORTED, Binned, Recording, SpikeTimes, Traces
 
 Severity = Literal["note", "mend"]
 
@@ -28,9 +28,6 @@ REFRACTORY_FRACTION = 0.01
 
 BLEACHED = 0.2
 """Fraction by which the baseline of fluorescence falls that counts as bleaching."""
-
-LASER = re.compile(r"laser|opto|photo.?stim|led.?stim", re.IGNORECASE)
-"""Labels of epochs in which light may drive spikes."""
 
 _SHOWN = 8
 
@@ -48,7 +45,7 @@ class Point:
     found
         What was found, in words.
     mend
-        The option that mends it.
+        The option that mends it, to be given as it is; None where none does.
     neurons
         Rows of the neurons concerned.
     """
@@ -56,7 +53,7 @@ class Point:
     name: str
     severity: Severity
     found: str
-    mend: str
+    mend: str | None
     neurons: tuple[int, ...] = ()
 
 
@@ -85,6 +82,7 @@ class Validation:
 
 LOOKED_FOR = (
     "spike times that are no times",
+    "unsorted trains",
     "duplicate spikes",
     "refractory violations",
     "silent neurons",
@@ -113,7 +111,8 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
     points += _of_reader(recording)
     signal = recording.signal
     if isinstance(signal, SpikeTimes):
-        looked += ["spike times that are no times", "duplicate spikes", "refractory violations"]
+        looked += ["spike times that are no times", "unsorted trains"]
+        looked += ["duplicate spikes", "refractory violations"]
         points += _of_spikes(signal)
     if isinstance(signal, Traces):
         looked += ["flat traces", "missing frames", "bleaching"]
@@ -123,14 +122,15 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
             Point(
                 "saturated counts",
                 "note",
-                f"{signal.saturated:,} counts above 255 were stored as 255",
-                "shorter bins",
+                f"{signal.saturated:,} counts above 255 were stored as 255: shorter bins would do",
+                None,
             )
         )
     if activity is not None:
         looked += ["silent neurons", "drifting rates", "duplicate neurons"]
         points += _of_activity(activity)
-    points += _of_epochs(recording)
+    step = None if activity is None else activity.step("binarize")
+    points += _of_epochs(recording, None if step is None else step.options["epochs"])
     return Validation(tuple(points), tuple(name for name in LOOKED_FOR if name in looked))
 
 
@@ -141,22 +141,34 @@ def shown(neurons: NDArray[np.int64] | list[int]) -> str:
     return listed + (f" and {rest:,} more" if rest > 0 else "")
 
 
+def _unless_all(option: str, rows: NDArray[np.int64], neurons: int) -> str | None:
+    """Return an option that drops neurons, None where it would leave none."""
+    return option if len(rows) < neurons else None
+
+
 def _rows(rows: NDArray[np.int64]) -> tuple[int, ...]:
     return tuple(int(row) for row in rows)
 
 
 def _of_reader(recording: Recording) -> Iterator[Point]:
-    """Yield what the reader left out already, as it says so."""
+    """Yield what the reader left out or sorted already, as it says so."""
     told = recording.source.options.get("dropped")
     if not isinstance(told, Mapping):
         return
+    if told.get(UNSORTED):
+        yield Point(
+            "unsorted trains",
+            "note",
+            f"{told[UNSORTED]:,} trains were not in order of time: sorted by the reader",
+            None,
+        )
     for reason, count in told.items():
-        if str(reason).startswith("spike times") and count:
+        if str(reason).startswith("spike times ") and count:
             yield Point(
                 "spike times that are no times",
                 "note",
                 f"{count:,} {reason}, dropped by the reader",
-                "nothing: they are gone",
+                None,
             )
 
 
@@ -195,7 +207,7 @@ def _of_spikes(signal: SpikeTimes) -> Iterator[Point]:
             "note",
             f"{len(rows):,} neurons with more than {100 * REFRACTORY_FRACTION:g} % of intervals "
             f"below {1000 * REFRACTORY_S:g} ms: several neurons in one ({shown(rows)})",
-            "--mend refractory, or a unit filter (--units)",
+            _unless_all("--mend refractory", rows, len(signal)),
             _rows(rows),
         )
 
@@ -221,7 +233,7 @@ def _of_traces(signal: Traces) -> Iterator[Point]:
             "flat traces",
             "mend",
             f"{len(rows):,} cells never vary ({shown(rows)})",
-            "--mend silent",
+            _unless_all("--mend silent", rows, len(signal)),
             _rows(rows),
         )
     missing = np.flatnonzero(np.isnan(signal.frames).any(axis=0))
@@ -231,8 +243,8 @@ def _of_traces(signal: Traces) -> Iterator[Point]:
             "missing frames",
             "note",
             f"{100 * share:.2g} % of the values are not a number, in {len(missing):,} cells "
-            f"({shown(missing)})",
-            "--calcium bridges them",
+            f"({shown(missing)}); finding events bridges them",
+            "--calcium deconvolved" if signal.kind == "deconvolved" else "--calcium bsd",
             _rows(missing),
         )
     tenth = len(signal.frames) // 10
@@ -249,21 +261,29 @@ def _of_traces(signal: Traces) -> Iterator[Point]:
                 "bleaching",
                 "mend",
                 f"from the first tenth to the last the fluorescence falls by {100 * middle:.0f} % "
-                f"(median; above {100 * BLEACHED:.0f} % in {len(bleached):,} cells)",
-                "--calcium bsd, which takes dF/F over a running baseline",
+                f"(median; above {100 * BLEACHED:.0f} % in {len(bleached):,} cells); events are "
+                "found over a running baseline",
+                "--calcium bsd",
                 _rows(bleached),
             )
 
 
-def _of_activity(activity: Activity) -> Iterator[Point]:
+def silent_neurons(activity: Activity) -> NDArray[np.int64]:
+    """Return the rows of neurons that are active in no bin, or in every one."""
     active = activity.states.sum(axis=0, dtype=np.int64)
-    rows = np.flatnonzero((active == 0) | (active == activity.n_bins))
+    return np.flatnonzero((active == 0) | (active == activity.n_bins))
+
+
+def _of_activity(activity: Activity) -> Iterator[Point]:
+    count = activity.n_neurons
+    rows = silent_neurons(activity)
     if len(rows):
         yield Point(
             "silent neurons",
             "note",
-            f"{len(rows):,} neurons are never active, or always ({shown(rows)})",
-            "--mend silent (the split drops the rarely active ones in any case)",
+            f"{len(rows):,} neurons are never active, or always ({shown(rows)}); the split drops "
+            "the rarely active ones in any case",
+            _unless_all("--mend silent", rows, count),
             _rows(rows),
         )
     found = drifting(activity)
@@ -274,7 +294,7 @@ def _of_activity(activity: Activity) -> Iterator[Point]:
             "mend",
             f"the activity of the population departs by more than half from its median in the bins "
             f"{stretches}",
-            "--epoch, to keep the stable part",
+            "--mend unstable",
         )
     if len(found.neurons):
         yield Point(
@@ -282,7 +302,7 @@ def _of_activity(activity: Activity) -> Iterator[Point]:
             "note",
             f"{len(found.neurons):,} neurons appear or vanish: silent in a fifth of the recording "
             f"or more, active in the rest ({shown(found.neurons)})",
-            "--mend drifting",
+            _unless_all("--mend drifting", found.neurons, count),
             _rows(found.neurons),
         )
     pairs = duplicate_neurons(activity)
@@ -298,12 +318,12 @@ def _of_activity(activity: Activity) -> Iterator[Point]:
         )
 
 
-def _of_epochs(recording: Recording) -> Iterator[Point]:
-    labels = sorted({str(one) for one in recording.epochs["label"] if LASER.search(str(one))})
-    if labels:
-        yield Point(
-            "laser epochs",
-            "mend",
-            "light may drive spikes in the epochs " + ", ".join(labels[:_SHOWN]),
-            "--mend laser, or --epoch with the others",
-        )
+def _of_epochs(recording: Recording, kept: Sequence[str] | None) -> Iterator[Point]:
+    lit = laser_epochs(recording, kept)
+    if len(lit):
+        labels = sorted({str(one) for one in lit["label"]})
+        told = "light may drive spikes in the epochs " + ", ".join(labels[:_SHOWN])
+        can_cut = ascend(recording)
+        if not can_cut:
+            told += "; the times of the bins do not ascend, so none tells in which it lies"
+        yield Point("laser epochs", "mend", told, "--mend laser" if can_cut else None)

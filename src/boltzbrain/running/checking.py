@@ -86,7 +86,10 @@ def _activity(preparation: Preparation, recording: Recording, display: Display) 
 def _show_validation(validation: Validation) -> None:
     rows = [
         ("verdict", validation.verdict),
-        *((point.name, f"{point.found}; mend: {point.mend}") for point in validation.points),
+        *(
+            (point.name, f"{point.found}; mend: {point.mend or 'nothing here mends it'}")
+            for point in validation.points
+        ),
     ]
     named = {point.name for point in validation.points}
     rows.append(

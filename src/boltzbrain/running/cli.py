@@ -95,7 +95,7 @@ def info(
         return
     asked = any(getattr(preparation, name) is not None for name in BINNING)
     activity = preparation.binarize(whole, display) if asked else None
-    with display.stage("counting"):
+    with display.stage("counting" + ("" if asked else preparation.size_of(whole))):
         from boltzbrain.recordings.card import data_card
 
         card = data_card(whole, activity)

@@ -178,7 +178,7 @@ Mend = Annotated[
         "--mend",
         metavar="WHAT",
         text="Mend a fault that 'boltzbrain info --check' names: duplicate-spikes, refractory, "
-        "silent, drifting, duplicate-neurons, laser; may be given several times.",
+        "silent, drifting, unstable, duplicate-neurons, laser; may be given several times.",
         default="nothing",
         panel=FROM_FILE,
     ),

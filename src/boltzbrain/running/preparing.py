@@ -91,7 +91,7 @@ class Preparation:
             raise bad_input(ruler, "be the only option on folds", f"{ruler} with {given[0]}")
 
     def read(self, paths: Sequence[str], display: Display) -> Recording:
-        """Read the recording, or several that are one, mended and made binary as asked.
+        """Read the recording, or several that are one, made binary and mended as asked.
 
         Raises
         ------
@@ -116,9 +116,20 @@ class Preparation:
                 join = join_probes if self.join == "probes" else join_sessions
                 names = [Path(path).stem for path in paths]
                 recording = join(recordings, names if len(set(names)) == len(names) else None)
+        recording = self._made_binary(recording, display)
         if self.mend:
+            # of the states, as what was found was found in them
             with display.stage("mending"):
-                recording = recording.mend(*self.mend)
+                return recording.mend(
+                    *self.mend,
+                    bin_ms=self.bin_ms,
+                    epochs=self.epochs or None,
+                    memory_limit_gb=self.memory_limit_gb,
+                )
+        return recording
+
+    def _made_binary(self, recording: Recording, display: Display) -> Recording:
+        """Return the events of traces if they were asked for."""
         given_options = {"kernel": self.kernel, "threshold": self.calcium_threshold}
         chosen = {name: value for name, value in given_options.items() if value is not None}
         if self.calcium is None:
@@ -141,12 +152,24 @@ class Preparation:
                 options.setdefault(name, wanted)
             return read(path, **options)
 
+    def size_of(self, recording: Recording) -> str:
+        """Return what the activity will take, to be said before it is taken; "" of traces."""
+        from boltzbrain.recordings.bin_plan import plan_bins
+        from boltzbrain.recordings.memory import show_bytes
+        from boltzbrain.recordings.recording import Traces
+
+        if isinstance(recording.signal, Traces):
+            return ""
+        plan = plan_bins(recording, bin_ms=self.bin_ms, epochs=self.epochs or None)
+        size = show_bytes(plan.memory_bytes)
+        return f" ({size} for {plan.bins:,} bins x {plan.neurons:,} neurons)"
+
     def binarize(self, recording: Recording, display: Display) -> Activity:
         """Bin a recording."""
         options: dict[str, Any] = {"bin_ms": self.bin_ms, "epochs": self.epochs or None}
         if self.min_active_bins is not None:
             options["min_active_bins"] = self.min_active_bins
-        with display.stage("binning"):
+        with display.stage(f"binning{self.size_of(recording)}"):
             return recording.binarize(**options, memory_limit_gb=self.memory_limit_gb)
 
     def activity(self, paths: Sequence[str], seed: int, display: Display) -> Activity:
