@@ -84,7 +84,8 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
     zarr = not is_address(path) and is_zarr(store)
     found = main_file(store) if zarr else as_hdf5(path)
     where = str(store) if zarr else str(found)
-    with open_zarr(store) if zarr else open_hdf5(found) as file:
+    left_out: list[str] = []
+    with open_zarr(store, left_out) if zarr else open_hdf5(found) as file:
         table = _units_table(file, where)
         places = find_places(table, _electrodes_table(file, where))
         quality = _quality(table)
@@ -103,6 +104,8 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
         {**{column: values[keep] for column, values in quality.items()}, **probes},
     )
     options = {"units": units, "dropped": {**dropped, **not_times}, **places.found}
+    if left_out:
+        options["left_out"] = left_out
     return Recording(
         neurons=neurons,
         regions=places.regions(keep),

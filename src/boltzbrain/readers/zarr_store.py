@@ -3,7 +3,8 @@
 A store is a folder: of every array a header in JSON, and a file per chunk. What a recording needs
 is copied into an HDF5 file in the folder for temporary files, which the reader of NWB then reads as
 any other; waveforms stay where they are, and so do arrays whose text or references are pickled,
-such as the references of units to electrode groups. The chunks are unpacked by numcodecs.
+such as the references of units to electrode groups, or packed in a way that is not known: the
+recording names them. No chunk is unpacked beyond the size that its header declares.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import struct
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,15 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.readers.hdf5 import open_hdf5
+from boltzbrain.readers.npy import DAMAGE
+from boltzbrain.readers.zarr_chunks import (
+    LARGEST_JSON,
+    Header,
+    NoTextError,
+    parse_header,
+    texts_of,
+    unpacked,
+)
 
 _WANTED = (
     "general/extracellular_ephys",
@@ -33,10 +42,8 @@ _WANTED = (
     "units",
 )
 _LEFT = "waveform"
-_CODECS = ("blosc", "gzip", "lz4", "zlib", "zstd")
-_LARGEST_TEXT, _LARGEST_CHUNK = 1 << 24, 1 << 31
-_MOST_CHUNKS, _MOST_OBJECTS, _MOST_TEXTS = 100_000, 20_000, 10_000_000
-_DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, MemoryError, OverflowError)
+_MOST_CHUNKS, _MOST_OBJECTS, _MOST_BYTES_OF_TEXT = 100_000, 20_000, 1 << 27
+_DAMAGE = (*DAMAGE, zlib.error)
 
 
 def is_zarr(folder: Path) -> bool:
@@ -53,13 +60,15 @@ def main_file(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def open_zarr(folder: Path) -> Iterator[h5py.File]:
+def open_zarr(folder: Path, left_out: list[str]) -> Iterator[h5py.File]:
     """Open a store as HDF5.
 
     Parameters
     ----------
     folder
         The store; nothing in it is changed.
+    left_out
+        Gets the names of the arrays that are not read: pickled, or stored in a way not known here.
 
     Raises
     ------
@@ -79,28 +88,16 @@ def open_zarr(folder: Path) -> Iterator[h5py.File]:
     with tempfile.TemporaryDirectory(prefix="boltzbrain-") as scratch:
         copy = Path(scratch) / "copy.h5"
         with h5py.File(copy, "w") as file:
-            _Copy(folder, file).make()
+            _Copy(folder, file, left_out).make()
         with open_hdf5(copy) as file:
             yield file
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What `.zarray` tells of an array; `dtype` None stands for text."""
-
-    shape: tuple[int, ...]
-    chunks: tuple[int, ...]
-    dtype: np.dtype[Any] | None
-    order: str
-    separator: str
-    codec: dict[str, Any] | None
 
 
 class _Copy:
     """Copies what is wanted of one store into one HDF5 file."""
 
-    def __init__(self, folder: Path, file: h5py.File) -> None:
-        self.folder, self.file = folder, file
+    def __init__(self, folder: Path, file: h5py.File, left_out: list[str]) -> None:
+        self.folder, self.file, self.left_out = folder, file, left_out
         self.objects = 0
 
     def make(self) -> None:
@@ -135,14 +132,17 @@ class _Copy:
                     thing.attrs[name] = value
 
     def _array(self, source: Path, group: h5py.Group) -> None:
-        header = _header(_json(source / ".zarray"))
+        header = parse_header(_json(source / ".zarray"))
         if header is None:
+            self.left_out.append(str(source.relative_to(self.folder)))
             return
         pieces = _pieces(source, header)
-        if header.dtype is None:
-            texts: NDArray[Any] = np.full(header.shape, "", dtype=object)
-            for where, path in pieces:
-                _put(texts, where, _texts(_unpacked(path, header)), header)
+        if header.texts or header.dtype.kind in "US":
+            try:
+                texts = self._read_texts(pieces, header)
+            except NoTextError:
+                self.left_out.append(str(source.relative_to(self.folder)))
+                return
             kind = h5py.string_dtype("utf-8")
             dataset = group.create_dataset(source.name, data=texts, dtype=kind)
         else:
@@ -153,9 +153,22 @@ class _Copy:
                 source.name, shape=header.shape, dtype=header.dtype, chunks=chunks
             )
             for where, path in pieces:
-                flat = np.frombuffer(_unpacked(path, header), dtype=header.dtype)
+                flat = np.frombuffer(unpacked(path, header), dtype=header.dtype)
                 _put(dataset, where, flat, header)
         self._attributes(source, dataset)
+
+    def _read_texts(
+        self, pieces: list[tuple[tuple[int, ...], Path]], header: Header
+    ) -> NDArray[Any]:
+        texts: NDArray[Any] = np.full(header.shape, "", dtype=object)
+        left = _MOST_BYTES_OF_TEXT
+        for where, path in pieces:
+            whole = unpacked(path, header)
+            left -= len(whole)
+            if left < 0:
+                raise ValueError(f"more than {_MOST_BYTES_OF_TEXT:,} bytes of text")
+            _put(texts, where, texts_of(whole, header), header)
+        return texts
 
 
 @contextlib.contextmanager
@@ -170,7 +183,7 @@ def _damage(folder: Path, field: str) -> Iterator[None]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > _LARGEST_TEXT:
+    if path.stat().st_size > LARGEST_JSON:
         raise ValueError(f"{path.stat().st_size:,} bytes of JSON")
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
@@ -181,41 +194,7 @@ def _json(path: Path) -> dict[str, Any]:
     return told
 
 
-def _header(told: dict[str, Any]) -> _Header | None:
-    """Return what `.zarray` tells, None of arrays of other things than numbers and text."""
-    shape, chunks = (_sizes(told[name]) for name in ("shape", "chunks"))
-    if told["zarr_format"] != 2 or len(shape) != len(chunks) or min(chunks, default=1) < 1:
-        raise ValueError("a header that is none of zarr 2")
-    codec = told["compressor"]
-    if codec is not None and codec["id"] not in _CODECS:
-        raise ValueError(f"packed by {codec['id']}, not by one of {', '.join(_CODECS)}")
-    filters = [one["id"] for one in told["filters"] or []]
-    dtype: np.dtype[Any] | None = None
-    if told["dtype"] == "|O":
-        if filters != ["vlen-utf8"]:
-            return None
-    else:
-        dtype = np.dtype(told["dtype"]) if isinstance(told["dtype"], str) else None
-        if filters or dtype is None or dtype.kind not in "biuf":
-            return None
-    if dtype is None and math.prod(shape) > _MOST_TEXTS:
-        raise ValueError(f"{math.prod(shape):,} texts")
-    if dtype is not None and math.prod(chunks) * dtype.itemsize > _LARGEST_CHUNK:
-        raise ValueError(f"chunks of {math.prod(chunks) * dtype.itemsize:,} bytes")
-    separator = told.get("dimension_separator", ".")
-    if told["order"] not in ("C", "F") or separator not in (".", "/"):
-        raise ValueError("a header that is none of zarr 2")
-    return _Header(shape, chunks, dtype, told["order"], separator, codec)
-
-
-def _sizes(values: Any) -> tuple[int, ...]:
-    sizes = tuple(values)
-    if not all(type(one) is int and one >= 0 for one in sizes):
-        raise ValueError(f"sizes {sizes}")
-    return sizes
-
-
-def _pieces(source: Path, header: _Header) -> list[tuple[tuple[int, ...], Path]]:
+def _pieces(source: Path, header: Header) -> list[tuple[tuple[int, ...], Path]]:
     """Return the chunks that there are: their place in the array, in elements, and their file."""
     found = []
     counts = [-(-size // chunk) for size, chunk in zip(header.shape, header.chunks, strict=True)]
@@ -235,47 +214,7 @@ def _pieces(source: Path, header: _Header) -> list[tuple[tuple[int, ...], Path]]
     return sorted(found)
 
 
-def _unpacked(path: Path, header: _Header) -> bytes:
-    """Return the bytes of a chunk, refused if they are to be more than it can hold."""
-    packed = path.read_bytes()
-    most = _LARGEST_CHUNK
-    if header.dtype is not None:
-        most = math.prod(header.chunks) * header.dtype.itemsize
-    if header.codec is None:
-        whole = packed
-    else:
-        from numcodecs import get_codec
-
-        # these two say how long they are, and that is believed before they are unpacked
-        kind, start = header.codec["id"], packed[:16] + bytes(16)
-        if kind == "blosc" and struct.unpack_from("<I", start, 12)[0] != len(packed):
-            raise ValueError("a chunk that is shorter than it says")
-        length = {"blosc": 4, "lz4": 0}.get(kind)
-        if length is not None and struct.unpack_from("<I", start, length)[0] > most:
-            raise ValueError("a chunk that is longer than its header says")
-        whole = bytes(get_codec({"id": header.codec["id"]}).decode(packed))
-    if len(whole) > most or (header.dtype is not None and len(whole) != most):
-        raise ValueError(f"{len(whole):,} bytes in a chunk of {most:,}")
-    return whole
-
-
-def _texts(whole: bytes) -> NDArray[Any]:
-    """Return the texts of a chunk: how many, then of each its length and its UTF-8."""
-    (count,) = struct.unpack_from("<I", whole)
-    place, found = 4, []
-    for _ in range(min(count, len(whole))):
-        (length,) = struct.unpack_from("<I", whole, place)
-        if length > len(whole) - place - 4:
-            raise ValueError("a text that is longer than its chunk")
-        text = whole[place + 4 : place + 4 + length].decode("utf-8", "replace")
-        found.append(text.replace("\0", ""))
-        place += 4 + length
-    result = np.empty(len(found), dtype=object)
-    result[:] = found
-    return result
-
-
-def _put(target: Any, where: Sequence[int], flat: NDArray[Any], header: _Header) -> None:
+def _put(target: Any, where: Sequence[int], flat: NDArray[Any], header: Header) -> None:
     """Write a chunk where it belongs; at the end of the array it is longer than what is left."""
     whole = flat.reshape(header.chunks, order="F" if header.order == "F" else "C")
     left = [min(c, s - w) for c, s, w in zip(header.chunks, header.shape, where, strict=True)]
