@@ -20,8 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from contracts.layouts import LAYOUTS
-from properties.fuzzing import LONGEST_S, MOST_MB, fuzz
+from properties.fuzzing import FUZZED, LONGEST_S, MOST_MB, fuzz
 
 SEED = 7
 
@@ -31,11 +30,11 @@ def main() -> int:
     files = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     output = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).with_suffix(".txt")
     started = time.perf_counter()
-    layouts = Counter(layout.format for layout in LAYOUTS.values())
+    layouts = Counter(layout.format for layout in FUZZED.values())
     lines = [f"{files} files per reader, shared by its layouts", ""]
     lines += [f"{'layout':<18}{'files':>7}{'refused':>9}{'read':>7}{'wrong':>7}{'MB':>6}{'s':>7}"]
     failed = False
-    for name, layout in LAYOUTS.items():
+    for name, layout in FUZZED.items():
         share = -(-files // layouts[layout.format])
         with tempfile.TemporaryDirectory() as folder:
             found = fuzz(name, share, Path(folder), SEED)

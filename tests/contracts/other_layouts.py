@@ -267,3 +267,11 @@ def write_csv(path: Path) -> Path:
         lines.append(",".join([f"{0.02 * number:.2f}", *map(str, row)]))
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def write_neo(path: Path) -> Path:
+    """Write spike trains in seconds as text, a line each, as Neo's AsciiSpikeTrainIO has them."""
+    times, clusters = samples()
+    trains = [times[clusters == cluster] / SAMPLING_HZ for cluster in CLUSTERS]
+    path.write_text("".join("\t".join(map(str, one.tolist())) + "\n" for one in trains))
+    return path

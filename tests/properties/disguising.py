@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import pickle
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +46,13 @@ def disguise(path: Path, generator: np.random.Generator, marker: Path) -> None:
         path.write_bytes(_replace_member(whole, generator, marker))
     elif whole.startswith(_NPY):
         path.write_bytes(odd_npy(generator, marker))
-    else:  # tables, params.py, JSON and MATLAB 5
+    elif whole[126:128] == b"IM":
+        path.write_bytes(odd_mat(whole, generator))
+    elif path.name == ".zarray":
+        _replace_array(path, generator, marker)
+    elif whole.lstrip().startswith(b"{"):
+        path.write_bytes(odd_json(whole, generator))
+    else:  # tables, params.py and chunks
         lines = whole.split(b"\n")
         code = f"__import__('pathlib').Path({str(marker)!r}).touch()".encode()
         odd = [code, b"1e400", b"-1", b"9" * 40, b"\xff\xfe", b"=1+1", b""]
@@ -102,3 +112,67 @@ def _replace_dataset(path: Path, generator: np.random.Generator) -> None:
                 np.full(shape, 1 + 2j), np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
             ]  # fmt: skip
             file[name] = others[way - 3]
+
+
+_HUGE = (2**31, 2**40, 10**12)
+_ODD: list[Any] = [None, -1, 0, 1e308, "", "x\0", [], [[]], {}, True, float("nan"), 10**30]
+
+
+def odd_json(whole: bytes, generator: np.random.Generator) -> bytes:
+    """Return JSON with another type or an absurd size in one place, or nested without end."""
+    if generator.random() < 0.1:
+        return b"[" * 100_000
+    told = json.loads(whole)
+    names = list(told)
+    if names:
+        odd = [*_ODD, *_HUGE, list(_HUGE)]
+        told[names[int(generator.integers(len(names)))]] = odd[int(generator.integers(len(odd)))]
+    return json.dumps(told).encode()
+
+
+def _replace_array(path: Path, generator: np.random.Generator, marker: Path) -> None:
+    """Make the header of a zarr array declare something else; with pickles, pack one into it."""
+    told = json.loads(path.read_bytes())
+    huge = int(_HUGE[int(generator.integers(len(_HUGE)))])
+    way = int(generator.integers(8))
+    if way == 0:
+        path.write_bytes(odd_json(path.read_bytes(), generator))
+        return
+    if way == 1:
+        told["shape"] = [huge] * len(told["shape"])
+    elif way == 2:
+        told["chunks"] = [huge] * len(told["chunks"])
+    elif way == 3:  # one chunk that is all of a huge array
+        told["shape"] = told["chunks"] = [huge] * len(told["shape"])
+    elif way == 4:
+        kinds = ["<f4", "<i8", "|b1", "<c16", "<U9", "|S3", "<M8[s]", "|V8", "<U100000000", "f8,f8"]
+        told["dtype"] = kinds[int(generator.integers(len(kinds)))]
+    elif way == 5:
+        kinds = ["zlib", "gzip", "zstd", "lz4", "pickle", "bz2", "no_such"]
+        told["compressor"] = {"id": kinds[int(generator.integers(len(kinds)))]}
+    else:
+        codec = {"id": "pickle", "protocol": 5}
+        told |= {"dtype": "|O", "filters": [codec] if way == 6 else None, "compressor": None}
+        told["compressor"] = codec if way == 7 else None
+        for chunk in path.parent.glob("[0-9]*"):
+            chunk.write_bytes(pickle.dumps(Payload(marker)))
+    path.write_text(json.dumps(told))
+
+
+def odd_mat(whole: bytes, generator: np.random.Generator) -> bytes:
+    """Return a MATLAB 5 file that declares another type or size in one of its elements."""
+    elements, place = [], 128
+    while place < len(whole):
+        kind, size = struct.unpack_from("<II", whole, place)
+        content = whole[place + 8 : place + 8 + size]
+        elements.append(zlib.decompress(content) if kind == 15 else whole[place : place + 8 + size])
+        place += 8 + size
+    chosen = int(generator.integers(len(elements)))
+    words = bytearray(elements[chosen])
+    # tags, flags, dimensions and name lie in the first words
+    first = 4 * int(generator.integers(min(18, len(words) // 4)))
+    odd = [0, 1, 5, 14, 17, 2**16, 2**28, 2**31 - 1, 2**32 - 1]
+    words[first : first + 4] = struct.pack("<I", odd[int(generator.integers(len(odd)))])
+    elements[chosen] = bytes(words)
+    packed = [zlib.compress(one) for one in elements]
+    return whole[:128] + b"".join(struct.pack("<II", 15, len(one)) + one for one in packed)

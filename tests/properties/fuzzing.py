@@ -18,7 +18,8 @@ import numpy as np
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.readers import read
 from boltzbrain.recordings.recording import Binned
-from contracts.layouts import LAYOUTS, npz_arrays
+from contracts.layouts import LAYOUTS, Layout, npz_arrays
+from contracts.other_layouts import write_neo
 from contracts.test_readers import check_recording
 from properties.disguising import disguise
 
@@ -28,6 +29,13 @@ MOST_MB = 500.0
 _ADDRESS_MB = 2000
 # share of the files that stay whole and hold something else
 _DISGUISED = 0.2
+
+FUZZED = {
+    **LAYOUTS,
+    # read where it is asked for, by Neo's code: what its compiled readers do with damage is theirs
+    "neo": Layout("neo", write_neo, {"format": "neo", "io": "AsciiSpikeTrainIO"}),
+}
+"""Layouts whose files are spoilt, by name."""
 
 
 class TooSlowError(BaseException):
@@ -87,7 +95,7 @@ def fuzz(layout: str, files: int, folder: Path, seed: int) -> Outcome:
     Parameters
     ----------
     layout
-        Name in `contracts.layouts.LAYOUTS`.
+        Name in `FUZZED`.
     files
         How many.
     folder
@@ -95,7 +103,7 @@ def fuzz(layout: str, files: int, folder: Path, seed: int) -> Outcome:
     seed
         Of the damage.
     """
-    LAYOUTS[layout].write(folder / "whole")
+    FUZZED[layout].write(folder / "whole")
     answer = folder / "outcome.json"
     with warnings.catch_warnings():
         # a fork of a process with threads is fine here: the worker starts none and calls no lock
@@ -155,7 +163,7 @@ def _work(layout: str, files: int, folder: Path, seed: int) -> Outcome:
         signal.alarm(LONGEST_S)
         wrong = ""
         try:
-            recording = read(path, **LAYOUTS[layout].options)
+            recording = read(path, **FUZZED[layout].options)
         except InputError as refused:
             wrong = _unclear(str(refused), path)
             outcome.refused += not wrong

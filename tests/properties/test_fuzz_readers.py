@@ -36,6 +36,7 @@ FUZZED = {
     "npz": 200, "nwb_allen": 60, "nwb_ibl": 60, "nwb_plain": 40, "nwb_zarr": 40, "fish": 200,
     "phy": 200, "suite2p": 200, "caiman": 200, "pynapple": 200, "sorting": 120, "sorting_npz": 80,
     "celegans": 200, "npy": 40, "npy_fortran": 20, "sparse": 35, "mat5": 35, "mat73": 35, "csv": 35,
+    "neo": 60,
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.readers.contents import as_path, hash_of
-from boltzbrain.readers.objects import read_neo
+from boltzbrain.readers.objects import neo_recording
 from boltzbrain.recordings.recording import Recording, Source
 
 # these run what is written in the file
@@ -60,7 +60,7 @@ def read_neo_file(path: str | os.PathLike[str], *, io: str | None = None) -> Rec
     except Exception as error:  # each of Neo's readers has its own ways to fail
         told = f"{type(error).__name__}: {error}".splitlines()[0]
         raise bad_input("the file", f"be readable by Neo's {chosen}", told, file=where) from error
-    recording = read_neo(block)
+    recording = neo_recording(block, where)
     main = hash_of(found) if found.is_file() else ""
     options = {**recording.source.options, "io": chosen}
     return replace(recording, source=Source("neo", where, main, options))

@@ -104,7 +104,11 @@ def read_neo(thing: Any) -> Recording:
     Trains of one position in every segment are one neuron. Times are seconds as Neo has them; where
     segments overlap in time they are laid one after another with a pause of a second.
     """
-    where = "<neo in memory>"
+    return neo_recording(thing, "<neo in memory>")
+
+
+def neo_recording(thing: Any, where: str) -> Recording:
+    """Read what `read_neo` reads; `where` names it in messages."""
     if hasattr(thing, "segments"):
         groups = [list(segment.spiketrains) for segment in thing.segments]
     elif hasattr(thing, "spiketrains"):
