@@ -113,3 +113,17 @@ def test_the_structural_matrix_and_the_labels_name_the_same_regions(shared_data)
     labels = {canonical_name(line.rsplit(" ", 1)[0]) for line in lines if line.strip()}
     assert len(matrix) == len(labels) == 72
     assert matrix == labels
+
+
+def test_the_region_labels_of_a_real_fish(shared_data):
+    # code k > 0 is line k of the names; a vector of codes is no recording, and is read as regions
+    folder = shared_data / "zebrafish"
+    (path,) = folder.glob("baier_rl-region-labels__*.npy")
+    codes = np.load(path).astype(np.int64)
+    lines = (folder / "region_names_baier_abbreviations.txt").read_text().splitlines()
+    names = ["", *(canonical_name(line.rsplit(" ", 1)[0]) for line in lines if line.strip())]
+    regions = Regions.from_labels([names[code] for code in codes.tolist()])
+    assert len(codes) == 12_372
+    assert len(regions.names) == 34
+    assert regions.counts().sum() == (codes > 0).sum()
+    assert {split_hemisphere(one)[1] for one in regions.names} == {"left", "right"}

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -335,6 +336,30 @@ def test_the_real_worm(shared_data: Path, name: str):
     assert recording.signal.frames.shape == (800, 146)
     assert recording.signal.times[0] == 0.0
     assert 0.5 < np.median(np.diff(recording.signal.times)) < 0.7
+
+
+def test_traces_of_a_worm_that_are_turned_round_are_refused(tmp_path: Path):
+    generator = np.random.default_rng(0)
+    frames, times = generator.normal(size=(30, 4)).astype(np.float32), 0.6 * np.arange(30)
+    for turned in (False, True):
+        traces = frames.T if turned else frames
+        np.savez(tmp_path / "worm.npz", traces=traces, t=times)
+        with h5py.File(tmp_path / "worm.h5", "w") as file:
+            file["gcamp/trace_array"], file["timing/timestamp_confocal"] = traces, times
+        for name in ("worm.npz", "worm.h5"):
+            if not turned:
+                signal = read(tmp_path / name, format="celegans").signal
+                np.testing.assert_array_equal(signal.frames, frames)
+                continue
+            with pytest.raises(InputError, match=r"have shape \(frame, neuron\).*: it is turned r"):
+                read(tmp_path / name, format="celegans")
+
+
+def test_the_real_worm_turned_round_is_refused(shared_data: Path, tmp_path: Path):
+    with np.load(shared_data / "celegans" / "2022-07-26-31.npz") as held:
+        np.savez(tmp_path / "a.npz", **{**held, "traces": held["traces"].T})
+    with pytest.raises(InputError, match=r"shape \(146, 800\): it is turned round"):
+        read(tmp_path / "a.npz")
 
 
 def test_the_real_zebrafish_regions_and_spikefinder(shared_data: Path):
