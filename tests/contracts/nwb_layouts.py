@@ -70,12 +70,14 @@ def make_dirty(
     """Return the trains out of order, with -1, NaN and absurd times put in, and their counts."""
     generator = np.random.default_rng(seed)
     dirty = [generator.permutation(train) for train in trains]
+    unsorted = sum(bool((np.diff(train) < 0).any()) for train in dirty)
     dirty[0] = np.r_[-1.0, dirty[0], -1.0, np.nan]
     dirty[1] = np.r_[1e12, dirty[1], np.nan, np.inf, -np.inf]
     counts = {
         "spike times below 0": 3,
         "spike times not a number": 2,
         "spike times beyond 2.592e+06 s": 2,
+        "spike trains out of order, sorted": unsorted,
     }
     return dirty, counts
 

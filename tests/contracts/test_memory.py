@@ -48,7 +48,7 @@ def test_planes_are_read_into_one_array(tmp_path, planes):
 
 
 def test_a_group_of_trains_is_read_into_one_array(tmp_path):
-    spikes, generator = 6_000_000, np.random.default_rng(0)
+    spikes, generator = 4_000_000, np.random.default_rng(0)
     times = np.cumsum(generator.integers(1, 3, size=spikes)) / 30_000
     index = generator.integers(0, 50, spikes)
     keys = generator.permutation(50)
