@@ -17,13 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.baselines.grid import Tried, lies_at_edge, search
 from boltzbrain.baselines.pairwise import Pairwise, draw_pairwise
 from boltzbrain.baselines.protocol import Baseline, Fit, Trial
 from boltzbrain.baselines.pseudo_likelihood import PENALTIES, choose_pseudo_likelihood
 from boltzbrain.baselines.refinement import CHAINS, UPDATES, Refined, refine
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
-from boltzbrain.sampling.partition import LogPartition
+from boltzbrain.sampling.partition import LogPartition, disagreement
 
 FACTORS = (2.0, 1.4, 1.0, 0.7)
 """Penalties of the likelihood to try, in units of half that of the pseudo-likelihood: a coupling
@@ -66,6 +67,15 @@ class Ising(Baseline):
     def log_partition(self) -> LogPartition:
         """Return the estimate of log Z by annealing."""
         return self.forward
+
+    def doubts(self) -> list[str]:
+        """Say in words why log Z must not be trusted, as `evaluation.partitions.unreliable`."""
+        words = (
+            self.forward.warning,
+            self.backward.warning,
+            disagreement(self.forward, self.backward),
+        )
+        return [one for one in words if one is not None]
 
     def conditional(self, states: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the log-odds of the model, exact, (bin, neuron)."""
@@ -113,8 +123,8 @@ def fit_ising(
     penalties
         Of the pseudo-likelihood, falling; see `pseudo_likelihood.PENALTIES`.
     factors
-        Of the likelihood, falling; see `FACTORS`. Each refinement goes on from the one before, up
-        to the first that is worse.
+        Of the likelihood, falling; see `FACTORS`. Each refinement goes on from the best before, up
+        to the first that is worse, and beyond the grid where its edge is the best.
     chains, updates
         Of each refinement; see `refine`.
     rungs
@@ -128,12 +138,13 @@ def fit_ising(
     )
     base = independent_field(torch.from_numpy(train))
     held_out = torch.from_numpy(validation)
-    best: tuple[float, Refined, float] | None = None
-    states: int | Tensor = chains
-    for factor in factors:
+
+    def fit(factor: float, near: Refined | None) -> Tried[Refined]:
+        nonlocal evaluations
         penalty = max(factor * strength / (2 * len(train)), _ROUNDING)
+        start, states = (model, chains) if near is None else (near.model, near.chains)
         found = refine(
-            model, train, penalty, generator, chains=states, updates=updates, count=count
+            start, train, penalty, generator, chains=states, updates=updates, count=count
         )
         evaluations += updates
         estimate = found.model.log_partition(
@@ -141,23 +152,23 @@ def fit_ising(
         )
         score = float(found.model.log_weight(held_out).mean()) - estimate.value
         trials.append(Trial({"l2_per_bin": penalty}, score))
-        if best is not None and score < best[0]:
-            break
-        best = (score, found, penalty)
-        model, states = found.model, found.chains
-    assert best is not None
-    _, found, penalty = best
+        return Tried(penalty, score, found)
+
+    best = search(factors, fit)
+    found = best.model
     forward = found.model.log_partition(generator, rungs=rungs, base=base)
     backward = found.model.log_partition_backward(
         found.chains[:500], generator, rungs=rungs, base=base
     )
-    fit = Fit(
+    chosen = {"l2": strength, "l2_per_bin": best.value}
+    told = Fit(
         f"L-BFGS on the log-pseudo-likelihood, then {updates} natural-gradient updates by {chains} "
         f"persistent chains for each penalty of the likelihood",
         evaluations,
         time.monotonic() - started,
-        {"l2": strength, "l2_per_bin": penalty},
+        chosen,
         "nats per validation bin: log-pseudo-likelihood (l2), log-likelihood (l2_per_bin)",
         tuple(trials),
+        lies_at_edge(chosen, trials),
     )
-    return (KPairwise if count else Ising)(fit, found.model, forward, backward)
+    return (KPairwise if count else Ising)(told, found.model, forward, backward)

@@ -9,7 +9,7 @@ components are scored as the other models are, without their having to be a mode
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -157,6 +157,16 @@ def _given_others(values: Tensor, vectors: Tensor, latent: int) -> Tensor:
     return -(precision / precision.diagonal()).fill_diagonal_(0.0)
 
 
+def _beyond(scores: Mapping[int, float], most: int) -> list[int]:
+    """Return the number of components to try next, beyond the grid where its edge is the best."""
+    if len(scores) == 1:
+        return []
+    best = max(scores, key=lambda latent: scores[latent])
+    if best == max(scores) and best < most:
+        return [min(2 * best, most)]
+    return [best // 2] if best == min(scores) and best > 1 else []
+
+
 def fit_pca(
     train: NDArray[np.uint8],
     validation: NDArray[np.uint8],
@@ -173,7 +183,9 @@ def fit_pca(
     generator
         Not used.
     latents
-        Numbers of components to try; those that are not below the number of neurons are left out.
+        Numbers of components to try, rising; those that are not below the number of neurons are
+        left out. Where the best of them is the least or the greatest, its halves or doubles are
+        tried until one is worse: each costs little.
     """
     started = time.monotonic()
     states, held_out = torch.from_numpy(train), torch.from_numpy(validation)
@@ -181,17 +193,20 @@ def fit_pca(
     dense = states.to(torch.float32)
     covariance = (dense.T @ dense).to(torch.float64) / len(dense) - torch.outer(mean, mean)
     values, vectors = (one.flip(-1) for one in torch.linalg.eigh(covariance))
-    tried = [latent for latent in latents if latent < len(mean)] or [max(1, len(mean) - 1)]
+    most = max(1, len(mean) - 1)
     best: tuple[float, int, Tensor, Readout] | None = None
-    trials = []
-    for latent in tried:
+    scores: dict[int, float] = {}
+    ahead = [latent for latent in latents if latent <= most] or [most]
+    while ahead:
+        latent = ahead.pop(0)
         matrix = _given_others(values, vectors, latent).to(torch.float32).contiguous()
         readout = Readout.of(_expectation(states, mean, matrix), states)
         odds = readout.log_odds(_expectation(held_out, mean, matrix))
-        score = float(log_pseudo_likelihood(odds, held_out).mean())
-        trials.append(Trial({"latents": latent}, score))
-        if best is None or score > best[0]:
-            best = (score, latent, matrix, readout)
+        scores[latent] = float(log_pseudo_likelihood(odds, held_out).mean())
+        if best is None or scores[latent] > best[0]:
+            best = (scores[latent], latent, matrix, readout)
+        if not ahead:
+            ahead = _beyond(scores, most)
     assert best is not None
     _, latent, matrix, readout = best
     components = vectors[:, :latent].contiguous()
@@ -199,10 +214,10 @@ def fit_pca(
     whole = Readout.of(_expectation(states, mean, projection), states)
     fit = Fit(
         "eigenvectors of the covariance; Newton's method for the logistic curves",
-        _STEPS * (len(tried) + 1),
+        _STEPS * (len(scores) + 1),
         time.monotonic() - started,
         {"latents": latent},
         "log-likelihood of every neuron given the others, nats per validation bin",
-        tuple(trials),
+        tuple(Trial({"latents": number}, score) for number, score in scores.items()),
     )
     return PCA(fit, mean, components, matrix, projection, (readout, whole))

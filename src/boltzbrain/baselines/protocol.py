@@ -17,6 +17,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.sampling.partition import LogPartition
 
 SCORES = (
@@ -28,10 +29,18 @@ SCORES = (
 
 @dataclass(frozen=True)
 class Trial:
-    """One choice of hyperparameters that was tried, and its score on the validation fold."""
+    """One choice of hyperparameters that was tried, and its score on the validation fold.
+
+    Attributes
+    ----------
+    values
+        Hyperparameters by name.
+    score
+        Undefined where no model came of them.
+    """
 
     values: Mapping[str, float]
-    score: float
+    score: float | Undefined
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,9 @@ class Fit:
         What the trials were judged by, in words; empty where nothing was chosen.
     trials
         The grid.
+    grid_edge
+        Whether a chosen hyperparameter lies at the edge of what was tried, so that a better one may
+        lie beyond.
     """
 
     optimiser: str
@@ -60,6 +72,7 @@ class Fit:
     chosen: Mapping[str, float]
     score: str = ""
     trials: tuple[Trial, ...] = ()
+    grid_edge: bool = False
 
     def describe(self) -> dict[str, Any]:
         """Return what a result says about the fit."""
@@ -70,7 +83,27 @@ class Fit:
             "chosen": dict(self.chosen),
             "judged_by": self.score,
             "grid": [{**trial.values, "score": trial.score} for trial in self.trials],
+            "grid_edge": self.grid_edge,
         }
+
+
+@dataclass(frozen=True)
+class Unfitted:
+    """A baseline of which no model came.
+
+    Attributes
+    ----------
+    title
+        Its name in words.
+    fit
+        What was tried.
+    reason
+        Why there is none.
+    """
+
+    title: str
+    fit: Fit
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +132,10 @@ class Baseline(ABC):
     def log_partition(self) -> LogPartition | None:
         """Return the estimate of log Z in `log_likelihood`; None where it is exact."""
         return None
+
+    def doubts(self) -> list[str]:
+        """Say in words why `log_likelihood` must not be trusted: no sentence, no doubt."""
+        return []
 
     def bound(
         self, states: NDArray[np.uint8], generator: Generator

@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
-from torch.nn.functional import softplus
 
+from boltzbrain.baselines.grid import Tried, search
 from boltzbrain.baselines.pairwise import Pairwise
 from boltzbrain.baselines.protocol import Trial
+from boltzbrain.foundations.bernoulli import bernoulli_log_likelihood
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.independent import independent_field
 
@@ -38,7 +39,7 @@ def log_pseudo_likelihood(log_odds: Tensor, states: Tensor) -> Tensor:
         (bin, neuron) uint8.
     """
     odds = log_odds.to(torch.float64)
-    return (states * odds - softplus(odds, threshold=80.0)).sum(dim=1)
+    return bernoulli_log_likelihood(odds, states).sum(dim=1)
 
 
 def fit_pseudo_likelihood(
@@ -97,7 +98,7 @@ def fit_pseudo_likelihood(
         both, total = np.zeros((neurons, neurons)), np.zeros(neurons)
         for part in visible.split(step):
             odds = sum_active_rows(part, couplings).add_(field)
-            value += float((softplus(odds, threshold=80.0) - part * odds).sum(dtype=torch.float64))
+            value -= float(bernoulli_log_likelihood(odds, part).sum(dtype=torch.float64))
             residual = torch.sigmoid(odds).sub_(part)
             both += correlate(part, residual).numpy()
             total += residual.sum(dim=0, dtype=torch.float64).numpy()
@@ -128,14 +129,14 @@ def choose_pseudo_likelihood(
     penalties: Sequence[float] = PENALTIES,
     iterations: int = 200,
 ) -> tuple[Pairwise, float, list[Trial], int]:
-    """Choose the penalty on the validation fold, from strong to weak, up to the first worse one.
+    """Choose the penalty on the validation fold, from strong to weak, see `baselines.grid`.
 
     Parameters
     ----------
     train, validation
         (bin, neuron) uint8, at least one bin each.
     penalties
-        To try, falling; each fit starts from the one before.
+        To try, falling; each fit starts from the best before.
     iterations
         Most iterations of each fit.
 
@@ -145,17 +146,16 @@ def choose_pseudo_likelihood(
         The model, its penalty, what was tried with its validation score in nats per bin, and the
         evaluations of the loss.
     """
-    model: Pairwise | None = None
-    best: tuple[float, Pairwise, float] | None = None
     trials, evaluations = [], 0
     held_out = torch.from_numpy(validation)
-    for penalty in penalties:
-        model, spent = fit_pseudo_likelihood(train, penalty, start=model, iterations=iterations)
+
+    def fit(penalty: float, near: Pairwise | None) -> Tried[Pairwise]:
+        nonlocal evaluations
+        model, spent = fit_pseudo_likelihood(train, penalty, start=near, iterations=iterations)
         evaluations += spent
         score = float(log_pseudo_likelihood(model.log_odds(held_out), held_out).mean())
         trials.append(Trial({"l2": penalty}, score))
-        if best is not None and score < best[0]:
-            break
-        best = (score, model, penalty)
-    assert best is not None
-    return best[1], best[2], trials, evaluations
+        return Tried(penalty, score, model)
+
+    best = search(penalties, fit)
+    return best.model, best.value, trials, evaluations

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.foundations.bernoulli import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.discrete import Bernoulli
@@ -116,20 +116,20 @@ class Conditionals:
         for first in range(0, len(self.states), 256):
             fields = torch.from_numpy(self.fields[first : first + 256]).to(torch.float64)
             active = torch.from_numpy(self.states[first : first + 256])
-            scores = active * fields - softplus(fields, threshold=80.0)
-            total += scores.sum(dim=0).numpy()
+            total += bernoulli_log_likelihood(fields, active).sum(dim=0).numpy()
         return total
 
     def scores_of_bins(self, base: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the score of each bin over fixed log-odds `base` (neuron,), (bin,) nats."""
         result = np.empty(len(self.states))
-        floor = softplus(torch.from_numpy(base), threshold=80.0)
+        rates = torch.from_numpy(base)
         for first in range(0, len(self.states), 256):
             part = slice(first, first + 256)
             fields = torch.from_numpy(self.fields[part]).to(torch.float64)
             active = torch.from_numpy(self.states[part])
-            gain = active * (fields - torch.from_numpy(base))
-            gain = gain - softplus(fields, threshold=80.0) + floor
+            gain = bernoulli_log_likelihood(fields, active) - bernoulli_log_likelihood(
+                rates, active
+            )
             result[part] = gain.sum(dim=1).numpy()
         return result
 
@@ -226,10 +226,11 @@ def conditional_scores(found: Conditionals | None, field: Tensor) -> dict[str, A
     else:
         unit = math.log(2) * float(spikes.sum()) / len(found.states)
         error = clustered_stderr(gains, Clusters(found.cluster, "segment", None))
-        floor = softplus(field.to(torch.float64), threshold=80.0).numpy()
-        silence = spikes * base - len(found.states) * floor
+        rate = torch.from_numpy(spikes / len(found.states))
+        constant = bernoulli_log_likelihood(field.to(torch.float64), rate).numpy()
         active = spikes > 0
-        each = (found.log_likelihood() - silence)[active] / spikes[active] / math.log(2)
+        each = found.log_likelihood() - len(found.states) * constant
+        each = each[active] / spikes[active] / math.log(2)
         scores.update(
             bits_per_spike=float(gains.mean()) / unit,
             stderr=error if isinstance(error, Undefined) else error / unit,

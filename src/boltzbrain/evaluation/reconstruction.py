@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from boltzbrain.baselines.logistic import LogisticFit, fit_logistic
+from boltzbrain.foundations.bernoulli import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.independent import independent_field
@@ -46,9 +46,8 @@ def independent_quality(field: Tensor, states: NDArray[np.uint8]) -> NDArray[np.
         (bin, neuron) uint8.
     """
     field = field.to(torch.float64)
-    rate = states.mean(axis=0, dtype=np.float64)
-    floor: NDArray[np.float64] = softplus(field, threshold=80.0).numpy()
-    result: NDArray[np.float64] = rate * field.numpy() - floor
+    rate = torch.from_numpy(states.mean(axis=0, dtype=np.float64))
+    result: NDArray[np.float64] = bernoulli_log_likelihood(field, rate).numpy()
     return result
 
 
