@@ -1,16 +1,32 @@
 """Every baseline through one suite: it gives what it says it gives, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from boltzbrain.baselines.choose import FITS, fit_baseline
-from boltzbrain.baselines.protocol import SCORES
-from boltzbrain.foundations.checks import InputError
+from boltzbrain.baselines.choose import fit_baseline
+from boltzbrain.baselines.protocol import SCORES, Fit, Unfitted
+from boltzbrain.evaluation import hopfield
+from boltzbrain.evaluation.baselines import NAMES as FITTED
+from boltzbrain.evaluation.baselines import compare_baselines
+from boltzbrain.evaluation.hopfield import Hopfield, Trained, fit_hopfield
+from boltzbrain.evaluation.partitions import forward_log_partition
+from boltzbrain.evaluation.results import plain
+from boltzbrain.foundations.checks import InputError, TrainingFailedError
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.continuous import Gaussian
+from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.independent import independent_field
+from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.partition import LogPartition
 from boltzbrain.sampling.synthetic import simulate_assemblies
+from boltzbrain.training.plan import make_plan
+from boltzbrain.training.train import train
 
-NEURONS, NAMES = 10, sorted(FITS)
+NEURONS, NAMES = 10, sorted((*FITTED, "rbm"))
+WITH_LIKELIHOOD = ["hopfield", "independent", "ising", "kpairwise", "rbm"]
 QUICK = {
     "ising": {"penalties": (30.0, 10.0), "factors": (1.0, 0.5), "chains": 400, "updates": 40,
               "rungs": 100},
@@ -18,29 +34,61 @@ QUICK = {
                   "rungs": 100},
     "pca": {"latents": (1, 2, 3)},
     "vae": {"latents": (4,), "penalties": (0.0003, 0.003), "trial_updates": 50, "updates": 500},
+    "hopfield": {"penalties": (0.001, 0.01), "updates": 300, "chains": 200, "rungs": 100},
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def folds():
-    """Two assemblies of ten neurons: train, validation and test bins."""
+def activity():
+    """Two assemblies of ten neurons, in training, validation and test bins."""
     truth = simulate_assemblies(
         Generator.from_seed(3, "baselines"), neurons=NEURONS, assemblies=2, bins=4000, sizes=(4, 4),
         on_fraction=(0.25, 0.25), firing=0.8, background=0.1, overlap=0.0, background_spread=0.3,
     )  # fmt: skip
-    return truth.states[:2500], truth.states[2500:3200], truth.states[3200:]
-
-
-def fitted(name, folds, seed=0):
-    train, validation, _ = folds
-    return fit_baseline(
-        name, train, validation, Generator.from_seed(seed, name), **QUICK.get(name, {})
+    return replace(
+        truth.activity(),
+        fold=np.repeat(np.arange(3, dtype=np.int8), (2500, 700, 800)),
+        segment=np.arange(4000, dtype=np.int32) // 20,
     )
 
 
+def states_of(activity):
+    return [activity.states_of(fold) for fold in ("train", "validation", "test")]
+
+
 @pytest.fixture(scope="module")
-def baselines(folds):
-    return {name: fitted(name, folds) for name in NAMES}
+def folds(activity):
+    return states_of(activity)
+
+
+def fitted(name, activity, folder, seed=0, **more):
+    given = {**QUICK.get(name, {}), **more}
+    if name == "hopfield":
+        return fit_hopfield(activity, 4, seed, **given)
+    if name == "rbm":
+        return trained(activity, folder, seed)
+    train_states, validation, _ = states_of(activity)
+    return fit_baseline(name, train_states, validation, Generator.from_seed(seed, name), **given)
+
+
+def trained(activity, folder, seed):
+    """The model that the baselines stand beside, as `evaluate` makes it of a run."""
+    plan = make_plan("binary", hidden=4, seed=seed, updates=300)
+    run = train(activity, plan, folder / f"run{len(list(folder.iterdir()))}")
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    forward = forward_log_partition(run.best, field, seed, chains=200, rungs=100)
+    fit = Fit("persistent contrastive divergence", 300, 1.0, {"update": run.chosen_update})
+    return Trained(fit, run.best, forward, ())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture(scope="module")
+def baselines(activity, folder):
+    return {name: fitted(name, activity, folder) for name in NAMES}
 
 
 def asked(baseline, score, states, generator):
@@ -96,7 +144,8 @@ def test_it_tells_how_it_was_fitted(baselines, name):
     told = baselines[name].fit.describe()
     assert told["optimiser"]
     assert told["seconds"] >= 0
-    if name != "independent":
+    assert isinstance(told["grid_edge"], bool)
+    if name not in ("independent", "rbm"):
         assert told["updates"] > 0
         assert told["chosen"]
         assert len(told["grid"]) > 1
@@ -125,13 +174,128 @@ def test_a_neuron_is_predicted_from_the_others_alone_and_better_than_by_its_rate
     assert score(odds) > score(rate) + 0.01
 
 
-@pytest.mark.parametrize("name", ["independent", "ising", "kpairwise"])
+@pytest.mark.parametrize("name", WITH_LIKELIHOOD)
 def test_probabilities_of_all_patterns_add_up_to_one(baselines, name):
     baseline = baselines[name]
     total = np.exp(baseline.log_likelihood(all_states(NEURONS))).sum()
     estimate = baseline.log_partition()
     # 5 standard errors of log Z
     assert abs(np.log(total)) < (1e-9 if estimate is None else 5 * estimate.stderr)
+    assert baseline.doubts() == []
+
+
+def second_differences(log_likelihood, neurons):
+    """Return log P(both) P(neither) / P(one) P(other) of every pair, all others silent."""
+    single = np.eye(neurons, dtype=np.uint8)
+    none = log_likelihood(np.zeros((1, neurons), dtype=np.uint8))
+    first, second = np.triu_indices(neurons, 1)
+    alone = log_likelihood(single)
+    both = log_likelihood(single[first] + single[second])
+    return (first, second), both - alone[first] - alone[second] + none
+
+
+@pytest.mark.parametrize("name", ["hopfield", "independent", "ising"])
+def test_couplings_are_those_of_the_probabilities(baselines, name):
+    baseline = baselines[name]
+    pairs, wanted = second_differences(baseline.log_likelihood, NEURONS)
+    np.testing.assert_allclose(baseline.couplings().numpy()[pairs], wanted, atol=1e-4)
+    assert (np.abs(wanted).max() > 0.3) == (name != "independent")
+
+
+def test_couplings_of_gaussian_units_are_weights_over_precisions():
+    # precisions and fields other than 1 and 0: the trained ones could hide what they do
+    generator = Generator.from_seed(6)
+    weights = generator.normal((8, 3)).to(torch.float64)
+    precision = torch.tensor([0.5, 2.0, 4.0], dtype=torch.float64)
+    model = RBM(
+        Bernoulli(generator.normal((1, 8))[0].to(torch.float64)),
+        Gaussian(torch.tensor([0.3, -0.5, 1.0], dtype=torch.float64), precision),
+        weights,
+    )
+    energies = -model.free_energy(torch.from_numpy(all_states(8)))
+    exact = LogPartition(float(torch.logsumexp(energies, 0)), 0.0, 1.0, torch.zeros(1), "exact")
+    found = Hopfield(Fit("none", 0, 0.0, {}), model, exact, (), exact)
+    assert np.exp(found.log_likelihood(all_states(8))).sum() == pytest.approx(1)
+    couplings = found.couplings()
+    wanted = weights @ torch.diag(1 / precision) @ weights.T
+    torch.testing.assert_close(couplings, wanted - torch.diag(wanted.diagonal()))
+    pairs, differences = second_differences(found.log_likelihood, 8)
+    np.testing.assert_allclose(couplings.numpy()[pairs], differences, atol=1e-9)
+    # without the precisions it is another model
+    assert np.abs((weights @ weights.T).numpy()[pairs] - differences).max() > 0.1
+
+
+def test_a_doubtful_log_partition_is_said_in_words(baselines, activity, folder):
+    ising = baselines["ising"]
+    few = replace(ising.forward, effective_sample_size=1.0)
+    far = replace(ising.backward, value=ising.forward.value + 2)
+    assert "effective sample size of the forward" in " ".join(replace(ising, forward=few).doubts())
+    assert "2.00 nats per bin apart" in " ".join(replace(ising, backward=far).doubts())
+    # one jump from independent neurons to couplings of this size reaches few of the states
+    rough = fitted("hopfield", activity, folder, penalties=(0.001,), chains=40, rungs=2)
+    assert any("unreliable" in words for words in rough.doubts())
+    assert abs(rough.backward.value - baselines["hopfield"].backward.value) < 10
+    rbm = replace(baselines["rbm"], unreliable=("unreliable: so it is",))
+    found = compare_baselines(rbm, activity, ["independent"]).figures
+    assert found["rbm"]["log_partition"] == {"unreliable": ["unreliable: so it is"]}
+    assert "log_partition" not in found["independent"]
+
+
+def test_a_difference_of_gains_has_the_errors_of_both_partition_functions(baselines, activity):
+    def stderr(error):
+        rbm = baselines["rbm"]
+        rbm = replace(rbm, forward=replace(rbm.forward, stderr=error))
+        found = compare_baselines(rbm, activity, ["independent"]).figures
+        return found["independent"]["rbm_minus_this"]["gain"]
+
+    alone, both = stderr(0.0), stderr(3.0)
+    assert alone["stderr"] > 0
+    assert both["stderr_log_partition"] == 3.0
+    assert both["stderr"] == pytest.approx(np.hypot(alone["stderr"], 3.0))
+    assert both["value"] == alone["value"]
+
+
+def test_a_model_that_no_penalty_gives_is_undefined_with_the_reason(
+    baselines, activity, monkeypatch
+):
+    def fails(activity, plan, folder):
+        raise TrainingFailedError(f"{folder}: the weights blew up")
+
+    monkeypatch.setattr(hopfield, "train", fails)
+    found = fit_hopfield(activity, 4, 0, penalties=(0.001, 0.01))
+    assert isinstance(found, Unfitted)
+    words = "an L2 penalty of 0.01 failed: the weights blew up"
+    assert words in found.reason
+    table = plain(compare_baselines(baselines["rbm"], activity, ["hopfield"]).figures)
+    one, reasons = table["hopfield"], table["reasons"]
+    assert set(one) == set(table["rbm"]) - {"log_partition"} | {"rbm_minus_this"}
+    assert one["gain"]["value"] is None
+    assert "the weights blew up" in reasons["hopfield.gain.value"]
+    assert [row["score"] for row in one["fit"]["grid"]] == [None] * 3
+
+
+def test_a_validation_score_that_is_not_finite_is_no_score(activity, monkeypatch):
+    given = {"updates": 20, "chains": 40, "rungs": 20}
+    real = hopfield.train
+
+    class Odd:
+        def __init__(self, run):
+            self.run, self.chosen_update, self.best = run, run.chosen_update, run.best
+
+        def log(self):
+            return self.run.log().assign(validation_nats_per_bin=np.nan)
+
+    def odd(activity, plan, folder):
+        run = real(activity, plan, folder)
+        return Odd(run) if plan.l2 == 0.01 else run
+
+    monkeypatch.setattr(hopfield, "train", odd)
+    found = fit_hopfield(activity, 4, 0, penalties=(0.01,), **given)
+    assert isinstance(found, Unfitted)
+    assert found.reason.endswith("its validation score with an L2 penalty of 0.01 is nan")
+    # where one penalty gives a model, that one is taken
+    either = fit_hopfield(activity, 4, 0, penalties=(0.01, 0.001), **given)
+    assert either.fit.chosen["l2"] == 0.001
 
 
 def test_the_bounds_are_bounds(baselines, folds):
@@ -147,7 +311,7 @@ def test_the_bounds_are_bounds(baselines, folds):
     assert tighter.mean() > independent.mean() + 0.1
 
 
-@pytest.mark.parametrize("name", ["independent", "ising", "kpairwise", "vae"])
+@pytest.mark.parametrize("name", [*WITH_LIKELIHOOD, "vae"])
 def test_samples_have_the_rates_and_all_but_independent_ones_the_covariances(
     baselines, folds, name
 ):
@@ -162,17 +326,17 @@ def test_samples_have_the_rates_and_all_but_independent_ones_the_covariances(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_seed_gives_the_same_and_the_callers_arrays_stay(baselines, folds, name):
-    kept = [fold.copy() for fold in folds]
-    state = torch.get_rng_state()
-    again = fitted(name, folds)
+def test_the_same_seed_gives_the_same_and_the_callers_arrays_stay(
+    baselines, activity, folder, name
+):
+    kept, state = activity.states.copy(), torch.get_rng_state()
+    again = fitted(name, activity, folder)
     assert torch.equal(torch.get_rng_state(), state)
-    for fold, before in zip(folds, kept, strict=True):
-        np.testing.assert_array_equal(fold, before)
-    test = folds[2]
+    np.testing.assert_array_equal(activity.states, kept)
+    test = activity.states_of("test")
     np.testing.assert_array_equal(again.conditional(test), baselines[name].conditional(test))
     if name in ("ising", "vae"):
-        other = fitted(name, folds, seed=1)
+        other = fitted(name, activity, folder, seed=1)
         assert np.abs(other.conditional(test) - again.conditional(test)).max() > 1e-4
 
 
@@ -202,13 +366,12 @@ def test_what_cannot_be_fitted_is_refused(folds):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_silent_and_an_ever_active_neuron_are_no_obstacle(folds, name):
-    train, validation = folds[0][:600].copy(), folds[1][:300].copy()
-    for states in (train, validation):
-        states[:, 0], states[:, 1] = 0, 1
-    quick = {**QUICK.get(name, {}), **({"updates": 60} if name == "vae" else {})}
-    baseline = fit_baseline(name, train, validation, Generator.from_seed(0), **quick)
-    found = baseline.conditional(validation)
+def test_a_silent_and_an_ever_active_neuron_are_no_obstacle(activity, folder, name):
+    states = activity.states.copy()
+    states[:, 0], states[:, 1] = 0, 1
+    odd = replace(activity, states=states)
+    baseline = fitted(name, odd, folder, **({"updates": 60} if name == "vae" else {}))
+    found = baseline.conditional(odd.states_of("validation"))
     assert np.isfinite(found).all()
     assert found[:, 0].max() < -3
     assert found[:, 1].min() > 3

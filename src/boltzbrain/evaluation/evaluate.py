@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -54,6 +55,16 @@ class EvaluationProgress:
 
 
 Callback = Callable[[EvaluationProgress], None]
+
+
+def _teller(callbacks: Sequence[Callback], started: float) -> Callable[[str, int, int], None]:
+    """Return what tells the callbacks a phase and its steps, with the seconds since `started`."""
+
+    def tell(phase: str, done: int, total: int) -> None:
+        for callback in callbacks:
+            callback(EvaluationProgress(phase, done, total, time.monotonic() - started))
+
+    return tell
 
 
 def evaluate_model(
@@ -117,11 +128,7 @@ def evaluate_model(
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     started = time.monotonic()
-
-    def tell(phase: str, done: int, total: int) -> None:
-        for callback in callbacks:
-            callback(EvaluationProgress(phase, done, total, time.monotonic() - started))
-
+    tell = _teller(callbacks, started)
     estimates = log_partitions(
         model,
         independent_field(torch.from_numpy(activity.states_of("train"))),
@@ -129,14 +136,14 @@ def evaluate_model(
         checkpoints=checkpoints,
         chains=ais_chains,
         rungs=ais_rungs,
-        tell=lambda done, total: tell("log-partition", done, total),
+        tell=partial(tell, "log-partition"),
     )
     if samples is None:
         samples = draw_samples(
             model,
             seed,
             at_least=len(activity.bins_of("train")),
-            progress=lambda done, total: tell("samples", done, total),
+            progress=partial(tell, "samples"),
         )
     result = {
         "log_likelihood": likelihoods(model, estimates, activity),
@@ -240,18 +247,9 @@ def evaluate_run(
     seed = plan.seed if seed is None else seed
     started = time.monotonic()
 
-    def tell_samples(done: int, total: int) -> None:
-        for callback in callbacks:
-            seconds = time.monotonic() - started
-            callback(EvaluationProgress("samples", done, total, seconds))
-
-    def tell_baselines(done: int, total: int) -> None:
-        for callback in callbacks:
-            seconds = time.monotonic() - started
-            callback(EvaluationProgress("baselines", done, total, seconds))
-
+    tell = _teller(callbacks, started)
     bins = len(activity.bins_of("train"))
-    samples = draw_samples(model, seed, at_least=bins, progress=tell_samples)
+    samples = draw_samples(model, seed, at_least=bins, progress=partial(tell, "samples"))
     drawing = time.monotonic() - started
     write_samples(run.folder / "samples.h5", samples)
     result = evaluate_model(
@@ -267,9 +265,8 @@ def evaluate_run(
     )
     result["seconds"] += drawing
     if names:
-        forward = result["log_likelihood"]["log_partition"]["forward"]
-        rbm = _beside(run, model, forward)
-        compared = compare_baselines(rbm, activity, names, seed, tell=tell_baselines)
+        rbm = _beside(run, model, result["log_likelihood"])
+        compared = compare_baselines(rbm, activity, names, seed, tell=partial(tell, "baselines"))
         found = plain(compared.figures)
         reasons = {f"baselines.{path}": words for path, words in found.pop("reasons").items()}
         result["baselines"], result["reasons"] = found, {**result["reasons"], **reasons}
@@ -278,9 +275,9 @@ def evaluate_run(
     return result
 
 
-def _beside(run: TrainingRun, model: RBM, forward: Mapping[str, Any]) -> Trained:
-    """Return the model of a run as the baselines are beside which it stands."""
-    log = run.log()
+def _beside(run: TrainingRun, model: RBM, scores: Mapping[str, Any]) -> Trained:
+    """Return the model of a run, with its scores, as the baselines are beside which it stands."""
+    log, forward = run.log(), scores["log_partition"]["forward"]
     fit = Fit(
         f"persistent contrastive divergence by the recipe `{run.plan.preset}`",
         int(log["update"].iloc[-1]),
@@ -295,4 +292,4 @@ def _beside(run: TrainingRun, model: RBM, forward: Mapping[str, Any]) -> Trained
         torch.empty(0),
         "forward",
     )
-    return Trained(fit, model, estimate)
+    return Trained(fit, model, estimate, tuple(scores["unreliable"]))

@@ -11,7 +11,7 @@ import math
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,17 +20,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from boltzbrain.baselines.protocol import Baseline, Fit, Trial
+from boltzbrain.baselines.grid import lies_at_edge
+from boltzbrain.baselines.protocol import Baseline, Fit, Trial, Unfitted
 from boltzbrain.evaluation.conditional import effective_fields
 from boltzbrain.evaluation.likelihood import log_likelihood
-from boltzbrain.evaluation.partitions import forward_log_partition
+from boltzbrain.evaluation.partitions import log_partitions, unreliable
 from boltzbrain.evaluation.samples import draw_samples
+from boltzbrain.foundations.checks import TrainingFailedError
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.sampling.partition import LogPartition
-from boltzbrain.training.plan import make_plan
+from boltzbrain.training.plan import TrainingPlan, make_plan
 from boltzbrain.training.train import train
 
 L2_PENALTIES = (0.002, 0.008, 0.03)
@@ -48,6 +51,8 @@ class Trained(Baseline):
         The model.
     forward
         Its log Z by annealing.
+    unreliable
+        What makes that estimate unreliable, see `evaluation.partitions.unreliable`.
     """
 
     name: ClassVar[str] = "rbm"
@@ -58,6 +63,7 @@ class Trained(Baseline):
 
     model: RBM
     forward: LogPartition
+    unreliable: tuple[str, ...]
 
     def log_likelihood(self, states: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return log P(v) of every bin, (bin,) nats."""
@@ -66,6 +72,10 @@ class Trained(Baseline):
     def log_partition(self) -> LogPartition:
         """Return the estimate of log Z by annealing."""
         return self.forward
+
+    def doubts(self) -> list[str]:
+        """Say in words why log Z must not be trusted."""
+        return list(self.unreliable)
 
     def conditional(self, states: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the effective fields, exact, (bin, neuron)."""
@@ -96,11 +106,19 @@ class Trained(Baseline):
 
 @dataclass(frozen=True, eq=False)
 class Hopfield(Trained):
-    """The Gaussian-hidden RBM."""
+    """The Gaussian-hidden RBM.
+
+    Attributes
+    ----------
+    backward
+        Its log Z by annealing states of the model back, to check the other.
+    """
 
     name: ClassVar[str] = "hopfield"
     title: ClassVar[str] = "Gaussian-hidden RBM"
     gives: ClassVar[frozenset[str]] = Trained.gives | {"couplings"}
+
+    backward: LogPartition
 
     def couplings(self) -> Tensor:
         """Return W W^T over the precisions, zero diagonal, (neuron, neuron)."""
@@ -117,7 +135,7 @@ def fit_hopfield(
     updates: int | None = None,
     chains: int | None = None,
     rungs: int = 1000,
-) -> Hopfield:
+) -> Hopfield | Unfitted:
     """Train the Gaussian-hidden RBM, its L2 penalty chosen by the validation score.
 
     Parameters
@@ -133,7 +151,7 @@ def fit_hopfield(
     updates
         Of each training; those of the recipe where None.
     chains, rungs
-        Of the estimate of log Z.
+        Of the estimates of log Z, see `evaluation.partitions.log_partitions`.
     """
     started = time.monotonic()
     best: tuple[float, RBM, float] | None = None
@@ -143,24 +161,54 @@ def fit_hopfield(
             "binary", hidden=hidden, hidden_kind="gaussian", seed=seed, l2=penalty, updates=updates
         )
         with tempfile.TemporaryDirectory() as folder:
-            run = train(activity, plan, Path(folder) / "run")
-            log = run.log()
-            row = log[log["update"] == run.chosen_update].iloc[0]
-            score = float(row["validation_nats_per_bin"])
-            spent += int(log["update"].iloc[-1])
-            trials.append(Trial({"l2": penalty}, score))
-            if best is None or score > best[0]:
-                best = (score, run.best, penalty)
-    assert best is not None
-    assert math.isfinite(best[0])
-    field = independent_field(torch.from_numpy(activity.states_of("train")))
-    forward = forward_log_partition(best[1], field, seed, chains=chains, rungs=rungs)
+            found, done = _trained(activity, plan, Path(folder) / "run")
+        spent += done
+        if isinstance(found, Undefined):
+            trials.append(Trial({"l2": penalty}, found))
+            continue
+        trials.append(Trial({"l2": penalty}, found[0]))
+        if best is None or found[0] > best[0]:
+            best = (*found, penalty)
+    chosen = {} if best is None else {"l2": best[2], "hidden": hidden}
     fit = Fit(
         "persistent contrastive divergence by the recipe `binary`",
         spent,
         time.monotonic() - started,
-        {"l2": best[2], "hidden": hidden},
+        chosen,
         "log-likelihood, nats per validation bin",
         tuple(trials),
+        lies_at_edge(chosen, trials),
     )
-    return Hopfield(fit, best[1], forward)
+    if best is None:
+        reasons = dict.fromkeys(
+            trial.score.reason for trial in trials if isinstance(trial.score, Undefined)
+        )
+        return Unfitted(Hopfield.title, fit, f"{Hopfield.title}: {'; '.join(reasons)}")
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    estimates = log_partitions(best[1], field, seed, chains=chains, rungs=rungs)
+    forward, backward = estimates["forward"], estimates["backward"]
+    assert isinstance(forward, LogPartition)
+    assert isinstance(backward, LogPartition)
+    fit = replace(fit, seconds=time.monotonic() - started)
+    return Hopfield(fit, best[1], forward, tuple(unreliable(estimates)), backward)
+
+
+def _trained(
+    activity: Activity, plan: TrainingPlan, folder: Path
+) -> tuple[tuple[float, RBM] | Undefined, int]:
+    """Return the validation score and the model of a training, or why there is none; its updates.
+
+    One penalty may fail where another serves, so a failed training is a trial without a score.
+    """
+    try:
+        run = train(activity, plan, folder)
+    except TrainingFailedError as error:
+        failed = str(error).removeprefix(f"{folder}: ")
+        return Undefined(f"the training with an L2 penalty of {plan.l2:g} failed: {failed}"), 0
+    log = run.log()
+    done = int(log["update"].iloc[-1])
+    score = float(log.loc[log["update"] == run.chosen_update, "validation_nats_per_bin"].iloc[0])
+    if not math.isfinite(score):
+        words = f"its validation score with an L2 penalty of {plan.l2:g} is {score}"
+        return Undefined(words), done
+    return (score, run.best), done

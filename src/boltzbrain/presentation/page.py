@@ -22,6 +22,7 @@ from boltzbrain.interpretation.results import Interpretation, read_interpretatio
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.card import data_card
+from boltzbrain.recordings.recording import Regions
 from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.run import TrainingRun
 
@@ -62,6 +63,9 @@ class PageData:
         Penalties that it was trained with.
     interpretation
         What `interpret` read out of it, if it did.
+    atlas
+        Membership of the neurons in the regions of the atlas that `regions` names one each of; None
+        where there is none.
     train_segment
         (bin,) segment of each training bin.
     convergence
@@ -88,6 +92,7 @@ class PageData:
     model: RBM | None = None
     penalties: Penalties = field(default_factory=Penalties)
     interpretation: Interpretation | None = None
+    atlas: Regions | None = None
     train_segment: NDArray[np.int32] | None = None
 
     @property
@@ -144,6 +149,7 @@ def page_data(run: TrainingRun) -> PageData:
         test_segment=activity.segment[activity.bins_of("test")],
         bin_width_s=activity.bin_width_s,
         regions=region_labels(activity),
+        atlas=first_atlas(activity),
         neuron_ids=[str(name) for name in activity.neurons["id"]],
         version=str(info.get("environment", {}).get("boltzbrain", "")),
         model=run.best,
@@ -167,11 +173,15 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
+def first_atlas(activity: Activity) -> Regions | None:
+    """Return the first atlas by name, as `interpret` takes it unless told; None without any."""
+    return activity.regions[min(activity.regions)] if activity.regions else None
+
+
 def region_labels(activity: Activity) -> list[str]:
     """Return one region per neuron, of the first atlas by name; "" where there is none."""
-    if not activity.regions:
-        return [""] * activity.n_neurons
-    labels: list[str] = activity.regions[min(activity.regions)].labels().tolist()
+    atlas = first_atlas(activity)
+    labels: list[str] = [""] * activity.n_neurons if atlas is None else atlas.labels().tolist()
     return labels
 
 

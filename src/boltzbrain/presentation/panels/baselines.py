@@ -16,11 +16,12 @@ from boltzbrain.interpretation.membership import (
     embedding,
     region_occupancy,
 )
+from boltzbrain.interpretation.regions import large_regions
 from boltzbrain.presentation import figures
-from boltzbrain.presentation.baseline_verdicts import who_wins, winner
+from boltzbrain.presentation.baseline_verdicts import doubted, gain_error, who_wins, winner
 from boltzbrain.presentation.page import PageData
 from boltzbrain.presentation.panels.panel import Panel, draw
-from boltzbrain.presentation.verdict import Verdict
+from boltzbrain.presentation.verdict import Verdict, figure_at, reason_at
 from boltzbrain.recordings.recording import Regions
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,8 @@ class Section:
     Attributes
     ----------
     verdicts
-        Heading and judgement, of the likelihood and of the conditional score.
+        Heading and judgement, of the likelihood and of the conditional score, and of each model
+        whose log Z is doubtful.
     heads, rows
         The table, as text.
     fits
@@ -64,15 +66,23 @@ def section(page: PageData) -> Section | None:
     if len(weights) > 1:
         panels.append(_tails(weights))
         panels.append(_embedding(weights))
-        occupancy = _occupancy(weights, page.regions)
+        occupancy = None if page.atlas is None else _occupancy(weights, page.atlas)
         panels += [] if occupancy is None else [occupancy]
+    doubts = [
+        (f"Log-partition function of {one['title']}", verdict)
+        for one in found.values()
+        if (verdict := doubted(one)) is not None
+    ]
     return Section(
         [("Likelihood", winner(found, "gain")), ("A neuron given all others",
-                                                 winner(found, "conditional"))],
+                                                 winner(found, "conditional")), *doubts],
         ("model", "gain (nats per bin)", "bits per spike", "given the others (bits per spike)",
          "RBM less this (nats)", "reconstruction", "covariances", "triplets"),
         [_row(one) for one in found.values()],
-        [(one["title"], _fit(one["fit"])) for one in found.values()],
+        [
+            (one["title"], _fit(one["fit"]) + _missing(page.evaluation, name))
+            for name, one in found.items()
+        ],
         panels,
     )  # fmt: skip
 
@@ -90,9 +100,10 @@ def _row(one: Mapping[str, Any]) -> list[str]:
     difference = one.get("rbm_minus_this", {}).get("gain", {"value": None, "stderr": None})
     statistics = one["statistics"]
     mark = "≥ " if gain["kind"] == "lower bound" else ""
+    beside = "" if doubted(one) is None else " (doubtful)"
     return [
         one["title"],
-        mark + _with_error(gain["value"], gain["stderr"], 2, "+"),
+        mark + _with_error(gain["value"], gain_error(gain), 2, "+") + beside,
         _with_error(one["bits_per_spike"], None, 3),
         _with_error(conditional["bits_per_spike"], conditional["stderr"], 3),
         _with_error(difference["value"], difference["stderr"], 2, "+"),
@@ -116,12 +127,20 @@ def _fit(fit: Mapping[str, Any]) -> str:
             for name, values in tried.items()
         )
         words += f", judged by {fit['judged_by']}"
+    if fit.get("grid_edge"):
+        words += "; the best lies at the edge of what was tried, so a better one may lie beyond"
     return f"{words}."
+
+
+def _missing(evaluation: Mapping[str, Any], name: str) -> str:
+    """Return why no model came of a baseline, or nothing."""
+    path = f"baselines.{name}.conditional.bits_per_spike"
+    return "" if figure_at(evaluation, path) is not None else reason_at(evaluation, path)
 
 
 def _scores(found: Mapping[str, Any]) -> Panel:
     gains = [
-        (one["title"], one["gain"]["value"], one["gain"]["stderr"],
+        (one["title"], one["gain"]["value"], gain_error(one["gain"]),
          one["gain"]["kind"] == "lower bound")
         for one in found.values()
         if one["gain"]["value"] is not None
@@ -143,9 +162,9 @@ def _scores(found: Mapping[str, Any]) -> Panel:
     return Panel(
         "baseline-scores",
         "Scores side by side",
-        "Test bins, over independent neurons; bars are one standard error, clustered. An open "
-        "triangle is a lower bound on the gain of its model. The errors are shared, as all models "
-        "see the same bins: the differences above have smaller ones.",
+        "Test bins, over independent neurons; bars are one standard error, clustered, with that of "
+        "log Z. An open triangle is a lower bound on the gain of its model. The errors over bins "
+        "are shared, as all models see the same bins: the differences above have smaller ones.",
         "The RBM lies to the right of all others.",
         who_wins(found),
         images,
@@ -205,23 +224,23 @@ def _embedding(weights: Mapping[str, Floats]) -> Panel:
     )
 
 
-def _occupancy(weights: Mapping[str, Floats], labels: Sequence[str]) -> Panel | None:
-    names, counts = np.unique([one for one in labels if one], return_counts=True)
-    kept = set(names[counts >= _LEAST_NEURONS].tolist())
+def _occupancy(weights: Mapping[str, Floats], atlas: Regions) -> Panel | None:
+    kept = large_regions(atlas, _LEAST_NEURONS)
     if len(kept) < 2:
         return None
-    regions = Regions.from_labels([one if one in kept else "" for one in labels])
     sets = {}
     for name, one in weights.items():
         used = one[:, np.abs(one).max(axis=0) > 0]
         if used.shape[1]:
-            sets[name] = effective_regions(region_occupancy(used, regions))
+            # a neuron counts in every region that it lies in: masks of an atlas overlap
+            sets[name] = effective_regions(region_occupancy(used, atlas)[:, kept])
     text = ", ".join(f"{name} {np.median(values):.1f}" for name, values in sets.items())
     return Panel(
         "baseline-regions",
         "Regions that assemblies occupy",
         "Effective number of regions of each assembly: participation ratio of its summed weights "
-        f"per region and neuron, over the {len(kept)} regions of {_LEAST_NEURONS} neurons or more.",
+        f"per region and neuron, over the {len(kept)} regions of {_LEAST_NEURONS} neurons or more. "
+        "A neuron in several regions counts in each.",
         "Steep rise on the left: assemblies keep to few regions and can be read by anatomy.",
         Verdict(
             "good" if float(np.median(sets.get("RBM", np.inf))) < len(kept) / 2 else "fair",
