@@ -5,13 +5,14 @@
 
 For every session and split it fits the RBM by its default recipe, as proofs/main_job.py does, and
 runs `evaluate --baselines` with every baseline: gain on the test bins (a lower bound for the VAE)
-and bits per spike of every neuron given the others, with clustered errors, and the paired
-differences from the RBM. A finished (session, split) stands in baselines.csv and is not run again,
-so that the proof can be stopped and gone on with. Then it times the pairwise Ising model on 1000
-simulated neurons x 10,000 training bins.
+and bits per spike of every neuron given the others, with clustered errors and those of log Z, and
+the paired differences from the RBM. A finished (session, split) stands in baselines.csv and is not
+run again, so that the proof can be stopped and gone on with. Then it times the pairwise Ising model
+on 1000 simulated neurons x 10,000 training bins.
 
 Writes baselines.txt from all lines there are: the scores, each model's optimiser, updates and
-seconds, and the grids with the validation score of each point. Exits 1 if the comparison of a split
+seconds, the grids with the validation score of each point, and where a choice lies at the edge of
+its grid or a log Z is doubtful. Exits 1 if the comparison of a split
 took more than 30 minutes or the Ising model more than 10. Some three hours on 2 cores.
 """
 
@@ -35,7 +36,7 @@ COLUMNS = (
     "session", "split", "model", "title", "kind", "gain", "gain_stderr", "conditional",
     "conditional_stderr", "rbm_less_gain", "rbm_less_gain_stderr", "rbm_less_conditional",
     "rbm_less_conditional_stderr", "covariances", "seconds", "updates", "optimiser", "chosen",
-    "judged_by", "grid", "comparison_seconds",
+    "judged_by", "grid", "grid_edge", "unreliable", "comparison_seconds",
 )  # fmt: skip
 COMPARISON_S, ISING_S = 1800.0, 600.0
 NEURONS, TRAIN, HELD_OUT = 1000, 10_000, 1500
@@ -44,6 +45,7 @@ NEURONS, TRAIN, HELD_OUT = 1000, 10_000, 1500
 def one(session: int, split: int, models: list[str], updates: int | None) -> list[dict]:
     """Fit and compare one split; return a line for each model."""
     import boltzbrain as bb
+    from boltzbrain.presentation.baseline_verdicts import gain_error
 
     activity = bb.read(DATA / f"session{session}.npz").binarize(bin_ms=20)
     activity = activity.split(folds=f"{DATA / f'session{session}_folds.csv'}:split{split}")
@@ -60,7 +62,7 @@ def one(session: int, split: int, models: list[str], updates: int | None) -> lis
         gain, conditional, fit = figures["gain"], figures["conditional"], figures["fit"]
         lines.append({
             "session": session, "split": split, "model": name, "title": figures["title"],
-            "kind": gain["kind"], "gain": gain["value"], "gain_stderr": gain["stderr"],
+            "kind": gain["kind"], "gain": gain["value"], "gain_stderr": gain_error(gain),
             "conditional": conditional["bits_per_spike"],
             "conditional_stderr": conditional["stderr"], "rbm_less_gain": less["gain"]["value"],
             "rbm_less_gain_stderr": less["gain"]["stderr"],
@@ -70,6 +72,8 @@ def one(session: int, split: int, models: list[str], updates: int | None) -> lis
             "seconds": round(fit["seconds"], 1), "updates": fit["updates"],
             "optimiser": fit["optimiser"], "chosen": json.dumps(fit["chosen"]),
             "judged_by": fit["judged_by"], "grid": json.dumps(fit["grid"]),
+            "grid_edge": fit["grid_edge"],
+            "unreliable": "; ".join(figures.get("log_partition", {}).get("unreliable", [])),
             "comparison_seconds": round(seconds),
         })  # fmt: skip
     return lines
@@ -98,6 +102,12 @@ def shown(value: str, error: str, digits: int) -> str:
         return "-"
     text = f"{float(value):.{digits}f}"
     return f"{text} ± {float(error):.{digits}f}" if error else text
+
+
+def remarks(line: dict[str, str]) -> str:
+    """Return what a line must not be read without."""
+    edge = ", at the edge of the grid" if line["grid_edge"] == "True" else ""
+    return f"{edge}, doubtful: {line['unreliable']}" if line["unreliable"] else edge
 
 
 def averaged(lines: list[dict[str, str]], name: str, digits: int) -> str:
@@ -145,14 +155,17 @@ def summary(lines: list[dict[str, str]]) -> tuple[list[str], bool]:
             f"  split {line['split']} {line['title']:<20} "
             f"{shown(line['gain'], line['gain_stderr'], 2):>14} "
             f"{shown(line['conditional'], line['conditional_stderr'], 3):>16}  "
-            f"chosen {line['chosen']}"
+            f"chosen {line['chosen']}{remarks(line)}"
             for line in here
         ]
         text.append(f"how each was fitted, and its grid on split {splits[0]}:")
         for line in here:
             if int(line["split"]) == splits[0]:
                 grid = "; ".join(
-                    ", ".join(f"{name} {value:g}" for name, value in row.items())
+                    ", ".join(
+                        f"{name} none" if value is None else f"{name} {value:g}"
+                        for name, value in row.items()
+                    )
                     for row in json.loads(line["grid"])
                 )
                 text.append(f"  {line['title']}: {line['optimiser']}")
