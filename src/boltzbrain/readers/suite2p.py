@@ -84,7 +84,7 @@ def read_suite2p(
             "iscell.npy", "accept at least one ROI (or use units=none)", "0 cells", file=where
         )
     lengths = [one.matrix.shape[1] for one in planes]
-    times = np.arange(min(lengths)) * step
+    times = step * np.arange(min(lengths), dtype=np.float64)
     frames = empty_frames(len(times), int(ends[-1]), np.float32, planes[0].matrix)
     for number, (one, end) in enumerate(zip(planes, ends.tolist(), strict=True)):
         mine = frames[:, end - int(one.keep.sum()) : end]
