@@ -65,7 +65,7 @@ class RBM:
     Examples
     --------
     >>> import torch
-    >>> from boltzbrain.model.layers import Bernoulli
+    >>> from boltzbrain.model.discrete import Bernoulli
     >>> model = RBM(visible=Bernoulli(torch.zeros(3)), hidden=Bernoulli(torch.zeros(2)),
     ...             weights=torch.zeros(3, 2))
     >>> model.sample(4, seed=0).shape
