@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -135,6 +135,7 @@ def fit_hopfield(
     updates: int | None = None,
     chains: int | None = None,
     rungs: int = 1000,
+    settings: Mapping[str, Any] | None = None,
 ) -> Hopfield | Unfitted:
     """Train the Gaussian-hidden RBM, its L2 penalty chosen by the validation score.
 
@@ -152,13 +153,22 @@ def fit_hopfield(
         Of each training; those of the recipe where None.
     chains, rungs
         Of the estimates of log Z, see `evaluation.partitions.log_partitions`.
+    settings
+        Other hyperparameters of the trainings, by their names in the plan; those of the recipe
+        where None.
     """
     started = time.monotonic()
     best: tuple[float, RBM, float] | None = None
     trials, spent = [], 0
     for penalty in penalties:
         plan = make_plan(
-            "binary", hidden=hidden, hidden_kind="gaussian", seed=seed, l2=penalty, updates=updates
+            "binary",
+            hidden=hidden,
+            hidden_kind="gaussian",
+            seed=seed,
+            l2=penalty,
+            updates=updates,
+            **(settings or {}),
         )
         with tempfile.TemporaryDirectory() as folder:
             found, done = _trained(activity, plan, Path(folder) / "run")
