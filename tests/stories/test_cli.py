@@ -216,6 +216,11 @@ def test_sampling_tells_how_many_samples_are_independent(run, tmp_path, capsys):
     assert set(facts["mixing"]) == {"energy", "population_count", "hidden"}
     assert len(facts["acceptance"]) == facts["rungs"] - 1 == len(facts["flow"]) - 1
     assert facts["flow"][0] > 0.9 > 0.1 > facts["flow"][-1]
+    # few samples lie far apart on chains that are long enough to tell how they mix
+    few = bb.sample(run, 50, chains=10, warm_up=20, seed=3).step("sample").options
+    assert (few["thin"], few["steps"]) == (10, 50)
+    assert max(one["r_hat"] for one in few["mixing"].values()) < 1.2
+    assert few["independent_samples"] <= 50
 
 
 @pytest.mark.parametrize("sampler", ["trajectory", "annealing", "temperature"])

@@ -277,7 +277,8 @@ def sample(
         and dropped until neighbours exchange 40 % of the time. "gibbs": as many chains as samples,
         annealed and swept, one sample each (`RBM.sample`).
     chains
-        Columns of the ladder, 200 if None; they take turns at giving a sample.
+        Columns of the ladder, 200 if None; they take turns at giving a sample, each after 50 steps
+        at least in all.
     sweeps
         Gibbs sweeps: of every rung between two samples of a column, 2 if None; or, for "gibbs",
         after annealing, 1000 if None.

@@ -28,6 +28,8 @@ from boltzbrain.training.run import TrainingRun
 SAMPLERS = ("trajectory", "annealing", "temperature", "gibbs")
 
 CHAINS, LADDER_SWEEPS, WARM_UP = 200, 2, 100
+STEPS = 50
+"""Fewest steps of each chain: fewer do not tell how the chains mix."""
 GIBBS_SWEEPS, ANNEAL = 1000, 200
 _WATCHED, _WATCHED_SWEEPS = 100, 50
 """Chains of the sampler "gibbs" that are swept on, and how far, to see how they mix."""
@@ -87,9 +89,10 @@ def draw(
             n, seed=seed, sweeps=sweeps, anneal=anneal, callback=callback
         )
         mixing = _watched(run.load(number).model, states, seed)
-        options = {"sweeps": sweeps, "anneal": anneal, "mixing": _plain(mixing)}
-        return Drawn(states, {**facts, **options})
+        options = {"sweeps": sweeps, "anneal": anneal, "steps": _WATCHED_SWEEPS}
+        return Drawn(states, {**facts, **options, "mixing": _plain(mixing)})
     chains = min(n, CHAINS) if chains is None else whole_number_in("chains", chains, low=1)
+    thin = max(1, STEPS * chains // n)
     sweeps = LADDER_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=1)
     warm_up = WARM_UP if warm_up is None else warm_up
     generator = Generator.from_seed(seed, "sample")
@@ -101,10 +104,12 @@ def draw(
         chains=chains,
         sweeps=sweeps,
         warm_up=warm_up,
+        thin=thin,
         callback=callback,
     )
     options = {"chains": chains, "sweeps": sweeps, "warm_up": warm_up, "rungs": len(ladder)}
-    return Drawn(drawn.samples, {**facts, **options, **mixing_of(drawn)})
+    options |= {"thin": thin, "steps": len(drawn.exchanges)}
+    return Drawn(drawn.samples, {**facts, **options, **mixing_of(drawn, n)})
 
 
 def _ladder_of(run: TrainingRun, update: int, sampler: str, generator: Generator) -> Ladder:
@@ -125,10 +130,14 @@ def _watched(model: RBM, states: Tensor, seed: int) -> dict[str, Mixing]:
     return diagnose_chains(model, Chains(visible, hidden, generator), _WATCHED_SWEEPS)[1]
 
 
-def mixing_of(run: LadderRun) -> dict[str, Any]:
-    """Return how the ladder and the states of its highest rung mix, in the types of JSON."""
+def mixing_of(run: LadderRun, n: int) -> dict[str, Any]:
+    """Return how the ladder and the states of its highest rung mix, in the types of JSON.
+
+    Of `n` samples that are a part of these states, at most `n` are independent.
+    """
+    independent = run.independent_samples
     return {
-        "independent_samples": run.independent_samples,
+        "independent_samples": None if independent is None else min(independent, float(n)),
         "least_acceptance": float(run.acceptance.min()),
         "acceptance": run.acceptance.tolist(),
         "flow": [None if np.isnan(share) else float(share) for share in run.flow],

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 POOR_R_HAT = 1.1
 """Chains with a larger split R-hat are said not to agree (Gelman et al., section 11.4)."""
 
+SHORT = 20
+"""Autocorrelation times below which split R-hat says nothing: halves of chains differ by chance."""
+
 UNDEFINED = "none"
 """What stands for a figure that does not exist."""
 
@@ -165,7 +168,14 @@ def show_mixing(console: Console, drawn: Activity) -> None:
         )
     )
     worst = max((one["r_hat"] or 1.0 for one in facts["mixing"].values()), default=1.0)
-    if worst > POOR_R_HAT:
+    slowest = max(one["autocorrelation_time"] or 0.0 for one in facts["mixing"].values())
+    if worst > POOR_R_HAT and facts["steps"] < SHORT * slowest:
+        console.print(
+            f"the chains are too short to tell whether they agree: {facts['steps']} steps, "
+            f"autocorrelation time {slowest:.0f}; more samples would tell",
+            soft_wrap=True,
+        )
+    elif worst > POOR_R_HAT:
         note(
             f"Warning: the chains do not agree yet (split R-hat {worst:.2f}, above {POOR_R_HAT}): "
             "the samples may leave out modes of the model; raise --sweeps, or --warm-up of a ladder"
