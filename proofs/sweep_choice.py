@@ -7,7 +7,8 @@ For every split of session 10,
 
 chooses hidden units, L2 penalty and the update; the default preset is trained on the same folds by
 `boltzbrain fit` and scored by `boltzbrain evaluate`. The gain on the test fold must be better by
-more than 2 standard errors (paired over the splits) and 12.5 nats per bin on average. Prints the
+more than 2 standard errors (paired over the splits) and 12.5 nats per bin on average. Errors of a
+split are over its bins, that of log Z included. Prints the
 table and writes it to proofs/sweep_choice.txt. Takes about 40 minutes on 2 cores.
 
     python proofs/sweep_choice.py [--keep FOLDER] [--splits 0 1 2 3 4]
@@ -32,8 +33,8 @@ COMMAND = Path(sys.executable).with_name("boltzbrain")
 GRID = ("--hidden", "100,200", "--l2", "0.002,0.004", "--updates", "3000")
 LEAST_GAIN, LEAST_ERRORS = 12.5, 2.0
 HEAD = (
-    f"{'split':>5}{'chosen':>28}{'update':>8}{'validation':>12}{'test gain':>11}"
-    f"{'preset':>9}{'difference':>12}"
+    f"{'split':>5}{'chosen':>24}{'update':>8}{'validation':>18}{'test gain':>16}"
+    f"{'preset':>16}{'difference':>12}"
 )
 
 
@@ -42,13 +43,17 @@ def command(*words: object) -> None:
     subprocess.run([COMMAND, *map(str, words)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
-def preset_gain(split: int, folder: Path) -> float:
-    """Return the test gain of the default preset."""
+def preset_gain(split: int, folder: Path) -> tuple[float, float]:
+    """Return the test gain of the default preset and its error, that of log Z included."""
     if not (folder / "evaluation.json").exists():
         command("fit", *recording(split), "-o", folder, "--resume")
         command("evaluate", folder)
-    found = json.loads((folder / "evaluation.json").read_text())
-    return float(found["log_likelihood"]["gain"]["value"])
+    gain = json.loads((folder / "evaluation.json").read_text())["log_likelihood"]["gain"]
+    return float(gain["value"]), math.hypot(gain["stderr"], gain["stderr_log_partition"])
+
+
+def shown(value: float, error: float) -> str:
+    return f"{value:.2f} ± {error:.2f}"
 
 
 def recording(split: int) -> tuple[object, ...]:
@@ -69,7 +74,7 @@ def main() -> int:
         folder = given.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for split in given.splits:
-            base = preset_gain(split, folder / f"preset{split}")
+            base, base_error = preset_gain(split, folder / f"preset{split}")
             place = folder / f"sweep{split}"
             command("sweep", *recording(split), "-o", place, "--resume", *GRID)
             choice = json.loads((place / "choice.json").read_text())
@@ -78,8 +83,9 @@ def main() -> int:
             differences.append(gain - base)
             words = f"hidden {choice['hidden']}, l2 {choice['l2']:g}"
             lines.append(
-                f"{split:>5}{words:>28}{choice['update']:>8}"
-                f"{choice['validation_nats_per_bin']:>12.2f}{gain:>11.2f}{base:>9.2f}"
+                f"{split:>5}{words:>24}{choice['update']:>8}"
+                f"{shown(choice['validation_nats_per_bin'], choice['validation_stderr']):>18}"
+                f"{shown(gain, choice['test_stderr']):>16}{shown(base, base_error):>16}"
                 f"{gain - base:>+12.3f}"
             )
             print(lines[-1], flush=True)
