@@ -55,6 +55,12 @@ def test_the_population_count_is_judged_by_its_band(value, band, level):
     assert ("9.0% to 16.0%" in found.text) == (band == [0.09, 0.16])
 
 
+@pytest.mark.parametrize(("value", "level"), [(0.60, "good"), (0.75, "fair"), (0.82, "poor")])
+def test_a_population_count_can_be_poor_where_few_bins_hold_many_counts(value, level):
+    """There even the training fold is far from the test fold, and 2.5 times as far is beyond 1."""
+    assert verdicts.population_count(count(value, 0.55, [0.50, 0.61])).level == level
+
+
 @pytest.mark.parametrize(("ratio", "level"), [(0.95, "good"), (0.8, "fair"), (0.5, "poor")])
 def test_agreement_is_the_share_of_the_ceiling(ratio, level):
     found = evaluation(
@@ -66,6 +72,20 @@ def test_agreement_is_the_share_of_the_ceiling(ratio, level):
     assert f"{ratio:.0%} of what can be had" in told.text
     nothing = evaluation(covariances={"pearson": None}, ceiling={})
     assert verdicts.agreement(nothing, "covariances", good=0.9, fair=0.75).level == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "level"), [(0.002, "unknown"), (0.016, "unknown"), (0.02, "fair")]
+)
+def test_a_ceiling_within_its_error_is_none(ceiling, level):
+    """As with triplets of a recording whose neurons are active in few bins."""
+    found = evaluation(
+        triplets={"pearson": 0.016, "pearson_interval": [0.0, 0.032]},
+        ceiling={"triplets": {"pearson": ceiling}},
+    )
+    told = verdicts.agreement(found, "triplets", good=0.85, fair=0.7)
+    assert told.level == level
+    assert f"{ceiling:.3f}" in told.text
 
 
 @pytest.mark.parametrize(("error", "level"), [(0.01, "good"), (0.02, "fair"), (0.04, "poor")])

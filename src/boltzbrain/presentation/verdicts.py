@@ -164,7 +164,8 @@ def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: fl
     name
         The statistic, e.g. "covariances".
     good, fair
-        Least ratio of generated-vs-test to train-vs-test correlation for each level.
+        Least ratio of generated-vs-test to train-vs-test correlation for each level. There is none
+        where train-vs-test is smaller than the 95 % error of generated-vs-test.
     """
     path = f"statistics.{name}.pearson"
     value = figure_at(evaluation, path)
@@ -174,6 +175,14 @@ def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: fl
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     what = name.removesuffix("_most_active").replace("_", " ")
     interval = evaluation["statistics"][name].get("interval")
+    low, high = evaluation["statistics"][name].get("pearson_interval") or (0.0, 0.0)
+    if ceiling <= (high - low) / 2:
+        return Verdict(
+            "unknown",
+            f"The {what} of the training fold correlate with those of the test fold at "
+            f"{ceiling:.3f} only, within the sampling error of 0: there is nothing to compare with "
+            f"(generated: {value:.3f}).",
+        )
     beside = "" if not interval else f" (95% interval: {interval[0]:.1%} to {interval[1]:.1%})"
     text = (
         f"Generated {what} correlate with the test fold at {value:.3f}; the training fold itself "
@@ -186,7 +195,9 @@ def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: fl
 def population_count(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the distribution of the population count by its distance from the test fold's.
 
-    Good within the 95% bootstrap band of the training fold's distance, or below 5 %.
+    Good within the 95% bootstrap band of the training fold's distance, or below 5 %. Poor beyond
+    2.5 times the training fold's, or, as no distance is above 1, where it covers more than half the
+    way from the band to 1.
     """
     path = "statistics.population_count.total_variation"
     value = figure_at(evaluation, path)
@@ -201,7 +212,7 @@ def population_count(evaluation: Mapping[str, Any]) -> Verdict:
     )
     most = band[1] if band else 1.3 * ceiling
     level: Level = "good" if value <= max(most, 0.05) else "fair"
-    if value > max(2.5 * ceiling, 0.15):
+    if value > max(min(2.5 * ceiling, (1 + most) / 2), 0.15):
         level = "poor"
     return Verdict(level, f"{text}.")
 
