@@ -273,31 +273,6 @@ def test_learning_rate_decays_geometrically_to_its_end() -> None:
     assert np.ptp(ratios) < 1e-12
 
 
-def test_steps_shorten_with_the_neurons_beyond_those_of_the_recipe() -> None:
-    plan = make_plan("compositional")
-    assert plan.full_rate_neurons == 2000
-    for neurons in (10, 2000):
-        assert plan.for_neurons(neurons).rate_at(1) == plan.rate_at(1)
-    large = plan.for_neurons(32_000)
-    assert large.rate_at(1) == pytest.approx(plan.rate_at(1) / 4)
-    assert large.rate_at(6000) == pytest.approx(plan.rate_at(6000) / 4)
-    assert large.for_neurons(32_000) == large
-    given = make_plan("compositional", learning_rate=1e-3)
-    assert given.for_neurons(32_000).rate_at(1) == 1e-3
-    both = make_plan("compositional", learning_rate=1e-3, full_rate_neurons=8000)
-    assert both.for_neurons(32_000).rate_at(1) == pytest.approx(5e-4)
-    constant = make_plan("compositional", final_learning_rate="none")
-    assert constant.for_neurons(32_000).final_learning_rate is None
-
-
-def test_a_run_keeps_the_rates_that_it_was_trained_with(tmp_path: Path) -> None:
-    states = np.random.default_rng(0).random((60, 16)) < 0.3
-    plan = make_plan(hidden=2, updates=2, checkpoints=1, full_rate_neurons=4)
-    run = train(activity_of(states.astype(np.uint8)), plan, tmp_path / "run")
-    assert run.plan.learning_rate == pytest.approx(plan.learning_rate / 2)
-    assert run.log()["learning_rate"].iloc[-1] == run.plan.rate_at(2)
-
-
 def test_checkpoints_are_log_spaced_and_end_with_the_last_update() -> None:
     kept = make_plan(updates=2000, checkpoints=30).checkpoint_updates()
     assert kept[0] == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -35,12 +34,6 @@ class TrainingPlan(BaseModel):
     learning_rate: float = Field(0.1, gt=0, description="learning rate at the start")
     final_learning_rate: float | None = Field(
         None, gt=0, description="rate at the last update, reached geometrically; none: constant"
-    )
-    full_rate_neurons: int | None = Field(
-        None,
-        ge=1,
-        description="neurons up to which the learning rates are as given; with more they fall as "
-        "the square root of the number; none: as given with any number",
     )
     decay_from: float = Field(0.25, ge=0, le=1, description="share of updates before the decay")
     potential_rate: float | None = Field(
@@ -138,22 +131,6 @@ class TrainingPlan(BaseModel):
                 self.final_learning_rate,
             )
         return self
-
-    def for_neurons(self, neurons: int) -> TrainingPlan:
-        """Return the plan with the learning rates for a recording of so many neurons.
-
-        Adaptive steps are as long for a weight of 40,000 as for one of 1,000. The input of a hidden
-        unit is a sum over the active neurons, though, and what the steps of its weights have in
-        common adds up there, until the chains leave the data.
-        """
-        least = self.full_rate_neurons
-        factor = 1.0 if least is None else math.sqrt(least / max(neurons, least))
-        rates = {
-            name: factor * rate
-            for name in ("learning_rate", "final_learning_rate")
-            if (rate := getattr(self, name)) is not None
-        }
-        return self.model_copy(update={**rates, "full_rate_neurons": None})
 
     def rate_at(self, update: int) -> float:
         """Return the learning rate of an update, counted from 1."""
@@ -268,7 +245,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "optimizer": "rmsprop",
         "learning_rate": 5e-3,
         "final_learning_rate": 2e-4,
-        "full_rate_neurons": 2000,
         "potential_rate": 5.0,
         "longest_step": 3.0,
         "averaging": 0.998,
@@ -340,8 +316,6 @@ def make_plan(preset: str = "binary", **overrides: Any) -> TrainingPlan:
         if "l1" in given and "l1_choices" not in given:
             # who gives the penalty does not want another
             recipe = {**recipe, "l1_choices": None}
-        if "learning_rate" in given and "full_rate_neurons" not in given:
-            recipe = {**recipe, "full_rate_neurons": None}
         return TrainingPlan(**{**recipe, **given, "preset": preset})
     except ValidationError as error:
         first = error.errors()[0]

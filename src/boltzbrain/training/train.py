@@ -56,7 +56,6 @@ def train(
     """
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
-    plan = plan.for_neurons(activity.n_neurons)
     run = TrainingRun.create(Path(folder), activity, plan)
     return _Training(run, activity, plan, device).go_on(callbacks)
 
