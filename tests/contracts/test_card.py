@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -228,6 +229,18 @@ class TestTimescales:
         assert independent_bins(scaled, segment) == pytest.approx(80_000 / 9, rel=0.25)
         white = np.round(1000 * noise).astype(np.int64)
         assert independent_bins(white, segment) == pytest.approx(80_000, rel=0.1)
+
+    def test_independent_bins_of_a_long_stretch_take_little_memory(self):
+        """Times in milliseconds that are read as seconds make a night of three hours 120 days."""
+        bins = 8_000_000
+        values = np.zeros(bins, np.int64)
+        values[::40] = 1
+        tracemalloc.start()
+        found = independent_bins(values, np.zeros(bins, np.int32))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found is not None
+        assert peak < 20 * bins
 
 
 def test_a_real_recording(shared_data):

@@ -10,6 +10,8 @@ from boltzbrain.recordings.activity import stretches
 # the window of the sum of autocorrelations reaches this many times the correlation time
 _WINDOW = 5.0
 _CHUNK = 1 << 24
+_LONGEST = 1 << 18
+"""Most bins that are transformed at once: a stretch of more is cut, and lags end there."""
 
 
 def population_count(states: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -101,17 +103,19 @@ def independent_bins(values: NDArray[np.int64], segment: NDArray[np.int32]) -> f
         None where the values do not vary or no segment has two bins.
     """
     first, length = stretches(segment)
-    longest = int(length.max())
+    longest = min(int(length.max()), _LONGEST)
     centred = values - values.mean()
     power = float(centred @ centred) / len(centred)
     if power == 0.0 or longest < 2:
         return None
     products, pairs = np.zeros(longest), np.zeros(longest)
-    for start, size in zip(first.tolist(), length.tolist(), strict=True):
-        # twice the length, so that the far end does not meet the beginning
-        spectrum = np.fft.rfft(centred[start : start + size], n=2 * size)
-        products[:size] += np.fft.irfft(np.abs(spectrum) ** 2, n=2 * size)[:size]
-        pairs[:size] += np.arange(size, 0, -1)
+    for begin, whole in zip(first.tolist(), length.tolist(), strict=True):
+        for start in range(begin, begin + whole, _LONGEST):
+            size = min(_LONGEST, begin + whole - start)
+            # twice the length, so that the far end does not meet the beginning
+            spectrum = np.fft.rfft(centred[start : start + size], n=2 * size)
+            products[:size] += np.fft.irfft(np.abs(spectrum) ** 2, n=2 * size)[:size]
+            pairs[:size] += np.arange(size, 0, -1)
     correlation = products / (pairs * power)
     times = 0.5 + np.cumsum(correlation[1:])
     lags = np.arange(1, longest)
