@@ -21,6 +21,16 @@ def count(value, ceiling, band):
     )
 
 
+@pytest.mark.parametrize(("number", "level"), [(6, "fair"), (30, "good")])
+def test_a_gain_over_few_stretches_is_said_to_be_so(number, level):
+    found = {
+        "log_likelihood": {"gain": {"value": 11.0, "stderr": 1.1, "clusters": {"number": number}}}
+    }
+    told = verdicts.gain(found)
+    assert told.level == level
+    assert ("6 independent stretches" in told.text) == (number == 6)
+
+
 @pytest.mark.parametrize(
     ("value", "stderr", "level"),
     [(5.0, 1.0, "good"), (3.0, 1.0, "fair"), (1.0, 1.0, "poor"), (None, None, "unknown")],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pandas as pd
@@ -470,6 +470,18 @@ def test_many_segments_are_the_clusters_and_few_are_cut_into_stretches():
     short = activity_of(np.zeros(600))  # 60 s: halved to 2.5 s
     assert clusters_of(short, np.arange(600)).seconds == pytest.approx(2.5)
     assert clusters_of(short, np.arange(600)).number == 24
+
+
+def test_stretches_are_no_shorter_than_the_activity_remembers():
+    random = np.random.default_rng(0)
+    slow = np.repeat(random.integers(0, 2, 400), 50)  # 2000 s, in states of 5 s
+    activity = activity_of(np.zeros(20_000))
+    # one independent bin stands for 5 s; the estimate's error is a tenth of that
+    found = clusters_of(replace(activity, states=slow[:, None].astype(np.uint8)), np.arange(600))
+    assert found.seconds is not None
+    assert 5 <= found.seconds <= 10
+    fresh = random.integers(0, 2, (20_000, 1)).astype(np.uint8)
+    assert clusters_of(replace(activity, states=fresh), np.arange(600)).seconds == 2.5
 
 
 def test_a_stretch_never_spans_two_segments():

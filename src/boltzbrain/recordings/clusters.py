@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.timescale import independent_bins, population_count
 
 ENOUGH = 20
 """Clusters below which shorter stretches are taken."""
@@ -54,9 +55,9 @@ def clusters_of(activity: Activity, bins: NDArray[np.int64]) -> Clusters:
     """Group the bins of a fold into segments, or into stretches where it has few segments.
 
     With at least 20 segments each is a cluster. With fewer, a segment is cut into stretches of
-    10 s, halved down to no less than 1 s until there are 20 of them: bins farther apart than a
-    stretch are taken as independent, which makes errors too small where activity is correlated for
-    longer.
+    10 s, halved until there are 20 of them, down to no less than 1 s and no less than the seconds
+    that one independent bin of the population count stands for: bins farther apart than a stretch
+    are taken as independent.
 
     Parameters
     ----------
@@ -69,15 +70,24 @@ def clusters_of(activity: Activity, bins: NDArray[np.int64]) -> Clusters:
     if len(segments) >= ENOUGH:
         return Clusters(label.astype(np.int64), "segment", None)
     place = _place_in_segment(activity.segment)[bins]
-    seconds = STRETCH_S
+    shortest = max(SHORTEST_STRETCH_S, _memory_s(activity))
+    seconds = max(STRETCH_S, shortest)
     while True:
         length = max(1, round(seconds / activity.bin_width_s))
         pairs = np.column_stack((label, place // length))
         stretch = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
         shorter = seconds / 2
-        if len(bins) == 0 or stretch.max() + 1 >= ENOUGH or shorter < SHORTEST_STRETCH_S:
+        if len(bins) == 0 or stretch.max() + 1 >= ENOUGH or shorter < shortest:
             return Clusters(stretch, "stretch", length * activity.bin_width_s)
         seconds = shorter
+
+
+def _memory_s(activity: Activity) -> float:
+    """Return how many seconds of the recording tell as much as one independent bin."""
+    independent = independent_bins(population_count(activity.states), activity.segment)
+    if independent is None:
+        return 0.0
+    return activity.bin_width_s * activity.n_bins / independent
 
 
 def _place_in_segment(segment: NDArray[np.int32]) -> NDArray[np.int64]:
