@@ -180,6 +180,30 @@ class TestWarnings:
         assert "neurons never active: 1;" in self.warned(silent)
         assert "99 % of the bins hold no active neuron" in self.warned(silent)
         assert "the right way round" in self.warned(1 - silent)
+        assert "no neuron is ever active" in self.warned(0 * silent)
+
+    def test_bins_that_lose_spikes_are_not_to_be_longer(self):
+        counts = np.zeros((100, 1))
+        counts[:10] = 2
+        told = self.warned(counts)
+        assert "more neurons would tell more" in told
+        assert "longer bins" not in told
+
+    @pytest.mark.parametrize("unit", [1.0, 1000.0])
+    def test_times_of_another_unit(self, unit):
+        times = np.sort(np.random.default_rng(0).random(100)) * 100 * unit
+        signal = SpikeTimes(times, np.array([100]), 0.0, 100.0 * unit)
+        told = data_card(make(signal)).warnings
+        assert any("are its times in seconds?" in text for text in told) == (unit > 1)
+
+    def test_a_gap_shorter_than_the_memory(self):
+        rng = np.random.default_rng(0)
+        for states, remembers in ((rng.integers(0, 2, 300).repeat(200), True),
+                                  (rng.integers(0, 2, 60_000), False)):  # fmt: skip
+            activity = make(binned(states[:, None] * np.ones((1, 2)))).binarize()
+            found = data_card(None, activity.split(by="blocks", gap_s=0.5, seed=0)).warnings
+            # states of 200 bins, 2 s each
+            assert any("and the gap between folds is 0.5 s" in text for text in found) == remembers
 
     def test_few_independent_bins(self):
         slow = np.repeat(np.arange(10) % 2, 50)[:, None] * np.ones((1, 60))

@@ -11,6 +11,11 @@ from boltzbrain.recordings.recording import UNSORTED
 MULTI_SPIKE_LIMIT = 0.05
 """Above this fraction of active bins with several spikes a shorter bin is advised."""
 
+SLOWEST_HZ, LONGEST_HOURS = 0.05, 24.0
+"""Spikes of a slower median neuron, in a longer recording, may have times of another unit."""
+MOST_GAPS = 2.0
+"""Gaps between folds that an independent bin may stand for."""
+
 _SHOWN = 6
 
 
@@ -35,11 +40,17 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
             f"neurons never active: {figures['silent_neurons']:,}; the split drops those that are "
             "rarely active in training"
         )
-    if figures["silent_bins_fraction"] > 0.5:
+    silent = figures["silent_bins_fraction"]
+    if silent == 1.0:
+        yield "no neuron is ever active"
+    elif silent > 0.5:
+        # where bins lose spikes already, longer ones are no help
+        longer = "" if multiple is not None and multiple > MULTI_SPIKE_LIMIT else "longer bins, or "
         yield (
-            f"{100 * figures['silent_bins_fraction']:.0f} % of the bins hold no active neuron at "
-            "all; longer bins, or more neurons, would tell more"
+            f"{100 * silent:.0f} % of the bins hold no active neuron at all; {longer}more neurons "
+            "would tell more"
         )
+    yield from _of_times(activity, figures)
     if figures["mean_activity"] > 0.5:
         yield "more than half of all states are active; are 0 and 1 the right way round?"
     independent = figures["independent_bins"]
@@ -58,6 +69,27 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
         step = activity.step(name)
         if step is not None:
             yield from _of_step(step.options)
+
+
+def _of_times(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
+    median, hours = figures["rates_hz"]["50%"], figures["duration_s"] / 3600
+    binned = activity.step("binarize")
+    of_spikes = binned is not None and binned.options.get("values") == "spike times"
+    if of_spikes and 0 < median < SLOWEST_HZ and hours > LONGEST_HOURS:
+        yield (
+            f"the recording lasts {hours:,.0f} hours, and the median neuron fires at {median:.2g} "
+            "Hz: are its times in seconds?"
+        )
+    independent, split = figures["independent_bins"], activity.step("split")
+    gap = None if split is None else split.options.get("gap_s")
+    if independent and gap:
+        memory = figures["duration_s"] / independent
+        if memory > MOST_GAPS * gap:
+            yield (
+                f"the population count remembers: one independent bin stands for {memory:.2g} s, "
+                f"and the gap between folds is {gap:.2g} s, so that held-out bins share slow "
+                f"states with training bins; --gap-s {memory:.0f} asks for a longer gap"
+            )
 
 
 def _few(names: Sequence[str]) -> str:
