@@ -306,7 +306,16 @@ def test_symptoms() -> None:
     assert found(replace(model, weights=0.01 * model.weights), update=50) == ""  # not grown yet
     idle = model.weights.clone()
     idle[:, 0] = 0.0
-    assert "collapse: collapsed: 25%" in found(replace(model, weights=idle))
+    from_data = make_plan(**{**SMALL, "weights_from": "data"})
+    seen = symptom(replace(model, weights=idle), states, states, from_data, 200)
+    assert seen is not None
+    assert "collapsed: 25%" in seen.reason
+    # noise that has not grown is no dead unit, but one that has grown and is always on is
+    assert found(replace(model, weights=idle)) == ""
+    field = model.hidden.parameters()["field"].clone()
+    field[0] = 50.0
+    on = model.hidden.with_parameters({"field": field})
+    assert "collapse: collapsed: 25%" in found(replace(model, hidden=on))
 
 
 def test_the_course_knows_what_lies_on_it() -> None:

@@ -81,10 +81,16 @@ def failure(run: TrainingRun) -> TrainingFailedError:
     info, plan = run.info, run.plan
     found = info["convergence"]
     course = Course.from_json({"restarts": found["history"], "l1": found["l1"]})
-    advice = f"a smaller learning rate than {plan.learning_rate / course.rate_divisor:g}"
     l1 = plan.l1_at(plan.updates, course.l1)
-    if l1:
-        advice += f" or a smaller L1 penalty than {l1:g}"
+    if "collapsed" in found["reason"]:
+        advice = "fewer hidden units, or larger first weights (weight_std)"
+        if l1:
+            advice = f"a smaller L1 penalty than {l1:g}, {advice}"
+        advice += "; where the neurons do not depend on one another there is nothing to learn"
+    else:
+        advice = f"a smaller learning rate than {plan.learning_rate / course.rate_divisor:g}"
+        if l1:
+            advice += f" or a smaller L1 penalty than {l1:g}"
     return TrainingFailedError(
         f"{run.folder}: {found['reason']}; {len(course.restarts)} restarts did not mend it. The "
         f"last good checkpoint, of update {info['updates_done']}, is intact. Try {advice}."

@@ -2,7 +2,8 @@
 
 Divergence: a parameter is no number, the weights run away, or the chains leave the data, so that
 the gradient pulls at nothing. Collapse: the weights shrink to nothing, or more than a fifth of the
-hidden units take no part. Looking costs about one more evaluation of the batch.
+hidden units, though they had learnt something, take no part. Looking costs about one more
+evaluation of the batch.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ ASTRAY, SLACK = 0.05, 5
 as any bin of the batch."""
 MOST_IDLE = 0.20
 """Share of dead or saturated hidden units that is a collapse."""
+GROWN = 2.0
+"""Size of a unit's weights, over that of the first ones, at which it has learnt something."""
 GRACE = 0.10
 """Share of the updates, at least `FIRST` updates, before the weights must have grown."""
 FIRST = 100
@@ -85,10 +88,16 @@ def symptom(
         least = min(least, plan.weight_std / 2)
     if width < least:
         return Symptom("collapse", f"collapsed: the weights vanish, standard deviation {width:.2g}")
-    idle = idle_units(model.hidden, model.inputs_to_hidden(batch)).to(torch.float64).mean()
-    if float(idle) > MOST_IDLE:
+    idle = idle_units(model.hidden, model.inputs_to_hidden(batch))
+    if plan.weights_from == "noise":
+        # a unit that is as small as it began has not died: few or rarely active neurons teach it
+        # slowly, or it is not needed
+        own = model.weights.to(torch.float64).std(dim=0, correction=0)
+        idle &= own > GROWN * plan.weight_std
+    share = float(idle.to(torch.float64).mean())
+    if share > MOST_IDLE:
         return Symptom(
-            "collapse", f"collapsed: {float(idle):.0%} of the hidden units are dead or saturated"
+            "collapse", f"collapsed: {share:.0%} of the hidden units are dead or saturated"
         )
     return None
 
