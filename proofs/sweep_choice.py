@@ -30,7 +30,7 @@ from statistics import mean, stdev
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
 COMMAND = Path(sys.executable).with_name("boltzbrain")
-GRID = ("--hidden", "100,200", "--l2", "0.002,0.004", "--updates", "3000")
+GRID = ("--hidden", "50,100", "--l2", "0.0005,0.001,0.002", "--updates", "3000")
 LEAST_GAIN, LEAST_ERRORS = 12.5, 2.0
 HEAD = (
     f"{'split':>5}{'chosen':>24}{'update':>8}{'validation':>18}{'test gain':>16}"

@@ -113,12 +113,18 @@ def test_normalised_errors(value, level):
 
 
 def test_training_that_turned_is_told_from_one_that_stopped_early():
-    log = pd.DataFrame({"update": [1, 10, 100], "validation_stderr": 0.01})
+    log = pd.DataFrame(
+        {"update": [1, 10, 100], "validation_stderr": 0.01, "validation_independent": -10.0}
+    )
     risen = log.assign(validation_nats_per_bin=[-10.0, -9.0, -9.5])
     assert verdicts.training(risen, 10).level == "good"
     rising = log.assign(validation_nats_per_bin=[-10.0, -9.5, -9.0])
     assert verdicts.training(rising, 100).level == "fair"
     assert verdicts.training(log, 100).level == "unknown"
+    # 0.02 nats are little of a gain of 1, and much of a gain of 0.1
+    for gained, level in ((1.0, "good"), (0.1, "fair")):
+        slow = log.assign(validation_nats_per_bin=[-10.0, -10.02 + gained, -10.0 + gained])
+        assert verdicts.training(slow, 100).level == level
     flat = log.assign(validation_nats_per_bin=[-10.0, -9.999, -10.5])
     assert verdicts.training(flat, 10).level == "poor"
 

@@ -98,6 +98,10 @@ def _checks(evaluation: Mapping[str, Any]) -> str:
     return f" (other estimates, less this one: {', '.join(parts)})" if parts else ""
 
 
+STILL_RISING, RISING_SHARE = 0.1, 0.03
+"""Nats, and share of the gain, that a score may have risen since the checkpoint before."""
+
+
 def training(log: pd.DataFrame, chosen_update: int) -> Verdict:
     """Judge whether training went on long enough and stopped before it hurt."""
     if "validation_nats_per_bin" not in log:
@@ -112,7 +116,9 @@ def training(log: pd.DataFrame, chosen_update: int) -> Verdict:
     loss = float(scores[best] - scores[-1])
     if chosen_update == last:
         before = float(scores[-1] - scores[-2]) if len(scores) > 1 else np.inf
-        if before < 0.1:
+        # of a model that has gained little yet, a little more is much
+        learnt = float(scores[-1] - log["validation_independent"].iloc[-1])
+        if before < max(min(STILL_RISING, RISING_SHARE * learnt), 0.0):
             return Verdict(
                 "good",
                 f"The last update ({last}) has the best validation score within one standard "
@@ -164,6 +170,10 @@ def _ratio(value: float | None, ceiling: float | None) -> float | None:
     return value / ceiling if value is not None and ceiling is not None and ceiling > 0 else None
 
 
+WIDEST_RATIO = 0.5
+"""Width of the 95 % interval of a ratio to a ceiling above which it is not judged."""
+
+
 def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: float) -> Verdict:
     """Judge the correlation of a generated statistic with the test fold against its ceiling.
 
@@ -185,6 +195,13 @@ def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: fl
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     what = name.removesuffix("_most_active").replace("_", " ")
     interval = evaluation["statistics"][name].get("interval")
+    if interval and interval[1] - interval[0] > WIDEST_RATIO:
+        return Verdict(
+            "unknown",
+            f"Generated {what} correlate with the test fold at {value:.3f}, the training fold at "
+            f"{ceiling:.3f}; there are too few test bins to tell how much of that the model has "
+            f"(95% interval: {interval[0]:.0%} to {interval[1]:.0%}).",
+        )
     low, high = evaluation["statistics"][name].get("pearson_interval") or (0.0, 0.0)
     if ceiling <= (high - low) / 2:
         return Verdict(

@@ -126,7 +126,9 @@ def convergence_line(found: Mapping[str, Any] | None) -> str:
     """
     if found is None:
         return "not judged"
-    text = str(found["status"])
+    # the page and run.json say "failed" of a training that ended, too; here that is kept for one
+    # that did not
+    text = "not converged" if found["status"] == "failed" else str(found["status"])
     if found["restarts"]:
         text += f", after {found['restarts']} restart" + ("s" if found["restarts"] > 1 else "")
     if found.get("abandoned"):

@@ -85,8 +85,24 @@ class TrainingRun:
 
     @property
     def plan(self) -> TrainingPlan:
-        """The plan of the training."""
-        return TrainingPlan(**self.info["plan"])
+        """The plan of the training.
+
+        Raises
+        ------
+        InputError
+            If another version of the program wrote it, with other hyperparameters.
+        """
+        told = self.info["plan"]
+        unknown = sorted(set(told) - set(TrainingPlan.model_fields))
+        if unknown:
+            version = self.info.get("environment", {}).get("boltzbrain", "unknown")
+            raise bad_input(
+                "plan",
+                f"be of this version of boltzbrain; one of version {version} wrote the run",
+                ", ".join(unknown),
+                file=self.folder / RUN.file,
+            )
+        return TrainingPlan(**told)
 
     def activity(self) -> Activity:
         """Return what the model saw."""
