@@ -127,7 +127,7 @@ def test_every_score_has_its_error_and_what_is_unreliable_is_called_so(tmp_path:
     page = page_of({"hidden": [4, 12], "l2": [0.0]})
     text = write_sweep_page(page, tmp_path / "sweep.html").read_text()
     assert "it gains 2.00 ± 0.25 nats per bin over independent neurons" in text
-    for cell in ("-10.00 ± 0.30", "-10.50 ± 0.40", "2.00 ± 0.25", "3.00 ± 0.25"):
+    for cell in ("−10.00 ± 0.30", "−10.50 ± 0.40", "2.00 ± 0.25", "3.00 ± 0.25"):
         assert f"<td>{cell}</td>" in text
     assert "unreliable" not in text
     page.table["unreliable"] = [None, "unreliable: too few chains"]

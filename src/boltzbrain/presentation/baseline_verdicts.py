@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from boltzbrain.presentation.numbers import digits_of, number, with_error
 from boltzbrain.presentation.verdict import Level, Verdict
 
 _WORDS = {
@@ -40,9 +41,16 @@ def _doubtful(one: Mapping[str, Any], kind: str) -> bool:
 
 def gain_error(gain: Mapping[str, Any]) -> float | None:
     """Return the standard error of a gain, that of log Z included; None where it is unknown."""
-    if gain["stderr"] is None:
+    if gain.get("stderr") is None:
         return None
     return math.hypot(gain["stderr"], gain.get("stderr_log_partition") or 0.0)
+
+
+def _error(one: Mapping[str, Any], kind: str) -> float | None:
+    if kind == "gain":
+        return gain_error(one["gain"])
+    error = one["conditional"].get("stderr")
+    return None if error is None else float(error)
 
 
 def doubted(one: Mapping[str, Any]) -> Verdict | None:
@@ -65,9 +73,7 @@ def _place(one: Mapping[str, Any], kind: str) -> tuple[str, str]:
     digits = _WORDS[kind][1]
     difference = one["rbm_minus_this"][kind]
     value, error = difference["value"], difference["stderr"]
-    text = f"{abs(value):.{digits}f}"
-    if error is not None:
-        text += f" ± {error:.{digits}f}"
+    text = with_error(abs(value), error, digits)
     clear = error is not None and abs(value) > CLEAR * error
     text += f" {'' if clear else 'not clearly '}{'above' if value > 0 else 'below'} "
     level = "fair" if not clear else "good" if value > 0 else "poor"
@@ -117,7 +123,11 @@ def winner(baselines: Mapping[str, Any], kind: str) -> Verdict:
 def _highest(models: Mapping[str, Any], kind: str) -> str:
     """Return the first half of the sentence, the highest score; the RBM comes first of models."""
     words, digits = _WORDS[kind]
-    scores = {name: f"{_score(one, kind):+.{digits}f}" for name, one in models.items()}
+    scores = {
+        name: number(score, digits_of(_error(one, kind), digits), "+")
+        for name, one in models.items()
+        if (score := _score(one, kind)) is not None
+    }
     trusted = {name: one for name, one in models.items() if not _doubtful(one, kind)}
     if not trusted:
         return f"No score in {words} can be trusted; the RBM has {scores['rbm']}"

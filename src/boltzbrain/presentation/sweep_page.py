@@ -17,6 +17,7 @@ from boltzbrain.evaluation.choice import at_point, point_words, pooled, value_wo
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.presentation import figures
 from boltzbrain.presentation.figures.sweep import TrainingCurve
+from boltzbrain.presentation.numbers import with_error
 from boltzbrain.presentation.panels.panel import Image, draw
 
 FIGURE_NAMES = {
@@ -276,4 +277,4 @@ def _with_error(value: Any, error: Any) -> str:
     """Return a score with its standard error, nothing where there is none."""
     if pd.isna(value):
         return ""
-    return f"{value:.2f}" if pd.isna(error) else f"{value:.2f} ± {error:.2f}"
+    return with_error(float(value), None if pd.isna(error) else float(error), 2)

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.comparison import kolmogorov_smirnov
+from boltzbrain.presentation.numbers import error_words, number, with_error
 from boltzbrain.presentation.verdict import Level, Verdict, figure_at, reason_at
 
 
@@ -32,10 +33,10 @@ def gain(evaluation: Mapping[str, Any]) -> Verdict:
     ]
     error = math.hypot(*errors)
     bits = figure_at(evaluation, "log_likelihood.bits_per_spike")
-    beside = "" if bits is None else f" ({bits:.3f} bits per spike)"
+    beside = "" if bits is None else f" ({number(bits, 3)} bits per spike)"
     text = (
-        f"On bins it never saw, the model scores {value:+.2f} ± {error:.2f} nats per bin against "
-        f"independent neurons{beside}"
+        f"On bins it never saw, the model scores {with_error(value, error, 2, '+')} nats per bin "
+        f"against independent neurons{beside}"
     )
     if error and value > 4 * error:
         return Verdict("good", f"{text}: it has learned how the neurons depend on each other.")
@@ -55,8 +56,8 @@ def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
     if error is None or size is None or chains is None:
         return Verdict("unknown", "There is no estimate of the log-partition function.")
     text = (
-        f"The log-partition function is known to ± {error:.2f} nats; its effective sample size is "
-        f"{size:.0f} of {chains:.0f} chains{_checks(evaluation)}"
+        f"The log-partition function is known to ± {error_words(error, 2)} nats; its effective "
+        f"sample size is {size:.0f} of {chains:.0f} chains{_checks(evaluation)}"
     )
     doubts = evaluation["log_likelihood"].get("unreliable", [])
     if doubts:
@@ -70,11 +71,6 @@ def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
     return Verdict("good", f"{text}.")
 
 
-def _signless(value: float, sign: str = "") -> str:
-    """Return two digits, with a true minus, and without one where they are zeros."""
-    return f"{round(value, 2) + 0.0:{sign}.2f}".replace("-", "−")
-
-
 def _checks(evaluation: Mapping[str, Any]) -> str:
     """Return how far the other estimates of log Z lie from the forward one, in words."""
     path = "log_likelihood.log_partition"
@@ -84,7 +80,7 @@ def _checks(evaluation: Mapping[str, Any]) -> str:
         value = figure_at(evaluation, f"{path}.{name}.value")
         error = figure_at(evaluation, f"{path}.{name}.stderr")
         if forward is not None and value is not None and error is not None:
-            parts.append(f"{name} {_signless(value - forward, '+')} ± {error:.2f}")
+            parts.append(f"{name} {with_error(value - forward, error, 2, '+')}")
     return f" (other estimates, less this one: {', '.join(parts)})" if parts else ""
 
 
@@ -278,7 +274,9 @@ def activation(evaluation: Mapping[str, Any]) -> Verdict:
     if within is not None:
         text += f"; {within:.0%} of the quantiles lie within 3 of their standard errors"
     if bits is not None:
-        text += f". Knowing all others gives {bits:.3f} bits per spike over a neuron's own rate"
+        text += (
+            f". Knowing all others gives {number(bits, 3)} bits per spike over a neuron's own rate"
+        )
     level: Level = "good" if error <= 0.01 else "fair" if error <= 0.03 else "poor"
     return Verdict(level, f"{text}.")
 
@@ -310,7 +308,7 @@ def normalised_error(evaluation: Mapping[str, Any], name: str) -> Verdict:
     if value is None:
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     text = (
-        f"The normalised error is {_signless(value)}, where 0 is the distance of the training fold "
+        f"The normalised error is {number(value, 2)}, where 0 is the distance of the training fold "
         "and 1 that of a shuffled statistic"
     )
     return Verdict("good" if value <= 0.2 else "fair" if value <= 0.4 else "poor", f"{text}.")

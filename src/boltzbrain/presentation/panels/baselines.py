@@ -19,6 +19,7 @@ from boltzbrain.interpretation.membership import (
 from boltzbrain.interpretation.regions import large_regions
 from boltzbrain.presentation import figures
 from boltzbrain.presentation.baseline_verdicts import doubted, gain_error, who_wins, winner
+from boltzbrain.presentation.numbers import with_error
 from boltzbrain.presentation.page import PageData
 from boltzbrain.presentation.panels.panel import Panel, draw
 from boltzbrain.presentation.verdict import Verdict, figure_at, reason_at
@@ -88,11 +89,7 @@ def section(page: PageData) -> Section | None:
 
 
 def _with_error(value: float | None, error: float | None, digits: int, sign: str = "") -> str:
-    if value is None:
-        return "—"
-    # a rounded zero has no sign of its own
-    text = f"{round(value, digits) + 0.0:{sign}.{digits}f}".replace("-", "−")
-    return text if error is None else f"{text} ± {error:.{digits}f}"
+    return "—" if value is None else with_error(value, error, digits, sign)
 
 
 def _row(one: Mapping[str, Any]) -> list[str]:
