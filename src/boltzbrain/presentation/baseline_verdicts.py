@@ -7,15 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from boltzbrain.presentation.numbers import digits_of, number, with_error
-from boltzbrain.presentation.verdict import Level, Verdict
+from boltzbrain.presentation.verdict import CLEAR, LEAST, Level, Verdict, at_most
 
 _WORDS = {
     "gain": ("nats per test bin over independent neurons", 2),
     "conditional": ("bits per spike for each neuron given the others", 3),
 }
-CLEAR = 2.0
-"""A difference beyond this many of its standard errors is called clear."""
-
 _UNDECIDED = ""
 """The RBM lies above a lower bound: nothing follows for the model whose bound it is."""
 
@@ -51,6 +48,13 @@ def _error(one: Mapping[str, Any], kind: str) -> float | None:
         return gain_error(one["gain"])
     error = one["conditional"].get("stderr")
     return None if error is None else float(error)
+
+
+def _tells_nothing(one: Mapping[str, Any], kind: str) -> bool:
+    """Return whether a score does not say that the model knows more than the rates."""
+    score, error = _score(one, kind), _error(one, kind)
+    least = LEAST if kind == "conditional" else 0.0
+    return score is not None and score <= max(least, CLEAR * (error or 0.0))
 
 
 def doubted(one: Mapping[str, Any]) -> Verdict | None:
@@ -92,7 +96,8 @@ def winner(baselines: Mapping[str, Any], kind: str) -> Verdict:
     Good where the RBM is clearly above all whose score is known, poor where it is clearly below
     one. A bound that lies below the RBM does not say that its model does, so it counts for nothing;
     one that lies above does. A score that rests on a doubtful log Z wins nothing, and a difference
-    from it is not clear.
+    from it is not clear. At most fair where the score of the RBM is not clearly above 0, that of
+    independent neurons; these are compared only then, or where there is no other model.
 
     Parameters
     ----------
@@ -105,9 +110,12 @@ def winner(baselines: Mapping[str, Any], kind: str) -> Verdict:
     others = {
         name: score
         for name, one in baselines.items()
-        if name not in ("rbm", "independent") and (score := _score(one, kind)) is not None
+        if name != "rbm" and (score := _score(one, kind)) is not None
     }
     own = _score(rbm, kind)
+    nothing = not _doubtful(rbm, kind) and _tells_nothing(rbm, kind)
+    if len(others) > 1 and not nothing:
+        others.pop("independent", None)
     if own is None or not others:
         return Verdict("unknown", f"There is no other model to compare in {_WORDS[kind][0]}.")
     order = sorted(others, key=lambda name: -others[name])
@@ -117,7 +125,11 @@ def winner(baselines: Mapping[str, Any], kind: str) -> Verdict:
         found: Sequence[Level] = ("poor", "fair", "good")
         level = next((one for one in found if one in levels), "unknown")
     first = _highest({name: baselines[name] for name in ("rbm", *order)}, kind)
-    return Verdict(level, f"{first}: it lies {', '.join(parts)}.")
+    text = f"{first}: it lies {', '.join(parts)}."
+    if nothing:
+        text += " That is no better than the rates: its hidden units tell nothing beyond them."
+        level = at_most(level, "fair")
+    return Verdict(level, text)
 
 
 def _highest(models: Mapping[str, Any], kind: str) -> str:

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from boltzbrain.evaluation.comparison import kolmogorov_smirnov
 from boltzbrain.presentation.numbers import error_words, number, with_error
-from boltzbrain.presentation.verdict import Level, Verdict, figure_at, reason_at
+from boltzbrain.presentation.verdict import (
+    CLEAR,
+    LEAST,
+    Level,
+    Verdict,
+    at_most,
+    figure_at,
+    reason_at,
+)
 
 
 def gain(evaluation: Mapping[str, Any]) -> Verdict:
@@ -263,26 +271,42 @@ def energy(evaluation: Mapping[str, Any]) -> Verdict:
 
 
 def activation(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge the calibration of P(active | effective field): good up to 0.01, fair up to 0.03."""
+    """Judge the calibration of P(active | effective field): good up to 0.01, fair up to 0.03.
+
+    At most fair where less than 90 % of the quantiles lie within 3 standard errors, or where the
+    score given all others is not clearly above 0.
+    """
     path = "statistics.h_eff.calibration_error"
     error = figure_at(evaluation, path)
     if error is None:
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     within = figure_at(evaluation, "statistics.h_eff.fraction_within_3_stderr")
     bits = figure_at(evaluation, "conditional.bits_per_spike")
+    level: Level = "good" if error <= 0.01 else "fair" if error <= 0.03 else "poor"
     text = f"The probabilities are off by {error:.4f} on average"
     if within is not None:
-        text += f"; {within:.0%} of the quantiles lie within 3 of their standard errors"
+        text += (
+            f"; {within:.0%} of the quantiles lie within 3 of their standard errors, where 99.7% "
+            "are expected"
+        )
+        if within < 0.9:
+            level = at_most(level, "fair")
     if bits is not None:
         text += (
             f". Knowing all others gives {number(bits, 3)} bits per spike over a neuron's own rate"
         )
-    level: Level = "good" if error <= 0.01 else "fair" if error <= 0.03 else "poor"
+        bits_error = figure_at(evaluation, "conditional.stderr") or 0.0
+        if bits <= max(LEAST, CLEAR * bits_error):
+            level = at_most(level, "fair")
+            text += ": the hidden units tell nothing beyond the rates"
     return Verdict(level, f"{text}.")
 
 
 def reconstruction(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge the reconstruction by that of logistic regression on the same neurons."""
+    """Judge the reconstruction by that of logistic regression on the same neurons.
+
+    At most fair where it is below 0.001: there a rate predicts as well.
+    """
     rbm = figure_at(evaluation, "reconstruction.rbm.median_nllh_same_neurons")
     glm = figure_at(evaluation, "reconstruction.glm.median_nllh")
     if rbm is None or glm is None:
@@ -294,10 +318,18 @@ def reconstruction(evaluation: Mapping[str, Any]) -> Verdict:
             else f"The median is {alone:.3f}; there is no logistic regression to compare with.",
         )
     p = figure_at(evaluation, "reconstruction.mann_whitney.p")
-    text = f"On the same neurons the median is {rbm:.3f}, that of logistic regression {glm:.3f}"
+    text = (
+        f"On the same neurons the median is {number(rbm, 3)}, that of logistic regression "
+        f"{number(glm, 3)}"
+    )
+    level: Level = "good" if rbm >= glm else "fair" if rbm > 0.7 * glm else "poor"
+    if rbm < LEAST:
+        return Verdict(
+            at_most(level, "fair"),
+            f"{text}: the hidden units tell nothing of a neuron beyond its rate.",
+        )
     if p is not None:
         text += f" (one-sided Mann-Whitney p = {p:.2g})"
-    level: Level = "good" if rbm >= glm else "fair" if rbm > 0.7 * glm else "poor"
     return Verdict(level, f"{text}.")
 
 
