@@ -141,6 +141,15 @@ def test_independent_neurons_are_compared_with_where_there_is_no_other_model():
     assert "0.300 ± 0.010 above INDEPENDENT." in found.text
 
 
+def test_a_score_that_one_model_has_makes_no_winner():
+    table = conditional(0.3, 0.01, pca=(0.1, 0.001))
+    table["rbm"]["gain"]["value"] = 5.0
+    said = who_wins(table)
+    assert said.level == "good"
+    assert said.text == "Highest score given the others: RBM."
+    assert who_wins({"rbm": table["rbm"]}).level == "unknown"
+
+
 @pytest.mark.parametrize(
     ("gain", "error"),
     [

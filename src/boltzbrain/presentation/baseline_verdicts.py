@@ -170,13 +170,19 @@ def _titled(one: Mapping[str, Any], kind: str) -> str:
 
 
 def who_wins(baselines: Mapping[str, Any]) -> Verdict:
-    """Say in one sentence which model scores highest by either score."""
-    both = [winner(baselines, kind) for kind in _WORDS]
+    """Say which model scores highest by either score, if two models or more have it."""
+    compared = [
+        kind
+        for kind in _WORDS
+        if sum(_score(one, kind) is not None for one in baselines.values()) > 1
+    ]
+    if not compared:
+        return Verdict("unknown", "There is no other model to compare.")
     order: tuple[Level, ...] = ("poor", "fair", "unknown", "good")
-    level = min((one.level for one in both), key=order.index)
-    names = [_winning(baselines, kind) for kind in _WORDS]
+    level = min((winner(baselines, kind).level for kind in compared), key=order.index)
+    words = {"gain": "Highest likelihood", "conditional": "Highest score given the others"}
     return Verdict(
-        level, f"Highest likelihood: {names[0]}. Highest score given the others: {names[1]}."
+        level, " ".join(f"{words[kind]}: {_winning(baselines, kind)}." for kind in compared)
     )
 
 

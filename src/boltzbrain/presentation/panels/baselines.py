@@ -154,7 +154,7 @@ def _scores(found: Mapping[str, Any]) -> Panel:
             (conditional, "bits per spike given the others", "Conditional score of every model",
              "a neuron given all others"),
         )
-        if rows
+        if len(rows) > 1
     ]  # fmt: skip
     return Panel(
         "baseline-scores",
