@@ -62,7 +62,8 @@ def section(page: PageData) -> Section | None:
     found = page.evaluation.get("baselines")
     if not found:
         return None
-    panels = [_scores(found)]
+    scores = _scores(found)
+    panels = [scores] if scores.images else []
     weights = {found[name]["title"]: one for name, one in page.assemblies.items() if name in found}
     if len(weights) > 1:
         panels.append(_tails(weights))
