@@ -207,7 +207,7 @@ def hidden_states(
             ax.hist(
                 np.clip(shown[:, units], -4, 4).reshape(-1), bins=bins, density=True,
                 histtype="step", color=colour, linestyle=line, linewidth=1.3,
-                label=f"{name}: {int(units.sum())} units",
+                label=f"{name}: {int(units.sum())} unit{'' if units.sum() == 1 else 's'}",
             )  # fmt: skip
     ax.axvline(0, color=MUTED, linewidth=0.6)
     ax.set_yscale("log")
