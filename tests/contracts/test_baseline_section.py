@@ -78,6 +78,26 @@ def test_a_doubtful_partition_function_is_shown_in_words(shown):
     assert cells["RBM"] == "+5.00 ± 0.50"
 
 
+def test_a_score_that_a_single_model_has_is_not_drawn():
+    table = {"rbm": row("RBM", 5.0), "pca": row("PCA", 4.0, **less(1.0))}
+    bins = BinSet(np.zeros((4, NEURONS), dtype=np.uint8), np.arange(4))
+
+    def drawn():
+        page = PageData(
+            title="", card=[], plan=[], log=pd.DataFrame(), chosen_update=1,
+            evaluation={"baselines": table}, train=bins, test=bins, generated=bins,
+            test_segment=np.zeros(4, dtype=np.int32), bin_width_s=0.02, regions=["a"] * NEURONS,
+            neuron_ids=[""] * NEURONS,
+        )  # fmt: skip
+        return [image.heading for panel in section(page).panels for image in panel.images]
+
+    assert drawn() == ["likelihood of a bin", "a neuron given all others"]
+    table["pca"]["gain"]["value"] = None
+    assert drawn() == ["a neuron given all others"]
+    table["pca"]["conditional"]["bits_per_spike"] = None
+    assert drawn() == []
+
+
 def test_an_edge_of_a_grid_and_a_model_that_is_missing_are_told(shown):
     fits = dict(shown.fits)
     assert "the best lies at the edge of what was tried" in fits["pairwise Ising"]

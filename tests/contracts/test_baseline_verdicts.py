@@ -105,6 +105,51 @@ def test_a_doubtful_log_partition_leaves_the_conditional_score_as_it_is():
     assert winner(table, "conditional").level == "good"
 
 
+def conditional(own, stderr, **others):
+    """Return a table of conditional scores: that of the RBM, and differences from the baselines."""
+    table = {"rbm": {"title": "RBM", "gain": {"value": None, "kind": "none"},
+                     "conditional": {"bits_per_spike": own, "stderr": stderr}}}  # fmt: skip
+    for name, (value, error) in others.items():
+        table[name] = {
+            "title": name.upper(),
+            "gain": {"value": None, "kind": "none"},
+            "conditional": {"bits_per_spike": own - value, "stderr": error},
+            "rbm_minus_this": {"conditional": {"value": value, "stderr": error}},
+        }
+    return table
+
+
+@pytest.mark.parametrize(
+    ("own", "stderr"), [(-0.0002, 0.0002), (0.0008, 0.0001), (0.03, 0.02), (-0.1, 0.01)]
+)
+def test_a_score_that_is_not_above_the_rates_is_no_win(own, stderr):
+    table = conditional(own, stderr, independent=(own, stderr), pca=(0.2, 0.001))
+    found = winner(table, "conditional")
+    assert found.level in ("fair", "poor")
+    assert "its hidden units tell nothing beyond them" in found.text
+    assert "INDEPENDENT" in found.text
+    # the negative control: the same differences, and a score well above 0
+    clear = winner(conditional(0.3, 0.01, independent=(0.3, 0.01), pca=(0.2, 0.001)), "conditional")
+    assert clear.level == "good"
+    assert "INDEPENDENT" not in clear.text
+    assert "nothing" not in clear.text
+
+
+def test_independent_neurons_are_compared_with_where_there_is_no_other_model():
+    found = winner(conditional(0.3, 0.01, independent=(0.3, 0.01)), "conditional")
+    assert found.level == "good"
+    assert "0.300 ± 0.010 above INDEPENDENT." in found.text
+
+
+def test_a_score_that_one_model_has_makes_no_winner():
+    table = conditional(0.3, 0.01, pca=(0.1, 0.001))
+    table["rbm"]["gain"]["value"] = 5.0
+    said = who_wins(table)
+    assert said.level == "good"
+    assert said.text == "Highest score given the others: RBM."
+    assert who_wins({"rbm": table["rbm"]}).level == "unknown"
+
+
 @pytest.mark.parametrize(
     ("gain", "error"),
     [

@@ -297,6 +297,33 @@ def test_rows_of_a_map_that_resemble_each_other_stand_together():
     assert clustered(np.ones((2, 2))).tolist() == [0, 1]
 
 
+def test_no_minor_tick_of_the_embedding_has_a_label():
+    draw, args, options = CASES["embedding_curve"]
+    thresholds = np.geomspace(0.02, 0.9, 5)
+    ax = draw(thresholds, *args[1:], **options)
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    assert not any(one.get_text() for one in ax.get_xticklabels(minor=True))
+    shown = [
+        one.get_text()
+        for one, place in zip(ax.get_xticklabels(), ax.get_xticks(), strict=True)
+        if low <= place <= high
+    ]
+    assert shown == ["0.02", "0.05", "0.1", "0.2", "0.5", "1"]
+
+
+@pytest.mark.parametrize(("number", "lowest"), [(1, 0.0), (60, 0.0), (61, 1.0)])
+def test_segments_of_hidden_traces_are_separated_where_lines_leave_room(number, lowest):
+    breaks = np.arange(1, number + 1)
+    ax = figures.hidden_traces(normal((120, 3)), np.zeros(3), 0.02, breaks)
+    (lines,) = ax.collections
+    ends = np.array([one.vertices for one in lines.get_paths()])
+    np.testing.assert_allclose(ends[:, 0, 0], 0.02 * breaks)
+    assert (ends[:, 0, 1] == lowest).all()
+    assert (ends[:, 1, 1] > 1).all()
+    assert lines.get_alpha() is None
+
+
 def test_every_public_figure_is_tested():
     drawn = {draw.__name__ for draw, _, _ in CASES.values()}
     assert drawn == set(figures.__all__)

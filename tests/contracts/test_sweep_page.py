@@ -123,11 +123,45 @@ def test_the_star_and_the_scores_are_those_of_the_update_that_was_taken(
     np.testing.assert_allclose(options["test_error"][""], [0.25, 0.25])
 
 
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        (0, "It lies at the edge of the grid (hidden 4, the smallest): a wider"),
+        (4, ""),
+        (8, "It lies at the edge of the grid (hidden 12, the largest; l2 0.1, the largest): a"),
+    ],
+)
+def test_a_model_at_the_edge_of_the_grid_is_said_to_be_there(
+    tmp_path: Path, chosen: int, words: str
+) -> None:
+    # nothing lies below an l2 of 0
+    page = page_of({"hidden": [4, 8, 12], "l2": [0.0, 0.01, 0.1]}, chosen)
+    text = write_sweep_page(page, tmp_path / "sweep.html").read_text()
+    assert words in text
+    assert ("edge of the grid (" in text) == bool(words)
+
+
+def test_an_axis_of_one_value_has_no_edge() -> None:
+    assert sweep_page.edge_words(page_of({"hidden": [4], "patience": [None, 100]}, 1)) == ""
+
+
+def test_the_legend_of_the_scores_covers_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = seen(monkeypatch, "sweep_scores")
+    scores_image(page_of({"hidden": [4, 8, 12], "l2": [0.0, 0.01, 0.1]}))
+    (hidden, options) = scores[0]
+    ax = figures.sweep_scores(hidden, **options)
+    ax.figure.draw_without_rendering()
+    below = ax.get_legend().get_window_extent().y0
+    for line in ax.lines:
+        # caps of the error bars among them
+        assert ax.transData.transform(line.get_xydata())[:, 1].max() < below
+
+
 def test_every_score_has_its_error_and_what_is_unreliable_is_called_so(tmp_path: Path) -> None:
     page = page_of({"hidden": [4, 12], "l2": [0.0]})
     text = write_sweep_page(page, tmp_path / "sweep.html").read_text()
     assert "it gains 2.00 ± 0.25 nats per bin over independent neurons" in text
-    for cell in ("-10.00 ± 0.30", "-10.50 ± 0.40", "2.00 ± 0.25", "3.00 ± 0.25"):
+    for cell in ("−10.00 ± 0.30", "−10.50 ± 0.40", "2.00 ± 0.25", "3.00 ± 0.25"):
         assert f"<td>{cell}</td>" in text
     assert "unreliable" not in text
     page.table["unreliable"] = [None, "unreliable: too few chains"]

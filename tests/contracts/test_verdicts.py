@@ -101,10 +101,34 @@ def test_a_ceiling_within_its_error_is_none(ceiling, level):
 @pytest.mark.parametrize(("error", "level"), [(0.01, "good"), (0.02, "fair"), (0.04, "poor")])
 def test_calibration_and_the_score_given_all_others(error, level):
     found = evaluation(h_eff={"calibration_error": error, "fraction_within_3_stderr": 0.93})
+    assert verdicts.activation(found).level == level
     told = verdicts.activation({**found, "conditional": {"bits_per_spike": 0.5}})
     assert told.level == level
     assert "93% of the quantiles" in told.text
     assert "0.500 bits per spike" in told.text
+
+
+@pytest.mark.parametrize(("within", "level"), [(0.91, "good"), (0.64, "fair")])
+def test_many_quantiles_off_the_curve_are_not_good(within, level):
+    found = evaluation(h_eff={"calibration_error": 0.004, "fraction_within_3_stderr": within})
+    told = verdicts.activation(found)
+    assert told.level == level
+    assert f"{within:.0%} of the quantiles" in told.text
+    assert "99.7% are expected" in told.text
+    # a mean error that is poor stays so
+    found["statistics"]["h_eff"]["calibration_error"] = 0.04
+    assert verdicts.activation(found).level == "poor"
+
+
+@pytest.mark.parametrize(
+    ("bits", "stderr", "level"),
+    [(0.5, 0.1, "good"), (0.1, 0.1, "fair"), (0.0009, 1e-5, "fair"), (-0.0002, None, "fair")],
+)
+def test_neurons_that_tell_nothing_of_each_other_are_not_praised(bits, stderr, level):
+    found = evaluation(h_eff={"calibration_error": 0.004, "fraction_within_3_stderr": 0.99})
+    told = verdicts.activation({**found, "conditional": {"bits_per_spike": bits, "stderr": stderr}})
+    assert told.level == level
+    assert ("nothing beyond the rates" in told.text) == (level == "fair")
 
 
 @pytest.mark.parametrize(("value", "level"), [(-0.1, "good"), (0.3, "fair"), (0.5, "poor")])
@@ -139,6 +163,21 @@ def test_reconstruction_is_judged_beside_the_regression():
         }
         assert verdicts.reconstruction(found).level == level
     assert verdicts.reconstruction({}).level == "unknown"
+
+
+@pytest.mark.parametrize(("glm", "level"), [(-0.0002, "fair"), (0.2, "poor")])
+def test_a_reconstruction_of_nothing_is_not_good(glm, level):
+    found = {
+        "reconstruction": {
+            "rbm": {"median_nllh_same_neurons": 0.0004, "median_nllh": 0.0004},
+            "glm": {"median_nllh": glm},
+            "mann_whitney": {"p": 1e-7},
+        }
+    }
+    told = verdicts.reconstruction(found)
+    assert told.level == level
+    assert "nothing of a neuron beyond its rate" in told.text
+    assert "Mann-Whitney" not in told.text
 
 
 def test_clouds_and_energies_are_judged_by_the_training_folds_own_distance():

@@ -17,6 +17,7 @@ from boltzbrain.evaluation.dynamics.fitting import (
     fit_time_scale,
     integrated_time,
 )
+from boltzbrain.evaluation.dynamics.hidden_units import hidden_dynamics
 from boltzbrain.evaluation.dynamics.kinetics import (
     glauber_updates,
     independent_curve,
@@ -30,9 +31,10 @@ from boltzbrain.evaluation.samples import Samples, draw_samples
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.rbm import RBM
 from boltzbrain.model.rectified import DReLU
-from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.activity import Activity, Step
 from boltzbrain.recordings.recording import Source, neuron_table
 from boltzbrain.sampling.enumeration import exact_distribution, exact_samples
 
@@ -354,6 +356,30 @@ def test_a_recording_without_pairs_of_bins_says_so(glauber_recording):
     result = plain(compare_dynamics(model, alone, samples))
     assert result["stationary"] is None
     assert "2 bins" in result["reasons"]["stationary"]
+
+
+@pytest.mark.parametrize(("fold", "name"), [([0, 0, 2, 1], "test"), ([0, -1, 1, 1], "train")])
+def test_hidden_units_are_described_over_the_fold_that_the_page_draws(
+    glauber_recording, fold, name
+):
+    model, activity = glauber_recording
+    folds = np.repeat(np.array(fold, np.int8), 50)
+    few = activity_of(activity.states[:200], 0.01, np.arange(200, dtype=np.int32))
+    few = few.with_fold(folds, Step("split", {}))
+    samples = Samples(activity.states[:60], np.arange(60), 0)
+    hidden = compare_dynamics(model, few, samples)["hidden"]
+    assert hidden["fold"] == name
+    oriented = model.in_sign_gauge()
+
+    def described(bins):
+        states = few.states[bins]
+        found = hidden_dynamics(hidden_activity(oriented, states), states, few.segment[bins])
+        return found.summary(0.01)
+
+    mine, all_bins = described(few.bins_of(name)), described(np.arange(200))
+    for one in ("median_active", "bimodal_fraction", "variance_first_components"):
+        assert hidden[one] == mine[one]
+    assert hidden["median_active"] != all_bins["median_active"]
 
 
 def test_the_phy_recording_has_a_memory_that_shuffling_destroys():

@@ -6,15 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from boltzbrain.presentation.verdict import Level, Verdict
+from boltzbrain.presentation.numbers import digits_of, number, with_error
+from boltzbrain.presentation.verdict import CLEAR, LEAST, Level, Verdict, at_most
 
 _WORDS = {
     "gain": ("nats per test bin over independent neurons", 2),
     "conditional": ("bits per spike for each neuron given the others", 3),
 }
-CLEAR = 2.0
-"""A difference beyond this many of its standard errors is called clear."""
-
 _UNDECIDED = ""
 """The RBM lies above a lower bound: nothing follows for the model whose bound it is."""
 
@@ -40,9 +38,23 @@ def _doubtful(one: Mapping[str, Any], kind: str) -> bool:
 
 def gain_error(gain: Mapping[str, Any]) -> float | None:
     """Return the standard error of a gain, that of log Z included; None where it is unknown."""
-    if gain["stderr"] is None:
+    if gain.get("stderr") is None:
         return None
     return math.hypot(gain["stderr"], gain.get("stderr_log_partition") or 0.0)
+
+
+def _error(one: Mapping[str, Any], kind: str) -> float | None:
+    if kind == "gain":
+        return gain_error(one["gain"])
+    error = one["conditional"].get("stderr")
+    return None if error is None else float(error)
+
+
+def _tells_nothing(one: Mapping[str, Any], kind: str) -> bool:
+    """Return whether a score does not say that the model knows more than the rates."""
+    score, error = _score(one, kind), _error(one, kind)
+    least = LEAST if kind == "conditional" else 0.0
+    return score is not None and score <= max(least, CLEAR * (error or 0.0))
 
 
 def doubted(one: Mapping[str, Any]) -> Verdict | None:
@@ -65,9 +77,7 @@ def _place(one: Mapping[str, Any], kind: str) -> tuple[str, str]:
     digits = _WORDS[kind][1]
     difference = one["rbm_minus_this"][kind]
     value, error = difference["value"], difference["stderr"]
-    text = f"{abs(value):.{digits}f}"
-    if error is not None:
-        text += f" ± {error:.{digits}f}"
+    text = with_error(abs(value), error, digits)
     clear = error is not None and abs(value) > CLEAR * error
     text += f" {'' if clear else 'not clearly '}{'above' if value > 0 else 'below'} "
     level = "fair" if not clear else "good" if value > 0 else "poor"
@@ -86,7 +96,8 @@ def winner(baselines: Mapping[str, Any], kind: str) -> Verdict:
     Good where the RBM is clearly above all whose score is known, poor where it is clearly below
     one. A bound that lies below the RBM does not say that its model does, so it counts for nothing;
     one that lies above does. A score that rests on a doubtful log Z wins nothing, and a difference
-    from it is not clear.
+    from it is not clear. At most fair where the score of the RBM is not clearly above 0, that of
+    independent neurons; these are compared only then, or where there is no other model.
 
     Parameters
     ----------
@@ -99,9 +110,12 @@ def winner(baselines: Mapping[str, Any], kind: str) -> Verdict:
     others = {
         name: score
         for name, one in baselines.items()
-        if name not in ("rbm", "independent") and (score := _score(one, kind)) is not None
+        if name != "rbm" and (score := _score(one, kind)) is not None
     }
     own = _score(rbm, kind)
+    nothing = not _doubtful(rbm, kind) and _tells_nothing(rbm, kind)
+    if len(others) > 1 and not nothing:
+        others.pop("independent", None)
     if own is None or not others:
         return Verdict("unknown", f"There is no other model to compare in {_WORDS[kind][0]}.")
     order = sorted(others, key=lambda name: -others[name])
@@ -111,13 +125,21 @@ def winner(baselines: Mapping[str, Any], kind: str) -> Verdict:
         found: Sequence[Level] = ("poor", "fair", "good")
         level = next((one for one in found if one in levels), "unknown")
     first = _highest({name: baselines[name] for name in ("rbm", *order)}, kind)
-    return Verdict(level, f"{first}: it lies {', '.join(parts)}.")
+    text = f"{first}: it lies {', '.join(parts)}."
+    if nothing:
+        text += " That is no better than the rates: its hidden units tell nothing beyond them."
+        level = at_most(level, "fair")
+    return Verdict(level, text)
 
 
 def _highest(models: Mapping[str, Any], kind: str) -> str:
     """Return the first half of the sentence, the highest score; the RBM comes first of models."""
     words, digits = _WORDS[kind]
-    scores = {name: f"{_score(one, kind):+.{digits}f}" for name, one in models.items()}
+    scores = {
+        name: number(score, digits_of(_error(one, kind), digits), "+")
+        for name, one in models.items()
+        if (score := _score(one, kind)) is not None
+    }
     trusted = {name: one for name, one in models.items() if not _doubtful(one, kind)}
     if not trusted:
         return f"No score in {words} can be trusted; the RBM has {scores['rbm']}"
@@ -148,13 +170,19 @@ def _titled(one: Mapping[str, Any], kind: str) -> str:
 
 
 def who_wins(baselines: Mapping[str, Any]) -> Verdict:
-    """Say in one sentence which model scores highest by either score."""
-    both = [winner(baselines, kind) for kind in _WORDS]
+    """Say which model scores highest by either score, if two models or more have it."""
+    compared = [
+        kind
+        for kind in _WORDS
+        if sum(_score(one, kind) is not None for one in baselines.values()) > 1
+    ]
+    if not compared:
+        return Verdict("unknown", "There is no other model to compare.")
     order: tuple[Level, ...] = ("poor", "fair", "unknown", "good")
-    level = min((one.level for one in both), key=order.index)
-    names = [_winning(baselines, kind) for kind in _WORDS]
+    level = min((winner(baselines, kind).level for kind in compared), key=order.index)
+    words = {"gain": "Highest likelihood", "conditional": "Highest score given the others"}
     return Verdict(
-        level, f"Highest likelihood: {names[0]}. Highest score given the others: {names[1]}."
+        level, " ".join(f"{words[kind]}: {_winning(baselines, kind)}." for kind in compared)
     )
 
 

@@ -28,6 +28,16 @@ from boltzbrain.training.run import TrainingRun
 
 Rows = Sequence[tuple[str, str]]
 
+_LISTED = {
+    "dropped": "neuron",
+    "never_active": "neuron",
+    "always_active": "neuron",
+    "segments_dropped": "segment",
+}
+"""Options of steps that list names, and what each name is of."""
+_FEW = 6
+"""Most entries of a list that are shown one by one."""
+
 
 @dataclass(frozen=True)
 class PageData:
@@ -196,16 +206,35 @@ def card_rows(activity: Activity) -> list[tuple[str, str]]:
 def _options(options: Mapping[str, Any]) -> str:
     """Return the options of a step in one line: what was not used left out, long lists counted."""
     shown = [
-        f"{name.replace('_', ' ')} {_value(value)}"
+        f"{name.replace('_', ' ')} {_option(name, value)}"
         for name, value in options.items()
         if value is not None and not (isinstance(value, (str, Sequence)) and len(value) == 0)
     ]
     return ", ".join(shown) or "no options"
 
 
+def _option(name: str, value: Any) -> str:
+    """Return an option in words: what a list holds is named, so that no id reads as a number."""
+    if name == "sensitivity":
+        return _sensitivity(value)
+    noun = _LISTED.get(name)
+    if noun is None or isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
+        return _value(value)
+    text = f"{len(value)} {noun}{'' if len(value) == 1 else 's'}"
+    return text if len(value) > _FEW else f"{text}: {'; '.join(map(str, value))}"
+
+
+def _sensitivity(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return how the rate of events follows the threshold; the file of the activity holds more."""
+    told = ", ".join(f"{row['rate']:.2g} at {row['threshold']:g}" for row in rows)
+    return f"of the events per neuron and frame to the threshold ({told})"
+
+
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return "(" + ", ".join(f"{name} {_value(one)}" for name, one in value.items()) + ")"
     if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
-        return f"({len(value)})" if len(value) > 6 else "; ".join(_value(one) for one in value)
+        return (
+            f"{len(value)} values" if len(value) > _FEW else "; ".join(_value(one) for one in value)
+        )
     return _shown(value)

@@ -12,7 +12,9 @@ from markupsafe import Markup
 
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.presentation import verdicts
+from boltzbrain.presentation.baseline_verdicts import gain_error
 from boltzbrain.presentation.explore import explore_data
+from boltzbrain.presentation.numbers import number, with_error
 from boltzbrain.presentation.page import PageData, page_data
 from boltzbrain.presentation.panels import Panel, panels
 from boltzbrain.presentation.panels.baselines import section
@@ -104,10 +106,11 @@ def _headline(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
     gain = scores["gain"]
     shown = []
     if gain["value"] is not None:
-        error = "" if gain["stderr"] is None else f" ± {gain['stderr']:.2f}"
-        shown.append((f"{gain['value']:+.2f}{error}", "nats per test bin over independent neurons"))
+        score = with_error(gain["value"], gain_error(gain), 2, "+")
+        shown.append((score, "nats per test bin over independent neurons"))
     if scores["bits_per_spike"] is not None:
-        shown.append((f"{scores['bits_per_spike']:.3f}", "bits per spike over independent neurons"))
+        bits = number(scores["bits_per_spike"], 3)
+        shown.append((bits, "bits per spike over independent neurons"))
     for name in ("rates", "covariances"):
         value, ceiling = statistics[name]["pearson"], statistics["ceiling"][name]["pearson"]
         if value is not None and ceiling is not None:

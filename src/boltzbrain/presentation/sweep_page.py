@@ -17,6 +17,7 @@ from boltzbrain.evaluation.choice import at_point, point_words, pooled, value_wo
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.presentation import figures
 from boltzbrain.presentation.figures.sweep import TrainingCurve
+from boltzbrain.presentation.numbers import with_error
 from boltzbrain.presentation.panels.panel import Image, draw
 
 FIGURE_NAMES = {
@@ -95,6 +96,7 @@ def write_sweep_page(page: SweepPage, path: Path) -> Path:
     text = environment.get_template("sweep.html.j2").render(
         page=page,
         chosen=point_words({name: page.choice[name] for name in (*_named(page), "seed")}),
+        edge=edge_words(page),
         curves=curve_images(page),
         scores=scores_image(page),
         maps=map_images(page),
@@ -125,6 +127,28 @@ def _values(page: SweepPage, name: str) -> list[Any]:
     values = page.table[name]
     missing = [None] if values.isna().any() else []
     return sorted(set(values.dropna())) + missing
+
+
+def edge_words(page: SweepPage) -> str:
+    """Say where the recommended model lies at the edge of the grid, or return nothing.
+
+    0 of a penalty and 1 hidden unit are no edges: nothing lies beyond.
+    """
+    ends = []
+    for name in page.axes:
+        values = [
+            one
+            for one in _values(page, name)
+            if isinstance(one, (int, float)) and not isinstance(one, bool)
+        ]
+        mine, least = page.choice[name], 1 if name == "hidden" else 0
+        if len(values) < 2 or mine not in (values[0], values[-1]) or mine <= least:
+            continue
+        end = "smallest" if mine == values[0] else "largest"
+        ends.append(f"{point_words({name: mine})}, the {end}")
+    if not ends:
+        return ""
+    return f"It lies at the edge of the grid ({'; '.join(ends)}): a wider grid may do better."
 
 
 def _gains(page: SweepPage, run: str, fold: str) -> TrainingCurve:
@@ -276,4 +300,4 @@ def _with_error(value: Any, error: Any) -> str:
     """Return a score with its standard error, nothing where there is none."""
     if pd.isna(value):
         return ""
-    return f"{value:.2f}" if pd.isna(error) else f"{value:.2f} ± {error:.2f}"
+    return with_error(float(value), None if pd.isna(error) else float(error), 2)

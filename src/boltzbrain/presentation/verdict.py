@@ -17,6 +17,20 @@ class Verdict:
     text: str
 
 
+LEAST = 0.001
+"""Scores per spike, and shares of what could be told, below this count as 0."""
+CLEAR = 2.0
+"""A difference beyond this many of its standard errors is called clear."""
+
+
+def at_most(level: Level, most: Level) -> Level:
+    """Return a level, lowered to another where it is better; "unknown" stays."""
+    order: tuple[Level, ...] = ("poor", "fair", "good")
+    if level == "unknown":
+        return level
+    return min(level, most, key=order.index)
+
+
 def figure_at(evaluation: Mapping[str, Any], path: str) -> float | None:
     """Return the figure under a dotted path, or None where it is null or absent."""
     value: Any = evaluation

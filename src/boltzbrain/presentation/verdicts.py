@@ -14,7 +14,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.comparison import kolmogorov_smirnov
-from boltzbrain.presentation.verdict import Level, Verdict, figure_at, reason_at
+from boltzbrain.presentation.numbers import error_words, number, with_error
+from boltzbrain.presentation.verdict import (
+    CLEAR,
+    LEAST,
+    Level,
+    Verdict,
+    at_most,
+    figure_at,
+    reason_at,
+)
 
 FEW_CLUSTERS = 10
 """Clusters of test bins below which an error over them is off by a quarter itself."""
@@ -35,10 +44,10 @@ def gain(evaluation: Mapping[str, Any]) -> Verdict:
     ]
     error = math.hypot(*errors)
     bits = figure_at(evaluation, "log_likelihood.bits_per_spike")
-    beside = "" if bits is None else f" ({bits:.3f} bits per spike)"
+    beside = "" if bits is None else f" ({number(bits, 3)} bits per spike)"
     text = (
-        f"On bins it never saw, the model scores {value:+.2f} ± {error:.2f} nats per bin against "
-        f"independent neurons{beside}"
+        f"On bins it never saw, the model scores {with_error(value, error, 2, '+')} nats per bin "
+        f"against independent neurons{beside}"
     )
     number = figure_at(evaluation, "log_likelihood.gain.clusters.number")
     if error and number is not None and number < FEW_CLUSTERS and value > 2 * error:
@@ -65,8 +74,8 @@ def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
     if error is None or size is None or chains is None:
         return Verdict("unknown", "There is no estimate of the log-partition function.")
     text = (
-        f"The log-partition function is known to ± {error:.2f} nats; its effective sample size is "
-        f"{size:.0f} of {chains:.0f} chains{_checks(evaluation)}"
+        f"The log-partition function is known to ± {error_words(error, 2)} nats; its effective "
+        f"sample size is {size:.0f} of {chains:.0f} chains{_checks(evaluation)}"
     )
     doubts = evaluation["log_likelihood"].get("unreliable", [])
     if doubts:
@@ -80,11 +89,6 @@ def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
     return Verdict("good", f"{text}.")
 
 
-def _signless(value: float, sign: str = "") -> str:
-    """Return two digits, with a true minus, and without one where they are zeros."""
-    return f"{round(value, 2) + 0.0:{sign}.2f}".replace("-", "−")
-
-
 def _checks(evaluation: Mapping[str, Any]) -> str:
     """Return how far the other estimates of log Z lie from the forward one, in words."""
     path = "log_likelihood.log_partition"
@@ -94,7 +98,7 @@ def _checks(evaluation: Mapping[str, Any]) -> str:
         value = figure_at(evaluation, f"{path}.{name}.value")
         error = figure_at(evaluation, f"{path}.{name}.stderr")
         if forward is not None and value is not None and error is not None:
-            parts.append(f"{name} {_signless(value - forward, '+')} ± {error:.2f}")
+            parts.append(f"{name} {with_error(value - forward, error, 2, '+')}")
     return f" (other estimates, less this one: {', '.join(parts)})" if parts else ""
 
 
@@ -294,24 +298,42 @@ def energy(evaluation: Mapping[str, Any]) -> Verdict:
 
 
 def activation(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge the calibration of P(active | effective field): good up to 0.01, fair up to 0.03."""
+    """Judge the calibration of P(active | effective field): good up to 0.01, fair up to 0.03.
+
+    At most fair where less than 90 % of the quantiles lie within 3 standard errors, or where the
+    score given all others is not clearly above 0.
+    """
     path = "statistics.h_eff.calibration_error"
     error = figure_at(evaluation, path)
     if error is None:
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     within = figure_at(evaluation, "statistics.h_eff.fraction_within_3_stderr")
     bits = figure_at(evaluation, "conditional.bits_per_spike")
+    level: Level = "good" if error <= 0.01 else "fair" if error <= 0.03 else "poor"
     text = f"The probabilities are off by {error:.4f} on average"
     if within is not None:
-        text += f"; {within:.0%} of the quantiles lie within 3 of their standard errors"
+        text += (
+            f"; {within:.0%} of the quantiles lie within 3 of their standard errors, where 99.7% "
+            "are expected"
+        )
+        if within < 0.9:
+            level = at_most(level, "fair")
     if bits is not None:
-        text += f". Knowing all others gives {bits:.3f} bits per spike over a neuron's own rate"
-    level: Level = "good" if error <= 0.01 else "fair" if error <= 0.03 else "poor"
+        text += (
+            f". Knowing all others gives {number(bits, 3)} bits per spike over a neuron's own rate"
+        )
+        bits_error = figure_at(evaluation, "conditional.stderr") or 0.0
+        if bits <= max(LEAST, CLEAR * bits_error):
+            level = at_most(level, "fair")
+            text += ": the hidden units tell nothing beyond the rates"
     return Verdict(level, f"{text}.")
 
 
 def reconstruction(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge the reconstruction by that of logistic regression on the same neurons."""
+    """Judge the reconstruction by that of logistic regression on the same neurons.
+
+    At most fair where it is below 0.001: there a rate predicts as well.
+    """
     rbm = figure_at(evaluation, "reconstruction.rbm.median_nllh_same_neurons")
     glm = figure_at(evaluation, "reconstruction.glm.median_nllh")
     if rbm is None or glm is None:
@@ -323,10 +345,18 @@ def reconstruction(evaluation: Mapping[str, Any]) -> Verdict:
             else f"The median is {alone:.3f}; there is no logistic regression to compare with.",
         )
     p = figure_at(evaluation, "reconstruction.mann_whitney.p")
-    text = f"On the same neurons the median is {rbm:.3f}, that of logistic regression {glm:.3f}"
+    text = (
+        f"On the same neurons the median is {number(rbm, 3)}, that of logistic regression "
+        f"{number(glm, 3)}"
+    )
+    level: Level = "good" if rbm >= glm else "fair" if rbm > 0.7 * glm else "poor"
+    if rbm < LEAST:
+        return Verdict(
+            at_most(level, "fair"),
+            f"{text}: the hidden units tell nothing of a neuron beyond its rate.",
+        )
     if p is not None:
         text += f" (one-sided Mann-Whitney p = {p:.2g})"
-    level: Level = "good" if rbm >= glm else "fair" if rbm > 0.7 * glm else "poor"
     return Verdict(level, f"{text}.")
 
 
@@ -337,7 +367,7 @@ def normalised_error(evaluation: Mapping[str, Any], name: str) -> Verdict:
     if value is None:
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     text = (
-        f"The normalised error is {_signless(value)}, where 0 is the distance of the training fold "
+        f"The normalised error is {number(value, 2)}, where 0 is the distance of the training fold "
         "and 1 that of a shuffled statistic"
     )
     return Verdict("good" if value <= 0.2 else "fair" if value <= 0.4 else "poor", f"{text}.")

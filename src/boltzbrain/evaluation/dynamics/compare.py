@@ -35,7 +35,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.rbm import RBM
-from boltzbrain.recordings.activity import Activity, stretches
+from boltzbrain.recordings.activity import Activity, FoldName, stretches
 from boltzbrain.recordings.clusters import clusters_of
 
 PROTOCOLS = ("stationary", "from_high", "from_low")
@@ -53,8 +53,9 @@ def compare_dynamics(
 ) -> dict[str, Any]:
     """Compare the dynamics of a model with those of the recording that it was trained on.
 
-    All bins of the recording are used, whatever their fold: no fit of the model saw their order in
-    time.
+    The curves use all bins of the recording, whatever their fold: no fit of the model saw their
+    order in time. The hidden units are described over the test fold, or without one over the
+    training fold.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def compare_dynamics(
         What evaluation.json holds under ``dynamics``: by protocol and by "count" or "overlap" the
         curve of the ``recorded`` activity, of the model by ``gibbs`` and ``glauber`` updates with
         the agreement of their shapes, and of the ``controls``; ``time_scale`` of either kind of
-        update; ``hidden``, the hidden units in time.
+        update; ``hidden``, the hidden units in time, and the ``fold`` of their bins.
     """
     clusters = clusters_of(activity, np.arange(activity.n_bins))
     longest = int(stretches(activity.segment)[1].max())
@@ -133,11 +134,17 @@ def compare_dynamics(
 
 
 def _hidden(model: RBM, activity: Activity) -> dict[str, Any]:
-    oriented = model.in_sign_gauge()
+    """Describe the hidden units over the test fold, or without one over the training fold.
+
+    These are the bins that the page draws, so that its sentences speak of what its figures show.
+    """
+    fold: FoldName = "test" if len(activity.bins_of("test")) else "train"
+    bins = activity.bins_of(fold)
+    states = activity.states[bins]
     found = hidden_dynamics(
-        hidden_activity(oriented, activity.states), activity.states, activity.segment
+        hidden_activity(model.in_sign_gauge(), states), states, activity.segment[bins]
     )
-    return found.summary(activity.bin_width_s)
+    return {"fold": fold, **found.summary(activity.bin_width_s)}
 
 
 def _model_pairs(

@@ -201,7 +201,7 @@ def embedding_curve(
     ax.plot(thresholds, fraction, color=CATEGORIES[0], label="model")
     if chosen is not None:
         ax.axvline(chosen, color=INK, linewidth=0.8, linestyle=":", label="threshold used")
-    ax.set_xscale("log")
+    plain_logarithms(ax)
     ax.set_xlabel("size of a strong weight")
     ax.set_ylabel("neurons with a strong weight")
     ax.yaxis.set_major_formatter("{x:.0%}")

@@ -33,6 +33,9 @@ _LINES: Mapping[str, tuple[str, str, str]] = {
     "trial_shuffled": (MUTED, "-.", "trials shuffled"),
 }
 
+_MOST_LINES = 60
+"""Most segments that are separated by lines across the traces."""
+
 
 def _memory(ax: Axes, recorded: Curve, others: Mapping[str, Curve], quantity: str) -> None:
     ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
@@ -120,7 +123,8 @@ def hidden_traces(
     bin_width_s
         Seconds per bin.
     breaks
-        Bins at which a new segment begins, marked by thin lines.
+        Bins at which a new segment begins, marked by thin lines, and of more than 60 by their ends
+        above the colours.
     ax
         Axes to draw on.
     """
@@ -131,8 +135,13 @@ def hidden_traces(
         shown.T, aspect="auto", cmap=DIVERGING, vmin=-2.5, vmax=2.5, interpolation="nearest",
         extent=(0, len(activity) * bin_width_s, activity.shape[1] - 0.5, -0.5), rasterized=True,
     )  # fmt: skip
-    for place in () if breaks is None else breaks.tolist():
-        ax.axvline(place * bin_width_s, color=INK, linewidth=0.3, alpha=0.35)
+    if breaks is not None:
+        # above the colours they are seen whatever these are; many lines would hide the colours
+        low = 0.0 if len(breaks) <= _MOST_LINES else 1.0
+        ax.vlines(
+            breaks * bin_width_s, low, 1.035, transform=ax.get_xaxis_transform(), color=INK,
+            linewidth=0.6, clip_on=False,
+        )  # fmt: skip
     bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.8, pad=0.02, aspect=22)
     bar.set_label("above transition (s.d.)", fontsize=8)
     bar.outline.set_visible(False)
@@ -198,7 +207,7 @@ def hidden_states(
             ax.hist(
                 np.clip(shown[:, units], -4, 4).reshape(-1), bins=bins, density=True,
                 histtype="step", color=colour, linestyle=line, linewidth=1.3,
-                label=f"{name}: {int(units.sum())} units",
+                label=f"{name}: {int(units.sum())} unit{'' if units.sum() == 1 else 's'}",
             )  # fmt: skip
     ax.axvline(0, color=MUTED, linewidth=0.6)
     ax.set_yscale("log")

@@ -28,6 +28,9 @@ from boltzbrain.presentation.style import (
 BAND = 0.13
 """Opacity of a band: those of several seeds lie on one another."""
 
+_ROW = 0.063
+"""Height of a row of a legend, as a share of the axes."""
+
 
 @dataclass(frozen=True)
 class TrainingCurve:
@@ -156,9 +159,14 @@ def sweep_scores(
     handles, labels = ax.get_legend_handles_labels()
     # the star last, and lines long enough to tell dashes apart
     order = sorted(range(len(labels)), key=lambda at: labels[at] == "chosen")
+    # room for the legend above the curves, as a share of the axes
+    share = min(0.04 + _ROW * len(order), 0.6)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + (high - low) * share / (1 - share))
     ax.legend(
-        [handles[at] for at in order], [labels[at] for at in order], fontsize=7, handlelength=3
-    )
+        [handles[at] for at in order], [labels[at] for at in order], fontsize=7, handlelength=3,
+        loc="upper left", labelspacing=0.3,
+    )  # fmt: skip
 
 
 @figure(SMALL)

@@ -19,6 +19,7 @@ from boltzbrain.interpretation.membership import (
 from boltzbrain.interpretation.regions import large_regions
 from boltzbrain.presentation import figures
 from boltzbrain.presentation.baseline_verdicts import doubted, gain_error, who_wins, winner
+from boltzbrain.presentation.numbers import with_error
 from boltzbrain.presentation.page import PageData
 from boltzbrain.presentation.panels.panel import Panel, draw
 from boltzbrain.presentation.verdict import Verdict, figure_at, reason_at
@@ -61,7 +62,8 @@ def section(page: PageData) -> Section | None:
     found = page.evaluation.get("baselines")
     if not found:
         return None
-    panels = [_scores(found)]
+    scores = _scores(found)
+    panels = [scores] if scores.images else []
     weights = {found[name]["title"]: one for name, one in page.assemblies.items() if name in found}
     if len(weights) > 1:
         panels.append(_tails(weights))
@@ -88,11 +90,7 @@ def section(page: PageData) -> Section | None:
 
 
 def _with_error(value: float | None, error: float | None, digits: int, sign: str = "") -> str:
-    if value is None:
-        return "—"
-    # a rounded zero has no sign of its own
-    text = f"{round(value, digits) + 0.0:{sign}.{digits}f}".replace("-", "−")
-    return text if error is None else f"{text} ± {error:.{digits}f}"
+    return "—" if value is None else with_error(value, error, digits, sign)
 
 
 def _row(one: Mapping[str, Any]) -> list[str]:
@@ -157,7 +155,7 @@ def _scores(found: Mapping[str, Any]) -> Panel:
             (conditional, "bits per spike given the others", "Conditional score of every model",
              "a neuron given all others"),
         )
-        if rows
+        if len(rows) > 1
     ]  # fmt: skip
     return Panel(
         "baseline-scores",

@@ -133,7 +133,8 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             "Hidden units in time",
             f"The mean of every hidden unit given the neurons, ⟨h | v⟩, in {shown} bins of the "
             f"{name} fold, relative to the level at which it changes state, in its own standard "
-            "deviations. Units that go together stand together. Thin lines separate segments.",
+            "deviations. Units that go together stand together."
+            + (" Thin lines, which stand out above, separate segments." if len(breaks) else ""),
             "Units switch on and off in stretches longer than a bin, not all at once and not one "
             "by one.",
             verdicts.hidden_periods(page.evaluation),
