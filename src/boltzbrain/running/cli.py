@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from boltzbrain.running import summaries
+from boltzbrain.running.baseline_summary import show_baselines
 from boltzbrain.running.checking import show_findings, widths_ms
 from boltzbrain.running.console import failures_as_status, out, warnings_as_lines
 from boltzbrain.running.fitting import fit
@@ -163,12 +164,13 @@ def evaluate(
             metavar="NAME,NAME,...",
             text="Simpler models to fit and score beside it, of independent, ising, kpairwise, "
             "glm, pca, vae, hopfield; 'all' for every one.",
-            default="none",
+            default="those fitted before, if the model is the same",
         ),
     ] = None,
 ) -> None:
     """Score the chosen model on the test fold and compare its statistics."""
     display = Display()
+    names = baseline_names(baselines)
     with display.stage("opening the run"):
         from boltzbrain.running import api
     with display.stage("evaluating", "steps") as stage:
@@ -176,10 +178,12 @@ def evaluate(
             run,
             seed=seed,
             full=full,
-            baselines=baseline_names(baselines),
+            baselines=names,
             callbacks=(stage.evaluation,),
         )
     summaries.show_evaluation(out(), found)
+    if "baselines" in found:
+        show_baselines(out(), found["baselines"], kept=not names)
     typer.echo(f"written: {run / 'evaluation.json'}\nnext:    boltzbrain report {_quoted(run)}")
 
 
