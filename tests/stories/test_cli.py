@@ -242,6 +242,19 @@ def test_an_option_of_the_other_sampler_is_refused(sampler, option, run):
         bb.sample(run, 10, sampler=sampler, **{option: 5})
 
 
+@pytest.mark.parametrize("command", ["evaluate", "interpret"])
+def test_ctrl_c_leaves_with_a_word(command, run, capsys, monkeypatch):
+    # Typer on its own would take the interrupt, and leave without one
+    def interrupt(_stage, _progress):
+        raise KeyboardInterrupt
+
+    name = {"evaluate": "evaluation", "interpret": "interpretation"}[command]
+    monkeypatch.setattr(f"boltzbrain.running.progress.Stage.{name}", interrupt)
+    told = run_command([command, run], capsys)
+    assert (told.status, told.out) == (130, "")
+    assert told.err.splitlines()[-1] == "Stopped."
+
+
 def test_report_stands_alone(run, tmp_path, capsys):
     told = run_command(["report", run, "-o", tmp_path / "page.html"], capsys)
     assert told.status == 0, told.err

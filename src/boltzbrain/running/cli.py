@@ -14,7 +14,7 @@ import typer
 from boltzbrain.running import summaries
 from boltzbrain.running.baseline_summary import show_baselines
 from boltzbrain.running.checking import show_findings, widths_ms
-from boltzbrain.running.console import failures_as_status, out, warnings_as_lines
+from boltzbrain.running.console import Commands, failures_as_status, out, warnings_as_lines
 from boltzbrain.running.fitting import fit
 from boltzbrain.running.options import RecordingPaths, RunFolder, baseline_names, option
 from boltzbrain.running.prepared import BINNING, READING, prepares
@@ -24,6 +24,7 @@ from boltzbrain.running.sweeping import sweep
 
 app = typer.Typer(
     name="boltzbrain",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
