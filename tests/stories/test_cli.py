@@ -17,6 +17,7 @@ import pytest
 import boltzbrain as bb
 from boltzbrain.running.cli import app, main
 from boltzbrain.running.fitting import fit, merged
+from boltzbrain.running.outputs import page_file
 from boltzbrain.training.plan import TrainingPlan, make_plan
 from stories.command_line import (
     BINS,
@@ -261,6 +262,8 @@ def test_report_stands_alone(run, tmp_path, capsys):
     assert told.out.strip() == str(tmp_path / "page.html")
     assert "</html>" in (tmp_path / "page.html").read_text()
     assert not (run / "report.html").exists()
+    # it is known again, so that a later page may replace it
+    assert page_file("out", tmp_path / "page.html") == tmp_path / "page.html"
 
 
 def test_everything_after_fit_needs_the_run_folder_alone(tmp_path, capsys):

@@ -17,6 +17,7 @@ from boltzbrain.running.checking import show_findings, widths_ms
 from boltzbrain.running.console import Commands, failures_as_status, out, warnings_as_lines
 from boltzbrain.running.fitting import fit
 from boltzbrain.running.options import RecordingPaths, RunFolder, baseline_names, option
+from boltzbrain.running.outputs import new_file
 from boltzbrain.running.prepared import BINNING, READING, prepares
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
@@ -133,7 +134,7 @@ def convert(
         from boltzbrain.recordings.activity import Activity
         from boltzbrain.running import api
 
-        api.new_file("OUTPUT", output, api.RECORDING_ENDINGS)
+        new_file("OUTPUT", output, api.RECORDING_ENDINGS)
     whole = preparation.read(recording, display)
     with display.stage(f"writing {output.name}"):
         written = api.convert(
