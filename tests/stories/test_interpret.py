@@ -144,6 +144,7 @@ def test_progress_and_results_are_told(folder, capsys):
         (["--atlas", "zbrain"], "atlas must be one of"),
         (["--min-neurons", "1"], "min_neurons must be a whole number, at least 2"),
         (["--threshold", "0"], "threshold must be a number"),
+        (["--threshold", "0.3"], "threshold must come with --rule fixed"),
         (["--seed", "-1"], "seed"),
     ],
 )
