@@ -291,7 +291,10 @@ def test_all_data_has_no_held_out_score_and_says_so(recording, tmp_path, capsys)
     assert told.status == 0, told.err
     assert "40, the last" in told.out
     assert "none" in told.out
-    assert run_command(["evaluate", tmp_path / "run"], capsys).status == 0
+    told = run_command(["evaluate", tmp_path / "run"], capsys)
+    assert told.status == 0, told.err
+    assert "none: no bins were held out, as every bin trained the model" in told.out
+    assert "none nats per bin" not in told.out
     found = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert found["log_likelihood"]["gain"]["value"] is None
     assert found["log_likelihood"]["test"]["nats_per_bin"] is None
