@@ -307,7 +307,7 @@ def show_comparison(console: Console, found: Comparison) -> None:
     summary = found.summary
     console.print(
         columns(
-            ("run", "animal", "gain", "converged"),
+            ("run", "animal", "gain (nats per bin)", "converged"),
             [
                 (
                     one["folder"],
@@ -338,5 +338,8 @@ def show_comparison(console: Console, found: Comparison) -> None:
         for matrix, one in (summary["structure"] or {}).items()
     ]  # fmt: skip
     console.print(pairs(rows), soft_wrap=True)
+    together: dict[str, list[str]] = {}
     for path, reason in summary["reasons"].items():
-        console.print(f"{path}: none, as {reason}", soft_wrap=True)
+        together.setdefault(reason, []).append(path)
+    for reason, paths in together.items():
+        console.print(f"{', '.join(paths)}: none, as {reason}", soft_wrap=True)
