@@ -257,6 +257,8 @@ def test_what_is_unreliable_is_called_so_everywhere(recording, tmp_path, capsys,
     assert told.status == 0, told.err
     assert told.out.count("finished, UNRELIABLE") == 2
     assert told.out.count(" ± ") >= 4
+    assert told.out.count("(nats per bin)") == 2
+    assert "…" not in told.out
     found = pd.read_csv(tmp_path / "sweep" / "table.csv")
     doubts = "unreliable: the effective sample size of the {} is "
     for name in ("validation score", "forward estimate"):
