@@ -293,6 +293,9 @@ def test_a_folder_that_already_holds_a_run(run, tmp_path, capsys):
 def test_a_run_folder_under_a_file(tmp_path, capsys):
     path = write_small(tmp_path / "small.npz")
     refused(["fit", path, "-o", path / "run"], tmp_path, capsys, path / "run")
+    # before the recording is read, which takes minutes where it is large
+    words = ["fit", tmp_path / "absent.npz", "-o", path / "run"]
+    refused(words, tmp_path, capsys, path / "run", "a folder that can be made")
 
 
 @pytest.mark.parametrize("command", ["evaluate", "report", "sample"])
@@ -346,6 +349,28 @@ def test_outputs_that_cannot_be(run, tmp_path, capsys):
     refused(["convert", path, tmp_path / "no" / "a.npz"], tmp_path, capsys, "folder")
     refused(["convert", path, tmp_path / "a.nwb"], tmp_path, capsys, "spike times")
     refused(["sample", run, "-o", tmp_path / "a.txt"], tmp_path, capsys, ".npz")
+    words = ["compare", run, "-o", path / "both"]
+    refused(words, tmp_path, capsys, "out must be a folder that can be made", path)
+
+
+def test_a_page_replaces_nothing_but_a_page(run, tmp_path, capsys, monkeypatch):
+    # refused before anything is drawn: the page takes many seconds
+    drawn = []
+    monkeypatch.setattr(
+        "boltzbrain.presentation.report.write_report", lambda _run, path: drawn.append(path) or path
+    )
+    recording, other, page = (tmp_path / name for name in ("small.npz", "other.html", "a.html"))
+    other.write_text("<title>My thesis</title>")
+    (tmp_path / "folder.html").mkdir()
+    refused(["report", run, "-o", recording], tmp_path, capsys, "out", ".html", recording.name)
+    refused(["report", run, "-o", other], tmp_path, capsys, other, "page of boltzbrain")
+    refused(["report", run, "-o", tmp_path / "folder.html"], tmp_path, capsys, "folder.html")
+    refused(["report", run, "-o", tmp_path / "no" / "a.html"], tmp_path, capsys, "existing folder")
+    assert drawn == []
+    page.write_text("<!DOCTYPE html><title>small · boltzbrain</title>")
+    for target in (page, tmp_path / "new.html"):
+        assert run_command(["report", run, "-o", target], capsys).status == 0
+    assert drawn == [page, tmp_path / "new.html"]
 
 
 # --- the disk

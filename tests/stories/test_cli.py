@@ -17,6 +17,7 @@ import pytest
 import boltzbrain as bb
 from boltzbrain.running.cli import app, main
 from boltzbrain.running.fitting import fit, merged
+from boltzbrain.running.outputs import page_file
 from boltzbrain.training.plan import TrainingPlan, make_plan
 from stories.command_line import (
     BINS,
@@ -242,12 +243,27 @@ def test_an_option_of_the_other_sampler_is_refused(sampler, option, run):
         bb.sample(run, 10, sampler=sampler, **{option: 5})
 
 
+@pytest.mark.parametrize("command", ["evaluate", "interpret"])
+def test_ctrl_c_leaves_with_a_word(command, run, capsys, monkeypatch):
+    # Typer on its own would take the interrupt, and leave without one
+    def interrupt(_stage, _progress):
+        raise KeyboardInterrupt
+
+    name = {"evaluate": "evaluation", "interpret": "interpretation"}[command]
+    monkeypatch.setattr(f"boltzbrain.running.progress.Stage.{name}", interrupt)
+    told = run_command([command, run], capsys)
+    assert (told.status, told.out) == (130, "")
+    assert told.err.splitlines()[-1] == "Stopped."
+
+
 def test_report_stands_alone(run, tmp_path, capsys):
     told = run_command(["report", run, "-o", tmp_path / "page.html"], capsys)
     assert told.status == 0, told.err
     assert told.out.strip() == str(tmp_path / "page.html")
     assert "</html>" in (tmp_path / "page.html").read_text()
     assert not (run / "report.html").exists()
+    # it is known again, so that a later page may replace it
+    assert page_file("out", tmp_path / "page.html") == tmp_path / "page.html"
 
 
 def test_everything_after_fit_needs_the_run_folder_alone(tmp_path, capsys):
@@ -275,7 +291,10 @@ def test_all_data_has_no_held_out_score_and_says_so(recording, tmp_path, capsys)
     assert told.status == 0, told.err
     assert "40, the last" in told.out
     assert "none" in told.out
-    assert run_command(["evaluate", tmp_path / "run"], capsys).status == 0
+    told = run_command(["evaluate", tmp_path / "run"], capsys)
+    assert told.status == 0, told.err
+    assert "none: no bins were held out, as every bin trained the model" in told.out
+    assert "none nats per bin" not in told.out
     found = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert found["log_likelihood"]["gain"]["value"] is None
     assert found["log_likelihood"]["test"]["nats_per_bin"] is None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 import boltzbrain as bb
@@ -144,6 +145,7 @@ def test_progress_and_results_are_told(folder, capsys):
         (["--atlas", "zbrain"], "atlas must be one of"),
         (["--min-neurons", "1"], "min_neurons must be a whole number, at least 2"),
         (["--threshold", "0"], "threshold must be a number"),
+        (["--threshold", "0.3"], "threshold must come with --rule fixed"),
         (["--seed", "-1"], "seed"),
     ],
 )
@@ -202,6 +204,15 @@ def test_a_recording_without_regions_is_read_and_says_so(tmp_path, capsys):
     found = read_interpretation(tmp_path / "run" / "interpretation.h5")
     assert found.maps() is None
     assert found.summary["regions"] is None
+    # a comparison says the same, and once; the run counts as it gains something
+    log = pd.read_csv(tmp_path / "run" / "log.csv")
+    log["validation_nats_per_bin"] = log["validation_independent"] + 1.0
+    log.to_csv(tmp_path / "run" / "log.csv", index=False)
+    told = run_command(["compare", tmp_path / "run", "-o", tmp_path / "both"], capsys)
+    assert told.status == 0, told.err
+    assert "gain (nats per bin)" in told.out
+    assert told.out.count("the recording names no regions") == 1
+    assert "region map" not in told.out
 
 
 def test_damaged_files_are_refused(folder, tmp_path):
@@ -424,4 +435,4 @@ def test_runs_that_did_not_converge_are_left_out(folder, tmp_path):
     assert [(one["first"], one["second"]) for one in found["assemblies"]] == [("run0", "run1")]
     alone = bb.compare([tmp_path / "bad"])
     assert alone.averages == {}
-    assert alone.summary["reasons"]["maps.uniform"] == "no converged run has this region map"
+    assert alone.summary["reasons"]["maps.uniform"] == "no run converged"

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from boltzbrain.running.resuming import places
 from stories.command_line import (
     QUICK,
     digests,
@@ -130,6 +131,18 @@ def test_resume_without_a_run_starts_one(recording, whole, tmp_path, capsys):
     words = ["fit", recording, "-o", tmp_path / "new", "--resume", *QUICK]
     assert run_command(words, capsys).status == 0
     assert differences(whole, tmp_path / "new") == []
+
+
+@pytest.mark.parametrize("command", ["fit", "sweep"])
+def test_a_folder_that_is_not_there_is_called_so(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = run_command([command, "--resume", "nosuch"], capsys)
+    assert told.status == 2
+    kind = {"fit": "run", "sweep": "sweep"}[command]
+    assert f"nosuch: the {kind} folder must exist; got no such folder" in told.err
+    # an address is no folder
+    address = "https://127.0.0.1:9/a.nwb"
+    assert places([address], None, True, kind) == ([address], Path(kind))
 
 
 def test_a_finished_run_stays_as_it_is(whole, capsys):

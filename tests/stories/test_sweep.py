@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +28,7 @@ from boltzbrain.model.independent import independent_field
 from boltzbrain.running.grid import Grid
 from boltzbrain.running.sweep import start_sweep
 from boltzbrain.running.sweep_run import complete
+from boltzbrain.running.workers import _client
 from stories.command_line import QUICK, digests, run_command, write_small
 
 REQUIRED = [
@@ -197,6 +200,19 @@ def test_the_workers_of_another_cluster_do_the_same_work(recording, tmp_path):
     assert scores["test_nats_per_bin"] == done.table()["test_nats_per_bin"][1]
 
 
+def test_a_cluster_of_our_own_needs_no_port_that_others_have():
+    # Dask's own is 8787, and where that is in use it warns, which fails here
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):
+            taken.bind(("", 8787))
+            taken.listen()
+        with _client(0, None) as client:
+            server = client.cluster.scheduler.http_server
+            assert server.port != 8787
+            # only this machine can ask it
+            assert server.address == "127.0.0.1"
+
+
 @pytest.fixture
 def in_process(monkeypatch):
     """Do the work of a sweep in this process: Dask's are left out."""
@@ -241,6 +257,8 @@ def test_what_is_unreliable_is_called_so_everywhere(recording, tmp_path, capsys,
     assert told.status == 0, told.err
     assert told.out.count("finished, UNRELIABLE") == 2
     assert told.out.count(" ± ") >= 4
+    assert told.out.count("(nats per bin)") == 2
+    assert "…" not in told.out
     found = pd.read_csv(tmp_path / "sweep" / "table.csv")
     doubts = "unreliable: the effective sample size of the {} is "
     for name in ("validation score", "forward estimate"):

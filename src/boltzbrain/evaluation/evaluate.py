@@ -18,6 +18,7 @@ from boltzbrain.evaluation.dynamics.compare import compare_dynamics
 from boltzbrain.evaluation.energies import compare_energies, energies
 from boltzbrain.evaluation.hidden_statistics import compare_hidden
 from boltzbrain.evaluation.hopfield import Trained
+from boltzbrain.evaluation.kept import earlier_evaluation, with_baselines_of
 from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods
 from boltzbrain.evaluation.partitions import log_partitions
 from boltzbrain.evaluation.reconstruction import GLM_NEURONS, reconstruction_scores
@@ -231,7 +232,9 @@ def evaluate_run(
         Fit logistic regression to every neuron and not to 50 of them.
     baselines
         Names of `evaluation.baselines.NAMES` to fit beside the model; they add ``baselines`` to the
-        result, and baselines.h5 to the folder.
+        result, and baselines.h5 to the folder. Without any, those of the evaluation before are
+        kept where they stand beside the same model of the same data, and else left out with a
+        warning.
     callbacks
         Told about progress.
 
@@ -243,6 +246,8 @@ def evaluate_run(
     """
     plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
     names = check_baselines(baselines, activity)
+    path = run.folder / "evaluation.json"
+    earlier = None if names else earlier_evaluation(path)
     model = trajectory[-1]
     seed = plan.seed if seed is None else seed
     started = time.monotonic()
@@ -271,7 +276,9 @@ def evaluate_run(
         reasons = {f"baselines.{path}": words for path, words in found.pop("reasons").items()}
         result["baselines"], result["reasons"] = found, {**result["reasons"], **reasons}
         write_baselines(run.folder / "baselines.h5", compared)
-    write_evaluation(run.folder / "evaluation.json", result)
+    else:
+        result = with_baselines_of(result, earlier)
+    write_evaluation(path, result)
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from boltzbrain.foundations.checks import number_in, one_of, whole_number_in
+from boltzbrain.foundations.checks import bad_input, number_in, one_of, whole_number_in
 from boltzbrain.interpretation.assemblies import PAPER_THRESHOLD, RULES
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.recording import Regions
@@ -18,7 +18,8 @@ class Choices:
     Attributes
     ----------
     rule, threshold
-        How members of assemblies are chosen (`assemblies.find_assemblies`).
+        How members of assemblies are chosen (`assemblies.find_assemblies`). A threshold other than
+        the default is for the rule "fixed" alone.
     atlas
         Which regions to use; the first by name if None.
     min_neurons
@@ -60,6 +61,11 @@ class Choices:
         """Refuse what no reading can use, before any work."""
         one_of("rule", self.rule, RULES)
         number_in("threshold", self.threshold, low=0.0, include_low=False)
+        if self.rule != "fixed" and self.threshold != PAPER_THRESHOLD:
+            raise bad_input(
+                "threshold", "come with --rule fixed, the only rule that uses it",
+                f"{self.threshold:g} with the rule {self.rule}",
+            )  # fmt: skip
         number_in("memory_limit_gb", self.memory_limit_gb, low=0.0)
         for name, low in (
             ("min_neurons", 2),

@@ -175,7 +175,7 @@ def compare_runs(
     for matrix in MATRICES:
         held = [one for one in readings if one.converged and one.found.maps(matrix) is not None]
         if not held:
-            reasons[f"maps.{matrix}"] = "no converged run has this region map"
+            reasons[f"maps.{matrix}"] = _why_no_map(readings)
             continue
         mine = [_maps(one, matrix) for one in held]
         averages[matrix], between = _average(held, mine, kind)
@@ -213,6 +213,16 @@ def compare_runs(
         "reasons": reasons if structure is not None else {**reasons, "structure": "none was given"},
     }
     return Comparison(summary, averages)
+
+
+def _why_no_map(readings: Sequence[Reading]) -> str:
+    """Return why no run has a region map that counts."""
+    converged = [one for one in readings if one.converged]
+    if not converged:
+        return "no run converged"
+    if not any(one.found.summary["regions"] for one in converged):
+        return "; ".join(sorted({one.found.summary["reasons"]["regions"] for one in converged}))
+    return "no converged run has this region map"
 
 
 def _maps(one: Reading, matrix: str) -> RegionMaps:

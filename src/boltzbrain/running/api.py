@@ -14,6 +14,7 @@ from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
 from boltzbrain.readers.detect import read
 from boltzbrain.recordings.activity import Activity, Step
 from boltzbrain.recordings.recording import Binned, Recording, Source
+from boltzbrain.running.outputs import folder_to_write, new_file, page_file
 from boltzbrain.training import train as training
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.run import TrainingRun
@@ -237,6 +238,8 @@ def compare(
     from boltzbrain.interpretation.compare import compare_runs, load_structure, write_comparison
 
     whole_number_in("seed", seed, low=0)
+    if out is not None:
+        folder_to_write("out", Path(out))
     opened = [TrainingRun.open(_folder(run)) for run in runs]
     found = compare_runs(opened, load_structure(structure), kind=kind, seed=seed)
     if out is not None:
@@ -343,7 +346,7 @@ def report(run: TrainingRun | str | Path, path: str | Path | None = None) -> Pat
     run
         A finished run or its folder, evaluated by `evaluate`.
     path
-        The html file; RUN/report.html if None.
+        The html file, which may exist only as an earlier page; RUN/report.html if None.
 
     Returns
     -------
@@ -353,12 +356,13 @@ def report(run: TrainingRun | str | Path, path: str | Path | None = None) -> Pat
     Raises
     ------
     InputError
-        If the folder holds no finished run.
+        If the folder holds no finished run, or the page would replace something else.
     """
+    opened = TrainingRun.open(_folder(run))
+    target = opened.folder / "report.html" if path is None else page_file("out", Path(path))
     from boltzbrain.presentation.report import write_report
 
-    opened = TrainingRun.open(_folder(run))
-    return write_report(opened, opened.folder / "report.html" if path is None else Path(path))
+    return write_report(opened, target)
 
 
 def convert(
@@ -404,18 +408,6 @@ def convert(
     data = recording if as_it_is else recording.binarize(**given)  # type: ignore[arg-type]
     write_npz(target, data)
     return data
-
-
-def new_file(name: str, path: Path, endings: Iterable[str]) -> Path:
-    """Return the path of a file to write, refused if it exists or has another ending."""
-    known = list(endings)
-    if path.suffix.lower() not in known:
-        raise bad_input(name, "end in " + " or ".join(known), path.name)
-    if path.exists():
-        raise bad_input(name, "not exist yet", "a file of that name", file=path)
-    if not path.parent.is_dir():
-        raise bad_input(name, "lie in an existing folder", f"no folder {path.parent}")
-    return path
 
 
 def _folder(run: TrainingRun | str | Path) -> Path:

@@ -12,10 +12,12 @@ from typing import Annotated
 import typer
 
 from boltzbrain.running import summaries
+from boltzbrain.running.baseline_summary import show_baselines
 from boltzbrain.running.checking import show_findings, widths_ms
-from boltzbrain.running.console import failures_as_status, out, warnings_as_lines
+from boltzbrain.running.console import Commands, failures_as_status, out, warnings_as_lines
 from boltzbrain.running.fitting import fit
 from boltzbrain.running.options import RecordingPaths, RunFolder, baseline_names, option
+from boltzbrain.running.outputs import new_file
 from boltzbrain.running.prepared import BINNING, READING, prepares
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
@@ -23,6 +25,7 @@ from boltzbrain.running.sweeping import sweep
 
 app = typer.Typer(
     name="boltzbrain",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -131,7 +134,7 @@ def convert(
         from boltzbrain.recordings.activity import Activity
         from boltzbrain.running import api
 
-        api.new_file("OUTPUT", output, api.RECORDING_ENDINGS)
+        new_file("OUTPUT", output, api.RECORDING_ENDINGS)
     whole = preparation.read(recording, display)
     with display.stage(f"writing {output.name}"):
         written = api.convert(
@@ -163,12 +166,13 @@ def evaluate(
             metavar="NAME,NAME,...",
             text="Simpler models to fit and score beside it, of independent, ising, kpairwise, "
             "glm, pca, vae, hopfield; 'all' for every one.",
-            default="none",
+            default="those fitted before, if the model is the same",
         ),
     ] = None,
 ) -> None:
     """Score the chosen model on the test fold and compare its statistics."""
     display = Display()
+    names = baseline_names(baselines)
     with display.stage("opening the run"):
         from boltzbrain.running import api
     with display.stage("evaluating", "steps") as stage:
@@ -176,10 +180,12 @@ def evaluate(
             run,
             seed=seed,
             full=full,
-            baselines=baseline_names(baselines),
+            baselines=names,
             callbacks=(stage.evaluation,),
         )
     summaries.show_evaluation(out(), found)
+    if "baselines" in found:
+        show_baselines(out(), found["baselines"], kept=not names)
     typer.echo(f"written: {run / 'evaluation.json'}\nnext:    boltzbrain report {_quoted(run)}")
 
 

@@ -8,11 +8,13 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from boltzbrain.foundations.checks import InputError, TrainingFailedError
 
@@ -53,9 +55,6 @@ def failures_as_status() -> Iterator[None]:
     except TrainingFailedError as error:
         note(f"Training failed: {error}")
         sys.exit(TRAINING_FAILED)
-    except KeyboardInterrupt:
-        note("Stopped.")
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # the reader of stdout has gone; Python would complain once more when it flushes at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -69,6 +68,18 @@ def failures_as_status() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         note(f"Error: {where}the file must be accessible and the disk have room; got {error}")
         sys.exit(BAD_INPUT)
+
+
+class Commands(TyperGroup):
+    """Commands that say that Ctrl-C stopped them; Typer itself would leave without a word."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            note("Stopped.")
+            raise typer.Exit(INTERRUPTED) from None
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from boltzbrain.running.options import (
     named_values,
     option,
 )
+from boltzbrain.running.outputs import folder_to_write
 from boltzbrain.running.prepared import BINNING, READING, SPLITTING, prepares
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
@@ -167,7 +168,7 @@ def start(
         from boltzbrain.training.train import train
 
     plan = make_plan(**values)
-    RUN.require_none(folder)
+    RUN.require_none(folder_to_write("output folder", folder))
     activity = preparation.activity(recording, plan.seed, display)
     note(activity_line(activity))
     with display.stage("training", "updates") as stage:

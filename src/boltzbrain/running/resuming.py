@@ -28,14 +28,28 @@ def places(
         Whether to go on with what the folder holds.
     kind
         "run" or "sweep": the default folder, which holds KIND.json.
+
+    Raises
+    ------
+    InputError
+        If two folders are given, or one that is not there.
     """
-    given = Path(recording[0]) if recording and len(recording) == 1 else None
+    name = recording[0] if recording and len(recording) == 1 else None
+    given = None if name is None else Path(name)
     if resume and given is not None and (given / f"{kind}.json").is_file():
         if folder is not None and folder.resolve() != given.resolve():
             raise bad_input(
                 "--out", f"be left out where the folder of a {kind} is given", str(folder)
             )
         return None, given
+    if resume and folder is None and given is not None and not given.exists():
+        # here, as reading is no part of --help
+        from boltzbrain.readers.remote import is_address
+
+        if not is_address(name):
+            raise bad_input(
+                f"the {kind} folder", "exist", "no such folder, and no such recording", file=given
+            )
     return recording, folder or Path(kind)
 
 

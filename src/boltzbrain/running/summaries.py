@@ -203,11 +203,9 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
             ],
         )
     )
-    gain, partition = scores["gain"], scores["log_partition"]["forward"]
-    bits = figure(scores["bits_per_spike"], scores.get("bits_per_spike_stderr"), 3)
+    partition = scores["log_partition"]["forward"]
     rows = [
-        ("gain on test", f"{figure(gain['value'], gain['stderr'])} nats per bin"),
-        ("", f"{bits} bits per spike"),
+        *_gain_rows(scores),
         (
             "log-partition",
             f"{figure(partition['value'], partition['stderr'])}, effective sample size "
@@ -239,9 +237,25 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
             ],
         )
     )
-    for path, reason in found.get("reasons", {}).items():
-        if path in ("log_likelihood.gain.value", "log_likelihood.gain.stderr"):
-            console.print(f"{path}: none, as {reason}", soft_wrap=True)
+    # without any gain its line says why
+    path = "log_likelihood.gain.stderr"
+    if scores["gain"]["value"] is not None and path in found.get("reasons", {}):
+        console.print(f"{path}: none, as {found['reasons'][path]}", soft_wrap=True)
+
+
+def _gain_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the gain on the test fold, or that there is none, with its name and unit."""
+    gain = scores["gain"]
+    if gain["value"] is None:
+        # a fold that has bins has a mean
+        validation = scores["validation"]["nats_per_bin"] is not None
+        held = " for the test fold" if validation else ", as every bin trained the model"
+        return [("gain on test", f"none: no bins were held out{held}")]
+    bits = figure(scores["bits_per_spike"], scores.get("bits_per_spike_stderr"), 3)
+    return [
+        ("gain on test", f"{figure(gain['value'], gain['stderr'])} nats per bin"),
+        ("", f"{bits} bits per spike"),
+    ]
 
 
 def show_interpretation(console: Console, found: Interpretation) -> None:
@@ -295,7 +309,7 @@ def show_comparison(console: Console, found: Comparison) -> None:
     summary = found.summary
     console.print(
         columns(
-            ("run", "animal", "gain", "converged"),
+            ("run", "animal", "gain (nats per bin)", "converged"),
             [
                 (
                     one["folder"],
@@ -326,5 +340,8 @@ def show_comparison(console: Console, found: Comparison) -> None:
         for matrix, one in (summary["structure"] or {}).items()
     ]  # fmt: skip
     console.print(pairs(rows), soft_wrap=True)
+    together: dict[str, list[str]] = {}
     for path, reason in summary["reasons"].items():
-        console.print(f"{path}: none, as {reason}", soft_wrap=True)
+        together.setdefault(reason, []).append(path)
+    for reason, paths in together.items():
+        console.print(f"{', '.join(paths)}: none, as {reason}", soft_wrap=True)

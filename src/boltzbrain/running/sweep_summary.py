@@ -24,8 +24,9 @@ def show_sweep(console: Console, sweep: SweepFolder) -> None:
     heads = (
         *(name.replace("_", " ") for name in axes),
         "seed",
-        "validation",
-        "test gain",
+        # in two lines, as the table must fit 80 columns
+        "validation\n(nats per bin)",
+        "test gain\n(nats per bin)",
         "status",
     )
     rows = []

@@ -11,6 +11,7 @@ import typer
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.running.console import INTERRUPTED, note, out
 from boltzbrain.running.options import Others, Preset, Updates, named_values, option
+from boltzbrain.running.outputs import folder_to_write
 from boltzbrain.running.prepared import BINNING, READING, SPLITTING, prepares
 from boltzbrain.running.preparing import Preparation
 from boltzbrain.running.progress import Display
@@ -204,7 +205,7 @@ def _started(
     values = asked.get("values", {})
     # before the recording is read: a bad value must not cost minutes
     Grid.of(asked.get("preset", "binary"), values)
-    SWEEP.require_none(folder)
+    SWEEP.require_none(folder_to_write("output folder", folder))
     activity = preparation.activity(recording, asked.get("seed", 0), display)
     note(activity_line(activity))
     return start_sweep(activity, folder, **options, **values)

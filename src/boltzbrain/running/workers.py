@@ -74,7 +74,9 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
             n_workers=os.cpu_count() if workers is None else workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # None would take the port 8787, and warn where that is in use, though nothing is shown
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
             # a run that needs much memory is the user's choice, not to be killed half way
             memory_limit=0,

@@ -1,0 +1,71 @@
+"""What a new evaluation keeps of the one before: baselines that stand beside the same model."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from boltzbrain.evaluation.results import read_evaluation
+from boltzbrain.foundations.checks import InputError
+
+
+def earlier_evaluation(path: Path) -> Mapping[str, Any] | None:
+    """Return the evaluation of a run that is about to be replaced, or None where there is none.
+
+    One that cannot be read is replaced all the same, with a warning that says so.
+    """
+    if not path.exists():
+        return None
+    try:
+        return read_evaluation(path)
+    except InputError as error:
+        warnings.warn(f"nothing is kept of the evaluation before: {error}", stacklevel=2)
+        return None
+
+
+def with_baselines_of(
+    result: Mapping[str, Any], earlier: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return an evaluation with the baselines of an earlier one, where they are of the same model.
+
+    Baselines of another model or other data are left out, with a warning.
+
+    Parameters
+    ----------
+    result
+        What evaluation.json will hold.
+    earlier
+        What it held, if anything.
+    """
+    if earlier is None or not earlier.get("baselines"):
+        return dict(result)
+    if other := _difference(result, earlier):
+        warnings.warn(
+            f"the baselines of the evaluation before are left out, as they stand beside {other}; "
+            "--baselines fits them anew",
+            stacklevel=2,
+        )
+        return dict(result)
+    reasons = {
+        path: words for path, words in earlier["reasons"].items() if path.startswith("baselines.")
+    }
+    return {
+        **result,
+        "baselines": earlier["baselines"],
+        "reasons": {**result["reasons"], **reasons},
+    }
+
+
+def _difference(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
+    """Return in words what the model or the data of an earlier evaluation were, or nothing."""
+    update = earlier["chosen_update"]
+    if update != result["chosen_update"]:
+        return f"the model of update {update}"
+    if earlier["activity"] != result["activity"]:
+        return "other data"
+    # a training done anew in the same folder may well choose the same update
+    before, now = (one["weights"]["std"] for one in (earlier, result))
+    return "" if math.isclose(before, now, rel_tol=1e-9) else "another model"
