@@ -13,7 +13,6 @@ from boltzbrain.recordings.atlas import (
     allen_group,
     canonical_name,
     hemisphere_of,
-    is_region,
     merge_regions,
     split_hemisphere,
     split_regions,
@@ -97,12 +96,6 @@ def test_the_side_of_a_name(name, parts):
 )
 def test_allen_acronyms(acronym, group):
     assert allen_group(acronym) == group
-
-
-def test_labels_that_name_no_region():
-    assert [label for label in ("CA1", "root", "Grey", "N/A", "", "void") if is_region(label)] == [
-        "CA1"
-    ]
 
 
 def test_the_structural_matrix_and_the_labels_name_the_same_regions(shared_data):

@@ -49,11 +49,11 @@ def gain(evaluation: Mapping[str, Any]) -> Verdict:
         f"On bins it never saw, the model scores {with_error(value, error, 2, '+')} nats per bin "
         f"against independent neurons{beside}"
     )
-    number = figure_at(evaluation, "log_likelihood.gain.clusters.number")
-    if error and number is not None and number < FEW_CLUSTERS and value > 2 * error:
+    clusters = figure_at(evaluation, "log_likelihood.gain.clusters.number")
+    if error and clusters is not None and clusters < FEW_CLUSTERS and value > 2 * error:
         return Verdict(
             "fair",
-            f"{text}: above zero, but the test bins are worth {number:.0f} independent stretches "
+            f"{text}: above zero, but the test bins are worth {clusters:.0f} independent stretches "
             "only, so that the error is itself uncertain.",
         )
     if error and value > 4 * error:

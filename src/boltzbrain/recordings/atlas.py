@@ -26,24 +26,10 @@ ALLEN_GROUPS: Mapping[str, str] = {
 }
 """Coarse group of the Allen areas that Neuropixels visual recordings reach."""
 
-NO_REGION = frozenset({"", "root", "grey", "void", "nan", "n/a", "na", "none", "unknown"})
-"""Labels, in small letters, that name no region."""
-
 _SIDE = re.compile(r"[\s_\-.(]+(left|right)\)?$", re.IGNORECASE)
 _SIDE_FIRST = re.compile(r"^(left|right)[\s_\-.]+", re.IGNORECASE)
 _LAYER = re.compile(r"^(?P<area>.*[A-Za-z])(?:[1-6](?:/[1-6])?[ab]?)$")
 _SPELLINGS = {"teberculum": "tuberculum"}
-
-
-def is_region(label: str) -> bool:
-    """Return whether a label names a region.
-
-    Examples
-    --------
-    >>> is_region("VISp"), is_region("root"), is_region(" ")
-    (True, False, False)
-    """
-    return label.strip().lower() not in NO_REGION
 
 
 def split_hemisphere(name: str) -> tuple[str, str]:
