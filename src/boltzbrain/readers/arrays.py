@@ -147,7 +147,12 @@ def frame_times(
     """
     if times is None:
         if frame_s is None:
-            raise bad_input("frame_s", "be given: the seconds per bin or frame", "none", file=where)
+            raise bad_input(
+                "frame_s",
+                "be given: the seconds per bin or frame (--read frame_s=0.1)",
+                "none",
+                file=where,
+            )
         width = number_in(
             "frame_s", frame_s, low=0.0, high=_SLOWEST_S, include_low=False, file=where
         )

@@ -179,7 +179,12 @@ def _frame_s(file: h5py.File, given: float | None, where: str) -> float:
             return 1.0 / number_in(
                 "params/data/fr", float(values[0]), low=1 / 60, high=1e5, file=where
             )
-    raise bad_input("frame_s", "be given: the seconds per frame", "no params/data/fr", file=where)
+    raise bad_input(
+        "frame_s",
+        "be given: the seconds per frame (--read frame_s=0.1)",
+        "no params/data/fr",
+        file=where,
+    )
 
 
 def _quality(estimates: h5py.Group, count: int, where: str) -> dict[str, NDArray[Any]]:

@@ -164,7 +164,7 @@ def _frame_s(folder: Path, given: float | None, where: str) -> float:
             return 1.0 / number_in("fs of ops.npy", rate, low=1 / 60, high=1e5, file=where)
     raise bad_input(
         "frame_s",
-        "be given: the seconds per frame",
+        "be given: the seconds per frame (--read frame_s=0.1)",
         "no ops.npy with fs" if not path.is_file() else "an ops.npy without fs",
         file=where,
     )
