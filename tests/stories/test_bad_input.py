@@ -460,3 +460,11 @@ def test_a_model_worse_than_independent_neurons_is_warned_about(tmp_path, capsys
     told = run_command(words, capsys)
     assert told.status == 0
     assert "Warning: the model is worse than independent neurons" in told.err
+
+
+def test_a_run_folder_is_no_recording(tmp_path, capsys):
+    for name in ("run.json", "activity.h5"):
+        (tmp_path / name).write_bytes(b"{}")
+    told = run_command(["info", tmp_path], capsys)
+    assert told.status == 2
+    assert "got a run: `boltzbrain evaluate`" in told.err

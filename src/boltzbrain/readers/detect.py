@@ -246,6 +246,13 @@ def _first_that_fits(contents: Contents) -> Format:
     for one in FORMATS:
         if one.fits(contents):
             return one
+    if contents.kind == "folder" and {"run.json", "activity.h5"} <= set(contents.names):
+        raise bad_input(
+            "the folder",
+            "hold a recording",
+            "a run: `boltzbrain evaluate`, `interpret` and `report` take it",
+            file=contents.path,
+        )
     wanted = "; ".join(f"{one.name}: {one.looks_for}" for one in FORMATS)
     raise bad_input(
         "the content", f"be of a known format ({wanted})", contents.describe(), file=contents.path

@@ -186,12 +186,14 @@ class TrainingRun:
         InputError
             If the training has not ended.
         """
-        chosen = self.info["chosen_update"]
+        chosen, status = self.info["chosen_update"], self.info["status"]
         if chosen is None:
+            onward = "train anew with other options" if status == "failed" else "go on with it"
+            command = "boltzbrain fit" + ("" if status == "failed" else " --resume")
             raise bad_input(
                 "run",
-                "be a finished training (go on with `boltzbrain fit --resume`)",
-                f"status {self.info['status']}",
+                f"be a finished training ({onward}: `{command}`)",
+                f"status {status}",
                 file=self.folder,
             )
         return int(chosen)
