@@ -36,7 +36,7 @@ CHAINS, FEWEST_CHAINS = 200, 10
 """Chains of the estimate: as many as drive the gradient, within these bounds."""
 BINS = 2000
 """Most validation bins that are scored; of more, some are taken evenly."""
-SHARE, STEP_COST = 0.04, 4.0
+SHARE, STEP_COST = 0.03, 4.0
 """Share of the cost of the updates that following may have, and the cost of a step of one chain, in
 sweeps of a chain: two free energies, a sweep and what there is around them. Costs are counted, not
 timed, so that the same seed gives the same scores on any machine."""

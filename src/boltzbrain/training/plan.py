@@ -216,7 +216,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "final_learning_rate": 0.02,
         "l2": 0.002,
         "averaging": 0.99,
-        "score_every": 50,
+        "score_every": 100,
         "checkpoints": 26,
         "ais_chains": 300,
         "ais_rungs": 300,
