@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boltzbrain.presentation import verdicts
+from boltzbrain.presentation import score_verdicts, verdicts
 from boltzbrain.presentation.verdict import Verdict
 
 
@@ -26,7 +26,7 @@ def test_a_gain_over_few_stretches_is_said_to_be_so(number, level):
     found = {
         "log_likelihood": {"gain": {"value": 11.0, "stderr": 1.1, "clusters": {"number": number}}}
     }
-    told = verdicts.gain(found)
+    told = score_verdicts.gain(found)
     assert told.level == level
     assert ("6 independent stretches" in told.text) == (number == 6)
 
@@ -37,14 +37,14 @@ def test_a_gain_over_few_stretches_is_said_to_be_so(number, level):
 )
 def test_the_gain_is_judged_in_its_own_errors(value, stderr, level):
     gain = {"value": value, "stderr": stderr, "stderr_log_partition": 0.1}
-    found = verdicts.gain({"log_likelihood": {"gain": gain, "bits_per_spike": 0.25}})
+    found = score_verdicts.gain({"log_likelihood": {"gain": gain, "bits_per_spike": 0.25}})
     assert found.level == level
     assert value is None or f"+{value:.2f} ± " in found.text
 
 
 def test_the_error_of_log_z_counts_against_the_gain():
     gain = {"value": 5.0, "stderr": 1.0, "stderr_log_partition": 2.0}
-    assert verdicts.gain({"log_likelihood": {"gain": gain}}).level == "fair"
+    assert score_verdicts.gain({"log_likelihood": {"gain": gain}}).level == "fair"
 
 
 @pytest.mark.parametrize(
@@ -141,16 +141,16 @@ def test_training_that_turned_is_told_from_one_that_stopped_early():
         {"update": [1, 10, 100], "validation_stderr": 0.01, "validation_independent": -10.0}
     )
     risen = log.assign(validation_nats_per_bin=[-10.0, -9.0, -9.5])
-    assert verdicts.training(risen, 10).level == "good"
+    assert score_verdicts.training(risen, 10).level == "good"
     rising = log.assign(validation_nats_per_bin=[-10.0, -9.5, -9.0])
-    assert verdicts.training(rising, 100).level == "fair"
-    assert verdicts.training(log, 100).level == "unknown"
+    assert score_verdicts.training(rising, 100).level == "fair"
+    assert score_verdicts.training(log, 100).level == "unknown"
     # 0.02 nats are little of a gain of 1, and much of a gain of 0.1
     for gained, level in ((1.0, "good"), (0.1, "fair")):
         slow = log.assign(validation_nats_per_bin=[-10.0, -10.02 + gained, -10.0 + gained])
-        assert verdicts.training(slow, 100).level == level
+        assert score_verdicts.training(slow, 100).level == level
     flat = log.assign(validation_nats_per_bin=[-10.0, -9.999, -10.5])
-    assert verdicts.training(flat, 10).level == "poor"
+    assert score_verdicts.training(flat, 10).level == "poor"
 
 
 def test_reconstruction_is_judged_beside_the_regression():

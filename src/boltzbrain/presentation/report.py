@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from boltzbrain.foundations.files import atomic_write
-from boltzbrain.presentation import verdicts
+from boltzbrain.presentation import score_verdicts, verdicts
 from boltzbrain.presentation.baseline_verdicts import gain_error
 from boltzbrain.presentation.explore import explore_data
 from boltzbrain.presentation.numbers import number, with_error
@@ -93,9 +93,9 @@ def render(page: PageData) -> str:
 def _marks(page: PageData, drawn: list[Panel]) -> list[tuple[str, str, Verdict]]:
     """Return the lines of the summary: heading, anchor and verdict, the held-out gain first."""
     lines = [
-        ("Held-out score", "numbers", verdicts.gain(page.evaluation)),
-        ("Likelihood estimate", "numbers", verdicts.log_partition(page.evaluation)),
-        ("Convergence", "training", verdicts.convergence(page.convergence)),
+        ("Held-out score", "numbers", score_verdicts.gain(page.evaluation)),
+        ("Likelihood estimate", "numbers", score_verdicts.log_partition(page.evaluation)),
+        ("Convergence", "training", score_verdicts.convergence(page.convergence)),
     ]
     return lines + [(panel.title, panel.name, panel.verdict) for panel in drawn]
 

@@ -16,7 +16,7 @@ from boltzbrain.evaluation.population import (
 from boltzbrain.evaluation.projection import principal_axes
 from boltzbrain.evaluation.statistics import choose_statistics
 from boltzbrain.foundations.random import Generator
-from boltzbrain.presentation import figures, verdicts
+from boltzbrain.presentation import figures, score_verdicts, verdicts
 from boltzbrain.presentation.figures.rasters import region_order
 from boltzbrain.presentation.figures.statistics import shared_limits
 from boltzbrain.presentation.page import PageData
@@ -58,7 +58,7 @@ def training(page: PageData) -> Panel:
         f"used here. The test bins had no part in this.{stages}",
         "The validation curve climbs well above the dotted line of independent neurons and has "
         "flattened or turned by the end.",
-        verdicts.training(page.log, page.chosen_update),
+        score_verdicts.training(page.log, page.chosen_update),
         [draw(figures.training_curve(page.log, page.chosen_update), "Training curve")],
         wide=True,
     )
