@@ -1,6 +1,7 @@
 """Sentences that judge the generated activity and the weights, each computed from evaluation.json.
 
-The thresholds stand here and in the other modules of verdicts; each caption says what good looks like in words.
+Thresholds stand in the modules of verdicts and nowhere else; each caption says what good looks
+like in words.
 """
 
 from __future__ import annotations
