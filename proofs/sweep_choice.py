@@ -9,7 +9,7 @@ chooses hidden units, L2 penalty and the update; the default preset is trained o
 `boltzbrain fit` and scored by `boltzbrain evaluate`. The gain on the test fold must be better by
 more than 2 standard errors (paired over the splits) and 12.5 nats per bin on average. Errors of a
 split are over its bins, that of log Z included. Prints the
-table and writes it to proofs/sweep_choice.txt. Takes about 40 minutes on 2 cores.
+table and writes it to proofs/sweep_choice.txt. Takes about 20 minutes on 2 cores.
 
     python proofs/sweep_choice.py [--keep FOLDER] [--splits 0 1 2 3 4]
 
@@ -30,7 +30,7 @@ from statistics import mean, stdev
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
 COMMAND = Path(sys.executable).with_name("boltzbrain")
-GRID = ("--hidden", "50,100", "--l2", "0.0005,0.001,0.002", "--updates", "3000")
+GRID = ("--hidden", "50,100", "--l2", "0.001,0.002", "--updates", "6000")
 LEAST_GAIN, LEAST_ERRORS = 12.5, 2.0
 HEAD = (
     f"{'split':>5}{'chosen':>24}{'update':>8}{'validation':>18}{'test gain':>16}"
