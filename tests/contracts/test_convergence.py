@@ -14,7 +14,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.layers import KINDS
 from boltzbrain.model.rbm import RBM
-from boltzbrain.presentation import verdicts
+from boltzbrain.presentation import score_verdicts
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.running.summaries import convergence_line
 from boltzbrain.sampling.enumeration import exact_log_partition
@@ -532,7 +532,7 @@ def test_a_training_that_has_not_converged_at_its_end_goes_back_once(
     (restart,) = told["history"]
     assert restart["update"] == plan.updates
     assert restart["back_to"] == 80, "the last checkpoint of the first half"
-    assert "had not converged: on purpose" in verdicts.convergence(told).text
+    assert "had not converged: on purpose" in score_verdicts.convergence(told).text
     log = run.log().set_index("update")
     assert log.loc[80, "learning_rate"] == plan.rate_at(80)
     assert log.loc[180, "learning_rate"] == pytest.approx(plan.rate_at(180) / MENDS[0][0])
@@ -573,7 +573,9 @@ def test_a_trial_that_collapses_is_given_up_and_the_run_says_so(
     assert told["restarts"] == 0
     assert told["abandoned"]["update"] == 100
     assert told["abandoned"]["back_to"] in (40, 80)
-    assert "given up at update 100: it collapsed on purpose" in verdicts.convergence(told).text
+    assert (
+        "given up at update 100: it collapsed on purpose" in score_verdicts.convergence(told).text
+    )
     assert "a larger L1 penalty was given up" in convergence_line(told)
     course = run.load(run.chosen_update).course
     assert Course.from_json(course.to_json()) == course
@@ -629,17 +631,17 @@ def test_the_page_says_how_it_went() -> None:
         "status": "converged", "restarts": 0, "reason": None, "history": [],
         "within": {"v": 1.0, "h": 0.99, "vh": 0.97}, "idle_units": 0.02, "r_hat": 1.03,
     }  # fmt: skip
-    good = verdicts.convergence(found)
+    good = score_verdicts.convergence(found)
     assert good.level == "good"
     assert "97% of ⟨vh⟩" in good.text
     assert "1.03" in good.text
     restart = {"update": 130, "back_to": 100, "reason": "diverged: the chains left"}
-    mended = verdicts.convergence({**found, "status": "recovered", "history": [restart]})
+    mended = score_verdicts.convergence({**found, "status": "recovered", "history": [restart]})
     assert mended.level == "fair"
     assert "At update 130 it diverged: the chains left, and went on from update 100" in mended.text
-    failed = verdicts.convergence({**found, "status": "failed", "reason": "split R-hat is 2"})
+    failed = score_verdicts.convergence({**found, "status": "failed", "reason": "split R-hat is 2"})
     assert (failed.level, "split R-hat is 2" in failed.text) == ("poor", True)
-    assert verdicts.convergence(None).level == "unknown"
+    assert score_verdicts.convergence(None).level == "unknown"
 
 
 @pytest.mark.parametrize("seed", [0, 1])
