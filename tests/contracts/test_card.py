@@ -122,9 +122,20 @@ class TestFigures:
         card = data_card(make(signal))
         assert card.neurons == 1
         assert card.values == "dff traces"
-        assert card.bins is None
+        assert (card.bins, card.bin_width_s, card.segments) == (2, pytest.approx(0.1), 1)
+        assert card.mean_activity is None
         assert "binary first" in card.warnings[0]
-        assert "binary first" in dict(card.rows())["bins"]
+        rows = dict(card.rows())
+        assert rows["bins"] == "2 of 100 ms in 1 segment, 0.2 s"
+        # the reason that holds for many figures is told once
+        assert sum("binary first" in text for text in rows.values()) == 1
+
+    def test_traces_whose_times_do_not_ascend_tell_no_frames(self):
+        signal = Traces(np.array([[0.2], [0.4]], np.float32), np.array([0.1, 0.1]), "dff")
+        card = data_card(make(signal))
+        assert card.bins is None
+        assert "times must ascend" in card.warnings[0]
+        assert card.reasons["bins"] == card.warnings[0]
 
     def test_other_errors_are_not_hidden(self):
         signal = SpikeTimes(np.array([np.nan]), np.array([1]), 0.0, 1.0)

@@ -223,12 +223,18 @@ def test_a_missing_file_a_folder_and_what_is_no_path_are_refused(tmp_path):
 
 def test_when_none_fits_it_says_what_it_looked_for_and_what_it_found(tmp_path):
     (tmp_path / "other").write_bytes(b"\x7fELF and more of no use")
-    with pytest.raises(InputError) as refused:
-        read(tmp_path / "other")
-    message = str(refused.value)
-    for one in FORMATS:
-        assert f"{one.name}: {one.looks_for}" in message
-    assert "got a file of another kind, starting with" in message
+    (tmp_path / "folder").mkdir()
+    found = {"other": "a file of another kind, starting with", "folder": "a folder with nothing"}
+    for name, what in found.items():
+        with pytest.raises(InputError) as refused:
+            read(tmp_path / name)
+        message = str(refused.value)
+        for one in FORMATS:
+            assert one.name in message
+            # a folder is told only what makes a folder one of these
+            explained = f"{one.name}: {one.looks_for}" in message
+            assert explained == (name == "folder" and "folder" in one.looks_for)
+        assert f"got {what}" in message
 
 
 @pytest.mark.parametrize(

@@ -170,9 +170,9 @@ def test_bits_flipped_at_random_are_an_error_or_an_answer(tmp_path, capsys):
 
 
 OPTIONS = {
-    "no hidden unit": (["--hidden", "0"], ["hidden", "1", "0"]),
-    "a negative learning rate": (["--learning-rate", "-0.1"], ["learning_rate", "-0.1"]),
-    "a learning rate that is not a number": (["--learning-rate", "nan"], ["learning_rate", "nan"]),
+    "no hidden unit": (["--hidden", "0"], ["--hidden must", "1", "0"]),
+    "a negative learning rate": (["--learning-rate", "-0.1"], ["--learning-rate must", "-0.1"]),
+    "a learning rate that is not a number": (["--learning-rate", "nan"], ["learning-rate", "nan"]),
     "no update": (["--updates", "0"], ["updates"]),
     "one chain": (["--chains", "1"], ["chains"]),
     "a seed below 0": (["--seed", "-1"], ["seed", "-1"]),
@@ -189,9 +189,9 @@ OPTIONS = {
     "an unknown split": (["--split", "segmnts"], ["segments", "did you mean 'segments'?"]),
     "folds that leave nothing": (["--validation", "0.5", "--test", "0.5"], ["below 1"]),
     "a negative share": (["--test", "-0.1"], ["test", "-0.1"]),
-    "a gap between segments": (["--split", "segments", "--gap-s", "1"], ["gap_s"]),
+    "a gap between segments": (["--split", "segments", "--gap-s", "1"], ["--gap-s must"]),
     "half a stored bin": (["--bin-ms", "30"], ["bin_ms", "20", "30"]),
-    "no bin": (["--bin-ms", "0"], ["bin_ms", "0"]),
+    "no bin": (["--bin-ms", "0"], ["--bin-ms must", "0"]),
     "bins longer than a segment": (["--bin-ms", "2000"], ["bin_ms", "2000"]),
     "no neuron active enough": (["--min-active-bins", "5000"], ["min_active_bins", "5000"]),
     "an epoch that is not there": (["--epoch", "task"], ["epoch"]),
@@ -201,6 +201,7 @@ OPTIONS = {
     "a unit filter on a file without units": (["--units", "ibl"], ["units"]),
     "an option that the reader has not": (["--read", "frame_s=0.2"], ["frame_s", "npz"]),
     "an option of the reader without a value": (["--read", "frame_s"], ["--read", "NAME=VALUE"]),
+    "a way to split that is none": (["--split", "halves"], ["--split must be one of"]),
     "a folds file without a column": (["--folds", "a.csv"], ["FILE", "COLUMN"]),
     "a folds file that is not there": (["--folds", "absent.csv:split0"], ["absent.csv"]),
 }  # fmt: skip

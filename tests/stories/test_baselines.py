@@ -107,7 +107,7 @@ def test_what_cannot_be_compared_is_refused_before_any_work(run, tmp_path, capsy
     before = digests(run)
     outcome = run_command(["evaluate", run, "--baselines", "isnig"], capsys)
     assert outcome.status == 2
-    assert "baselines must be one of" in outcome.err
+    assert "--baselines must be one of" in outcome.err
     assert "did you mean 'ising'?" in outcome.err
     assert digests(run) == before
     recording = write_small(tmp_path / "small.npz")

@@ -141,11 +141,11 @@ def test_progress_and_results_are_told(folder, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--rule", "largest"], "rule must be one of"),
-        (["--atlas", "zbrain"], "atlas must be one of"),
-        (["--min-neurons", "1"], "min_neurons must be a whole number, at least 2"),
-        (["--threshold", "0"], "threshold must be a number"),
-        (["--threshold", "0.3"], "threshold must come with --rule fixed"),
+        (["--rule", "largest"], "--rule must be one of"),
+        (["--atlas", "zbrain"], "--atlas must be one of"),
+        (["--min-neurons", "1"], "--min-neurons must be a whole number, at least 2"),
+        (["--threshold", "0"], "--threshold must be a number"),
+        (["--threshold", "0.3"], "--threshold must come with --rule fixed"),
         (["--seed", "-1"], "seed"),
     ],
 )
@@ -290,7 +290,7 @@ def test_animals_are_told_apart_and_anatomy_is_compared(folder, tmp_path, capsys
     for words, message in (
         ([runs[0], runs[0]], "different folders"),
         ([runs[0], folder], "run folder must be"),
-        ([*runs, "--kind", "median"], "kind must be one of"),
+        ([*runs, "--kind", "median"], "--kind must be one of"),
         ([*runs, "--structure", tmp_path / "none.csv"], "csv file that can be read"),
     ):
         outcome = run_command(["compare", *words, "-o", tmp_path / "other"], capsys)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import socket
@@ -68,6 +69,7 @@ def whole(recording, tmp_path_factory) -> Path:
     told, said = process.communicate()
     assert process.returncode == 0, said
     assert "chosen: " in told
+    assert re.search(r"^training +(converged|recovered|not converged)", told, re.M)
     return folder
 
 

@@ -14,7 +14,17 @@ class InputError(ValueError):
     """What the user gave cannot be used; the message names it and says what it must be.
 
     The command line prints the message on stderr and exits with code 2.
+
+    Attributes
+    ----------
+    argument
+        The argument that the message begins with; None if it names something else, as a field of a
+        file.
     """
+
+    def __init__(self, message: str, argument: str | None = None) -> None:
+        super().__init__(message)
+        self.argument = argument
 
 
 class TrainingFailedError(RuntimeError):
@@ -60,7 +70,7 @@ def bad_input(
             sign if sign.isprintable() else sign.encode("unicode_escape").decode()
             for sign in message
         )
-    return InputError(message)
+    return InputError(message, argument=name if file is None else None)
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

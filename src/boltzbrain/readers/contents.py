@@ -51,10 +51,15 @@ class Contents:
         """Return in words what was found, for a message."""
         top = sorted({name.split("/")[0] for name in self.names})
         shown = ", ".join(top[:_SHOWN]) + (", ..." if len(top) > _SHOWN else "")
-        held = {"zip": "a zip archive", "hdf5": "an HDF5 file", "folder": "a folder"}
-        if self.kind not in held:
+        if not self.container:
             return f"a file of another kind, starting with {self._first_bytes()!r}"
-        return f"{held[self.kind]} with {shown or 'nothing in it'}"
+        article = "an" if self.container.startswith("H") else "a"
+        return f"{article} {self.container} with {shown or 'nothing in it'}"
+
+    @property
+    def container(self) -> str:
+        """What holds the arrays, in words; "" of a file that holds none or one."""
+        return {"zip": "zip archive", "hdf5": "HDF5 file", "folder": "folder"}.get(self.kind, "")
 
     def _first_bytes(self) -> bytes:
         with Path(str(self.path)).open("rb") as handle:

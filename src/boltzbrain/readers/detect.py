@@ -253,7 +253,11 @@ def _first_that_fits(contents: Contents) -> Format:
             "a run: `boltzbrain evaluate`, `interpret` and `report` take it",
             file=contents.path,
         )
-    wanted = "; ".join(f"{one.name}: {one.looks_for}" for one in FORMATS)
+    # what the container rules out need not be explained
+    near = [one for one in FORMATS if contents.container and contents.container in one.looks_for]
+    told = "; ".join(f"{one.name}: {one.looks_for}" for one in near)
+    names = ", ".join(one.name for one in FORMATS if one not in near)
+    known = f"{told}; {names}" if told else names
     raise bad_input(
-        "the content", f"be of a known format ({wanted})", contents.describe(), file=contents.path
+        "the content", f"be of a known format ({known})", contents.describe(), file=contents.path
     )

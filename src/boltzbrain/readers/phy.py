@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.readers.contents import as_folder, hash_of
+from boltzbrain.readers.contents import as_folder, hash_of, look
 from boltzbrain.readers.npy import DAMAGE, SPIKES_BYTES, NpyFile
 from boltzbrain.readers.trains import clean, gather, seconds_per_sample, with_interval
 from boltzbrain.readers.units import apply_rules, choose_rules
@@ -66,6 +66,13 @@ def read_phy(
     if units is not None:
         choose_rules(units)
     folder = as_folder(path)
+    if not (folder / "spike_times.npy").exists():
+        raise bad_input(
+            "the folder",
+            "hold spike_times.npy, as those of phy and Kilosort do",
+            look(folder).describe(),
+            file=path,
+        )
     where = str(folder)
     times = _spike_file(folder, "spike_times")
     name = "spike_clusters" if (folder / "spike_clusters.npy").exists() else "spike_templates"

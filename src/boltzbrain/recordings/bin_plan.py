@@ -211,6 +211,24 @@ def _stored_bins(signal: Binned | Traces, where: str) -> tuple[float, NDArray[An
         width = number_in("bin_width_s", signal.bin_width_s, low=0.0, include_low=False, file=where)
         return width, signal.segment
     _require_states(signal, where)
+    return trace_frames(signal, where)
+
+
+def trace_frames(signal: Traces, where: str) -> tuple[float, NDArray[np.int32]]:
+    """Return the seconds per frame of traces and the segment of each frame, (frame,).
+
+    Parameters
+    ----------
+    signal
+        Any traces, binary or not.
+    where
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        If the times do not ascend.
+    """
     steps = np.diff(signal.times)
     if len(steps) == 0 or not np.isfinite(steps).all() or not (steps > 0).all():
         shown = f"a smallest step of {steps.min():g} s" if len(steps) else "one frame"

@@ -117,9 +117,10 @@ def deconvolve(
         raise bad_input("the recording", "have traces", type(signal).__name__, file=where)
     name = one_of("method", _default(signal) if method is None else method, METHODS)
     if (name == "deconvolved") != (signal.kind == "deconvolved"):
+        others = ", ".join(one for one in METHODS if one != "deconvolved")
         raise bad_input(
             "method",
-            "be 'deconvolved' for traces that are deconvolved, and only for them",
+            f"be 'deconvolved' for traces that are deconvolved, {others} for others",
             f"{name} for {signal.kind} traces",
             file=where,
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.recordings.activity import FOLDS, TRAIN, Activity, stretches
+from boltzbrain.recordings.bin_plan import trace_frames
 from boltzbrain.recordings.binning import binarize
 from boltzbrain.recordings.card_text import card_rows
 from boltzbrain.recordings.cautions import cautions
@@ -139,15 +140,28 @@ def data_card(recording: Recording | None, activity: Activity | None = None) -> 
     except InputError as error:
         if not isinstance(recording.signal, Traces):
             raise
-        return _card_of_traces(recording, str(error))
+        return _card_of_traces(recording, recording.signal, str(error))
 
 
-def _card_of_traces(recording: Recording, reason: str) -> DataCard:
-    """Return what is known of traces that are not binary yet."""
-    unknown = (*_FIGURES, "folds")
+def _card_of_traces(recording: Recording, signal: Traces, reason: str) -> DataCard:
+    """Return what is known of traces that are not binary yet: frames, no activity."""
     description = _description(recording)
+    known: dict[str, Any] = {}
+    try:
+        width, segment = trace_frames(signal, recording.source.path)
+    except InputError as error:
+        reason = str(error)
+    else:
+        known = {
+            "bins": len(segment),
+            "bin_width_s": width,
+            "duration_s": len(segment) * width,
+            "segments": len(stretches(segment)[0]),
+        }
+    unknown = [name for name in (*_FIGURES, "folds") if name not in known]
     return DataCard(
         **description,
+        **known,
         **dict.fromkeys(unknown),  # type: ignore[arg-type]  # each of them may be None
         epochs=_epochs(recording),
         dropped=_dropped_by_reader(recording),

@@ -54,7 +54,7 @@ def card_rows(card: DataCard) -> list[tuple[str, str]]:
 
 def _bins(card: DataCard) -> str:
     if card.bins is None or card.bin_width_s is None or card.duration_s is None:
-        return "not known: " + card.reasons.get("bins", "")
+        return _unknown(card, "bins")
     segments = "1 segment" if card.segments == 1 else f"{card.segments:,} segments"
     return (
         f"{card.bins:,} of {1000 * card.bin_width_s:g} ms in {segments}, {card.duration_s:,.1f} s"
@@ -81,7 +81,7 @@ def _regions(card: DataCard) -> str:
 
 def _multi_spike(card: DataCard) -> str:
     if card.multi_spike_fraction is None or card.multi_spike_fraction_of_all is None:
-        return "not known: " + card.reasons.get("multi_spike_fraction", "")
+        return _unknown(card, "multi_spike_fraction")
     return (
         f"{100 * card.multi_spike_fraction:.1f} % of active bins, "
         f"{100 * card.multi_spike_fraction_of_all:.2f} % of all bins "
@@ -91,9 +91,15 @@ def _multi_spike(card: DataCard) -> str:
 
 def _lag1(card: DataCard) -> str:
     if card.lag1_correlation is None:
-        return "not known: " + card.reasons.get("lag1_correlation", "")
+        return _unknown(card, "lag1_correlation")
     each = _show(card.lag1_correlation_neurons, lambda x: f", mean of neurons {x:.3f}")
     return f"population count {card.lag1_correlation:.3f}" + each
+
+
+def _unknown(card: DataCard, figure: str) -> str:
+    reason = card.reasons.get(figure, "")
+    # a reason of many figures stands among the notes, once
+    return "not known" if reason in card.warnings else f"not known: {reason}"
 
 
 def _show(value: Any, how: Callable[[Any], str]) -> str:

@@ -208,6 +208,9 @@ def _segment_folds(
 ) -> NDArray[np.int8]:
     """Draw whole segments: each is taken if it brings its fold nearer to its share of the bins."""
     first, length = stretches(segment)
+    if len(first) < len(FOLDS):
+        fewest = f"be 'blocks' where there are fewer than {len(FOLDS)} segments"
+        raise bad_input("by", fewest, f"segments for {len(first)}")
     fold = np.full(len(first), TRAIN, dtype=np.int8)
     order = generator.permutation(len(first))
     free = len(first)
@@ -221,7 +224,7 @@ def _segment_folds(
                 fold[one] = code
                 have += size
                 free -= 1
-        if have == 0 and free > 1:
+        if have == 0:
             # every segment is longer than twice the share: the first of the order stands for it
             fold[next(one for one in order if fold[one] == TRAIN)] = code
             free -= 1

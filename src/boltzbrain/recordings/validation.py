@@ -94,6 +94,9 @@ LOOKED_FOR = (
     "laser epochs",
 )
 
+OF_ACTIVITY = ("silent neurons", "drifting rates", "duplicate neurons")
+"""What is looked for in the bins."""
+
 
 def validate(recording: Recording, activity: Activity | None = None) -> Validation:
     """Look at everything that is known to go wrong.
@@ -104,7 +107,7 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
         As it was read.
     activity
         The bins that a model would see; drift and duplicate neurons are looked for in it. Without
-        it (traces that are not binary yet) they are left out.
+        it (traces that are not binary yet) they are left out, and a note says so.
     """
     points: list[Point] = []
     looked = ["laser epochs"]
@@ -127,8 +130,12 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
             )
         )
     if activity is not None:
-        looked += ["silent neurons", "drifting rates", "duplicate neurons"]
+        looked += list(OF_ACTIVITY)
         points += _of_activity(activity)
+    elif isinstance(signal, Traces):
+        found = f"not binary yet: {', '.join(OF_ACTIVITY)} were not looked for"
+        method = "deconvolved" if signal.kind == "deconvolved" else "bsd"
+        points.append(Point("traces", "note", found, f"--calcium {method}"))
     step = None if activity is None else activity.step("binarize")
     points += _of_epochs(recording, None if step is None else step.options["epochs"])
     return Validation(tuple(points), tuple(name for name in LOOKED_FOR if name in looked))

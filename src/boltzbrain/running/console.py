@@ -71,15 +71,32 @@ def failures_as_status() -> Iterator[None]:
 
 
 class Commands(TyperGroup):
-    """Commands that say that Ctrl-C stopped them; Typer itself would leave without a word."""
+    """Commands that say that Ctrl-C stopped them, and call an argument as their options do."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            # Typer itself would leave without a word
             note("Stopped.")
             raise typer.Exit(INTERRUPTED) from None
+        except InputError as error:
+            option = self._option_of(error.argument, ctx.invoked_subcommand)
+            if option is None:
+                raise
+            message = str(error).removeprefix(str(error.argument))
+            raise InputError(f"{option}{message}") from error
+
+    def _option_of(self, argument: str | None, command: str | None) -> str | None:
+        """Return the option of a command by which an argument is given, None if there is none."""
+        known = self.commands.get(command or "")
+        for parameter in known.params if known else []:
+            spellings = [one.lstrip("-").replace("-", "_") for one in parameter.opts]
+            is_option = parameter.param_type_name == "option"
+            if is_option and argument in (parameter.name, *spellings):
+                return parameter.opts[0]
+        return None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from boltzbrain.running.console import columns, note, pairs
-from boltzbrain.running.summaries import UNDEFINED, figure, signed
+from boltzbrain.running.summaries import UNDEFINED, convergence_line, figure, signed
 
 if TYPE_CHECKING:
     from boltzbrain.running.sweep_folder import SweepFolder
@@ -18,6 +18,7 @@ def show_sweep(console: Console, sweep: SweepFolder) -> None:
     """Print the table of a sweep, the chosen run and why it was chosen."""
     from boltzbrain.evaluation.choice import value_words
     from boltzbrain.running.grid import ALWAYS
+    from boltzbrain.training.run import TrainingRun
 
     table, choice = sweep.table(), sweep.choice
     axes = list(dict.fromkeys((*ALWAYS, *sweep.grid.axes)))
@@ -49,9 +50,11 @@ def show_sweep(console: Console, sweep: SweepFolder) -> None:
         )  # fmt: skip
     console.print(columns(heads, rows))
     console.print(f"chosen: {choice['reason']}", soft_wrap=True)
+    folder = sweep.folder / choice["run"]
     console.print(pairs([
-        ("run", str(sweep.folder / choice["run"])),
+        ("run", str(folder)),
+        ("training", convergence_line(TrainingRun.open(folder).info.get("convergence"))),
         ("page", str(sweep.folder / "sweep.html")),
     ]))  # fmt: skip
-    name = shlex.quote(str(sweep.folder / choice["run"]))
+    name = shlex.quote(str(folder))
     console.print(f"next: boltzbrain evaluate {name}", soft_wrap=True)
