@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 import boltzbrain as bb
+from boltzbrain.evaluation.baselines import read_assemblies
 from boltzbrain.evaluation.kept import earlier_evaluation, with_baselines_of
 from boltzbrain.presentation.baseline_verdicts import winner
 from boltzbrain.running.baseline_summary import show_baselines
@@ -42,7 +43,7 @@ def test_kinds_doubts_and_what_is_unknown_are_shown(capsys):
             "rbm_minus_this": {"gain": unknown, "conditional": known},
         },
     }  # fmt: skip
-    show_baselines(Console(width=80), table, kept=False)
+    show_baselines(Console(width=80), table, [])
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["RBM", "+1.00", "±", "0.10", "log-likelihood"] in rows
     assert [
@@ -70,7 +71,7 @@ def test_the_terminal_says_who_wins_and_a_later_evaluation_keeps_it(run, tmp_pat
     assert (told.status, "Warning" in told.err) == (0, False), told.err
     after = json.loads((copied / "evaluation.json").read_text())
     assert {**before, "seconds": 0} == {**after, "seconds": 0}
-    assert "baselines: kept from the evaluation before" in told.out
+    assert "kept from the evaluation before" in told.out
     for kind in ("gain", "conditional"):
         assert winner(table, kind).text in told.out
     shown = [line.strip().split("  ")[0] for line in told.out.splitlines()]
@@ -79,11 +80,41 @@ def test_the_terminal_says_who_wins_and_a_later_evaluation_keeps_it(run, tmp_pat
     assert signed(less["value"], less["stderr"], 3) in told.out
     # nothing is cut off where stdout is no terminal
     assert "…" not in told.out
-    # what is fitted anew is not called kept, and takes the place of all that was there
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_what_is_fitted_anew_joins_what_was_there(run, tmp_path, capsys):
+    copied = tmp_path / "run"
+    shutil.copytree(run, copied)
+    before = json.loads((copied / "evaluation.json").read_text())
+    weights = read_assemblies(copied / "baselines.h5")
     told = run_command(["evaluate", copied, "--baselines", "independent"], capsys)
-    assert "kept" not in told.out
+    assert (told.status, "Warning" in told.err) == (0, False), told.err
+    assert "of the same model and data: PCA\n" in told.out
+    after = json.loads((copied / "evaluation.json").read_text())
+    assert after["baselines"]["pca"] == before["baselines"]["pca"]
+    assert {**after["reasons"]} == before["reasons"]
+    kept = read_assemblies(copied / "baselines.h5")
+    assert kept.keys() == weights.keys() == {"rbm", "pca"}
+    assert all((kept[name] == weights[name]).all() for name in weights)
+    # log Z of another seed: differences from it would not be those of the scores in the table
+    told = run_command(["evaluate", copied, "--baselines", "independent", "--seed", "7"], capsys)
+    assert "PCA of the evaluation before are left out" in told.err
     found = json.loads((copied / "evaluation.json").read_text())
     assert list(found["baselines"]) == ["rbm", "independent"]
+    assert not [path for path in found["reasons"] if path.startswith("baselines.pca")]
+    assert read_assemblies(copied / "baselines.h5").keys() == {"rbm"}
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_weights_that_cannot_be_kept_are_told(run, tmp_path, capsys):
+    copied = tmp_path / "run"
+    shutil.copytree(run, copied)
+    (copied / "baselines.h5").write_bytes(b"no HDF5")
+    told = run_command(["evaluate", copied, "--baselines", "independent"], capsys)
+    assert told.status == 0
+    assert "baselines.h5: the weights of pca are not kept" in told.err
+    assert read_assemblies(copied / "baselines.h5").keys() == {"rbm"}
 
 
 @pytest.mark.filterwarnings("default::UserWarning")
@@ -119,12 +150,13 @@ def test_what_is_kept_of_an_evaluation(change, words):
         "chosen_update": 5, "activity": {"neurons": 3, "bins": 9, "mean_activity": 0.1},
         "weights": {"std": 0.1}, "reasons": {"a": "b"},
     }  # fmt: skip
-    held = {"baselines": {"rbm": {}}, "reasons": {"baselines.x": "y", "c": "d"}}
+    table = {"rbm": {"gain": 1}, "pca": {"title": "PCA"}}
+    held = {"baselines": table, "reasons": {"baselines.pca.x": "y", "c": "d"}}
     earlier = {**result, **held, **change}
     if words is None:
         kept = with_baselines_of(result, earlier)
         assert kept == {
-            **result, "baselines": {"rbm": {}}, "reasons": {"a": "b", "baselines.x": "y"},
+            **result, "baselines": table, "reasons": {"a": "b", "baselines.pca.x": "y"},
         }  # fmt: skip
     else:
         with pytest.warns(UserWarning, match=words):

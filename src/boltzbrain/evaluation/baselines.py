@@ -5,6 +5,7 @@ The scores are those of `evaluation.judge`, paired with the RBM's bin by bin.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,8 +175,18 @@ def _arrays(baseline: Baseline) -> dict[str, NDArray[Any]]:
     return result
 
 
-def write_baselines(path: Path, compared: Compared) -> None:
+def write_baselines(path: Path, compared: Compared, keep: Sequence[str] = ()) -> None:
     """Write baselines.h5, whole or not at all: ``/NAME/assemblies`` and ``/NAME/couplings``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    compared
+        What was fitted.
+    keep
+        Baselines whose arrays stay as the file before has them. If it cannot be read they are left
+        out, with a warning.
 
     Raises
     ------
@@ -187,6 +198,20 @@ def write_baselines(path: Path, compared: Compared) -> None:
         for name, arrays in compared.arrays.items():
             for key, values in arrays.items():
                 file.create_dataset(f"{name}/{key}", data=values, compression="gzip", shuffle=True)
+        if keep:
+            _copy_arrays(path, file, keep)
+
+
+def _copy_arrays(before: Path, file: h5py.File, names: Sequence[str]) -> None:
+    try:
+        with h5py.File(before, "r") as old:
+            for name in names:
+                if name in old:
+                    old.copy(name, file)
+    except OSError as error:
+        warnings.warn(
+            f"{before}: the weights of {', '.join(names)} are not kept: {error}", stacklevel=4
+        )
 
 
 def read_assemblies(path: Path) -> dict[str, Figures]:

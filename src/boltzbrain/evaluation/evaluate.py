@@ -232,9 +232,8 @@ def evaluate_run(
         Fit logistic regression to every neuron and not to 50 of them.
     baselines
         Names of `evaluation.baselines.NAMES` to fit beside the model; they add ``baselines`` to the
-        result, and baselines.h5 to the folder. Without any, those of the evaluation before are
-        kept where they stand beside the same model of the same data, and else left out with a
-        warning.
+        result, and baselines.h5 to the folder. Others of the evaluation before are kept where they
+        stand beside the same model of the same data, and else left out with a warning.
     callbacks
         Told about progress.
 
@@ -247,7 +246,7 @@ def evaluate_run(
     plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
     names = check_baselines(baselines, activity)
     path = run.folder / "evaluation.json"
-    earlier = None if names else earlier_evaluation(path)
+    earlier = earlier_evaluation(path)
     model = trajectory[-1]
     seed = plan.seed if seed is None else seed
     started = time.monotonic()
@@ -275,9 +274,10 @@ def evaluate_run(
         found = plain(compared.figures)
         reasons = {f"baselines.{path}": words for path, words in found.pop("reasons").items()}
         result["baselines"], result["reasons"] = found, {**result["reasons"], **reasons}
-        write_baselines(run.folder / "baselines.h5", compared)
-    else:
-        result = with_baselines_of(result, earlier)
+    result = with_baselines_of(result, earlier)
+    if names:
+        keep = [name for name in result["baselines"] if name not in compared.figures]
+        write_baselines(run.folder / "baselines.h5", compared, keep)
     write_evaluation(path, result)
     return result
 

@@ -29,9 +29,10 @@ def earlier_evaluation(path: Path) -> Mapping[str, Any] | None:
 def with_baselines_of(
     result: Mapping[str, Any], earlier: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return an evaluation with the baselines of an earlier one, where they are of the same model.
+    """Return an evaluation with those baselines of an earlier one that it has not fitted anew.
 
-    Baselines of another model or other data are left out, with a warning.
+    Baselines that stand beside another model, another estimate of its log Z or other data are left
+    out, with a warning.
 
     Parameters
     ----------
@@ -40,21 +41,27 @@ def with_baselines_of(
     earlier
         What it held, if anything.
     """
-    if earlier is None or not earlier.get("baselines"):
+    fitted = result.get("baselines", {})
+    before = {} if earlier is None else earlier.get("baselines", {})
+    kept = [name for name in before if name not in fitted]
+    if earlier is None or not kept:
         return dict(result)
     if other := _difference(result, earlier):
+        titles = ", ".join(before[name]["title"] for name in kept if name != "rbm")
         warnings.warn(
-            f"the baselines of the evaluation before are left out, as they stand beside {other}; "
+            f"{titles} of the evaluation before are left out, as they stand beside {other}; "
             "--baselines fits them anew",
             stacklevel=2,
         )
         return dict(result)
     reasons = {
-        path: words for path, words in earlier["reasons"].items() if path.startswith("baselines.")
+        path: words
+        for path, words in earlier["reasons"].items()
+        if path.startswith(tuple(f"baselines.{name}." for name in kept))
     }
     return {
         **result,
-        "baselines": earlier["baselines"],
+        "baselines": {**before, **fitted},
         "reasons": {**result["reasons"], **reasons},
     }
 
@@ -68,4 +75,10 @@ def _difference(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
         return "other data"
     # a training done anew in the same folder may well choose the same update
     before, now = (one["weights"]["std"] for one in (earlier, result))
-    return "" if math.isclose(before, now, rel_tol=1e-9) else "another model"
+    if not math.isclose(before, now, rel_tol=1e-9):
+        return "another model"
+    if "baselines" not in result:
+        return ""
+    # differences from the RBM would not be those of the scores beside them
+    gains = [one["baselines"]["rbm"]["gain"] for one in (earlier, result)]
+    return "" if gains[0] == gains[1] else "another estimate of log Z (another seed)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,22 +11,23 @@ from boltzbrain.running.console import columns
 from boltzbrain.running.summaries import UNDEFINED, figure, signed
 
 
-def show_baselines(console: Console, found: Mapping[str, Any], kept: bool) -> None:
+def show_baselines(console: Console, found: Mapping[str, Any], fitted: Sequence[str]) -> None:
     """Print the scores of all models, and who wins where.
 
     Parameters
     ----------
     found
         What evaluation.json holds under ``baselines``.
-    kept
-        Whether they are those of the evaluation before.
+    fitted
+        Names of those fitted just now; the others are of the evaluation before.
     """
     # here, as no other command needs them
     from boltzbrain.presentation.baseline_verdicts import doubts_of, gain_error, winner
 
+    kept = [one["title"] for name, one in found.items() if name not in ("rbm", *fitted)]
     if kept:
         console.print(
-            "baselines: kept from the evaluation before, of the same model and data",
+            f"kept from the evaluation before, of the same model and data: {', '.join(kept)}",
             soft_wrap=True,
         )
     gains, conditionals = [], []

@@ -166,7 +166,7 @@ def evaluate(
             metavar="NAME,NAME,...",
             text="Simpler models to fit and score beside it, of independent, ising, kpairwise, "
             "glm, pca, vae, hopfield; 'all' for every one.",
-            default="those fitted before, if the model is the same",
+            default="none; those fitted before are kept, if the model is the same",
         ),
     ] = None,
 ) -> None:
@@ -185,7 +185,7 @@ def evaluate(
         )
     summaries.show_evaluation(out(), found)
     if "baselines" in found:
-        show_baselines(out(), found["baselines"], kept=not names)
+        show_baselines(out(), found["baselines"], names)
     typer.echo(f"written: {run / 'evaluation.json'}\nnext:    boltzbrain report {_quoted(run)}")
 
 
