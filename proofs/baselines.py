@@ -13,7 +13,8 @@ on 1000 simulated neurons x 10,000 training bins.
 Writes baselines.txt from all lines there are: the scores, each model's optimiser, updates and
 seconds, the grids with the validation score of each point, and where a choice lies at the edge of
 its grid or a log Z is doubtful. Exits 1 if the comparison of a split
-took more than 30 minutes or the Ising model more than 10. Some three hours on 2 cores.
+took more than 30 minutes or the Ising model more than 10. Some three hours on 2 cores; two
+processes of one thread each (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1) may share the sessions.
 """
 
 from __future__ import annotations

@@ -283,7 +283,7 @@ def fit_vae(
     latents: Sequence[int] = LATENTS,
     penalties: Sequence[float] = PENALTIES,
     trial_updates: int = 1000,
-    updates: int = 6000,
+    updates: int = 20_000,
 ) -> VAE:
     """Fit the autoencoder, its size and penalty chosen by the ELBO of the validation fold.
 
