@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -135,6 +136,7 @@ class TestFigures:
         card = data_card(make(signal))
         assert card.bins is None
         assert "times must ascend" in card.warnings[0]
+        assert data_card(make(replace(signal, kind="unknown"))).values == "traces"
         assert card.reasons["bins"] == card.warnings[0]
 
     def test_other_errors_are_not_hidden(self):

@@ -244,7 +244,7 @@ def _require_states(signal: Traces, where: str) -> None:
         wrong = values[(values != 0) & (values != 1)]
         if len(wrong):
             raise bad_input(
-                f"the {signal.kind} traces",
+                f"the {signal.words}",
                 "hold only 0 and 1, or be made binary first (--calcium bsd, or deconvolve() in "
                 "Python)",
                 float(wrong[0]),

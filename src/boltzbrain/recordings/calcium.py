@@ -121,7 +121,7 @@ def deconvolve(
         raise bad_input(
             "method",
             f"be 'deconvolved' for traces that are deconvolved, {others} for others",
-            f"{name} for {signal.kind} traces",
+            f"{name} for {signal.words}",
             file=where,
         )
     chosen = METHODS[name]

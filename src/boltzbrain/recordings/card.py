@@ -272,7 +272,7 @@ def _description(data: Recording | Activity) -> dict[str, Any]:
         if isinstance(signal, Binned) and signal.counts.max() <= 1:
             values = "states"
         if isinstance(signal, Traces):
-            values = f"{signal.kind} traces"
+            values = signal.words
     return {
         "format": data.source.format,
         "path": data.source.path,

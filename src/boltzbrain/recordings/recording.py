@@ -107,6 +107,11 @@ class Traces:
         """Return the number of neurons."""
         return int(self.frames.shape[1])
 
+    @property
+    def words(self) -> str:
+        """What they are, for messages: "dff traces", or "traces" where the kind is unknown."""
+        return "traces" if self.kind == "unknown" else f"{self.kind} traces"
+
 
 @dataclass(frozen=True)
 class Binned:
