@@ -13,6 +13,7 @@ import pytest
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.recordings.card import data_card
+from boltzbrain.recordings.card_text import card_in_words
 from boltzbrain.recordings.recording import (
     Binned,
     Recording,
@@ -96,7 +97,7 @@ class TestFigures:
         assert isinstance(varied["lag1_correlation"], float)
 
     def test_the_rows_are_text(self):
-        rows = dict(self.card().rows())
+        rows = dict(card_in_words(self.card()))
         assert rows["bins"] == "4 of 10 ms in 2 segments, 0.0 s"
         assert rows["regions"] == "2: x 1, y 1"
         assert rows["multi-spike bins"].startswith("40.0 % of active bins, 16.67 % of all bins")
@@ -126,7 +127,7 @@ class TestFigures:
         assert (card.bins, card.bin_width_s, card.segments) == (2, pytest.approx(0.1), 1)
         assert card.mean_activity is None
         assert "binary first" in card.warnings[0]
-        rows = dict(card.rows())
+        rows = dict(card_in_words(card))
         assert rows["bins"] == "2 of 100 ms in 1 segment, 0.2 s"
         # the reason that holds for many figures is told once
         assert sum("binary first" in text for text in rows.values()) == 1
@@ -162,7 +163,7 @@ class TestOfAnActivity:
         assert card.regions == {"x": 2, "y": 2}
         assert card.to_json() == data_card(recording, activity).to_json()
         assert has_no_nan(card.to_json())
-        assert dict(card.rows())["folds"].startswith("train ")
+        assert dict(card_in_words(card))["folds"].startswith("train ")
 
     def test_a_leak_is_told(self):
         activity = make(binned(np.ones((100, 2)))).binarize()

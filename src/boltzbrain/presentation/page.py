@@ -22,6 +22,7 @@ from boltzbrain.interpretation.results import Interpretation, read_interpretatio
 from boltzbrain.model.rbm import RBM
 from boltzbrain.recordings.activity import Activity
 from boltzbrain.recordings.card import data_card
+from boltzbrain.recordings.card_text import card_in_words
 from boltzbrain.recordings.recording import Regions
 from boltzbrain.training.penalties import Penalties
 from boltzbrain.training.run import TrainingRun
@@ -200,7 +201,7 @@ def card_rows(activity: Activity) -> list[tuple[str, str]]:
     steps = [
         (f"step: {step.name.replace('_', ' ')}", _options(step.options)) for step in activity.steps
     ]
-    return [*data_card(None, activity).rows(), *steps]
+    return [*card_in_words(data_card(None, activity)), *steps]
 
 
 def _options(options: Mapping[str, Any]) -> str:

@@ -13,7 +13,6 @@ from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.recordings.activity import FOLDS, TRAIN, Activity, stretches
 from boltzbrain.recordings.bin_plan import trace_frames
 from boltzbrain.recordings.binning import binarize
-from boltzbrain.recordings.card_text import card_rows
 from boltzbrain.recordings.cautions import cautions
 from boltzbrain.recordings.epochs import summarise_epochs
 from boltzbrain.recordings.recording import UNSORTED, Binned, Recording, Regions, SpikeTimes, Traces
@@ -109,10 +108,6 @@ class DataCard:
         card["dropped_neurons"] = list(self.dropped_neurons)
         card["warnings"] = list(self.warnings)
         return card
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return pairs of a label and a text, for the command line and the page."""
-        return card_rows(self)
 
 
 def data_card(recording: Recording | None, activity: Activity | None = None) -> DataCard:

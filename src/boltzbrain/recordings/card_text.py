@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from boltzbrain.recordings.card import DataCard
 from boltzbrain.recordings.memory import show_bytes
-
-if TYPE_CHECKING:
-    from boltzbrain.recordings.card import DataCard
 
 _REGIONS_SHOWN = 12
 
 
-def card_rows(card: DataCard) -> list[tuple[str, str]]:
+def card_in_words(card: DataCard) -> list[tuple[str, str]]:
     """Return pairs of a label and a text; a figure that is not known says so."""
     pairs = [
         ("file", f"{card.path} ({card.format}, {card.values})"),

@@ -56,7 +56,10 @@ def figure(value: float | None, error: float | None = None, digits: int = 2) -> 
 
 def show_card(console: Console, card: DataCard) -> None:
     """Print the data card."""
-    console.print(pairs(card.rows()))
+    # here, as it takes a second
+    from boltzbrain.recordings.card_text import card_in_words
+
+    console.print(pairs(card_in_words(card)))
 
 
 def activity_line(activity: Activity) -> str:
