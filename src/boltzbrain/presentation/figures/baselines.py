@@ -112,7 +112,7 @@ def embedded_neurons(ax: Axes, strong: Floats, sets: Mapping[str, tuple[Floats, 
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("strong weights per neuron on average")
     ax.set_ylabel("neurons embedded,\nless those by chance")
-    ax.yaxis.set_major_formatter("{x:+.0%}")
+    ax.yaxis.set_major_formatter(lambda x, _: f"{x:+.0%}".replace("-", "−") if x else "0%")
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.12 * len(sets) * (high - low))
     ax.legend(loc="upper left", fontsize=7.5)
