@@ -30,6 +30,8 @@ from pathlib import Path
 
 import numpy as np
 
+from boltzbrain.presentation.numbers import number
+
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
 TABLE = ROOT / "proofs" / "baselines.csv"
@@ -98,15 +100,10 @@ def add(table: Path, lines: list[dict]) -> None:
         writer.writerows(lines)
 
 
-def figure(value: float, digits: int) -> str:
-    """Return a number without the sign of a rounded zero."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"
-
-
 def shown(value: str, error: str, digits: int) -> str:
     if not value:
         return "-"
-    text = figure(float(value), digits)
+    text = number(float(value), digits)
     return f"{text} ± {float(error):.{digits}f}" if error else text
 
 
@@ -123,7 +120,7 @@ def averaged(lines: list[dict[str, str]], name: str, digits: int) -> str:
     if not values:
         return "-"
     error = f" ± {np.mean(errors):.{digits}f}" if errors else ""
-    return f"{figure(float(np.mean(values)), digits)}{error}"
+    return f"{number(float(np.mean(values)), digits)}{error}"
 
 
 def summary(lines: list[dict[str, str]]) -> tuple[list[str], bool]:
@@ -147,7 +144,7 @@ def summary(lines: list[dict[str, str]]) -> tuple[list[str], bool]:
         for model in dict.fromkeys(line["model"] for line in here):
             mine = [line for line in here if line["model"] == model]
             covariances = [float(line["covariances"]) for line in mine if line["covariances"]]
-            covariance = figure(float(np.mean(covariances)), 3) if covariances else "-"
+            covariance = number(float(np.mean(covariances)), 3) if covariances else "-"
             text.append(
                 f"{mine[0]['title']:<20} {mine[0]['kind']:<15} {averaged(mine, 'gain', 2):>14} "
                 f"{averaged(mine, 'rbm_less_gain', 2):>14} "

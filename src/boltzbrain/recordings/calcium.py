@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input, number_in, one_of
 from boltzbrain.recordings.activity import stretches
+from boltzbrain.recordings.bin_plan import trace_frames
 from boltzbrain.recordings.blind_deconvolution import Kernel, deconvolve_trace, estimate_kernel
 from boltzbrain.recordings.dff import BASELINE_PERCENT, BASELINE_S, relative_change
 from boltzbrain.recordings.memory import require_memory
-from boltzbrain.recordings.pauses import frames_and_segments
 from boltzbrain.recordings.recording import Binned, Recording, Step, Traces
 from boltzbrain.recordings.sensitivity import sensitivity_table
 from boltzbrain.recordings.sparse_solver import unit_peak
@@ -115,7 +115,7 @@ def deconvolve(
     where = recording.source.path
     if not isinstance(signal, Traces):
         raise bad_input("the recording", "have traces", type(signal).__name__, file=where)
-    name = one_of("method", _default(signal) if method is None else method, METHODS)
+    name = one_of("method", default_method(signal) if method is None else method, METHODS)
     if (name == "deconvolved") != (signal.kind == "deconvolved"):
         others = ", ".join(one for one in METHODS if one != "deconvolved")
         raise bad_input(
@@ -141,7 +141,7 @@ def deconvolve(
         advice="fewer neurons",
         file=where,
     )
-    frame_s, segment = _segments(signal)
+    frame_s, segment = trace_frames(signal, where)
     steps = list(recording.steps)
     traces = signal.frames
     if signal.kind == "fluorescence" and name != "deconvolved":
@@ -179,16 +179,9 @@ def deconvolve(
     )
 
 
-def _default(signal: Traces) -> str:
+def default_method(signal: Traces) -> str:
+    """Return the method that is taken where none is named."""
     return "deconvolved" if signal.kind == "deconvolved" else "bsd"
-
-
-def _segments(signal: Traces) -> tuple[float, NDArray[np.int32]]:
-    """Return the median frame length and the segment of each frame, new after each pause."""
-    steps = np.diff(signal.times)
-    if not np.isfinite(steps).all() or not (steps > 0).all():
-        raise bad_input("times", "ascend from frame to frame", f"a step of {steps.min():g} s")
-    return frames_and_segments(signal.times)
 
 
 def parse_kernel(kernel: str | tuple[float, float]) -> Kernel | str:

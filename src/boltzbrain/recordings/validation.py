@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.recordings.activity import Activity
+from boltzbrain.recordings.calcium import default_method
 from boltzbrain.recordings.cutting import ascend, laser_epochs
 from boltzbrain.recordings.drift import drifting
 from boltzbrain.recordings.duplicates import duplicate_neurons
@@ -94,8 +95,7 @@ LOOKED_FOR = (
     "laser epochs",
 )
 
-OF_ACTIVITY = ("silent neurons", "drifting rates", "duplicate neurons")
-"""What is looked for in the bins."""
+_OF_ACTIVITY = ("silent neurons", "drifting rates", "duplicate neurons")
 
 
 def validate(recording: Recording, activity: Activity | None = None) -> Validation:
@@ -130,12 +130,11 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
             )
         )
     if activity is not None:
-        looked += list(OF_ACTIVITY)
+        looked += list(_OF_ACTIVITY)
         points += _of_activity(activity)
     elif isinstance(signal, Traces):
-        found = f"not binary yet: {', '.join(OF_ACTIVITY)} were not looked for"
-        method = "deconvolved" if signal.kind == "deconvolved" else "bsd"
-        points.append(Point("traces", "note", found, f"--calcium {method}"))
+        found = f"not binary yet: {', '.join(_OF_ACTIVITY)} were not looked for"
+        points.append(Point("traces", "note", found, f"--calcium {default_method(signal)}"))
     step = None if activity is None else activity.step("binarize")
     points += _of_epochs(recording, None if step is None else step.options["epochs"])
     return Validation(tuple(points), tuple(name for name in LOOKED_FOR if name in looked))
