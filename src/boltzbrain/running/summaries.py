@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from boltzbrain.presentation.numbers import with_error
 from boltzbrain.running.console import columns, note, pairs
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ def signed(value: float, error: float | None = None, digits: int = 2) -> str:
     >>> signed(11.5, 0.2), signed(-150.214)
     ('+11.50 ± 0.20', '−150.21')
     """
-    # adding 0 takes the sign off a zero
-    text = f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
-    return text if error is None else f"{text} ± {error:.{digits}f}"
+    return with_error(value, error, digits, "+")
 
 
 def figure(value: float | None, error: float | None = None, digits: int = 2) -> str:
@@ -48,10 +47,7 @@ def figure(value: float | None, error: float | None = None, digits: int = 2) -> 
     >>> figure(-150.214, 0.83), figure(3.0), figure(None)
     ('−150.21 ± 0.83', '3.00', 'none')
     """
-    if value is None:
-        return UNDEFINED
-    text = f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-    return text if error is None else f"{text} ± {error:.{digits}f}"
+    return UNDEFINED if value is None else with_error(value, error, digits)
 
 
 def show_card(console: Console, card: DataCard) -> None:
