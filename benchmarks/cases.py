@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers.discrete import Bernoulli
+from boltzbrain.model.layers.rectified import DReLU
 from boltzbrain.model.rbm import RBM
-from boltzbrain.model.rectified import DReLU
 from boltzbrain.readers.detect import read
-from boltzbrain.recordings.activity import Activity
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "steinmetz"
 

@@ -17,7 +17,9 @@ import time
 import numpy as np
 
 from benchmarks.timing import Row, arguments, publish, row
-from boltzbrain.recordings.recording import Recording, Source, Traces, neuron_table, no_epochs
+from boltzbrain.data.recording import Recording, neuron_table, no_epochs
+from boltzbrain.data.signals import Traces
+from boltzbrain.data.steps import Source
 
 FRAME_S, RATE, NOISE = 0.25, 0.03, 0.2
 LIMIT_S = 60.0

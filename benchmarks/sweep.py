@@ -12,12 +12,12 @@ from benchmarks import peers
 from benchmarks.cases import DATA, bernoulli_model, session10, states
 from benchmarks.timing import Row, arguments, compare, publish
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.independent import independent_field
+from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
-from boltzbrain.training.gradient import Ascent
 from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.update.gradient import Ascent
 
 CHAINS, SWEEPS = 2000, 10
 

@@ -28,18 +28,18 @@ from benchmarks import peers
 from benchmarks.cases import session10
 from benchmarks.timing import arguments, publish, rounds, row
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.independent import independent_field
+from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
 from boltzbrain.sampling.partition import annealed_importance
-from boltzbrain.training.gradient import (
+from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.update.gradient import (
     Ascent,
     log_likelihood_gradient,
     parameters_of,
     with_parameters,
 )
-from boltzbrain.training.plan import TrainingPlan
 
 HIDDEN, UPDATES, RATES = 100, 3000, (0.05, 0.1, 0.2)
 SHARE = 0.99

@@ -16,8 +16,8 @@ from benchmarks.timing import Row, arguments, compare, publish
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
-from boltzbrain.training.gradient import Ascent
 from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.update.gradient import Ascent
 
 
 def our_update(model: RBM, plan: TrainingPlan, batch: Tensor) -> Callable[[], None]:

@@ -34,9 +34,9 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 import boltzbrain as bb
-from boltzbrain.baselines.choose import fit_baseline
+from boltzbrain.baselines.fit_baseline import fit_baseline
+from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.random import Generator
-from boltzbrain.recordings.activity import Activity
 from boltzbrain.sampling.synthetic import simulate_assemblies
 
 OUTPUT = Path(__file__).with_suffix(".txt")

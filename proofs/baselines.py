@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-from boltzbrain.presentation.numbers import number
+from boltzbrain.report.numbers import number
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
@@ -48,7 +48,7 @@ NEURONS, TRAIN, HELD_OUT = 1000, 10_000, 1500
 def one(session: int, split: int, models: list[str], updates: int | None) -> list[dict]:
     """Fit and compare one split; return a line for each model."""
     import boltzbrain as bb
-    from boltzbrain.presentation.baseline_verdicts import gain_error
+    from boltzbrain.report.verdicts.baselines import gain_error
 
     activity = bb.read(DATA / f"session{session}.npz").binarize(bin_ms=20)
     activity = activity.split(folds=f"{DATA / f'session{session}_folds.csv'}:split{split}")
@@ -179,7 +179,7 @@ def summary(lines: list[dict[str, str]]) -> tuple[list[str], bool]:
 
 def speed() -> tuple[str, bool]:
     """Time the pairwise Ising model at the size that is promised."""
-    from boltzbrain.baselines.ising import fit_ising
+    from boltzbrain.baselines.pairwise.fit import fit_ising
     from boltzbrain.foundations.random import Generator
     from boltzbrain.sampling.synthetic import simulate_assemblies
 
@@ -200,7 +200,7 @@ def speed() -> tuple[str, bool]:
 
 def main() -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from boltzbrain.evaluation.baselines import NAMES
+    from boltzbrain.comparison.compare import NAMES
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sessions", type=int, nargs="+", default=[10, 12])

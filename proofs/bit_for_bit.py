@@ -1,15 +1,15 @@
 """Whether a change of the code left every trained number as it was, bit for bit.
 
-Two trainings of 300 updates, seed 0: session 10 (`split0`) with the preset `binary`, and the planted
-assemblies of `proofs/planted_assemblies.py` with the preset `compositional`. Of each the hash of
-every parameter of the last checkpoint, of its chains, and of the chosen update. The same machine
+Two trainings of 300 updates, seed 0: session 10 (`split0`) with the preset `binary`, and the
+planted assemblies of `proofs/planted_assemblies.py` with `compositional`. Of each the hash of every
+parameter of the last checkpoint, of its chains, and of the chosen update. The same machine
 kind and the same versions of PyTorch and numba give the same hashes; another processor may not.
 
     python proofs/bit_for_bit.py [--label NAME] [--of FOLDER]
 
 Adds a block to bit_for_bit.txt beside this file, under the label (the commit where none is given),
-and exits 1 if it differs from the first block there. `--of` names a checkout whose package is run in
-place of this one, so that two commits are compared on one machine.
+and exits 1 if it differs from the first block there. `--of` names a checkout whose package is run
+in place of this one, so that two commits are compared on one machine.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def planted(folder: Path) -> list[str]:
     activity = truth.activity().split(
         by="shuffled", validation=0.15, test=0.05, seed=0, min_active_bins=0
     )
-    run = bb.fit(
-        activity, "compositional", 40, out=folder / "planted", seed=0, updates=UPDATES
-    )
+    run = bb.fit(activity, "compositional", 40, out=folder / "planted", seed=0, updates=UPDATES)
     return hashes(run.folder, run.chosen_update)
 
 

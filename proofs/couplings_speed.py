@@ -24,14 +24,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from boltzbrain.data.regions import Regions
 from boltzbrain.foundations.random import Generator
-from boltzbrain.interpretation.couplings import couplings, low_rank_couplings
-from boltzbrain.interpretation.gaussian import InputLaw, relative_error, tuple_differences
-from boltzbrain.interpretation.low_rank import top_partners
+from boltzbrain.interpretation.couplings.couplings import couplings, low_rank_couplings
+from boltzbrain.interpretation.couplings.low_rank import top_partners
+from boltzbrain.interpretation.couplings.normal_inputs import (
+    InputLaw,
+    relative_error,
+    tuple_differences,
+)
 from boltzbrain.interpretation.marginal import Marginal
-from boltzbrain.interpretation.regions import region_maps
+from boltzbrain.interpretation.regions.maps import region_maps
 from boltzbrain.model.rbm import RBM
-from boltzbrain.recordings.recording import Regions
 from boltzbrain.sampling.synthetic import random_model
 
 OUTPUT = Path(__file__).with_suffix(".txt")

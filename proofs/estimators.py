@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import KINDS
+from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.bridge import bridge_log_partition
 from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples

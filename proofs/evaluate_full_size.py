@@ -23,7 +23,7 @@ import torch
 
 from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.synthetic import simulate_assemblies
 

@@ -74,7 +74,7 @@ def write_mouse(path: Path, scale: float) -> None:
     sys.path.insert(0, str(ROOT / "tests"))
     from boltzbrain.foundations.random import Generator
     from boltzbrain.sampling.synthetic import simulate_assemblies
-    from contracts.nwb_layouts import new_file, put, put_spikes
+    from helpers.nwb_layouts import new_file, put, put_spikes
 
     units, bins = max(60, round(2000 * scale)), round(HOUR_S * 1000 / BIN_MS)
     count = max(6, round(40 * scale))

@@ -1,6 +1,6 @@
 """Two thousand spoilt files per reader: a clear error or a right answer, and nothing else.
 
-The damage and the rules are those of tests/properties/fuzzing.py and disguising.py: files cut
+The damage and the rules are those of tests/helpers/fuzzing.py and disguising.py: files cut
 short, bits flipped, stretches overwritten, arrays of another type, absurd declared sizes, pickles
 and params.py with code in them; read in a forked worker; no traceback, no code run, no file longer
 than 10 s, no more than 500 MB above the start.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from properties.fuzzing import FUZZED, LONGEST_S, MOST_MB, fuzz
+from helpers.fuzzing import FUZZED, LONGEST_S, MOST_MB, fuzz
 
 SEED = 7
 

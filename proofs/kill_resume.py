@@ -20,7 +20,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from stories.killing import differences, kill_after, start  # noqa: E402  # the path comes first
+from helpers.killing import differences, kill_after, start  # noqa: E402  # the path comes first
 
 RECORDING = ROOT.parent / "shared" / "data" / "steinmetz" / "session10.npz"
 ROLLING_S = 1.0

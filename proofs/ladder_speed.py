@@ -30,7 +30,7 @@ from boltzbrain.sampling.exchange import Replicas, exchange_step, start_replicas
 from boltzbrain.sampling.gibbs import Chains, advance
 from boltzbrain.sampling.ladder import Ladder, trajectory_ladder
 from boltzbrain.sampling.mixing import diagnose_states, independent_samples
-from boltzbrain.training.run import TrainingRun
+from boltzbrain.training.run.run import TrainingRun
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"

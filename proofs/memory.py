@@ -29,14 +29,14 @@ import zarr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from contracts.nwb_layouts import new_file, put
-from contracts.serving import serve
+from helpers.nwb_layouts import new_file, put
+from helpers.serving import serve
 
 EXTRA_MB = 200.0
 _CHILD = """
 import json, sys
 import boltzbrain as bb
-from boltzbrain.recordings.recording import SpikeTimes
+from boltzbrain.data.recording import SpikeTimes
 bb.read
 import boltzbrain.readers.detect
 def peak():  # of this program alone: getrusage counts what started it, too

@@ -27,7 +27,7 @@ from scipy.stats import rankdata
 
 import boltzbrain as bb
 from boltzbrain.foundations.random import Generator
-from boltzbrain.interpretation.assemblies import hidden_activity, participation_ratio
+from boltzbrain.interpretation.assemblies.assemblies import hidden_activity, participation_ratio
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
 
 HIDDEN = 40

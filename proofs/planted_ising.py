@@ -28,12 +28,13 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 import boltzbrain as bb
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import neuron_table
+from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.random import Generator
-from boltzbrain.interpretation.connectivity import covariance, pseudo_likelihood_ising
+from boltzbrain.interpretation.couplings.norms import triplet_differences
 from boltzbrain.interpretation.marginal import Marginal
-from boltzbrain.interpretation.norms import triplet_differences
-from boltzbrain.recordings.activity import Activity, Step
-from boltzbrain.recordings.recording import Source, neuron_table
+from boltzbrain.interpretation.regions.functional import covariance, pseudo_likelihood_ising
 
 OUTPUT = Path(__file__).with_suffix(".txt")
 NEURONS, PAIRS, TRIPLETS, SAMPLES, CHAINS = 60, 90, 30, 100_000, 2000

@@ -27,9 +27,9 @@ from typing import Any
 from unittest.mock import patch
 
 import boltzbrain as bb
-from boltzbrain.training import checkpoints
-from boltzbrain.training.likelihood_log import LikelihoodLog
-from boltzbrain.training.online import OnlineScore
+from boltzbrain.training.run import checkpoints
+from boltzbrain.training.score.likelihood_log import LikelihoodLog
+from boltzbrain.training.score.running import OnlineScore
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"

@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 import boltzbrain as bb
-from boltzbrain.interpretation.animals import map_agreement
-from boltzbrain.interpretation.results import Interpretation
-from boltzbrain.recordings.activity import GAP, TRAIN, Activity, Step
+from boltzbrain.data.activity import GAP, TRAIN, Activity
+from boltzbrain.data.steps import Step
+from boltzbrain.interpretation.animals.agreement import map_agreement
+from boltzbrain.interpretation.file import Interpretation
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz" / "session10"

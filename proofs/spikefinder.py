@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import boltzbrain as bb
-from boltzbrain.recordings.calcium import METHODS, deconvolve
+from boltzbrain.preparing.calcium.deconvolve import METHODS, deconvolve
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "spikefinder"
 FRAME_S = 0.01

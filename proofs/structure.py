@@ -21,15 +21,17 @@ from pathlib import Path
 import numpy as np
 
 import boltzbrain as bb
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import neuron_table
+from boltzbrain.data.regions import Regions
+from boltzbrain.data.steps import Source
 from boltzbrain.foundations.random import Generator
-from boltzbrain.interpretation.structure import (
+from boltzbrain.interpretation.animals.structure import (
     RegionMatrix,
     compare_with_structure,
     match_names,
     read_structure,
 )
-from boltzbrain.recordings.activity import Activity
-from boltzbrain.recordings.recording import Regions, Source, neuron_table
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "zebrafish"
 LABELS = "baier_rl-region-labels__20190502_Run04__labelled-2020-10-15.npy"

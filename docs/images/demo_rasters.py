@@ -13,10 +13,10 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 import boltzbrain as bb
-from boltzbrain.presentation import figures
-from boltzbrain.presentation.figures.rasters import region_order
-from boltzbrain.presentation.page import page_data
-from boltzbrain.presentation.style import GENERATED, TEST, house_style
+from boltzbrain.report import figures
+from boltzbrain.report.figures.rasters import region_order
+from boltzbrain.report.page import page_data
+from boltzbrain.report.style import GENERATED, TEST, house_style
 
 BINS = 250
 

@@ -5,33 +5,26 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from boltzbrain.foundations.doors import hang
+
 if TYPE_CHECKING:
+    from boltzbrain.api import compare, convert, evaluate, fit, interpret, report, resume, sample
+    from boltzbrain.data.activity import Activity
+    from boltzbrain.data.recording import Recording
+    from boltzbrain.data.study import Study
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
-    from boltzbrain.interpretation.couplings import couplings
-    from boltzbrain.model.continuous import Gaussian
-    from boltzbrain.model.discrete import Bernoulli, Ising
+    from boltzbrain.grid.sweep import resume_sweep, sweep
+    from boltzbrain.interpretation.couplings.couplings import couplings
     from boltzbrain.model.foreign import read_pgm, read_rbms
+    from boltzbrain.model.layers.continuous import Gaussian
+    from boltzbrain.model.layers.discrete import Bernoulli, Ising
+    from boltzbrain.model.layers.rectified import DReLU, ReLU
     from boltzbrain.model.rbm import RBM
-    from boltzbrain.model.rectified import DReLU, ReLU
-    from boltzbrain.presentation import figures
+    from boltzbrain.preparing.joining import join_probes, join_sessions
     from boltzbrain.readers.detect import read
-    from boltzbrain.recordings.activity import Activity
-    from boltzbrain.recordings.joining import join_probes, join_sessions
-    from boltzbrain.recordings.recording import Recording
-    from boltzbrain.recordings.study import Study
-    from boltzbrain.running.api import (
-        compare,
-        convert,
-        evaluate,
-        fit,
-        interpret,
-        report,
-        resume,
-        sample,
-    )
-    from boltzbrain.running.sweep import resume_sweep, sweep
+    from boltzbrain.report import figures
     from boltzbrain.training.plan import TrainingPlan
-    from boltzbrain.training.run import TrainingRun
+    from boltzbrain.training.run.run import TrainingRun
 
     __version__: str
 
@@ -72,42 +65,51 @@ __all__ = [
 # PyTorch takes seconds to import, so each name is fetched when it is first asked for
 _HOME = {
     "RBM": "model.rbm",
-    "Activity": "recordings.activity",
-    "Bernoulli": "model.discrete",
-    "DReLU": "model.rectified",
-    "Gaussian": "model.continuous",
+    "Activity": "data.activity",
+    "Bernoulli": "model.layers.discrete",
+    "DReLU": "model.layers.rectified",
+    "Gaussian": "model.layers.continuous",
     "InputError": "foundations.checks",
-    "Ising": "model.discrete",
-    "ReLU": "model.rectified",
-    "Recording": "recordings.recording",
-    "Study": "recordings.study",
+    "Ising": "model.layers.discrete",
+    "ReLU": "model.layers.rectified",
+    "Recording": "data.recording",
+    "Study": "data.study",
     "TrainingFailedError": "foundations.checks",
     "TrainingPlan": "training.plan",
-    "TrainingRun": "training.run",
-    "compare": "running.api",
-    "convert": "running.api",
-    "couplings": "interpretation.couplings",
-    "evaluate": "running.api",
-    "fit": "running.api",
-    "interpret": "running.api",
-    "join_probes": "recordings.joining",
-    "join_sessions": "recordings.joining",
+    "TrainingRun": "training.run.run",
+    "compare": "api",
+    "convert": "api",
+    "couplings": "interpretation.couplings.couplings",
+    "evaluate": "api",
+    "fit": "api",
+    "interpret": "api",
+    "join_probes": "preparing.joining",
+    "join_sessions": "preparing.joining",
     "read": "readers.detect",
     "read_pgm": "model.foreign",
     "read_rbms": "model.foreign",
-    "report": "running.api",
-    "resume": "running.api",
-    "resume_sweep": "running.sweep",
-    "sample": "running.api",
-    "sweep": "running.sweep",
+    "report": "api",
+    "resume": "api",
+    "resume_sweep": "grid.sweep",
+    "sample": "api",
+    "sweep": "grid.sweep",
 }
+
+hang(
+    {
+        "Recording.binarize": "preparing.bins.binarize:binarize",
+        "Recording.mend": "preparing.faults.mend:mend",
+        "Recording.deconvolve": "preparing.calcium.deconvolve:deconvolve",
+        "Activity.split": "preparing.folds.split:split",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = import_module("importlib.metadata").version("boltzbrain")
     elif name == "figures":
-        value = import_module("boltzbrain.presentation.figures")
+        value = import_module("boltzbrain.report.figures")
     elif name in _HOME:
         value = getattr(import_module(f"boltzbrain.{_HOME[name]}"), name)
     else:

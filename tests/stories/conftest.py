@@ -8,7 +8,7 @@ import pytest
 
 from boltzbrain.evaluation import samples
 from boltzbrain.evaluation.evaluate import evaluate_model
-from stories.browsing import open_browser
+from helpers.browsing import open_browser
 
 
 @pytest.fixture(scope="module")

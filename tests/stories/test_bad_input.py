@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 
 import boltzbrain as bb
+from boltzbrain.data.recording import Recording, neuron_table
+from boltzbrain.data.signals import SpikeTimes
+from boltzbrain.data.steps import Source
 from boltzbrain.model.rbm import RBM
-from boltzbrain.recordings.recording import Recording, Source, SpikeTimes, neuron_table
 from boltzbrain.writers.nwb import write_nwb
-from stories.command_line import (
+from helpers.command_line import (
     BINS,
     NEURONS,
     QUICK,
@@ -358,7 +360,7 @@ def test_a_page_replaces_nothing_but_a_page(run, tmp_path, capsys, monkeypatch):
     # refused before anything is drawn: the page takes many seconds
     drawn = []
     monkeypatch.setattr(
-        "boltzbrain.presentation.report.write_report", lambda _run, path: drawn.append(path) or path
+        "boltzbrain.report.report.write_report", lambda _run, path: drawn.append(path) or path
     )
     recording, other, page = (tmp_path / name for name in ("small.npz", "other.html", "a.html"))
     other.write_text("<title>My thesis</title>")
@@ -430,7 +432,7 @@ def test_a_disk_without_room_anywhere_else(tmp_path, capsys, monkeypatch):
     def full(*_args, **_options):
         raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("boltzbrain.recordings.card.data_card", full)
+    monkeypatch.setattr("boltzbrain.preparing.card.card.data_card", full)
     path = write_small(tmp_path / "small.npz")
     refused(["info", path], tmp_path, capsys, "somewhere", "No space left")
 

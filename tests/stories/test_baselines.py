@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from boltzbrain.baselines.ising import fit_ising
+from boltzbrain.baselines.pairwise.fit import fit_ising
 from boltzbrain.baselines.vae import fit_vae
-from boltzbrain.evaluation.baselines import NAMES, read_assemblies
-from boltzbrain.evaluation.hopfield import fit_hopfield
+from boltzbrain.comparison.compare import NAMES, read_assemblies
+from boltzbrain.comparison.rbms import fit_hopfield
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.presentation.baseline_verdicts import winner
-from stories.browsing import open_page
-from stories.command_line import NEURONS, QUICK, digests, make, run_command, write_small
+from boltzbrain.report.verdicts.baselines import winner
+from helpers.browsing import open_page
+from helpers.command_line import NEURONS, QUICK, digests, make, run_command, write_small
 
 
 @pytest.fixture(scope="module")

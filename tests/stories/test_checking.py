@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 import boltzbrain as bb
-from boltzbrain.recordings.recording import Binned, Recording, Source, neuron_table
-from contracts.test_validation import LENGTH_S, NEURONS, make, poisson
-from stories.command_line import Outcome, run_command
+from boltzbrain.data.recording import Recording, neuron_table
+from boltzbrain.data.signals import Binned
+from boltzbrain.data.steps import Source
+from helpers.command_line import Outcome, run_command
+from helpers.spike_trains import LENGTH_S, NEURONS, make, poisson
 
 EPOCHS = pd.DataFrame(
     {

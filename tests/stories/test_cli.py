@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import boltzbrain as bb
-from boltzbrain.running.cli import app, main
-from boltzbrain.running.fitting import fit, merged
-from boltzbrain.running.outputs import page_file
+from boltzbrain.cli.commands.fit import fit, merged
+from boltzbrain.cli.main import app, main
+from boltzbrain.foundations.files import page_file
 from boltzbrain.training.plan import TrainingPlan, make_plan
-from stories.command_line import (
+from helpers.command_line import (
     BINS,
     NEURONS,
     QUICK,
@@ -250,7 +250,7 @@ def test_ctrl_c_leaves_with_a_word(command, run, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     name = {"evaluate": "evaluation", "interpret": "interpretation"}[command]
-    monkeypatch.setattr(f"boltzbrain.running.progress.Stage.{name}", interrupt)
+    monkeypatch.setattr(f"boltzbrain.cli.display.Stage.{name}", interrupt)
     told = run_command([command, run], capsys)
     assert (told.status, told.out) == (130, "")
     assert told.err.splitlines()[-1] == "Stopped."
@@ -301,7 +301,7 @@ def test_all_data_has_no_held_out_score_and_says_so(recording, tmp_path, capsys)
     assert "log_likelihood.gain.value" in found["reasons"]
 
 
-@pytest.mark.filterwarnings("default::boltzbrain.recordings.splitting.LeakageWarning")
+@pytest.mark.filterwarnings("default::boltzbrain.preparing.folds.split.LeakageWarning")
 def test_shuffled_bins_are_warned_about_in_one_line(recording, tmp_path, capsys):
     told = run_command(
         ["fit", recording, "-o", tmp_path / "run", "--split", "shuffled", *QUICK], capsys
@@ -360,7 +360,7 @@ def test_help_and_import_do_not_load_pytorch():
     # two seconds before every --help, and before every completion of a word in the shell
     script = (
         "import sys, boltzbrain\n"
-        "from boltzbrain.running.cli import main\n"
+        "from boltzbrain.cli.main import main\n"
         "try: main(['fit', '--help'])\n"
         "except SystemExit: pass\n"
         "print('torch' in sys.modules, 'pandas' in sys.modules)\n"
@@ -387,7 +387,7 @@ def test_a_reader_of_stdout_that_leaves_is_no_traceback(recording):
     # as in `boltzbrain info recording.npz | head -1`
     reading, writing = os.pipe()
     os.close(reading)
-    script = f"from boltzbrain.running.cli import main; main(['info', {str(recording)!r}])"
+    script = f"from boltzbrain.cli.main import main; main(['info', {str(recording)!r}])"
     told = subprocess.run(
         [sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, text=True,
         check=False,
@@ -402,7 +402,7 @@ def test_a_bug_keeps_its_traceback(recording, monkeypatch):
     def broken(*_args, **_options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("boltzbrain.recordings.card.data_card", broken)
+    monkeypatch.setattr("boltzbrain.preparing.card.card.data_card", broken)
     with pytest.raises(ZeroDivisionError):
         main(["info", str(recording)])
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import boltzbrain as bb
+from boltzbrain.cli.commands import demo
+from boltzbrain.data.clusters import clustered_stderr, clusters_of
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.recordings.clusters import clustered_stderr, clusters_of
-from boltzbrain.running import demo
 from boltzbrain.writers.nwb import write_nwb
-from stories.command_line import QUICK, run_command
+from helpers.command_line import QUICK, run_command
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
 

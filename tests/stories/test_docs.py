@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from boltzbrain.cli.main import app
+from boltzbrain.preparing.folds.split import WAYS
 from boltzbrain.readers.units import PRESETS as UNIT_PRESETS
-from boltzbrain.recordings.splitting import WAYS
-from boltzbrain.running.cli import app
 from boltzbrain.training.plan import PRESETS, TrainingPlan
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
-from boltzbrain.presentation import report
-from boltzbrain.presentation.explore import explore_data
-from boltzbrain.presentation.report import write_page
-from stories.browsing import open_page
+from boltzbrain.report import report
+from boltzbrain.report.explore import explore_data
+from boltzbrain.report.report import write_page
+from helpers.browsing import open_page
 from stories.test_page import HOSTILE, make_page, requests_of, states
 
 WAIT = "const done = arguments[arguments.length - 1]; requestAnimationFrame(() => "

@@ -16,16 +16,16 @@ import boltzbrain as bb
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.choices import Choices
-from boltzbrain.interpretation.interpret import interpret_model
-from boltzbrain.interpretation.results import (
+from boltzbrain.interpretation.file import (
     Entry,
     Interpretation,
     read_interpretation,
     write_interpretation,
 )
+from boltzbrain.interpretation.interpret import interpret_model
 from boltzbrain.sampling.synthetic import random_model
-from stories.browsing import open_page
-from stories.command_line import NEURONS, QUICK, digests, make, run_command, write_small
+from helpers.browsing import open_page
+from helpers.command_line import NEURONS, QUICK, digests, make, run_command, write_small
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
 

@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 import boltzbrain as bb
-from boltzbrain.evaluation.baselines import read_assemblies
-from boltzbrain.evaluation.kept import earlier_evaluation, with_baselines_of
-from boltzbrain.presentation.baseline_verdicts import winner
-from boltzbrain.running.baseline_summary import show_baselines
-from boltzbrain.running.summaries import signed
-from stories.command_line import QUICK, make, run_command, write_small
+from boltzbrain.cli.summaries.baselines import show_baselines
+from boltzbrain.cli.summaries.results import signed
+from boltzbrain.comparison.compare import read_assemblies
+from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of
+from boltzbrain.report.verdicts.baselines import winner
+from helpers.command_line import QUICK, make, run_command, write_small
 
 
 @pytest.fixture(scope="module")

@@ -10,23 +10,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from boltzbrain.comparison.evaluate_run import evaluate_run
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import neuron_table
+from boltzbrain.data.regions import Regions
+from boltzbrain.data.steps import Source, Step
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.evaluation.evaluate import evaluate_run
 from boltzbrain.evaluation.results import plain, read_evaluation
 from boltzbrain.evaluation.samples import read_samples
-from boltzbrain.evaluation.statistics import compare_statistics
-from boltzbrain.foundations.checks import InputError
-from boltzbrain.foundations.undefined import Undefined
-from boltzbrain.presentation import report
-from boltzbrain.presentation.page import PageData
-from boltzbrain.presentation.panels import Panel
-from boltzbrain.presentation.report import write_page, write_report
-from boltzbrain.presentation.verdict import Verdict
-from boltzbrain.recordings.activity import Activity, Step
-from boltzbrain.recordings.recording import Regions, Source, neuron_table
+from boltzbrain.evaluation.statistics.compare import compare_statistics
+from boltzbrain.foundations.checks import InputError, Undefined
+from boltzbrain.report import report
+from boltzbrain.report.page import PageData
+from boltzbrain.report.panels import Panel
+from boltzbrain.report.report import write_page, write_report
+from boltzbrain.report.verdicts.verdict import Verdict
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
-from stories.browsing import open_page
+from helpers.browsing import open_page
 
 HOSTILE = '</script><b>MB & "x"</b>'  # a region's name comes from a file and must stay text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from stories.command_line import QUICK, run_command
+from helpers.command_line import QUICK, run_command
 
 
 def test_a_phy_folder_from_end_to_end(shared_data: Path, tmp_path: Path, capsys):

@@ -11,15 +11,15 @@ import h5py
 import numpy as np
 import pytest
 
-from boltzbrain.running.resuming import places
-from stories.command_line import (
+from boltzbrain.cli.resuming import places
+from helpers.command_line import (
     QUICK,
     digests,
     make,
     run_command,
     write_small,
 )
-from stories.killing import differences, kill_after, start
+from helpers.killing import differences, kill_after, start
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
 
@@ -89,7 +89,7 @@ def stopped(recording, tmp_path, capsys, monkeypatch) -> Path:
 
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("boltzbrain.running.progress.Stage.training", interrupt)
+        patch.setattr("boltzbrain.cli.display.Stage.training", interrupt)
         told = run_command(["fit", recording, "-o", run, *QUICK], capsys)
     assert told.status == 130
     assert told.err.splitlines()[-1].endswith(f"go on with: boltzbrain fit --resume {run}")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import boltzbrain as bb
-from contracts.layouts import LAYOUTS
-from contracts.serving import serve
-from stories.command_line import BINS, NEURONS, QUICK, run_command, small_arrays, write_small
+from helpers.command_line import BINS, NEURONS, QUICK, run_command, small_arrays, write_small
+from helpers.layouts import LAYOUTS
+from helpers.serving import serve
 
 
 @pytest.fixture

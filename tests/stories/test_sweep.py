@@ -25,12 +25,12 @@ import boltzbrain as bb
 from boltzbrain.evaluation.likelihood import likelihoods
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.grid.one_run import complete
+from boltzbrain.grid.points import Grid
+from boltzbrain.grid.sweep import start_sweep
+from boltzbrain.grid.workers import _client
 from boltzbrain.model.independent import independent_field
-from boltzbrain.running.grid import Grid
-from boltzbrain.running.sweep import start_sweep
-from boltzbrain.running.sweep_run import complete
-from boltzbrain.running.workers import _client
-from stories.command_line import QUICK, digests, run_command, write_small
+from helpers.command_line import QUICK, digests, run_command, write_small
 
 REQUIRED = [
     "hidden", "l1", "seed", "update", "validation_nats_per_bin", "validation_stderr",
@@ -48,7 +48,7 @@ GRID = (
 
 def start(words) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "boltzbrain.running.cli", *map(str, words)],
+        [sys.executable, "-m", "boltzbrain.cli.main", *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -224,7 +224,7 @@ def in_process(monkeypatch):
             folder = str(sweep.folder)
             yield run.name, complete(folder, run.name, run.plan.model_dump(), full=full), ""
 
-    monkeypatch.setattr("boltzbrain.running.sweep.completed", one_after_another)
+    monkeypatch.setattr("boltzbrain.grid.sweep.completed", one_after_another)
 
 
 @pytest.mark.usefixtures("quick_evaluation", "in_process")
@@ -280,7 +280,7 @@ def quick_folder(recording, tmp_path, capsys, monkeypatch) -> Path:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("boltzbrain.running.sweep.completed", interrupt)
+        patch.setattr("boltzbrain.grid.sweep.completed", interrupt)
         words = ["sweep", recording, "-o", tmp_path / "sweep", *GRID]
         told = run_command(words, capsys)
     assert told.status == 130
@@ -320,7 +320,7 @@ def test_what_differs_from_the_sweep_is_refused(more, expected, quick_folder, ca
     ],
 )
 def test_bad_grids_are_refused(words, expected, recording, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("boltzbrain.running.workers.PATIENCE", "1s")
+    monkeypatch.setattr("boltzbrain.grid.workers.PATIENCE", "1s")
     told = run_command(["sweep", recording, "-o", tmp_path / "sweep", *QUICK[2:4], *words], capsys)
     assert told.status == 2, told
     for word in expected:

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.baselines.pairwise.pseudo_likelihood import log_pseudo_likelihood
 from boltzbrain.baselines.protocol import Baseline, Fit, Trial
-from boltzbrain.baselines.pseudo_likelihood import log_pseudo_likelihood
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import mean_states, sum_active_rows
 from boltzbrain.model.independent import independent_field

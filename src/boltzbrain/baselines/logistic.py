@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from boltzbrain.baselines.protocol import Baseline, Fit, Trial
-from boltzbrain.foundations.bernoulli import bernoulli_log_likelihood
+from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.independent import independent_field

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from boltzbrain.foundations.checks import InputError, bad_input
+from boltzbrain.foundations.checks import InputError, Undefined, bad_input
 from boltzbrain.foundations.random import Generator
-from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.sampling.partition import LogPartition
 
 SCORES = (

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from boltzbrain.baselines.grid import beyond_edge, lies_at_edge
 from boltzbrain.baselines.latent import Readout
 from boltzbrain.baselines.protocol import Baseline, Fit, Trial
-from boltzbrain.foundations.bernoulli import bernoulli_log_likelihood
+from boltzbrain.baselines.search import beyond_edge, lies_at_edge
+from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
 

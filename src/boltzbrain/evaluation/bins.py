@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.activity import Activity, FoldName
+from boltzbrain.data.clusters import clusters_of
 from boltzbrain.evaluation.samples import Samples
 from boltzbrain.foundations.checks import has_shape
 from boltzbrain.foundations.moments import Packed, pack
-from boltzbrain.recordings.activity import Activity, FoldName
-from boltzbrain.recordings.clusters import clusters_of
 
 _SAMPLE_CLUSTERS = 50
 

@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.data.clusters import Clusters, clustered_stderr
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.foundations.bernoulli import bernoulli_log_likelihood
+from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
-from boltzbrain.foundations.undefined import Undefined
-from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
-from boltzbrain.recordings.clusters import Clusters, clustered_stderr
 
 QUANTILES = 100
 """Bins of the effective field that its calibration is computed in."""

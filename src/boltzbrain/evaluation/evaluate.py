@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
-from boltzbrain.baselines.protocol import Fit
-from boltzbrain.evaluation.baselines import check_baselines, compare_baselines, write_baselines
+from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.conditional import conditional_scores, conditionals
 from boltzbrain.evaluation.dynamics.compare import compare_dynamics
-from boltzbrain.evaluation.energies import compare_energies, energies
-from boltzbrain.evaluation.hidden_statistics import compare_hidden
-from boltzbrain.evaluation.hopfield import Trained
-from boltzbrain.evaluation.kept import earlier_evaluation, with_baselines_of
 from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods
 from boltzbrain.evaluation.partitions import log_partitions
 from boltzbrain.evaluation.reconstruction import GLM_NEURONS, reconstruction_scores
-from boltzbrain.evaluation.results import plain, write_evaluation
-from boltzbrain.evaluation.samples import Samples, draw_samples, write_samples
-from boltzbrain.evaluation.statistics import compare_statistics
+from boltzbrain.evaluation.results import plain
+from boltzbrain.evaluation.samples import Samples, draw_samples
+from boltzbrain.evaluation.statistics.compare import compare_statistics
+from boltzbrain.evaluation.statistics.energies import compare_energies, energies
+from boltzbrain.evaluation.statistics.hidden_statistics import compare_hidden
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.model.discrete import Bernoulli
 from boltzbrain.model.independent import independent_field
+from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
-from boltzbrain.recordings.activity import Activity
-from boltzbrain.sampling.partition import LogPartition
-from boltzbrain.training.penalties import Penalties
-from boltzbrain.training.run import TrainingRun
+from boltzbrain.training.update.penalties import Penalties
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ class EvaluationProgress:
 Callback = Callable[[EvaluationProgress], None]
 
 
-def _teller(callbacks: Sequence[Callback], started: float) -> Callable[[str, int, int], None]:
+def teller(callbacks: Sequence[Callback], started: float) -> Callable[[str, int, int], None]:
     """Return what tells the callbacks a phase and its steps, with the seconds since `started`."""
 
     def tell(phase: str, done: int, total: int) -> None:
@@ -129,7 +123,7 @@ def evaluate_model(
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     started = time.monotonic()
-    tell = _teller(callbacks, started)
+    tell = teller(callbacks, started)
     estimates = log_partitions(
         model,
         independent_field(torch.from_numpy(activity.states_of("train"))),
@@ -210,93 +204,3 @@ def _findings(
         "conditional": scores["conditional"],
         "dynamics": dynamics,
     }
-
-
-def evaluate_run(
-    run: TrainingRun,
-    *,
-    seed: int | None = None,
-    full: bool = False,
-    baselines: Sequence[str] = (),
-    callbacks: Sequence[Callback] = (),
-) -> dict[str, Any]:
-    """Score the chosen model of a run; write evaluation.json and samples.h5 into its folder.
-
-    Parameters
-    ----------
-    run
-        A finished run.
-    seed
-        Seed of every stream used; that of the plan where None.
-    full
-        Fit logistic regression to every neuron and not to 50 of them.
-    baselines
-        Names of `evaluation.baselines.NAMES` to fit beside the model; they add ``baselines`` to the
-        result, and baselines.h5 to the folder. Others of the evaluation before are kept where they
-        stand beside the same model of the same data, and else left out with a warning.
-    callbacks
-        Told about progress.
-
-    Raises
-    ------
-    InputError
-        If the training has not ended, a file cannot be written, a baseline is unknown or has no
-        validation or test bins.
-    """
-    plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
-    names = check_baselines(baselines, activity)
-    path = run.folder / "evaluation.json"
-    earlier = earlier_evaluation(path)
-    model = trajectory[-1]
-    seed = plan.seed if seed is None else seed
-    started = time.monotonic()
-
-    tell = _teller(callbacks, started)
-    bins = len(activity.bins_of("train"))
-    samples = draw_samples(model, seed, at_least=bins, progress=partial(tell, "samples"))
-    drawing = time.monotonic() - started
-    write_samples(run.folder / "samples.h5", samples)
-    result = evaluate_model(
-        model,
-        activity,
-        seed=seed,
-        chosen_update=run.chosen_update,
-        samples=samples,
-        checkpoints=trajectory,
-        penalties=run.penalties_at(run.chosen_update),
-        full=full,
-        callbacks=callbacks,
-    )
-    result["seconds"] += drawing
-    if names:
-        rbm = _beside(run, model, result["log_likelihood"])
-        compared = compare_baselines(rbm, activity, names, seed, tell=partial(tell, "baselines"))
-        found = plain(compared.figures)
-        reasons = {f"baselines.{path}": words for path, words in found.pop("reasons").items()}
-        result["baselines"], result["reasons"] = found, {**result["reasons"], **reasons}
-    result = with_baselines_of(result, earlier)
-    if names:
-        keep = [name for name in result["baselines"] if name not in compared.figures]
-        write_baselines(run.folder / "baselines.h5", compared, keep)
-    write_evaluation(path, result)
-    return result
-
-
-def _beside(run: TrainingRun, model: RBM, scores: Mapping[str, Any]) -> Trained:
-    """Return the model of a run, with its scores, as the baselines are beside which it stands."""
-    log, forward = run.log(), scores["log_partition"]["forward"]
-    fit = Fit(
-        f"persistent contrastive divergence by the recipe `{run.plan.preset}`",
-        int(log["update"].iloc[-1]),
-        float(log["seconds"].iloc[-1]),
-        {"update": run.chosen_update, "hidden": run.plan.hidden},
-        "log-likelihood, nats per validation bin",
-    )
-    estimate = LogPartition(
-        forward["value"],
-        forward["stderr"],
-        forward["effective_sample_size"],
-        torch.empty(0),
-        "forward",
-    )
-    return Trained(fit, model, estimate, tuple(scores["unreliable"]))

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from boltzbrain.data.activity import FOLDS, Activity, FoldName
+from boltzbrain.data.clusters import clustered_stderr, clusters_of
 from boltzbrain.evaluation.partitions import unreliable
-from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.undefined import Undefined
+from boltzbrain.foundations.checks import Undefined, bad_input
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
-from boltzbrain.recordings.activity import FOLDS, Activity, FoldName
-from boltzbrain.recordings.clusters import clustered_stderr, clusters_of
 from boltzbrain.sampling.partition import LogPartition
 
 FOLD_NAMES: tuple[FoldName, ...] = tuple(FOLDS)  # type: ignore[arg-type]  # the keys are FoldName
@@ -96,7 +95,7 @@ def likelihoods(
     -------
     dict
         What evaluation.json holds under ``log_likelihood``, in nats per bin. ``stderr`` is
-        clustered by segment (or stretch, see `recordings.clusters`) and leaves out the error of
+        clustered by segment (or stretch, see `data.clusters`) and leaves out the error of
         log Z, which is given apart. ``gain`` is the paired difference on the test bins;
         ``bits_per_spike`` is it divided by log 2 and by the mean number of active neurons of a test
         bin. ``unreliable`` says in words what to doubt. Undefined figures are `Undefined`.

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from boltzbrain.evaluation.samples import affordable
+from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
-from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.bridge import bridge_log_partition
 from boltzbrain.sampling.ladder import annealing_ladder, trajectory_ladder

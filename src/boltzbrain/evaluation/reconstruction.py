@@ -18,9 +18,9 @@ from scipy import stats
 from torch import Tensor
 
 from boltzbrain.baselines.logistic import LogisticFit, fit_logistic
-from boltzbrain.foundations.bernoulli import bernoulli_log_likelihood
+from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
-from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 

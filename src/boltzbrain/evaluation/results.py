@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.checks import Undefined, bad_input
 from boltzbrain.foundations.files import atomic_write
-from boltzbrain.foundations.undefined import Undefined
 
 FORMAT, VERSION = "boltzbrain evaluation", 1
 

@@ -1,1 +1,1 @@
-"""Checks of input, stable numerics, moments, random numbers and files: what every floor uses."""
+"""What every room uses: checks, numbers, files, memory, processes; nothing of it knows neurons."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -164,3 +165,10 @@ def has_shape(name: str, value: Any, shape: tuple[int | None, ...], *, file: obj
     if not fits:
         wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
         raise bad_input(name, f"have shape {wanted}", f"shape {got}", file=file)
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """A figure that does not exist, and why."""
+
+    reason: str

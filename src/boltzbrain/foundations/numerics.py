@@ -1,11 +1,11 @@
-"""Stable functions of the normal law cut off at zero, right in both tails.
+"""Stable functions: the log-likelihood of binary states, and the normal law cut off at zero.
 
 With Psi(x) = integral over z >= 0 of exp(-z**2 / 2 - x z) dz = sqrt(pi / 2) erfcx(x / sqrt 2), the
 density exp(-z**2 / 2 - x z) / Psi(x) on z >= 0 is that of a normal variable of mean -x and variance
 1 given that it is positive. Its cumulants are the derivatives of log Psi at x with alternating sign
 (Tubiana, Cocco and Monasson, eLife 8:e39397, 2019, use the same function for dReLU units).
 
-All of them work in float64, whatever they are given: in float32 x**2 / 2 and 1 / Psi(x) - x lose
+All of these work in float64, whatever they are given: in float32 x**2 / 2 and 1 / Psi(x) - x lose
 their digits long before the values of interest are reached, and the special functions of float32
 are no faster. The caller rounds the answer.
 """
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 FAR = 8.0
 """From here on the continued fraction replaces differences that cancel."""
@@ -128,3 +129,22 @@ def _fraction(x: Tensor, first: int) -> Tensor:
     for number in range(first + _DEPTH, first - 1, -1):
         tail = number / (x + tail)
     return tail
+
+
+def bernoulli_log_likelihood(log_odds: Tensor, states: Tensor) -> Tensor:
+    """Return log P(v) = v h - log(1 + exp(h)) of every state, in the shape of both together.
+
+    Parameters
+    ----------
+    log_odds
+        h, float32 or float64, in which it is computed.
+    states
+        v in {0, 1}, or its mean, of which the result is linear.
+
+    Examples
+    --------
+    >>> import torch
+    >>> bernoulli_log_likelihood(torch.tensor([0.0, 1e3, -1e3]), torch.tensor([1, 1, 1])).tolist()
+    [-0.6931471824645996, 0.0, -1000.0]
+    """
+    return states * log_odds - softplus(log_odds, threshold=80.0)

@@ -31,8 +31,8 @@ _MASK = 0xFFFFFFFF
 def philox_block(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]  # numba infers the types
     """Return the four 32-bit words of one counter block, as uint64 below 2**32.
 
-    The operands may be vectors of `kernels.lanes`; the masks before the products tell the compiler
-    that 32 bits times 32 bits will do.
+    The operands may be vectors of `kernels.cpu.simd`; the masks before the products tell the
+    compiler that 32 bits times 32 bits will do.
     """
     mask = np.uint64(0xFFFFFFFF)
     shift = np.uint64(32)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.regions import Regions
 from boltzbrain.foundations.checks import bad_input, number_in, one_of, whole_number_in
-from boltzbrain.interpretation.assemblies import PAPER_THRESHOLD, RULES
-from boltzbrain.recordings.activity import Activity
-from boltzbrain.recordings.recording import Regions
+from boltzbrain.interpretation.assemblies.assemblies import PAPER_THRESHOLD, RULES
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.assemblies.find import positions, read_assemblies
 from boltzbrain.interpretation.choices import Callback, Choices, InterpretationProgress
-from boltzbrain.interpretation.reading_assemblies import positions, read_assemblies
-from boltzbrain.interpretation.reading_couplings import read_couplings, read_norms
-from boltzbrain.interpretation.reading_regions import read_regions
-from boltzbrain.interpretation.results import (
-    Entries,
-    Entry,
-    Interpretation,
-    write_interpretation,
-)
+from boltzbrain.interpretation.couplings.find import read_couplings, read_norms
+from boltzbrain.interpretation.file import Entries, Entry, Interpretation, write_interpretation
+from boltzbrain.interpretation.regions.find import read_regions
 from boltzbrain.model.rbm import RBM
-from boltzbrain.recordings.activity import Activity
-from boltzbrain.training.run import TrainingRun
+from boltzbrain.training.run.run import TrainingRun
 
 FILE = "interpretation.h5"
 

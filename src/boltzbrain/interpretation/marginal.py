@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.model.layers import Layer
+from boltzbrain.model.layers.layer import Layer
 from boltzbrain.model.rbm import RBM
 
 Floats = NDArray[np.float64]

@@ -28,9 +28,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from boltzbrain.data.activity import TRAIN, Activity
 from boltzbrain.foundations.checks import bad_input, has_shape, one_of, whole_number_in
 from boltzbrain.interpretation.marginal import Floats, Indices
-from boltzbrain.recordings.activity import TRAIN, Activity
 
 States: TypeAlias = NDArray[np.uint8]
 Data: TypeAlias = "Activity | NDArray[np.uint8] | torch.Tensor"

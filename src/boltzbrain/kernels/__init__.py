@@ -1,1 +1,1 @@
-"""The hot loops: a plain reference that specifies each, and fast versions of it."""
+"""The hot loops: a plain reference that specifies each, fast versions, the choice; no models."""

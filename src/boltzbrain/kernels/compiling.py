@@ -22,7 +22,7 @@ from boltzbrain.foundations import random
 def _stamp() -> str:
     """Return a hash of the source of every loop and of the generator that they draw from."""
     digest = hashlib.blake2b(digest_size=16)
-    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(random.__file__)):
+    for path in (*sorted(Path(__file__).parent.rglob("*.py")), Path(random.__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

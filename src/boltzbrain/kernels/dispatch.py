@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from boltzbrain.kernels import cpu, rectified, reference
+from boltzbrain.kernels import reference
+from boltzbrain.kernels.cpu import kernels as cpu
+from boltzbrain.kernels.cpu import rectified
 
 
 @cache
@@ -19,7 +21,7 @@ def _cuda() -> ModuleType | None:
     """Return the kernels for NVIDIA GPUs, or None where Triton is absent or the GPU another's."""
     if torch.version.cuda is None or find_spec("triton") is None:
         return None
-    return importlib.import_module("boltzbrain.kernels.cuda")
+    return importlib.import_module("boltzbrain.kernels.cuda.kernels")
 
 
 def _kernels(tensor: Tensor) -> ModuleType:
@@ -117,7 +119,7 @@ def sweep_real(
     key: int,
     draw: int,
 ) -> tuple[Tensor, Tensor]:
-    """Run sweeps with real-valued hidden units; see `kernels.cuda.sweep_real`."""
+    """Run sweeps with real-valued hidden units; see `kernels.cuda.kernels.sweep_real`."""
     result: tuple[Tensor, Tensor] = _kernels(weights).sweep_real(
         kind, visible, visible_field, fields, roots, weights, sweeps, key, draw
     )
@@ -125,7 +127,7 @@ def sweep_real(
 
 
 def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw: int) -> Tensor:
-    """Draw ReLU or dReLU units; see `kernels.rectified.draw_rectified`."""
+    """Draw ReLU or dReLU units; see `kernels.cpu.rectified.draw_rectified`."""
     kernels = rectified if inputs.device.type == "cpu" else _kernels(inputs)
     result: Tensor = kernels.draw_rectified(inputs, fields, roots, key, draw)
     return result

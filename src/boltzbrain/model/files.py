@@ -9,7 +9,7 @@ The group may be a whole file or a part of one: a checkpoint is a model file wit
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -18,13 +18,31 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
 from boltzbrain.foundations.files import atomic_hdf5
-from boltzbrain.model.layers import KINDS, Layer
-from boltzbrain.model.rbm import RBM
+from boltzbrain.model.layers.layer import KINDS, Layer
 
 MODEL_FORMAT, MODEL_VERSION = "boltzbrain model", 1
 
 
-def write_model(group: h5py.Group, model: RBM) -> None:
+class Model(Protocol):
+    """What a model file holds; an `RBM`."""
+
+    @property
+    def visible(self) -> Layer:
+        """Visible layer."""
+        ...
+
+    @property
+    def hidden(self) -> Layer:
+        """Hidden layer."""
+        ...
+
+    @property
+    def weights(self) -> Tensor:
+        """(visible, hidden)."""
+        ...
+
+
+def write_model(group: h5py.Group, model: Model) -> None:
     """Write a model into an open HDF5 group that holds none yet."""
     group.attrs["model_format"] = MODEL_FORMAT
     group.attrs["model_version"] = MODEL_VERSION
@@ -36,8 +54,8 @@ def write_model(group: h5py.Group, model: RBM) -> None:
     group.create_dataset("weights", data=model.weights.detach().cpu().numpy())
 
 
-def read_model(group: h5py.Group) -> RBM:
-    """Read a model from an open HDF5 group.
+def read_parts(group: h5py.Group) -> tuple[Layer, Layer, Tensor]:
+    """Read the visible layer, the hidden layer and the weights of a model from an open HDF5 group.
 
     Raises
     ------
@@ -59,45 +77,19 @@ def read_model(group: h5py.Group) -> RBM:
         count = int((~weights.isfinite()).sum())
         raise bad_input("weights", "be finite", f"{count} values that are not", file=file)
     visible, hidden = (_read_layer(group, name) for name in ("visible", "hidden"))
-    try:
-        return RBM(visible, hidden, weights)
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from None
+    return visible, hidden, weights
 
 
-def save(model: RBM, path: str | Path) -> None:
+def save(model: Model, path: str | Path) -> None:
     """Write a model file, whole or not at all; a file of that name is replaced.
 
     Raises
     ------
     InputError
         If the file cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from boltzbrain.model import Bernoulli, ReLU
-    >>> model = RBM(Bernoulli(torch.zeros(3)), ReLU(torch.zeros(2), torch.ones(2)),
-    ...             torch.zeros(3, 2))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(model, Path(folder) / "model.h5")
-    ...     load(Path(folder) / "model.h5").hidden.kind
-    'relu'
     """
     with atomic_hdf5(Path(path)) as file:
         write_model(file, model)
-
-
-def load(path: str | Path) -> RBM:
-    """Read a model file, or the model of a checkpoint, in the floating type that was written.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged or cut short, or `read_model` refuses what it holds.
-    """
-    with open_readable(path) as file:
-        return read_model(file)
 
 
 def open_readable(path: str | Path) -> h5py.File:

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.foundations.checks import InputError, bad_input, closest, one_of
-from boltzbrain.model.continuous import Gaussian
-from boltzbrain.model.discrete import Bernoulli, Ising
 from boltzbrain.model.files import open_readable
-from boltzbrain.model.layers import Layer
+from boltzbrain.model.layers.continuous import Gaussian
+from boltzbrain.model.layers.discrete import Bernoulli, Ising
+from boltzbrain.model.layers.layer import Layer
+from boltzbrain.model.layers.rectified import DReLU, ReLU
 from boltzbrain.model.rbm import RBM
-from boltzbrain.model.rectified import DReLU, ReLU
 
 _RBMS_LAYERS: dict[str, tuple[type[Bernoulli] | type[Ising], bool]] = {
     "BBRBM": (Bernoulli, False),

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+import h5py
 import torch
 from torch import Tensor
 
-from boltzbrain.foundations.checks import bad_input, whole_number_in
+from boltzbrain.foundations.checks import InputError, bad_input, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
-from boltzbrain.model.layers import Answers, Layer
-from boltzbrain.model.sweeps import fused_sweep
+from boltzbrain.model.files import open_readable, read_parts, save
+from boltzbrain.model.layers.fused_sweeps import fused_sweep
+from boltzbrain.model.layers.layer import Answers, Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ class RBM:
     Examples
     --------
     >>> import torch
-    >>> from boltzbrain.model.discrete import Bernoulli
+    >>> from boltzbrain.model.layers.discrete import Bernoulli
     >>> model = RBM(visible=Bernoulli(torch.zeros(3)), hidden=Bernoulli(torch.zeros(2)),
     ...             weights=torch.zeros(3, 2))
     >>> model.sample(4, seed=0).shape
@@ -299,15 +301,49 @@ class RBM:
         return visible
 
     def save(self, path: str | Path) -> None:
-        """Write this model to an HDF5 file; see `model.files.save`."""
-        # the file format knows the model, not the other way round
-        from boltzbrain.model.files import save
+        """Write this model to an HDF5 file, whole or not at all; one of that name is replaced.
 
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from boltzbrain.model import Bernoulli, ReLU
+        >>> model = RBM(Bernoulli(torch.zeros(3)), ReLU(torch.zeros(2), torch.ones(2)),
+        ...             torch.zeros(3, 2))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(Path(folder) / "model.h5")
+        ...     RBM.load(Path(folder) / "model.h5").hidden.kind
+        'relu'
+        """
         save(self, path)
 
     @classmethod
-    def load(cls, path: str | Path) -> RBM:
-        """Read a model from a file of `save` or a checkpoint; see `model.files.load`."""
-        from boltzbrain.model.files import load
+    def load(cls, path: str | Path) -> Self:
+        """Read a model file, or the model of a checkpoint, in the floating type that was written.
 
-        return load(path)
+        Raises
+        ------
+        InputError
+            If the file is missing, damaged or cut short, or holds no such model.
+        """
+        with open_readable(path) as file:
+            return cls.read(file)
+
+    @classmethod
+    def read(cls, group: h5py.Group) -> Self:
+        """Read a model from an open HDF5 group; see `model.files` for its layout.
+
+        Raises
+        ------
+        InputError
+            If the group holds no model, or one that cannot be read.
+        """
+        visible, hidden, weights = read_parts(group)
+        try:
+            return cls(visible, hidden, weights)
+        except InputError as error:
+            raise InputError(f"{group.file.filename}: {error}") from None

@@ -1,18 +1,18 @@
 """One module per file format: `read_<format>(path) -> Recording`."""
 
-from boltzbrain.readers.arrays import read_array
-from boltzbrain.readers.caiman import read_caiman
-from boltzbrain.readers.celegans import read_celegans
 from boltzbrain.readers.detect import FORMATS, read
-from boltzbrain.readers.neo_files import read_neo_file
-from boltzbrain.readers.npz import read_npz
-from boltzbrain.readers.nwb import read_nwb
-from boltzbrain.readers.phy import read_phy
-from boltzbrain.readers.pynapple import read_pynapple
-from boltzbrain.readers.spikeinterface import read_spikeinterface
-from boltzbrain.readers.suite2p import read_suite2p
+from boltzbrain.readers.formats.arrays import read_array
+from boltzbrain.readers.formats.caiman import read_caiman
+from boltzbrain.readers.formats.celegans import read_celegans
+from boltzbrain.readers.formats.neo_files import read_neo_file
+from boltzbrain.readers.formats.npz import read_npz
+from boltzbrain.readers.formats.phy import read_phy
+from boltzbrain.readers.formats.pynapple import read_pynapple
+from boltzbrain.readers.formats.spikeinterface import read_spikeinterface
+from boltzbrain.readers.formats.suite2p import read_suite2p
+from boltzbrain.readers.nwb.file import read_nwb
 from boltzbrain.readers.units import PRESETS
-from boltzbrain.readers.zebrafish import read_zebrafish
+from boltzbrain.readers.zebrafish.file import read_zebrafish
 
 __all__ = [
     "FORMATS",

@@ -8,21 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input, closest, one_of
-from boltzbrain.readers.arrays import read_array
-from boltzbrain.readers.caiman import read_caiman
-from boltzbrain.readers.celegans import read_celegans
-from boltzbrain.readers.contents import Contents, look
-from boltzbrain.readers.neo_files import read_neo_file
-from boltzbrain.readers.npz import read_npz
-from boltzbrain.readers.nwb import read_nwb
-from boltzbrain.readers.objects import find_kind
-from boltzbrain.readers.phy import read_phy
-from boltzbrain.readers.pynapple import read_pynapple
-from boltzbrain.readers.spikeinterface import INFO, read_spikeinterface
-from boltzbrain.readers.suite2p import is_plane, read_suite2p
-from boltzbrain.readers.zebrafish import find_paths, read_zebrafish
-from boltzbrain.recordings.recording import Recording
+from boltzbrain.readers.containers.signatures import Contents, look
+from boltzbrain.readers.formats.arrays import read_array
+from boltzbrain.readers.formats.caiman import read_caiman
+from boltzbrain.readers.formats.celegans import read_celegans
+from boltzbrain.readers.formats.neo_files import read_neo_file
+from boltzbrain.readers.formats.npz import read_npz
+from boltzbrain.readers.formats.objects import find_kind
+from boltzbrain.readers.formats.phy import read_phy
+from boltzbrain.readers.formats.pynapple import read_pynapple
+from boltzbrain.readers.formats.spikeinterface import INFO, read_spikeinterface
+from boltzbrain.readers.formats.suite2p import is_plane, read_suite2p
+from boltzbrain.readers.nwb.file import read_nwb
+from boltzbrain.readers.zebrafish.file import find_paths, read_zebrafish
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def read(
     path
         The file or folder; its content tells the format, its name does not. Or an object in memory:
         a SpikeInterface sorting, a Neo block, a pynapple TsGroup or TsdFrame, an array, a list of
-        spike trains (`boltzbrain.readers.objects`).
+        spike trains (`boltzbrain.readers.formats.objects`).
     format
         Name of the format, if it should not be told from the content: one of those of `FORMATS`.
     units

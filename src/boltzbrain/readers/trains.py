@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.regions import Regions
+from boltzbrain.data.signals import UNSORTED, SpikeTimes
 from boltzbrain.foundations.checks import bad_input, number_in
-from boltzbrain.recordings.memory import require_memory
-from boltzbrain.recordings.recording import UNSORTED, Regions, SpikeTimes
+from boltzbrain.foundations.memory import require_memory
 
 LONGEST_S = 30 * 86400.0
 """No recording lasts longer than this many seconds (30 days): later spike times are no times."""

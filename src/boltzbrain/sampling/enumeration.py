@@ -7,7 +7,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import Layer
+from boltzbrain.model.layers.layer import Layer
 from boltzbrain.model.rbm import RBM
 
 ENUMERATED_UNITS = 20

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, number_in, whole_number_in
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import Layer
+from boltzbrain.model.layers.layer import Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.importance import log_weight
 

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import neuron_table
+from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.checks import bad_input, number_in, one_of, whole_number_in
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers import KINDS, Layer
+from boltzbrain.model.layers.layer import KINDS, Layer
 from boltzbrain.model.rbm import RBM
-from boltzbrain.recordings.activity import Activity, Step
-from boltzbrain.recordings.recording import Source, neuron_table
 
 _ROWS = 1000
 """Bins drawn at a time."""
@@ -216,7 +217,7 @@ def random_model(
     Parameters
     ----------
     hidden_kind, visible_kind
-        Names in `model.layers.KINDS`.
+        Names in `model.layers.layer.KINDS`.
     visible, hidden
         Numbers of units.
     generator

@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from boltzbrain.foundations.checks import bad_input, closest, one_of
-from boltzbrain.model.layers import KINDS
-from boltzbrain.training.penalties import Penalties
+from boltzbrain.model.layers.layer import KINDS
+from boltzbrain.training.update.penalties import Penalties
 
 
 class TrainingPlan(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from boltzbrain.training.course import Restart
+from boltzbrain.training.health.restarts import Restart
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.recordings.activity import Activity
-from boltzbrain.training import watch
-from boltzbrain.training.choosing import choose_penalty, is_choosing, out_of_patience
-from boltzbrain.training.course import Course, Restart
-from boltzbrain.training.ending import choose, fail, failure, finish, judged
-from boltzbrain.training.likelihood_log import LikelihoodLog
-from boltzbrain.training.online import OnlineScore, ScoredBins
+from boltzbrain.training.finish import choose, fail, failure, finish, judged
+from boltzbrain.training.health import symptoms as watch
+from boltzbrain.training.health.restarts import Course, Restart
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.progress import Callback, Score, Sitting
-from boltzbrain.training.records import GOOD_EVERY, Records
-from boltzbrain.training.run import TrainingRun
-from boltzbrain.training.state import State
+from boltzbrain.training.run.logs import GOOD_EVERY, Records
+from boltzbrain.training.run.run import TrainingRun
+from boltzbrain.training.score.choice import choose_penalty, is_choosing, out_of_patience
+from boltzbrain.training.score.likelihood_log import LikelihoodLog
+from boltzbrain.training.score.running import OnlineScore, ScoredBins
+from boltzbrain.training.update.state import State
 
 ROLLING_SECONDS = 30.0
 

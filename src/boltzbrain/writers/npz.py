@@ -1,4 +1,4 @@
-"""Writer of the package's own recording file; its layout is told in `boltzbrain.readers.npz`."""
+"""Writer of the package's own recording file; `readers.formats.npz` tells its layout."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import Recording
+from boltzbrain.data.regions import Regions
+from boltzbrain.data.signals import Binned
+from boltzbrain.data.steps import steps_text
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import atomic_write
-from boltzbrain.recordings.activity import Activity
-from boltzbrain.recordings.recording import Binned, Recording, Regions
-from boltzbrain.recordings.steps_store import steps_text
 
 _FORMAT_VERSION = 1
 _POSITION = ("x_um", "y_um", "z_um")

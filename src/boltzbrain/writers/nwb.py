@@ -19,10 +19,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from boltzbrain.data.recording import Recording
+from boltzbrain.data.regions import Regions
+from boltzbrain.data.signals import SpikeTimes
+from boltzbrain.data.steps import NWB_NAME, steps_text
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import atomic_hdf5
-from boltzbrain.recordings.recording import Recording, Regions, SpikeTimes
-from boltzbrain.recordings.steps_store import NWB_NAME, steps_text
 
 _UNKNOWN_START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _OWN_COLUMNS = ("id", "x_um", "y_um", "z_um")

@@ -13,13 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.activity import Activity, FoldName, stretches
+from boltzbrain.data.clusters import clusters_of
 from boltzbrain.evaluation.dynamics.curves import Curve, Pair, Recorded, lag_grid, unusual
-from boltzbrain.evaluation.dynamics.fitting import (
-    TimeScale,
-    agreement,
-    decay,
-    fit_time_scale,
-)
 from boltzbrain.evaluation.dynamics.hidden_units import hidden_dynamics
 from boltzbrain.evaluation.dynamics.kinetics import (
     KINDS,
@@ -30,13 +26,12 @@ from boltzbrain.evaluation.dynamics.kinetics import (
     sweep_grid,
 )
 from boltzbrain.evaluation.dynamics.surrogates import time_shuffled, trial_shuffled
+from boltzbrain.evaluation.dynamics.time_scales import TimeScale, agreement, decay, fit_time_scale
 from boltzbrain.evaluation.samples import Samples, affordable
+from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
-from boltzbrain.foundations.undefined import Undefined
 from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.rbm import RBM
-from boltzbrain.recordings.activity import Activity, FoldName, stretches
-from boltzbrain.recordings.clusters import clusters_of
 
 PROTOCOLS = ("stationary", "from_high", "from_low")
 """In equilibrium, and relaxation out of bins with unusually high and low population counts."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.evaluation.population import population_counts
+from boltzbrain.evaluation.statistics.population import population_counts
 
 Floats = NDArray[np.float64]
 

@@ -16,10 +16,10 @@ from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from boltzbrain.data.activity import stretches
+from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.ordering import order_by_activity
 from boltzbrain.foundations.participation import participation_ratio
-from boltzbrain.foundations.undefined import Undefined
-from boltzbrain.recordings.activity import stretches
 
 Floats = NDArray[np.float64]
 

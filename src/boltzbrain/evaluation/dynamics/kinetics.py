@@ -20,7 +20,7 @@ from torch import Tensor
 from boltzbrain.evaluation.dynamics.curves import Curve, Floats, Pair, ratio_curve
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.discrete import Bernoulli
+from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 
 Kind = Literal["gibbs", "glauber"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.activity import stretches
+from boltzbrain.data.clusters import ENOUGH
+from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
-from boltzbrain.foundations.undefined import Undefined
-from boltzbrain.recordings.activity import stretches
-from boltzbrain.recordings.clusters import ENOUGH
 
 
 def time_shuffled(bins: int, generator: Generator) -> NDArray[np.int64]:

@@ -1,0 +1,426 @@
+"""The Python interface: from activity to a trained model, its score, its reading and its page."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import Recording
+from boltzbrain.data.signals import Binned
+from boltzbrain.data.steps import Source, Step
+from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
+from boltzbrain.foundations.files import folder_to_write, new_file, page_file
+from boltzbrain.readers.detect import read
+from boltzbrain.training import train as training
+from boltzbrain.training.plan import make_plan
+from boltzbrain.training.run.run import TrainingRun
+from boltzbrain.writers.npz import write_npz
+from boltzbrain.writers.nwb import write_nwb
+
+if TYPE_CHECKING:
+    from boltzbrain.evaluation.evaluate import Callback as EvaluationCallback
+    from boltzbrain.interpretation.animals.compare import Comparison
+    from boltzbrain.interpretation.animals.structure import RegionMatrix
+    from boltzbrain.interpretation.choices import Callback as InterpretationCallback
+    from boltzbrain.interpretation.file import Interpretation
+    from boltzbrain.training.progress import Callback as TrainingCallback
+
+RECORDING_ENDINGS = (".npz", ".nwb")
+
+__all__ = [
+    "compare",
+    "convert",
+    "evaluate",
+    "fit",
+    "interpret",
+    "read",
+    "report",
+    "resume",
+    "sample",
+]
+
+
+def fit(
+    activity: Activity,
+    preset: str = "binary",
+    hidden: int | None = None,
+    out: str | Path = "run",
+    seed: int = 0,
+    *,
+    callbacks: Sequence[TrainingCallback] = (),
+    **overrides: Any,
+) -> TrainingRun:
+    """Train an RBM on the training fold of an activity.
+
+    Parameters
+    ----------
+    activity
+        What the model sees; `Activity.split` makes its folds. Without a validation fold the last
+        checkpoint is chosen, and there is no held-out score.
+    preset
+        Name of the recipe, one of `training.plan.PRESETS`.
+    hidden
+        Number of hidden units; the recipe's if None.
+    out
+        The run folder, made here.
+    seed
+        Seed of every random stream of the training.
+    callbacks
+        Called with a `training.progress.Progress` after every update.
+    **overrides
+        Other fields of `TrainingPlan`, e.g. ``updates=500``.
+
+    Returns
+    -------
+    TrainingRun
+        ``run.best`` is the latest model as good as the best on the validation fold, within one
+        standard error.
+
+    Raises
+    ------
+    InputError
+        If a hyperparameter is unknown or out of range, the training fold is empty, or the folder
+        already holds a run.
+    TrainingFailedError
+        If the parameters leave the finite numbers.
+    """
+    plan = make_plan(preset, hidden=hidden, seed=seed, **overrides)
+    if activity.step("split") is None:
+        warnings.warn(
+            "the activity has no folds (see Activity.split): every bin trains, the last checkpoint "
+            "is chosen, and there is no held-out score",
+            stacklevel=2,
+        )
+    return training.train(activity, plan, Path(out), callbacks)
+
+
+def resume(
+    run: TrainingRun | str | Path,
+    *,
+    callbacks: Sequence[TrainingCallback] = (),
+) -> TrainingRun:
+    """Go on with a training that was stopped; a finished one is returned as it is.
+
+    Parameters
+    ----------
+    run
+        The run or its folder; nothing else is needed.
+    callbacks
+        As in `fit`.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run.
+    """
+    return training.resume(_folder(run), callbacks)
+
+
+def evaluate(
+    run: TrainingRun | str | Path,
+    *,
+    seed: int | None = None,
+    full: bool = False,
+    baselines: Sequence[str] = (),
+    callbacks: Sequence[EvaluationCallback] = (),
+) -> dict[str, Any]:
+    """Score the chosen model on every fold and compare what it generates with the test fold.
+
+    Parameters
+    ----------
+    run
+        A finished run or its folder.
+    seed
+        Seed of the samples and of the likelihood estimate; the run's own if None.
+    full
+        Compare the reconstruction with logistic regression for every neuron and not for 50.
+    baselines
+        Simpler models to fit and score beside it: independent, ising, kpairwise, glm, pca, vae,
+        hopfield. They write RUN/baselines.h5 too.
+    callbacks
+        Called with an `evaluation.evaluate.EvaluationProgress`.
+
+    Returns
+    -------
+    dict
+        The content of RUN/evaluation.json, which is written here with RUN/samples.h5. An undefined
+        figure is None, and ``reasons`` says why by its dotted path.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run, a baseline is unknown, or it lacks a fold.
+    """
+    # here, as it takes a second: SciPy's sparse solvers, and matplotlib and plotly in `report`
+    from boltzbrain.comparison.evaluate_run import evaluate_run
+
+    if seed is not None:
+        whole_number_in("seed", seed, low=0)
+    opened = TrainingRun.open(_folder(run))
+    return evaluate_run(
+        opened, seed=seed, full=full, baselines=tuple(baselines), callbacks=callbacks
+    )
+
+
+def interpret(
+    run: TrainingRun | str | Path,
+    *,
+    seed: int | None = None,
+    callbacks: Sequence[InterpretationCallback] = (),
+    **choices: Any,
+) -> Interpretation:
+    """Read couplings, assemblies and regions out of the chosen model.
+
+    Parameters
+    ----------
+    run
+        A finished run or its folder.
+    seed
+        Seed of what is sampled and shuffled; the run's own if None.
+    callbacks
+        Called with an `interpretation.choices.InterpretationProgress`.
+    **choices
+        Fields of `interpretation.choices.Choices`, e.g. ``min_neurons=30``.
+
+    Returns
+    -------
+    Interpretation
+        The content of RUN/interpretation.h5, which is written here.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run or a choice is unknown or out of range.
+    """
+    from boltzbrain.interpretation.choices import Choices
+    from boltzbrain.interpretation.interpret import interpret_run
+
+    if seed is not None:
+        whole_number_in("seed", seed, low=0)
+    for name in choices:
+        one_of("choice", name, Choices.__dataclass_fields__)
+    opened = TrainingRun.open(_folder(run))
+    return interpret_run(opened, Choices(**choices), seed=seed, callbacks=callbacks)
+
+
+def compare(
+    runs: Iterable[TrainingRun | str | Path],
+    *,
+    structure: RegionMatrix | str | Path | None = None,
+    out: str | Path | None = None,
+    kind: str = "l1",
+    seed: int = 0,
+) -> Comparison:
+    """Compare runs that `interpret` has read: repeats, animals, a structural matrix.
+
+    Parameters
+    ----------
+    runs
+        Runs or their folders. Those of the same recording and neurons are repeats of one animal.
+    structure
+        Structural matrix or its csv file, region names in the first row and column.
+    out
+        Folder for comparison.json and the average maps; nothing is written if None.
+    kind
+        Which region map is compared: "mean", "l1" or "rms".
+    seed
+        Seed of every shuffle.
+
+    Raises
+    ------
+    InputError
+        If a run is not interpreted, the matrix cannot be read, or the folder cannot be made.
+    """
+    from boltzbrain.interpretation.animals.compare import (
+        compare_runs,
+        load_structure,
+        write_comparison,
+    )
+
+    whole_number_in("seed", seed, low=0)
+    if out is not None:
+        folder_to_write("out", Path(out))
+    opened = [TrainingRun.open(_folder(run)) for run in runs]
+    found = compare_runs(opened, load_structure(structure), kind=kind, seed=seed)
+    if out is not None:
+        write_comparison(Path(out), found)
+    return found
+
+
+def sample(
+    run: TrainingRun | str | Path,
+    n: int = 10_000,
+    *,
+    seed: int = 0,
+    update: int | None = None,
+    sampler: str = "trajectory",
+    chains: int | None = None,
+    sweeps: int | None = None,
+    warm_up: int | None = None,
+    anneal: int | None = None,
+    out: str | Path | None = None,
+    callback: Callable[[int, int], None] | None = None,
+) -> Activity:
+    """Draw samples of a trained model.
+
+    Parameters
+    ----------
+    run
+        A finished run or its folder.
+    n
+        Number of samples.
+    seed
+        Seed of the stream.
+    update
+        A kept checkpoint to draw from; the chosen one if None.
+    sampler
+        "trajectory": chains on a ladder along the checkpoints of the training exchange states, so
+        that those of the model mix (`sampling.tempering`); "annealing" and "temperature": on a
+        ladder from independent neurons, or from a model without fields and weights. Rungs are added
+        and dropped until neighbours exchange 40 % of the time. "gibbs": as many chains as samples,
+        annealed and swept, one sample each (`RBM.sample`).
+    chains
+        Columns of the ladder, 200 if None; they take turns at giving a sample, each after 50 steps
+        at least in all.
+    sweeps
+        Gibbs sweeps: of every rung between two samples of a column, 2 if None; or, for "gibbs",
+        after annealing, 1000 if None.
+    warm_up
+        Steps of the ladder before the first sample, 100 if None.
+    anneal
+        Rungs of the annealing of "gibbs", 200 if None.
+    out
+        An npz file to write, which must not exist yet; none is written if None.
+    callback
+        Called with steps done and planned.
+
+    Returns
+    -------
+    Activity
+        ``states`` (n, neuron); as samples do not follow one another in time, each is a segment of
+        its own. The options of its step "sample" hold how the chains mix; of a ladder also
+        ``independent_samples``, the number of independent samples that would give means as
+        precisely, ``acceptance`` of every pair of neighbours and ``flow``, the share of the states
+        of every rung that come from the lowest one.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no such model or an option is out of range.
+    """
+    from boltzbrain.model.independent import independent_field
+    from boltzbrain.sampling.draw import draw
+
+    opened = TrainingRun.open(_folder(run))
+    path = None if out is None else new_file("out", Path(out), (".npz",))
+    activity = opened.activity()
+    number = opened.chosen_update if update is None else whole_number_in("update", update, low=1)
+    along = sampler == "trajectory"
+    models = opened.trajectory(number) if along else [opened.load(number).model]
+    found = draw(
+        models,
+        independent_field(torch.from_numpy(activity.states_of("train"))),
+        n,
+        seed=seed,
+        sampler=sampler,
+        chains=chains,
+        sweeps=sweeps,
+        warm_up=warm_up,
+        anneal=anneal,
+        callback=callback,
+    )
+    facts = {"update": number, **found.facts}
+    drawn = replace(
+        activity,
+        states=found.states.to("cpu").numpy().astype(np.uint8),
+        segment=np.arange(n, dtype=np.int32),
+        fold=np.zeros(n, dtype=np.int8),
+        steps=(*activity.steps, Step("sample", facts)),
+        source=Source("boltzbrain run", str(opened.folder), "", facts),
+    )
+    if path is not None:
+        write_npz(path, drawn)
+    return drawn
+
+
+def report(run: TrainingRun | str | Path, path: str | Path | None = None) -> Path:
+    """Write the page of a run; everything that it shows is in the run folder.
+
+    Parameters
+    ----------
+    run
+        A finished run or its folder, evaluated by `evaluate`.
+    path
+        The html file, which may exist only as an earlier page; RUN/report.html if None.
+
+    Returns
+    -------
+    Path
+        The page, one file that needs nothing else.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run, or the page would replace something else.
+    """
+    opened = TrainingRun.open(_folder(run))
+    target = opened.folder / "report.html" if path is None else page_file("out", Path(path))
+    from boltzbrain.report.report import write_report
+
+    return write_report(opened, target)
+
+
+def convert(
+    recording: Recording,
+    path: str | Path,
+    *,
+    bin_ms: float | None = None,
+    epochs: Sequence[str] | None = None,
+    memory_limit_gb: float | None = None,
+) -> Recording | Activity:
+    """Write a recording as npz or NWB, by the ending of the name; an existing file is left alone.
+
+    Parameters
+    ----------
+    recording
+        Spike times for NWB. For npz, counts or states, written as they are; anything else, or with
+        one of the following options, is binarised first.
+    path
+        The file.
+    bin_ms, epochs, memory_limit_gb
+        As in `Recording.binarize`; for npz only.
+
+    Returns
+    -------
+    Recording or Activity
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If the ending is neither, the file exists, an option does not fit, or the format cannot hold
+        the recording.
+    """
+    target = new_file("output file", Path(path), RECORDING_ENDINGS)
+    given = {"bin_ms": bin_ms, "epochs": epochs or None, "memory_limit_gb": memory_limit_gb}
+    asked = [name for name, value in given.items() if value is not None]
+    if target.suffix.lower() == ".nwb":
+        if asked:
+            raise bad_input(asked[0], "be left out for NWB, which holds spike times", "it")
+        write_nwb(target, recording)
+        return recording
+    as_it_is = isinstance(recording.signal, Binned) and not asked
+    data = recording if as_it_is else recording.binarize(**given)  # type: ignore[arg-type]
+    write_npz(target, data)
+    return data
+
+
+def _folder(run: TrainingRun | str | Path) -> Path:
+    return run.folder if isinstance(run, TrainingRun) else Path(run)

@@ -1,0 +1,66 @@
+"""The baselines by name, and one call that fits any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltzbrain.baselines.independent import fit_independent
+from boltzbrain.baselines.latent import fit_pca
+from boltzbrain.baselines.logistic import fit_glm
+from boltzbrain.baselines.pairwise.fit import fit_ising
+from boltzbrain.baselines.protocol import Baseline
+from boltzbrain.baselines.vae import fit_vae
+from boltzbrain.foundations.checks import bad_input, has_shape, one_of
+from boltzbrain.foundations.random import Generator
+
+FITS: Mapping[str, Callable[..., Baseline]] = {
+    "independent": fit_independent,
+    "ising": fit_ising,
+    "kpairwise": partial(fit_ising, count=True),
+    "glm": fit_glm,
+    "pca": fit_pca,
+    "vae": fit_vae,
+}
+"""Name to the function that fits it to (train, validation, generator)."""
+
+
+def fit_baseline(
+    name: str,
+    train: NDArray[np.uint8],
+    validation: NDArray[np.uint8],
+    generator: Generator,
+    **options: Any,
+) -> Baseline:
+    """Fit a baseline to the training bins, its hyperparameters chosen on the validation bins.
+
+    Parameters
+    ----------
+    name
+        One of `FITS`.
+    train, validation
+        (bin, neuron) uint8.
+    generator
+        Moves on.
+    **options
+        Of the function that fits it.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, a fold holds fewer than two bins, or there are fewer than two
+        neurons.
+    """
+    one_of("baseline", name, FITS)
+    has_shape("train", train, (None, None))
+    has_shape("validation", validation, (None, train.shape[1]))
+    for fold, states in (("train", train), ("validation", validation)):
+        if len(states) < 2:
+            raise bad_input(f"{fold} fold", f"hold at least 2 bins to fit {name}", len(states))
+    if train.shape[1] < 2:
+        raise bad_input("neurons", f"be at least 2 to fit {name}", train.shape[1])
+    return FITS[name](train, validation, generator, **options)

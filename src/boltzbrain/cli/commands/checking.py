@@ -1,0 +1,120 @@
+"""`boltzbrain info --check` and `--bins`: what is wrong with a recording, and which bin width."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from boltzbrain.cli.terminal import columns, out, pairs
+from boltzbrain.foundations.checks import bad_input, number_in
+
+if TYPE_CHECKING:
+    from boltzbrain.cli.display import Display
+    from boltzbrain.data.activity import Activity
+    from boltzbrain.data.recording import Recording
+    from boltzbrain.preparing.card.bin_widths import BinChoice
+    from boltzbrain.preparing.faults.find import Validation
+    from boltzbrain.preparing.preparation import Preparation
+
+
+def widths_ms(text: str) -> list[float]:
+    """Return bin widths given as "5,10,20".
+
+    Raises
+    ------
+    InputError
+        If one is no number above 0.
+
+    Examples
+    --------
+    >>> widths_ms("5,10, 20")
+    [5.0, 10.0, 20.0]
+    """
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise bad_input("--bins", "be milliseconds with commas between", text) from error
+    return [number_in("--bins", value, low=0.0, include_low=False) for value in values]
+
+
+def show_findings(
+    preparation: Preparation,
+    recording: Recording,
+    check: bool,
+    widths: list[float] | None,
+    as_json: bool,
+    display: Display,
+) -> None:
+    """Print what was asked for: the validation, the table of bin widths, or both."""
+    from boltzbrain.preparing.card.bin_widths import choose_bins
+    from boltzbrain.preparing.faults.find import validate
+
+    found: dict[str, Any] = {}
+    if check:
+        activity = _activity(preparation, recording, display)
+        with display.stage("checking"):
+            validation = validate(recording, activity)
+        found["check"] = validation.to_json()
+        if not as_json:
+            _show_validation(validation)
+    if widths is not None:
+        with display.stage("binning"):
+            choice = choose_bins(
+                recording,
+                widths,
+                epochs=preparation.epochs or None,
+                memory_limit_gb=preparation.memory_limit_gb,
+            )
+        found["bins"] = choice.to_json()
+        if not as_json:
+            _show_bins(choice)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def _activity(preparation: Preparation, recording: Recording, display: Display) -> Activity | None:
+    """Return the bins, None of traces that are not binary yet."""
+    from boltzbrain.data.signals import Traces
+
+    if isinstance(recording.signal, Traces):
+        return None
+    return preparation.binarize(recording, display)
+
+
+def _show_validation(validation: Validation) -> None:
+    rows = [
+        ("verdict", validation.verdict),
+        *(
+            (point.name, f"{point.found}; mend: {point.mend or 'nothing here mends it'}")
+            for point in validation.points
+        ),
+    ]
+    named = {point.name for point in validation.points}
+    rows.append(
+        ("not found", ", ".join(name for name in validation.looked_for if name not in named))
+    )
+    out().print(pairs(rows))
+
+
+def _show_bins(choice: BinChoice) -> None:
+    heads = ("bin", "bins", "active", "multi-spike", "lag-1", "independent")
+    rows = [
+        (
+            f"{row.bin_ms:g} ms",
+            f"{row.bins:,}",
+            f"{100 * row.mean_activity:.2f} %",
+            _shown(row.multi_spike_fraction, "{:.1%}"),
+            _shown(row.lag1_correlation, "{:.2f}"),
+            _shown(row.independent_bins, "{:,.0f}"),
+        )
+        for row in choice.table
+    ]
+    console = out()
+    console.print(columns(heads, rows))
+    console.print(f"recommended: {choice.recommended_ms:g} ms, {choice.reason}")
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "none" if value is None else form.format(value)

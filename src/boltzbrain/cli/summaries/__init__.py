@@ -1,0 +1,1 @@
+"""What commands print on stdout when they are done."""

@@ -1,0 +1,346 @@
+"""What the commands print on stdout when they are done."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from boltzbrain.cli.terminal import columns, note, pairs
+from boltzbrain.report.numbers import with_error
+
+if TYPE_CHECKING:
+    from boltzbrain.data.activity import Activity
+    from boltzbrain.interpretation.animals.compare import Comparison
+    from boltzbrain.interpretation.file import Interpretation
+    from boltzbrain.preparing.card.card import DataCard
+    from boltzbrain.training.run.run import TrainingRun
+
+POOR_R_HAT = 1.1
+"""Chains with a larger split R-hat are said not to agree (Gelman et al., section 11.4)."""
+
+SHORT = 20
+"""Autocorrelation times below which split R-hat says nothing: halves of chains differ by chance."""
+
+UNDEFINED = "none"
+"""What stands for a figure that does not exist."""
+
+
+def signed(value: float, error: float | None = None, digits: int = 2) -> str:
+    """Return a number with its sign, the minus as a minus sign, and its standard error.
+
+    Examples
+    --------
+    >>> signed(11.5, 0.2), signed(-150.214)
+    ('+11.50 ± 0.20', '−150.21')
+    """
+    return with_error(value, error, digits, "+")
+
+
+def figure(value: float | None, error: float | None = None, digits: int = 2) -> str:
+    """Return a figure with its standard error.
+
+    Examples
+    --------
+    >>> figure(-150.214, 0.83), figure(3.0), figure(None)
+    ('−150.21 ± 0.83', '3.00', 'none')
+    """
+    return UNDEFINED if value is None else with_error(value, error, digits)
+
+
+def show_card(console: Console, card: DataCard) -> None:
+    """Print the data card."""
+    # here, as it takes a second
+    from boltzbrain.preparing.card.words import card_in_words
+
+    console.print(pairs(card_in_words(card)))
+
+
+def activity_line(activity: Activity) -> str:
+    """Return what the model will see, in one line."""
+    folds = ", ".join(
+        f"{name} {len(activity.bins_of(name))}" for name in ("train", "validation", "test")
+    )
+    rare = activity.step("drop_rare_neurons")
+    dropped = len(rare.options["dropped"]) if rare else 0
+    return (
+        f"{activity.n_neurons} neurons"
+        + (f" ({dropped} more are too rarely active)" if dropped else "")
+        + f", {activity.n_bins} bins of {activity.bin_width_s * 1000:g} ms ({folds})"
+    )
+
+
+def show_run(console: Console, run: TrainingRun) -> None:
+    """Print where a run is, how good its model is, and what to do next."""
+    info, log, chosen = run.info, run.log(), run.chosen_update
+    row = log[log["update"] == chosen].iloc[-1].to_dict()
+    rows = [("run", str(run.folder))]
+    if "validation_nats_per_bin" in row:
+        score = row["validation_nats_per_bin"]
+        gain = score - row["validation_independent"]
+        rows += [
+            (
+                "chosen update",
+                f"{chosen} of {info['updates_done']}, the latest that is as good as the best on "
+                "validation, within one standard error",
+            ),
+            ("validation", f"{figure(score, float(row['validation_stderr']))} nats per bin"),
+            (
+                "gain",
+                # runs of earlier versions have no error of it
+                f"{signed(gain, row.get('validation_gain_stderr'))} nats per bin over "
+                "independent neurons",
+            ),
+        ]
+        if gain < 0:
+            note(
+                "Warning: the model is worse than independent neurons: the training went astray; "
+                f"try a smaller learning rate than {run.plan.learning_rate:g}"
+            )
+    else:
+        rows += [
+            ("chosen update", f"{chosen}, the last: there is no validation fold"),
+            ("held-out score", "none: every bin trained the model"),
+        ]
+    rows.append(("training", convergence_line(info.get("convergence"))))
+    console.print(pairs(rows), soft_wrap=True)
+    name = shlex.quote(str(run.folder))
+    for command, meaning in (
+        ("evaluate", "the score on the test fold, and the statistics"),
+        ("interpret", "couplings, assemblies and regions"),
+        ("report", "the page, after these"),
+    ):
+        console.print(f"next: boltzbrain {command} {name}  ({meaning})", soft_wrap=True)
+
+
+def convergence_line(found: Mapping[str, Any] | None) -> str:
+    """Return whether a training converged, and why not, in one line.
+
+    Examples
+    --------
+    >>> convergence_line({"status": "recovered", "restarts": 1, "reason": None})
+    'recovered, after 1 restart'
+    """
+    if found is None:
+        return "not judged"
+    # the page and run.json say "failed" of a training that ended, too; here that is kept for one
+    # that did not
+    text = "not converged" if found["status"] == "failed" else str(found["status"])
+    if found["restarts"]:
+        text += f", after {found['restarts']} restart" + ("s" if found["restarts"] > 1 else "")
+    if found.get("abandoned"):
+        text += ", after a trial of a larger L1 penalty was given up"
+    return text if found["reason"] is None else f"{text}: {found['reason']}"
+
+
+def show_mixing(console: Console, drawn: Activity) -> None:
+    """Print how many independent samples a drawing gave, and how its chains mix."""
+    step = drawn.step("sample")
+    facts = {} if step is None else step.options
+    if facts.get("sampler") == "gibbs":
+        console.print(
+            f"independent samples: {facts['n']}, one chain each after {facts['sweeps']} sweeps, "
+            "which must be many autocorrelation times",
+            soft_wrap=True,
+        )
+    else:
+        independent = facts["independent_samples"]
+        count = UNDEFINED if independent is None else f"about {independent:.0f} of {facts['n']}"
+        console.print(
+            f"independent samples: {count}; {facts['chains']} chains on {facts['rungs']} rungs, "
+            f"{facts['round_trips']} round trips, least exchange rate "
+            f"{facts['least_acceptance']:.2f}",
+            soft_wrap=True,
+        )
+    console.print(
+        columns(
+            ("series", "autocorrelation time (steps)", "effective samples", "split R-hat"),
+            [
+                (
+                    name.replace("_", " "),
+                    figure(one["autocorrelation_time"]),
+                    figure(one["effective_samples"], digits=0),
+                    figure(one["r_hat"], digits=3),
+                )
+                for name, one in facts["mixing"].items()
+            ],
+        )
+    )
+    worst = max((one["r_hat"] or 1.0 for one in facts["mixing"].values()), default=1.0)
+    slowest = max(one["autocorrelation_time"] or 0.0 for one in facts["mixing"].values())
+    if worst > POOR_R_HAT and facts["steps"] < SHORT * slowest:
+        console.print(
+            f"the chains are too short to tell whether they agree: {facts['steps']} steps, "
+            f"autocorrelation time {slowest:.0f}; more samples would tell",
+            soft_wrap=True,
+        )
+    elif worst > POOR_R_HAT:
+        note(
+            f"Warning: the chains do not agree yet (split R-hat {worst:.2f}, above {POOR_R_HAT}): "
+            "the samples may leave out modes of the model; raise --sweeps, or --warm-up of a ladder"
+        )
+
+
+def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
+    """Print the scores and the statistics of an evaluation."""
+    scores, independent = found["log_likelihood"], found["log_likelihood"]["independent"]
+    folds = ("train", "validation", "test")
+    console.print(
+        columns(
+            ("nats per bin", *folds),
+            [
+                (
+                    "model",
+                    *(figure(scores[one]["nats_per_bin"], scores[one]["stderr"]) for one in folds),
+                ),
+                (
+                    "independent neurons",
+                    *(figure(independent[one], independent["stderr"][one]) for one in folds),
+                ),
+            ],
+        )
+    )
+    partition = scores["log_partition"]["forward"]
+    rows = [
+        *_gain_rows(scores),
+        (
+            "log-partition",
+            f"{figure(partition['value'], partition['stderr'])}, effective sample size "
+            f"{partition['effective_sample_size']:.0f} of {partition['chains']}"
+            + ("" if partition["reliable"] else ": UNRELIABLE, and so are the scores"),
+        ),
+    ]
+    others = [
+        f"{name} {figure(one['value'], one['stderr'])}"
+        for name, one in scores["log_partition"].items()
+        if name != "forward" and one["value"] is not None
+    ]
+    if others:
+        rows.append(("", "checked by " + ", ".join(others)))
+    console.print(pairs(rows), soft_wrap=True)
+    for words in scores["unreliable"]:
+        note(f"Warning: {words}")
+    statistics = found["statistics"]
+    console.print(
+        columns(
+            ("Pearson with test", "generated", "train (ceiling)"),
+            [
+                (
+                    name,
+                    figure(statistics[name]["pearson"], digits=3),
+                    figure(statistics["ceiling"][name]["pearson"], digits=3),
+                )
+                for name in ("rates", "covariances")
+            ],
+        )
+    )
+    # without any gain its line says why
+    path = "log_likelihood.gain.stderr"
+    if scores["gain"]["value"] is not None and path in found.get("reasons", {}):
+        console.print(f"{path}: none, as {found['reasons'][path]}", soft_wrap=True)
+
+
+def _gain_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the gain on the test fold, or that there is none, with its name and unit."""
+    gain = scores["gain"]
+    if gain["value"] is None:
+        # a fold that has bins has a mean
+        validation = scores["validation"]["nats_per_bin"] is not None
+        held = " for the test fold" if validation else ", as every bin trained the model"
+        return [("gain on test", f"none: no bins were held out{held}")]
+    bits = figure(scores["bits_per_spike"], scores.get("bits_per_spike_stderr"), 3)
+    return [
+        ("gain on test", f"{figure(gain['value'], gain['stderr'])} nats per bin"),
+        ("", f"{bits} bits per spike"),
+    ]
+
+
+def show_interpretation(console: Console, found: Interpretation) -> None:
+    """Print what was read out of a model."""
+    summary = found.summary
+    couplings, assemblies = summary["couplings"], summary["assemblies"]
+    norms, fields = couplings["norms"], found["couplings/fields"]
+    rows = [
+        ("fields", f"{figure(fields.mean())} on average (Ising, uniform reference)"),
+        (
+            "norms",
+            f"fields {figure(norms['fields'])}, pairs {figure(norms['pairs'])}, triplets "
+            + figure(norms["triplets"], None if norms["exact"] else norms["triplets_stderr"]),
+        ),
+    ]
+    if norms["explained"] is not None:
+        error = None if norms["exact"] else norms["explained_stderr"]
+        rows.append(("orders 1 to 3", f"{figure(norms['explained'], error)} of the variance"))
+    changed = couplings.get("strong_pairs_that_change_sign")
+    if changed is not None:
+        rows.append(
+            ("references", f"{changed:.0%} of the strongest pairs change sign under the data's")
+        )
+    sizes = found["assemblies/sizes"]
+    rows.append(
+        (
+            "assemblies",
+            f"{len(sizes)} of {assemblies['median_size']:.0f} neurons (median), "
+            f"{assemblies['embedded']:.0%} of neurons embedded",
+        )
+    )
+    regions = summary["regions"]
+    if regions:
+        rows.append(("regions", f"{len(found['regions/names'])} in the map"))
+        test = regions["label_tests"].get("uniform", {}).get("l1")
+        if test and test["between"]:
+            ratio = test["within"] / test["between"]
+            rows.append(
+                (
+                    "within / between",
+                    f"|J| {ratio:.2f} times as large, p = {test['p_value']:.2g} (shuffled labels)",
+                )
+            )
+    console.print(pairs(rows), soft_wrap=True)
+    for path, reason in summary["reasons"].items():
+        console.print(f"{path}: none, as {reason}", soft_wrap=True)
+
+
+def show_comparison(console: Console, found: Comparison) -> None:
+    """Print how runs and animals agree."""
+    summary = found.summary
+    console.print(
+        columns(
+            ("run", "animal", "gain (nats per bin)", "converged"),
+            [
+                (
+                    one["folder"],
+                    str(one["animal"]),
+                    figure(one["gain"], one["gain_stderr"]),
+                    "yes" if one["converged"] else "no",
+                )
+                for one in summary["runs"]
+            ],
+        )
+    )
+    rows = [
+        (f"{matrix}, {between}", f"{one['first']} and {one['second']}: correlation of maps "
+         f"{figure(one['correlation'], digits=3)}")
+        for matrix, maps in summary["maps"].items()
+        for between in ("repeats", "animals")
+        for one in maps[between]
+    ]  # fmt: skip
+    rows += [
+        ("assemblies", f"{one['first']} and {one['second']}: similarity of matched weights "
+         f"{figure(one['weights']['mean_similarity'], digits=3)} (by chance "
+         f"{figure(one['weights']['chance'], digits=3)})")
+        for one in summary["assemblies"]
+    ]  # fmt: skip
+    rows += [
+        (f"structure, {matrix}", f"Spearman {figure(one['spearman'], digits=3)}, Mantel p "
+         f"{figure(one['mantel_p'], digits=4)}")
+        for matrix, one in (summary["structure"] or {}).items()
+    ]  # fmt: skip
+    console.print(pairs(rows), soft_wrap=True)
+    together: dict[str, list[str]] = {}
+    for path, reason in summary["reasons"].items():
+        together.setdefault(reason, []).append(path)
+    for reason, paths in together.items():
+        console.print(f"{', '.join(paths)}: none, as {reason}", soft_wrap=True)

@@ -1,0 +1,60 @@
+"""What `boltzbrain sweep` prints on stdout when it is done."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from boltzbrain.cli.summaries.results import UNDEFINED, convergence_line, figure, signed
+from boltzbrain.cli.terminal import columns, note, pairs
+
+if TYPE_CHECKING:
+    from boltzbrain.grid.folder import SweepFolder
+
+
+def show_sweep(console: Console, sweep: SweepFolder) -> None:
+    """Print the table of a sweep, the chosen run and why it was chosen."""
+    from boltzbrain.grid.points import ALWAYS
+    from boltzbrain.report.numbers import value_words
+    from boltzbrain.training.run.run import TrainingRun
+
+    table, choice = sweep.table(), sweep.choice
+    axes = list(dict.fromkeys((*ALWAYS, *sweep.grid.axes)))
+    heads = (
+        *(name.replace("_", " ") for name in axes),
+        "seed",
+        # in two lines, as the table must fit 80 columns
+        "validation\n(nats per bin)",
+        "test gain\n(nats per bin)",
+        "status",
+    )
+    rows = []
+    for _, row in table.iterrows():
+        scored, words = row["status"] == "finished", row["unreliable"]
+        gain, error = row["test_gain_over_independent"], row["test_stderr"]
+        doubtful = isinstance(words, str)
+        if doubtful:
+            note(f"Warning: {row['run']}: {words}")
+        rows.append(
+            (
+                *(value_words(row[name]) for name in axes),
+                str(row["seed"]),
+                figure(row["validation_nats_per_bin"], row["validation_stderr"])
+                if scored
+                else UNDEFINED,
+                UNDEFINED if gain != gain else signed(gain, None if error != error else error),
+                row["status"] + (", UNRELIABLE" if doubtful else ""),
+            )
+        )  # fmt: skip
+    console.print(columns(heads, rows))
+    console.print(f"chosen: {choice['reason']}", soft_wrap=True)
+    folder = sweep.folder / choice["run"]
+    console.print(pairs([
+        ("run", str(folder)),
+        ("training", convergence_line(TrainingRun.open(folder).info.get("convergence"))),
+        ("page", str(sweep.folder / "sweep.html")),
+    ]))  # fmt: skip
+    name = shlex.quote(str(folder))
+    console.print(f"next: boltzbrain evaluate {name}", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""The model beside the baselines, on the same bins and by the same scores."""

@@ -1,0 +1,173 @@
+"""The file ``activity.h5`` of a run folder: what the model saw, bit for bit.
+
+Layout (format "boltzbrain activity", version 1): the attributes ``format``, ``version`` and
+``bin_width_s``; datasets ``states`` (bin, neuron) uint8, ``segment`` (bin,) int32 and ``fold``
+(bin,) int8; the group ``neurons`` with a dataset per column; the group ``regions`` with a group per
+atlas, holding ``names``, ``hemisphere`` and the sparse (neuron, region) membership as ``indptr``,
+``indices`` and ``data``; and the JSON texts ``steps`` and ``source``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from scipy import sparse
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.regions import Regions
+from boltzbrain.data.steps import Source, parse_steps, steps_text
+from boltzbrain.foundations.checks import InputError, bad_input, has_shape
+from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.hdf5_tables import (
+    plain,
+    read_table,
+    read_text,
+    read_texts,
+    write_table,
+    write_text,
+    write_texts,
+)
+from boltzbrain.foundations.memory import require_memory
+
+FORMAT = "boltzbrain activity"
+VERSION = 1
+# bytes of states per chunk: small enough to read a stretch of bins, large enough to be quick
+_CHUNK = 1 << 20
+# what h5py, json, scipy and pandas raise on damaged bytes
+_DAMAGE = (
+    OSError,
+    LookupError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+)
+
+
+def write_activity(path: str | Path, activity: Activity) -> None:
+    """Write an activity as HDF5; the same activity gives the same bytes.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or a text of the activity is not UTF-8.
+    """
+    with atomic_hdf5(Path(path)) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["version"] = VERSION
+        file.attrs["bin_width_s"] = np.float64(activity.bin_width_s)
+        bins, neurons = activity.states.shape
+        file.create_dataset(
+            "states",
+            data=activity.states,
+            compression="gzip",
+            compression_opts=1,
+            chunks=(min(bins, max(1, _CHUNK // neurons)), neurons),
+            fletcher32=True,
+        )
+        for name, values in (("segment", activity.segment), ("fold", activity.fold)):
+            file.create_dataset(
+                name, data=values, compression="gzip", compression_opts=1, fletcher32=True
+            )
+        write_table(file.create_group("neurons"), activity.neurons)
+        atlases = file.create_group("regions")
+        for number, (atlas, regions) in enumerate(activity.regions.items()):
+            group = atlases.create_group(f"{number:03d}")
+            write_text(group, "atlas", atlas)
+            write_texts(group, "names", regions.names)
+            write_texts(group, "hemisphere", regions.hemisphere)
+            for part in ("indptr", "indices", "data"):
+                group.create_dataset(part, data=getattr(regions.membership, part))
+        write_text(file, "steps", steps_text(activity.steps))
+        source = activity.source
+        told = {
+            "format": source.format,
+            "path": source.path,
+            "sha256": source.sha256,
+            "options": source.options,
+        }
+        write_text(file, "source", json.dumps(plain(told), allow_nan=False))
+
+
+def read_activity(path: str | Path) -> Activity:
+    """Read an activity that `write_activity` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, of another format, of a newer version, or damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise bad_input("the activity file", "exist", "no such file", file=path)
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file, path)
+    except InputError as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise InputError(f"{path}: {error}") from error
+    except _DAMAGE as error:
+        raise InputError(f"{path}: the file must be a whole {FORMAT} file; got {error}") from error
+
+
+def _read(file: h5py.File, path: Path) -> Activity:
+    found = file.attrs.get("format", "none")
+    if not isinstance(found, str) or found != FORMAT:
+        raise bad_input("format", f"be '{FORMAT}'", str(found), file=path)
+    version = int(file.attrs["version"])
+    if not 1 <= version <= VERSION:
+        raise bad_input(
+            "version",
+            f"be at most {VERSION} (a newer boltzbrain wrote this file: update to read it)",
+            version,
+            file=path,
+        )
+    states = file["states"]
+    if states.ndim != 2 or states.dtype != np.uint8:
+        raise bad_input(
+            "states",
+            "be a (bin, neuron) table of uint8",
+            f"{states.dtype} {states.shape}",
+            file=path,
+        )
+    bins, neurons = states.shape
+    require_memory(
+        f"{bins:,} bins x {neurons:,} neurons as uint8",
+        bins * (neurons + 5),
+        limit_gb=None,
+        advice="a machine with more of it",
+        file=path,
+    )
+    for name in ("segment", "fold"):
+        has_shape(name, file[name], (bins,), file=path)
+    groups = file["regions"]
+    regions = dict(_read_regions(groups[name], neurons) for name in sorted(groups))
+    return Activity(
+        states=states[...],
+        bin_width_s=float(file.attrs["bin_width_s"]),
+        segment=file["segment"][...].astype(np.int32, casting="safe"),
+        fold=file["fold"][...].astype(np.int8, casting="safe"),
+        neurons=read_table(file["neurons"], neurons),
+        regions=regions,
+        steps=parse_steps(read_text(file, "steps"), "steps", path),
+        source=Source(**json.loads(read_text(file, "source"))),
+    )
+
+
+def _read_regions(group: Any, neurons: int) -> tuple[str, Regions]:
+    names, hemisphere = read_texts(group, "names"), read_texts(group, "hemisphere")
+    if len(hemisphere) != len(names):
+        raise bad_input("hemisphere", f"have {len(names)} entries", len(hemisphere))
+    membership = sparse.csr_array(
+        (group["data"][...], group["indices"][...], group["indptr"][...]),
+        shape=(neurons, len(names)),
+    )
+    membership.check_format(full_check=True)
+    return read_text(group, "atlas"), Regions(tuple(names), membership, tuple(hemisphere))

@@ -1,0 +1,124 @@
+"""How long activity remembers: correlations from bin to bin, within segments only."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltzbrain.data.activity import stretches
+
+# the window of the sum of autocorrelations reaches this many times the correlation time
+_WINDOW = 5.0
+_CHUNK = 1 << 24
+_LONGEST = 1 << 18
+"""Most bins that are transformed at once: a stretch of more is cut, and lags end there."""
+
+
+def population_count(states: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the number of active neurons of every bin, (bin,)."""
+    counts: NDArray[np.int64] = states.sum(axis=1, dtype=np.int64)
+    return counts
+
+
+def lag1_correlation(values: NDArray[np.int64], segment: NDArray[np.int32]) -> float | None:
+    """Return Pearson's correlation of a bin with the next one of its segment.
+
+    Parameters
+    ----------
+    values
+        (bin,) such as the population count.
+    segment
+        (bin,) segment of every bin.
+
+    Returns
+    -------
+    float or None
+        None where no segment has two bins or the values do not vary.
+    """
+    together = segment[1:] == segment[:-1]
+    now, after = values[:-1][together].astype(np.float64), values[1:][together].astype(np.float64)
+    if len(now) < 2:
+        return None
+    now, after = now - now.mean(), after - after.mean()
+    scale = float(np.sqrt((now @ now) * (after @ after)))
+    return float(now @ after) / scale if scale > 0 else None
+
+
+def lag1_correlation_of_neurons(
+    states: NDArray[np.uint8], segment: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Return each neuron's correlation of a bin with the next one of its segment.
+
+    Parameters
+    ----------
+    states
+        (bin, neuron) uint8 in {0, 1}.
+    segment
+        (bin,) segment of every bin.
+
+    Returns
+    -------
+    NDArray
+        One value per neuron that varies; the others are left out, so it may be empty.
+    """
+    together = segment[1:] == segment[:-1]
+    neurons = states.shape[1]
+    both, now, after = (np.zeros(neurons, dtype=np.float64) for _ in range(3))
+    rows = max(1, _CHUNK // max(1, neurons))
+    for start in range(0, len(together), rows):
+        pairs = together[start : start + rows]
+        first = states[start : start + len(pairs)][pairs]
+        second = states[start + 1 : start + 1 + len(pairs)][pairs]
+        both += (first & second).sum(axis=0, dtype=np.int64)
+        now += first.sum(axis=0, dtype=np.int64)
+        after += second.sum(axis=0, dtype=np.int64)
+    count = int(together.sum())
+    if count < 2:
+        return np.empty(0)
+    both, now, after = both / count, now / count, after / count
+    scale = np.sqrt(now * (1 - now) * after * (1 - after))
+    varies = scale > 0
+    result: NDArray[np.float64] = (both - now * after)[varies] / scale[varies]
+    return result
+
+
+def independent_bins(values: NDArray[np.int64], segment: NDArray[np.int32]) -> float | None:
+    """Return the number of independent bins that would tell the mean of the values as well.
+
+    This is bins / (1 + 2 sum of autocorrelations), at most the number of bins. The sum ends at the
+    first lag that is five times the correlation time or more (the window of Sokal, "Monte Carlo
+    methods in statistical mechanics", 1997, section 3), and bins are compared only within their
+    segment.
+
+    Parameters
+    ----------
+    values
+        (bin,) such as the population count.
+    segment
+        (bin,) segment of every bin.
+
+    Returns
+    -------
+    float or None
+        None where the values do not vary or no segment has two bins.
+    """
+    first, length = stretches(segment)
+    longest = min(int(length.max()), _LONGEST)
+    centred = values - values.mean()
+    power = float(centred @ centred) / len(centred)
+    if power == 0.0 or longest < 2:
+        return None
+    products, pairs = np.zeros(longest), np.zeros(longest)
+    for begin, whole in zip(first.tolist(), length.tolist(), strict=True):
+        for start in range(begin, begin + whole, _LONGEST):
+            size = min(_LONGEST, begin + whole - start)
+            # twice the length, so that the far end does not meet the beginning
+            spectrum = np.fft.rfft(centred[start : start + size], n=2 * size)
+            products[:size] += np.fft.irfft(np.abs(spectrum) ** 2, n=2 * size)[:size]
+            pairs[:size] += np.arange(size, 0, -1)
+    correlation = products / (pairs * power)
+    times = 0.5 + np.cumsum(correlation[1:])
+    lags = np.arange(1, longest)
+    enough = np.flatnonzero(lags >= _WINDOW * times)
+    time = float(times[enough[0]] if len(enough) else times[-1])
+    return float(np.clip(len(values) / max(2 * time, 1.0), 1.0, len(values)))

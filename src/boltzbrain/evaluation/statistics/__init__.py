@@ -1,0 +1,1 @@
+"""Statistics of generated activity beside the recording's."""

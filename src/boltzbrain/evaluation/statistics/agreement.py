@@ -1,0 +1,151 @@
+"""One statistic of two sets of activity: how well its entries agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltzbrain.foundations.checks import Undefined, has_shape
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One statistic of two sets of activity, entry by entry.
+
+    Attributes
+    ----------
+    reference
+        (entry,) float64, the statistic of the test fold: the horizontal axis.
+    values
+        (entry,) float64, the same statistic of generated or training activity.
+    """
+
+    reference: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that disagree."""
+        has_shape("values", self.values, self.reference.shape)
+
+    @property
+    def pearson(self) -> float | Undefined:
+        """Pearson's correlation of the entries."""
+        deviations = [one - one.mean() for one in (self.reference, self.values)]
+        scale = float(np.prod([np.sqrt(np.sum(one**2)) for one in deviations]))
+        if len(self.values) < 2 or scale == 0:
+            return Undefined("a correlation needs two entries that differ on both sides")
+        return float(np.sum(deviations[0] * deviations[1])) / scale
+
+    @property
+    def slope(self) -> float | Undefined:
+        """Slope of the least-squares line, with intercept, of the values on the test fold's.
+
+        Noise in the test fold lowers it alike for generated and training activity.
+        """
+        deviation = self.reference - self.reference.mean()
+        scale = float(np.sum(deviation**2))
+        if len(self.values) < 2 or scale == 0:
+            return Undefined("a slope needs two entries of the test fold that differ")
+        return float(np.sum(deviation * (self.values - self.values.mean()))) / scale
+
+    @property
+    def rmse(self) -> float:
+        """Root of the mean squared difference, in the statistic's own unit."""
+        return float(np.sqrt(np.mean((self.values - self.reference) ** 2)))
+
+    def summary(self) -> dict[str, Any]:
+        """Return the three figures for a result."""
+        return {"pearson": self.pearson, "slope": self.slope, "rmse": self.rmse}
+
+
+def normalised_rmse(generated: Comparison, ceiling: Comparison) -> float | Undefined:
+    """Return 1 - (RMSE - RMSE_shuffled) / (RMSE_optimal - RMSE_shuffled).
+
+    The normalisation of van der Plas et al. 2023 ('Calculating the normalized Root Mean Square
+    Error'): 0 where the generated statistic is as near to the test fold as the training fold is, 1
+    where it is no nearer than a permuted one, below 0 where it is nearer than the training fold.
+    RMSE_shuffled is the root of the mean square over all permutations, mean x**2 + mean y**2 -
+    2 mean x mean y, so that no chance enters.
+
+    Parameters
+    ----------
+    generated
+        Generated against test statistic.
+    ceiling
+        Training against test statistic, RMSE_optimal.
+    """
+    x, y = generated.values, generated.reference
+    if not len(x):
+        return Undefined("there is nothing to compare")
+    square = float(np.mean(x**2) + np.mean(y**2) - 2 * np.mean(x) * np.mean(y))
+    shuffled = float(np.sqrt(max(square, 0.0)))
+    span = ceiling.rmse - shuffled
+    if span == 0:
+        return Undefined("the training statistic is as far from the test fold as a permuted one")
+    return 1 - (generated.rmse - shuffled) / span
+
+
+def sampling_stderr(comparison: Comparison, entries: int) -> float:
+    """Return the standard error of Pearson's correlation from comparing some of all entries.
+
+    Parameters
+    ----------
+    comparison
+        A uniform sample of the entries.
+    entries
+        Number of entries that there are; the error is 0 where all were compared.
+
+    Returns
+    -------
+    float
+        By the influence of each entry on the correlation, with the finite-population factor; 0
+        where the correlation is undefined.
+    """
+    correlation, number = comparison.pearson, len(comparison.values)
+    if isinstance(correlation, Undefined) or number >= entries:
+        return 0.0
+    x, y = ((one - one.mean()) / one.std() for one in (comparison.reference, comparison.values))
+    influence = x * y - correlation / 2 * (x**2 + y**2)
+    return float(np.sqrt(np.mean(influence**2) / number * (1 - number / entries)))
+
+
+def pearson_columns(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Pearson's correlation of each column, (column,); 0 where one side is constant."""
+    x, y = first - first.mean(axis=0), second - second.mean(axis=0)
+    scale = np.sqrt(np.einsum("ij,ij->j", x, x) * np.einsum("ij,ij->j", y, y))
+    product = np.einsum("ij,ij->j", x, y)
+    result: NDArray[np.float64] = np.divide(
+        product, scale, out=np.zeros_like(product), where=scale > 0
+    )
+    return result
+
+
+def slope_columns(
+    values: NDArray[np.float64], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the slope of each column on the reference's, (column,); 0 where that is constant."""
+    deviation = reference - reference.mean(axis=0)
+    scale = np.einsum("ij,ij->j", deviation, deviation)
+    product = np.einsum("ij,ij->j", deviation, values - values.mean(axis=0))
+    result: NDArray[np.float64] = np.divide(
+        product, scale, out=np.zeros_like(product), where=scale > 0
+    )
+    return result
+
+
+def rmse_columns(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the root of the mean squared difference of each column, (column,)."""
+    result: NDArray[np.float64] = np.sqrt(np.mean((first - second) ** 2, axis=0))
+    return result
+
+
+def kolmogorov_smirnov(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return the greatest difference of two empirical distribution functions, between 0 and 1."""
+    points = np.concatenate((first, second))
+    shares = [
+        np.searchsorted(np.sort(one), points, side="right") / len(one) for one in (first, second)
+    ]
+    return float(np.abs(shares[0] - shares[1]).max())

@@ -1,0 +1,1 @@
+"""Many trainings, one chosen on validation: points, folder, one run, choice, page."""

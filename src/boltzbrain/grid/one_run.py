@@ -1,0 +1,213 @@
+"""One run of a sweep: trained, or gone on with, and scored; it runs in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.activity_file import read_activity
+from boltzbrain.data.clusters import clusters_of
+from boltzbrain.evaluation.likelihood import (
+    independent_log_likelihood,
+    likelihoods,
+    log_likelihood,
+)
+from boltzbrain.evaluation.partitions import forward_log_partition
+from boltzbrain.evaluation.results import plain, read_evaluation
+from boltzbrain.foundations.participation import participation_ratio
+from boltzbrain.grid.choice import FoldScores
+from boltzbrain.model.independent import independent_field
+from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.partition import few_chains
+from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.run.folder import write_json
+from boltzbrain.training.run.run import TrainingRun
+from boltzbrain.training.score.likelihood_log import error_over_bins
+from boltzbrain.training.train import resume, train
+
+SCORES = "scores.json"
+FORMAT, VERSION = "boltzbrain sweep scores", 3
+
+NRMSE = ("v", "h", "vh", "vv", "hh")
+"""The normalised errors of a whole evaluation, as evaluation.json names them."""
+
+
+def complete(folder: str, name: str, plan: Mapping[str, Any], *, full: bool) -> dict[str, Any]:
+    """Train and score one run of a sweep, or whatever of it is still to do.
+
+    Parameters
+    ----------
+    folder
+        The folder of the sweep, with activity.h5; it must be reachable under this name.
+    name
+        Name of the run.
+    plan
+        Its plan, field to value.
+    full
+        Whether to run the whole of `evaluate`.
+
+    Returns
+    -------
+    dict
+        The content of the run's scores.json.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged or cannot be written.
+    TrainingFailedError
+        If the training goes wrong and no restart mends it, now or before.
+    """
+    # runs lie side by side, one on each core: a second thread would only get in the way, and the
+    # scores must not depend on where a run was done
+    torch.set_num_threads(1)
+    place = Path(folder) / "runs" / name
+    if (place / SCORES).exists():
+        scores = read_scores(place)
+        # those of an older version are made again
+        if scores.get("version") == VERSION:
+            return scores
+    if (place / "run.json").exists():
+        run = resume(place)
+    else:
+        run = train(read_activity(Path(folder) / "activity.h5"), TrainingPlan(**plan), place)
+    scores = score(run, full=full)
+    write_json(place / SCORES, scores)
+    return scores
+
+
+def read_scores(place: Path) -> dict[str, Any]:
+    """Return the content of a run's scores.json."""
+    content: dict[str, Any] = json.loads((place / SCORES).read_text(encoding="utf-8"))
+    return content
+
+
+def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
+    """Score a finished run on its test fold, at the chosen update and at every checkpoint.
+
+    The test fold plays no part in the choice of a model.
+
+    Parameters
+    ----------
+    run
+        The run.
+    full
+        Run the whole of `evaluate` and keep from it what a grid is looked at for.
+
+    Returns
+    -------
+    dict
+        In the types of JSON: the columns of the sweep's table (``l1`` is the penalty of the
+        training, planned or chosen by it), ``validation_clusters`` (what `fold_scores` reads),
+        ``curve`` (lists: ``update``, ``test_gain_over_independent``, ``test_stderr``) and
+        ``figures``.
+    """
+    activity, chosen, plan = run.activity(), run.chosen_update, run.plan
+    checkpoint, log = run.load(chosen), run.log()
+    model, row = checkpoint.model, log[log["update"] == chosen].iloc[-1]
+    figures: dict[str, Any] = {}
+    if full:
+        from boltzbrain.comparison.evaluate_run import evaluate_run
+
+        evaluate_run(run)
+        # from the file, so that a whole evaluation and one that was read again are one
+        found = read_evaluation(run.folder / "evaluation.json")
+        scores = found["log_likelihood"]
+        figures = _figures(found, model)
+    else:
+        field = independent_field(torch.from_numpy(activity.states_of("train")))
+        estimate = forward_log_partition(model, field, plan.seed)
+        scores = plain(likelihoods(model, {"forward": estimate}, activity))
+    validation = few_chains(
+        "the validation score", float(row["effective_sample_size"]), plan.ais_chains
+    )
+    doubts = [] if validation is None else [validation]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "l1": plan.l1 if checkpoint.course.l1 is None else checkpoint.course.l1,
+        "update": chosen,
+        "validation_nats_per_bin": float(row["validation_nats_per_bin"]),
+        "validation_stderr": float(row["validation_stderr"]),
+        "validation_clusters": _validation_clusters(model, row, activity),
+        "test_nats_per_bin": scores["test"]["nats_per_bin"],
+        "test_nats_stderr": _with_log_partition(scores["test"]["stderr"], scores),
+        "test_gain_over_independent": scores["gain"]["value"],
+        "test_stderr": _with_log_partition(scores["gain"]["stderr"], scores),
+        "unreliable": "; ".join([*doubts, *scores["unreliable"]]) or None,
+        "seconds": float(run.info["seconds"]),
+        "curve": _test_curve(run, activity),
+        "figures": figures,
+    }
+
+
+def _with_log_partition(error: float | None, scores: Mapping[str, Any]) -> float | None:
+    """Return an error over bins together with that of log Z, which all bins share."""
+    return (
+        None if error is None else math.hypot(error, scores["log_partition"]["forward"]["stderr"])
+    )
+
+
+def _validation_clusters(
+    model: RBM, row: pd.Series[Any], activity: Activity
+) -> dict[str, float | list[float] | list[int]]:
+    """Return the scores of the validation bins, summed over each of their clusters."""
+    bins = activity.bins_of("validation")
+    clusters = clusters_of(activity, bins)
+    scores = log_likelihood(model, float(row["log_partition"]), activity.states[bins])
+    return {
+        "sums": np.bincount(clusters.label, scores, minlength=clusters.number).tolist(),
+        "sizes": clusters.sizes.tolist(),
+        "log_partition_stderr": float(row["log_partition_stderr"]),
+    }
+
+
+def fold_scores(scores: Mapping[str, Any]) -> FoldScores:
+    """Return what a choice needs of the content of a scores.json."""
+    found = scores["validation_clusters"]
+    return FoldScores(
+        np.array(found["sums"], dtype=np.float64),
+        np.array(found["sizes"], dtype=np.int64),
+        found["log_partition_stderr"],
+    )
+
+
+def _test_curve(run: TrainingRun, activity: Activity) -> dict[str, list[float] | list[int]]:
+    """Return the test gain at every checkpoint, with log Z as the training estimated it."""
+    bins = activity.bins_of("test")
+    found: dict[str, Any] = {"update": [], "test_gain_over_independent": [], "test_stderr": []}
+    if not len(bins):
+        return found
+    states, clusters = activity.states[bins], clusters_of(activity, bins)
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    independent, log = independent_log_likelihood(field, states), run.log().set_index("update")
+    for one in run.checkpoints():
+        value = float(log["log_partition"][one.update])
+        scores = log_likelihood(RBM.load(one.path), value, states)
+        gains = scores - independent
+        error = error_over_bins(torch.from_numpy(gains), clusters)
+        found["update"].append(one.update)
+        found["test_gain_over_independent"].append(float(gains.mean()))
+        found["test_stderr"].append(
+            math.hypot(error, float(log["log_partition_stderr"][one.update]))
+        )
+    return found
+
+
+def _figures(found: Mapping[str, Any], model: RBM) -> dict[str, Any]:
+    """Return what heat maps over a grid show, name to value or None."""
+    weights = model.weights.to("cpu", torch.float64).numpy()
+    return {
+        **{f"nrmse_{name}": found["statistics"]["nrmse"][name] for name in NRMSE},
+        "reconstruction": found["reconstruction"]["rbm"]["median_nllh"],
+        "assembly_size": float(participation_ratio(weights, axis=0).mean()),
+        "time_constant_s": found["dynamics"]["hidden"]["time_constant_s"],
+    }

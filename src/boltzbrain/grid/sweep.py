@@ -1,0 +1,285 @@
+"""A sweep: every run of a grid in processes side by side, and the choice of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.foundations.checks import (
+    TrainingFailedError,
+    bad_input,
+    one_of,
+    whole_number_in,
+)
+from boltzbrain.grid.choice import RULES, choose
+from boltzbrain.grid.folder import SweepFolder
+from boltzbrain.grid.one_run import fold_scores
+from boltzbrain.grid.page import SweepPage, write_sweep_page
+from boltzbrain.grid.points import Grid
+from boltzbrain.grid.workers import completed
+from boltzbrain.model.layers.layer import KINDS
+from boltzbrain.training.run.run import TrainingRun
+
+
+@dataclass(frozen=True)
+class SweepProgress:
+    """What a callback is told after every run.
+
+    Attributes
+    ----------
+    done, total
+        Runs done and planned.
+    failed
+        How many of those that are done have failed.
+    name
+        The run that was done last, None before the first.
+    error
+        What went wrong with it, None if nothing did.
+    best
+        Highest validation score so far and its standard error, in nats per bin; None before the
+        first.
+    """
+
+    done: int
+    total: int
+    failed: int
+    name: str | None
+    error: str | None
+    best: tuple[float, float] | None
+
+
+Callback = Callable[[SweepProgress], None]
+
+
+def sweep(
+    activity: Activity,
+    out: str | Path = "sweep",
+    *,
+    preset: str = "binary",
+    seeds: int = 1,
+    seed: int = 0,
+    rule: str = "best",
+    full: bool | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    callback: Callback | None = None,
+    **values: Any,
+) -> SweepFolder:
+    """Train a grid of models in processes side by side and choose one by the validation fold.
+
+    Processes are spawned: in a script, call it under ``if __name__ == "__main__"``.
+
+    Parameters
+    ----------
+    activity
+        What every model sees, with a validation fold.
+    out
+        The folder of the sweep, made here.
+    preset
+        The recipe.
+    seeds
+        Trainings of every point of the grid, with the seeds `seed`, `seed` + 1 and so on.
+    seed
+        The first seed.
+    rule
+        "best": the highest validation score; "one-stderr": the fewest hidden units within one
+        standard error of it (`grid.choice`).
+    full
+        Evaluate every run whole and show the figures over the grid; for real-valued hidden units
+        if None.
+    workers, scheduler, callback
+        As in `resume_sweep`.
+    **values
+        Fields of `TrainingPlan`, a list where several values are tried: ``hidden=[25, 50, 100]``.
+
+    Returns
+    -------
+    SweepFolder
+        ``table()`` has one row per run, ``choice`` says which one was chosen and why, ``chosen`` is
+        that run.
+
+    Raises
+    ------
+    InputError
+        If a value is not one of the plan, the activity has no validation fold, the folder holds a
+        sweep or Dask is not installed.
+    TrainingFailedError
+        If every run failed.
+    """
+    started = start_sweep(
+        activity, out, preset=preset, seeds=seeds, seed=seed, rule=rule, full=full, **values
+    )
+    return run_sweep(started, workers=workers, scheduler=scheduler, callback=callback)
+
+
+def resume_sweep(
+    folder: str | Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    callback: Callback | None = None,
+) -> SweepFolder:
+    """Go on with a sweep that was stopped; what becomes of failed runs stands in `run_sweep`.
+
+    Parameters
+    ----------
+    folder
+        Its folder; nothing else is needed.
+    workers
+        Processes side by side, of one thread each; as many as there are cores if None.
+    scheduler
+        Address of a Dask scheduler, whose workers must reach the folder under the same name; a
+        cluster on this machine if None.
+    callback
+        Called with a `grid.sweep.SweepProgress` before the first run and after every run.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no sweep or Dask is not installed.
+    TrainingFailedError
+        If every run failed.
+    """
+    return run_sweep(
+        SweepFolder.open(folder), workers=workers, scheduler=scheduler, callback=callback
+    )
+
+
+def start_sweep(
+    activity: Activity,
+    out: str | Path,
+    *,
+    preset: str = "binary",
+    seeds: int = 1,
+    seed: int = 0,
+    rule: str = "best",
+    full: bool | None = None,
+    **values: Any,
+) -> SweepFolder:
+    """Make the folder of a sweep; `run_sweep` does the work.
+
+    Parameters are those of `sweep`.
+
+    Raises
+    ------
+    InputError
+        If a value is not one of the plan, the activity has no validation fold, or the folder holds
+        a sweep.
+    """
+    one_of("rule", rule, RULES)
+    grid = Grid.of(preset, values, seeds=seeds, seed=seed)
+    for fold in ("train", "validation"):
+        if not len(activity.bins_of(fold)):
+            raise bad_input(
+                f"{fold} fold", "hold at least one bin to choose a model by", 0,
+                file=activity.source.path,
+            )  # fmt: skip
+    if full is None:
+        # units that have a scale are the real-valued ones
+        full = any(KINDS[run.plan.hidden_kind].scale_powers for run in grid.runs)
+    asked = {
+        "preset": preset,
+        "values": {
+            name: list(value) if isinstance(value, (list, tuple)) else value
+            for name, value in values.items()
+            if value is not None
+        },
+        "seeds": seeds,
+        "seed": seed,
+        "rule": rule,
+        "full": full,
+    }
+    return SweepFolder.create(Path(out), activity, asked)
+
+
+def run_sweep(
+    sweep: SweepFolder,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    callback: Callback | None = None,
+) -> SweepFolder:
+    """Do every run of a sweep that is not done yet, then choose a model and write the page.
+
+    A run that fails is reported in the table and leaves the others alone. One that broke off, for
+    want of room on the disk for instance, is gone on with when the sweep is resumed. One whose
+    training failed by itself would do so again, as it repeats bit for bit: it stays failed, with
+    its reason, and is not trained again.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    workers
+        Processes side by side, of one thread each; as many as there are cores if None.
+    scheduler
+        Address of a Dask scheduler, whose workers must reach the folder under the same name; a
+        cluster on this machine if None.
+    callback
+        Called before the first run and after every run.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, the scheduler cannot be reached or an option is out of range.
+    TrainingFailedError
+        If every run failed.
+    """
+    if workers is not None:
+        whole_number_in("workers", workers, low=1)
+        if scheduler is not None:
+            raise bad_input("workers", "be left out with a scheduler, which has its own", workers)
+    grid, full = sweep.grid, bool(sweep.asked["full"])
+    done: dict[str, dict[str, Any]] = {}
+    failed: dict[str, str] = {}
+
+    def tell(name: str | None) -> None:
+        if callback is not None:
+            scores = [
+                (one["validation_nats_per_bin"], one["validation_stderr"]) for one in done.values()
+            ]
+            best = max(scores, default=None)
+            error = None if name is None else failed.get(name)
+            callback(
+                SweepProgress(
+                    len(done) + len(failed), len(grid.runs), len(failed), name, error, best
+                )
+            )
+
+    sweep.write_table(done, failed)
+    tell(None)
+    for name, scores, error in completed(sweep, grid, full, workers, scheduler):
+        if scores is None:
+            failed[name] = error
+        else:
+            done[name] = scores
+        sweep.write_table(done, failed)
+        tell(name)
+    if not done:
+        first = next(iter(failed.items()))
+        raise TrainingFailedError(f"{sweep.folder}: every run failed; {first[0]}: {first[1]}")
+    _conclude(sweep, done, failed)
+    return sweep
+
+
+def _conclude(sweep: SweepFolder, done: dict[str, dict[str, Any]], failed: dict[str, str]) -> None:
+    table = sweep.write_table(done, failed)
+    axes = list(sweep.grid.axes)
+    scores = {f"runs/{name}": fold_scores(one) for name, one in done.items()}
+    choice = sweep.write_choice(choose(table, axes, scores, sweep.asked["rule"]))
+    info = sweep.info
+    page = SweepPage(
+        title=Path(info["data"]["recording"]).name,
+        neurons=info["data"]["neurons"],
+        table=table,
+        axes=axes,
+        logs={f"runs/{name}": TrainingRun(sweep.run_folder(name)).log() for name in done},
+        curves={f"runs/{name}": one["curve"] for name, one in done.items()},
+        figures={f"runs/{name}": one["figures"] for name, one in done.items() if one["figures"]},
+        choice=choice,
+        version=info["environment"]["boltzbrain"],
+    )
+    write_sweep_page(page, sweep.folder / "sweep.html")

@@ -1,0 +1,1 @@
+"""Several runs: repeats, animals, and structural matrices."""

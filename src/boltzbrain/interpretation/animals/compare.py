@@ -1,0 +1,354 @@
+"""Several runs side by side: repeats of one animal, animals, and a structural matrix."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from boltzbrain.foundations.checks import InputError, bad_input, one_of, whole_number_in
+from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.animals.agreement import (
+    AverageMap,
+    average_maps,
+    map_agreement,
+    match_assemblies,
+)
+from boltzbrain.interpretation.animals.structure import (
+    RegionMatrix,
+    compare_with_structure,
+    read_structure,
+)
+from boltzbrain.interpretation.assemblies.assemblies import hidden_activity
+from boltzbrain.interpretation.file import Interpretation, read_interpretation
+from boltzbrain.interpretation.interpret import FILE
+from boltzbrain.interpretation.marginal import Floats
+from boltzbrain.interpretation.references import some_bins
+from boltzbrain.interpretation.regions.maps import KINDS, RegionMaps
+from boltzbrain.training.run.folder import write_json
+from boltzbrain.training.run.run import TrainingRun
+
+FORMAT, VERSION = "boltzbrain comparison", 1
+MATRICES = ("uniform", "data", "covariance", "correlation", "ising", "graphical_lasso")
+"""What maps are made of: couplings under two references, statistics of the data, pair models."""
+CONVERGED_SHARE = 0.5
+"""A run counts as converged if it gains this share of what its animal's best run gains."""
+
+_MATCHED_BINS = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One run and what was read out of it.
+
+    Attributes
+    ----------
+    name
+        Its folder.
+    animal
+        Number of its animal: runs of the same recording and neurons share one.
+    duration_s
+        Length of all bins of the activity.
+    gain, gain_stderr
+        Validation log-likelihood per bin over independent neurons, nats, and its standard error;
+        None without such a fold. Runs of earlier versions have no error of it.
+    converged
+        Whether it counts; see `CONVERGED_SHARE`. The definition is ours.
+    run, found
+        The run and its interpretation.
+    """
+
+    name: str
+    animal: int
+    duration_s: float
+    gain: float | None
+    gain_stderr: float | None
+    converged: bool
+    run: TrainingRun
+    found: Interpretation
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` returns.
+
+    Attributes
+    ----------
+    summary
+        The content of comparison.json.
+    averages
+        Matrix to the map averaged over animals (eq. 22), or None where nothing has regions.
+    """
+
+    summary: Mapping[str, Any]
+    averages: Mapping[str, AverageMap]
+
+
+def read_runs(runs: Sequence[TrainingRun]) -> list[Reading]:
+    """Open the interpretations of runs, find the animals and judge which runs converged.
+
+    Raises
+    ------
+    InputError
+        If there is no run, one of them twice, or one is not interpreted.
+    """
+    if not runs:
+        raise bad_input("runs", "hold at least one run", "none")
+    folders = [run.folder.resolve() for run in runs]
+    if len(set(folders)) < len(folders):
+        raise bad_input("runs", "be different folders", "one of them twice")
+    animals: dict[tuple[str, tuple[str, ...]], int] = {}
+    opened = []
+    for run in runs:
+        found = read_interpretation(run.folder / FILE)
+        data = run.info["data"]
+        whose = data["recording_sha256"] or data["recording"]
+        key = (whose, tuple(str(name) for name in found["neurons/id"]))
+        activity = run.activity()
+        animal = animals.setdefault(key, len(animals))
+        duration = activity.n_bins * activity.bin_width_s
+        opened.append((run, found, animal, duration, *_validation_gain(run)))
+    best: dict[int, float] = {}
+    for _, _, animal, _, gain, _ in opened:
+        best[animal] = max(best.get(animal, 0.0), gain or 0.0)
+    return [
+        Reading(
+            run.folder.name,
+            animal,
+            duration,
+            gain,
+            error,
+            gain is None or gain > max(0.0, CONVERGED_SHARE * best[animal]),
+            run,
+            found,
+        )
+        for run, found, animal, duration, gain, error in opened
+    ]
+
+
+def _validation_gain(run: TrainingRun) -> tuple[float | None, float | None]:
+    """Return the gain of the chosen model on the validation fold, and its standard error."""
+    log = run.log()
+    if "validation_nats_per_bin" not in log:
+        return None, None
+    row = log[log["update"] == run.chosen_update].iloc[-1]
+    error = row.get("validation_gain_stderr")
+    return (
+        float(row["validation_nats_per_bin"] - row["validation_independent"]),
+        None if error is None else float(error),
+    )
+
+
+def compare_runs(
+    runs: Sequence[TrainingRun],
+    structure: RegionMatrix | None = None,
+    *,
+    kind: str = "l1",
+    permutations: int = 10_000,
+    seed: int = 0,
+) -> Comparison:
+    """Compare interpreted runs: repeats of one animal, several animals, and anatomy.
+
+    Parameters
+    ----------
+    runs
+        Runs that `interpret` has read. Runs of the same recording and neurons are repeats of one
+        animal.
+    structure
+        Structural matrix, if any.
+    kind
+        Which map: "mean", "l1" or "rms".
+    permutations
+        Of the regions against the structural matrix.
+    seed
+        Of every stream.
+    """
+    one_of("kind", kind, KINDS)
+    whole_number_in("permutations", permutations, low=10)
+    readings = read_runs(runs)
+    generator = Generator.from_seed(seed, "comparison")
+    reasons: dict[str, str] = {}
+    averages: dict[str, AverageMap] = {}
+    of_maps: dict[str, Any] = {}
+    of_structure: dict[str, Any] = {}
+    for matrix in MATRICES:
+        held = [one for one in readings if one.converged and one.found.maps(matrix) is not None]
+        if not held:
+            reasons[f"maps.{matrix}"] = _why_no_map(readings)
+            continue
+        mine = [_maps(one, matrix) for one in held]
+        averages[matrix], between = _average(held, mine, kind)
+        of_maps[matrix] = {"repeats": _repeats(held, mine, kind), "animals": between}
+        if structure is None:
+            continue
+        try:
+            told = compare_with_structure(
+                averages[matrix].names, averages[matrix].values, structure,
+                generator.child("structure", matrix), permutations=permutations,
+            )  # fmt: skip
+            of_structure[matrix] = {
+                name: value for name, value in asdict(told).items() if name != "null"
+            }
+        except InputError as error:
+            reasons[f"structure.{matrix}"] = str(error)
+    summary = {
+        "format": FORMAT,
+        "version": VERSION,
+        "options": {"kind": kind, "permutations": permutations, "seed": seed},
+        "runs": [
+            {
+                "folder": str(one.run.folder),
+                "animal": one.animal,
+                "duration_s": one.duration_s,
+                "gain": one.gain,
+                "gain_stderr": one.gain_stderr,
+                "converged": one.converged,
+            }
+            for one in readings
+        ],
+        "maps": of_maps,
+        "assemblies": _matchings(readings, generator.child("assemblies")),
+        "structure": of_structure or None,
+        "reasons": reasons if structure is not None else {**reasons, "structure": "none was given"},
+    }
+    return Comparison(summary, averages)
+
+
+def _why_no_map(readings: Sequence[Reading]) -> str:
+    """Return why no run has a region map that counts."""
+    converged = [one for one in readings if one.converged]
+    if not converged:
+        return "no run converged"
+    if not any(one.found.summary["regions"] for one in converged):
+        return "; ".join(sorted({one.found.summary["reasons"]["regions"] for one in converged}))
+    return "no converged run has this region map"
+
+
+def _maps(one: Reading, matrix: str) -> RegionMaps:
+    maps = one.found.maps(matrix)
+    if maps is None:
+        raise bad_input("matrix", "be one that the run has a map of", matrix)
+    return maps
+
+
+def _repeats(
+    held: Sequence[Reading], maps: Sequence[RegionMaps], kind: str
+) -> list[dict[str, Any]]:
+    """Return the agreement of every two runs of one animal."""
+    return [
+        {"first": held[told.first].name, "second": held[told.second].name, **_figures(told)}
+        for told in map_agreement(maps, kind)
+        if held[told.first].animal == held[told.second].animal
+    ]
+
+
+def _average(
+    held: Sequence[Reading], maps: Sequence[RegionMaps], kind: str
+) -> tuple[AverageMap, list[dict[str, Any]]]:
+    """Return the map averaged over animals, and the agreement of every two animals.
+
+    The repeats of an animal are averaged first, each with the same weight.
+    """
+    numbers = sorted({one.animal for one in held})
+    mean: list[RegionMaps] = []
+    durations = []
+    for animal in numbers:
+        mine = [one for one, reading in zip(maps, held, strict=True) if reading.animal == animal]
+        mean.append(_mean(mine))
+        durations.append(max(one.duration_s for one in held if one.animal == animal))
+    between = [
+        {"first": numbers[told.first], "second": numbers[told.second], **_figures(told)}
+        for told in map_agreement(mean, kind)
+    ]
+    return average_maps(mean, durations, kind), between
+
+
+def _figures(told: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(told).items() if name not in ("first", "second")}
+
+
+def _mean(maps: Sequence[RegionMaps]) -> RegionMaps:
+    """Return the mean of maps of the same neurons and regions."""
+    names = {one.names for one in maps}
+    if len(names) > 1:
+        raise bad_input(
+            "runs", "be interpreted with the same regions (--atlas, --min-neurons)", "others"
+        )
+    mean, l1, rms = (np.mean([one.of(kind) for one in maps], axis=0) for kind in KINDS)
+    return RegionMaps(maps[0].names, maps[0].counts, maps[0].pairs, mean, l1, rms)
+
+
+def _matchings(readings: Sequence[Reading], generator: Generator) -> list[dict[str, Any]]:
+    """Return how well the assemblies of every two repeats match, by weights and by activity."""
+    result = []
+    for number, one in enumerate(readings):
+        for other in readings[number + 1 :]:
+            if one.animal != other.animal or not (one.converged and other.converged):
+                continue
+            states = some_bins(one.run.activity().states_of("train"), _MATCHED_BINS)
+            tables: dict[str, tuple[Floats, Floats]] = {
+                "weights": (_scaled(one), _scaled(other)),
+                "activity": tuple(
+                    hidden_activity(each.run.best, states).astype(np.float64)
+                    for each in (one, other)
+                ),  # type: ignore[dict-item]
+            }
+            found: dict[str, Any] = {"first": one.name, "second": other.name}
+            for name, (first, second) in tables.items():
+                told = match_assemblies(first, second, generator.child(name, number))
+                found[name] = {
+                    "mean_similarity": float(told.similarity.mean()),
+                    "median_similarity": float(np.median(told.similarity)),
+                    "chance": told.chance,
+                    "pairs": told.pairs.tolist(),
+                    "similarity": told.similarity.tolist(),
+                }
+            result.append(found)
+    return result
+
+
+def _scaled(one: Reading) -> Floats:
+    result: Floats = one.found["assemblies/weights"] * one.found["assemblies/scale"]
+    return result
+
+
+def write_comparison(folder: Path, found: Comparison) -> None:
+    """Write comparison.json and a csv of each average map into a folder, made if need be.
+
+    Raises
+    ------
+    InputError
+        If the folder or a file cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: must be a folder that can be made; got {error}") from error
+    write_json(folder / "comparison.json", found.summary)
+    for matrix, average in found.averages.items():
+        with (
+            atomic_write(folder / f"map_{matrix}.csv") as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as handle,
+        ):
+            rows = csv.writer(handle)
+            rows.writerow(["", *average.names])
+            for name, row, animals in zip(
+                average.names, average.values.tolist(), average.animals.tolist(), strict=True
+            ):
+                # a pair of regions that no animal has is unknown, not 0
+                cells = [
+                    repr(value) if count else "" for value, count in zip(row, animals, strict=True)
+                ]
+                rows.writerow([name, *cells])
+
+
+def load_structure(structure: RegionMatrix | str | Path | None) -> RegionMatrix | None:
+    """Return a structural matrix from a csv file; what is one already stays."""
+    if structure is None or isinstance(structure, RegionMatrix):
+        return structure
+    return read_structure(structure)

@@ -1,0 +1,1 @@
+"""Effective couplings of any order: one engine for every kind of hidden unit."""

@@ -1,0 +1,1 @@
+"""Experiments on a model: hold units, and see what the others do."""

@@ -1,0 +1,1 @@
+"""Couplings between regions, and what chance gives."""

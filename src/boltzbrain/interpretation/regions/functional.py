@@ -1,0 +1,118 @@
+"""The matrices that couplings are compared with: covariance, correlation, and models of pairs.
+
+Each returns a (neuron, neuron) array with zero diagonal that goes through `regions`, `significance`
+and `structure` as couplings do.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+
+from boltzbrain.baselines.pairwise.pseudo_likelihood import fit_pseudo_likelihood
+from boltzbrain.foundations.checks import bad_input, number_in
+from boltzbrain.interpretation.marginal import Floats
+from boltzbrain.interpretation.references import Data, States, states_of
+
+
+def _states(data: Data) -> States:
+    neurons = data.n_neurons if hasattr(data, "n_neurons") else int(np.shape(data)[-1])
+    return states_of(data, neurons, "a functional matrix")
+
+
+def covariance(data: Data) -> Floats:
+    """Return <v_i v_j> - <v_i><v_j> over bins, zero diagonal.
+
+    Parameters
+    ----------
+    data
+        An activity (its training bins) or states (bin, neuron).
+    """
+    states = _states(data)
+    dense = states.astype(np.float32)
+    # products of 0 and 1 are counted exactly in float32 up to 2**24 bins
+    result: Floats = (dense.T @ dense).astype(np.float64) / len(states)
+    mean = states.mean(axis=0, dtype=np.float64)
+    result -= np.outer(mean, mean)
+    np.fill_diagonal(result, 0.0)
+    return result
+
+
+def correlation(data: Data) -> Floats:
+    """Return Pearson's correlation over bins, zero diagonal; 0 for neurons that never vary."""
+    states = _states(data)
+    mean = states.mean(axis=0, dtype=np.float64)
+    width = np.sqrt(mean * (1.0 - mean))
+    scale = np.where(width > 0, 1.0 / np.where(width > 0, width, 1.0), 0.0)
+    result: Floats = covariance(states) * scale[:, None] * scale
+    return result
+
+
+def graphical_lasso(data: Data, penalty: float | None = None) -> Floats:
+    """Return partial correlations, minus the standardised sparse inverse covariance, zero diagonal.
+
+    Friedman, Hastie and Tibshirani 2008, by scikit-learn, of standardised neurons. Slow beyond some
+    hundred neurons.
+
+    Parameters
+    ----------
+    data
+        An activity (its training bins) or states (bin, neuron), every neuron varying.
+    penalty
+        L1 penalty, above 0; chosen by cross-validation if None.
+
+    Raises
+    ------
+    InputError
+        If a neuron never varies or the fit fails.
+    """
+    from sklearn.covariance import GraphicalLasso, GraphicalLassoCV
+
+    states = _states(data).astype(np.float64)
+    width = states.std(axis=0)
+    if (width == 0).any():
+        raise bad_input(
+            "data", "hold neurons that vary", f"neuron {int(np.argmin(width))} constant"
+        )
+    standard = (states - states.mean(axis=0)) / width
+    if penalty is not None:
+        number_in("penalty", penalty, low=0.0, include_low=False)
+    fit = GraphicalLassoCV() if penalty is None else GraphicalLasso(alpha=penalty)
+    with warnings.catch_warnings():
+        # trial penalties that do not converge lose the cross-validation by themselves
+        warnings.simplefilter("ignore")
+        try:
+            fit.fit(standard)
+        except (FloatingPointError, ValueError) as error:
+            raise bad_input("penalty", "let the graphical lasso converge", str(error)) from error
+    precision = np.asarray(fit.precision_, dtype=np.float64)
+    root = np.sqrt(np.diag(precision))
+    result: Floats = -precision / root[:, None] / root
+    np.fill_diagonal(result, 0.0)
+    return 0.5 * (result + result.T)
+
+
+def pseudo_likelihood_ising(data: Data, penalty: float = 1e-4, *, iterations: int = 500) -> Floats:
+    """Return the couplings of an Ising model of pairs in spins of -1 and +1, zero diagonal.
+
+    All conditional probabilities P(s_i | others) are fitted at once, with one symmetric coupling
+    per pair (`baselines.pairwise.pseudo_likelihood`; the comparison of the zebrafish paper's
+    figure 6).
+
+    Parameters
+    ----------
+    data
+        An activity (its training bins) or states (bin, neuron).
+    penalty
+        Half of it times the squared couplings is added to the mean log-loss of a bin, in nats.
+    iterations
+        Most iterations.
+    """
+    number_in("penalty", penalty, low=0.0)
+    states = _states(data)
+    # there a penalty is that of couplings of {0, 1}, four times as large, on the summed log-loss
+    summed = len(states) * penalty / 16
+    model, _ = fit_pseudo_likelihood(states, summed, iterations=iterations, tolerance=1e-9)
+    return model.couplings.to(torch.float64).numpy() / 4

@@ -1,0 +1,401 @@
+"""The hot loops for the CPU, on all cores; `kernels.reference` specifies them."""
+
+# numba infers the types of the loops, so they carry none.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated"
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+from torch.nn.functional import pad
+
+from boltzbrain.kernels import reference
+from boltzbrain.kernels.compiling import compiled
+from boltzbrain.kernels.cpu import few_chains as wide
+from boltzbrain.kernels.cpu.arrays import flat, packable
+from boltzbrain.kernels.cpu.binary_products import (
+    TABLE,
+    copy_tile,
+    count_active,
+    count_by_unit,
+    list_by_unit,
+    list_room,
+    pack,
+    sum_listed,
+    sum_tile,
+)
+from boltzbrain.kernels.cpu.draws import TILE, draw_rows, draw_rows_exact, draw_tile
+from boltzbrain.kernels.cpu.simd import load, store
+from boltzbrain.kernels.cpu.steps import adam_step
+from boltzbrain.kernels.cpu.threads import share
+
+__all__ = [
+    "adam_step",
+    "contrast",
+    "correlate",
+    "draw_and_sum",
+    "draw_bernoulli",
+    "mean_states",
+    "sum_active_columns",
+    "sum_active_rows",
+    "sweep_bernoulli",
+]
+
+LISTED = 0.2
+"""A sample with a larger share of active units is summed by tables, not unit by unit."""
+
+DENSE = 0.25
+"""States with a larger share of active units are correlated by a dense product."""
+
+FEW = 256
+"""Up to so many samples, `kernels.cpu.few_chains` is faster than copies of the weights in tiles."""
+
+_MOST = 1024
+"""Samples that a thread takes at once: their partial sums fit the second cache."""
+
+_OUT = -1e4
+"""Field of the units that fill up the last tile: they are never 1."""
+
+
+class _Workspace(NamedTuple):
+    """What one thread writes while it sums; see `kernels.cpu.binary_products`."""
+
+    words: Any
+    lists: Any
+    order: Any
+    cursors: Any
+    table: Any
+    sums: Any
+
+    @classmethod
+    def of(cls, samples: int, units: int, dtype: torch.dtype) -> _Workspace:
+        # torch aligns to 64 bytes, so that no vector straddles two cache lines
+        return cls(
+            torch.empty(samples * -(-units // TILE), dtype=torch.int64).numpy().view(np.uint64),
+            torch.empty(samples * list_room(_limit(units)), dtype=torch.int32).numpy(),
+            torch.empty(samples, dtype=torch.int64).numpy(),
+            torch.empty(samples, dtype=torch.int64).numpy(),
+            torch.zeros(TABLE, dtype=dtype).numpy(),
+            torch.empty(TILE * samples, dtype=dtype).numpy(),
+        )
+
+
+def _limit(units: int) -> int:
+    return int(LISTED * units)
+
+
+def _whole(size: int) -> int:
+    """Return the size rounded up to whole tiles."""
+    return -(-size // TILE) * TILE
+
+
+@compiled
+def _copy_rows(matrix, rows, columns, first, count, tiles):
+    for row in range(first, first + count):
+        for column in range(0, columns, TILE):
+            source = np.uint64(row * columns + column)
+            target = np.uint64(column * rows + row * TILE)
+            width = min(TILE, columns - column)
+            if width == TILE:
+                for lane in range(0, TILE, 16):
+                    step = np.uint64(lane)
+                    store(tiles, target + step, load(matrix, source + step))
+                continue
+            for lane in range(TILE):
+                step = np.uint64(lane)
+                tiles[target + step] = matrix[source + step] if lane < width else 0
+
+
+@compiled
+def _copy_columns(matrix, rows, columns, first, count, tiles):
+    """Transpose the tiles `first` to `first` + `count`, 16 columns of 64 rows at a time."""
+    height = np.uint64(TILE)
+    for tile in range(first, first + count):
+        for column in range(0, columns, 16):
+            width = min(16, columns - column)
+            for lane in range(TILE):
+                row = TILE * tile + lane
+                source = np.uint64(row * columns + column)
+                target = np.uint64((tile * columns + column) * TILE + lane)
+                if row < rows:
+                    for place in range(width):
+                        step = np.uint64(place)
+                        tiles[target + height * step] = matrix[source + step]
+                else:
+                    for place in range(width):
+                        tiles[target + height * np.uint64(place)] = 0
+
+
+def _tiled(matrix: Tensor) -> Any:
+    """Return a matrix (row, column) flat, as (tile, row, 64 columns), padded with zeros."""
+    rows, columns = matrix.shape
+    tiles = torch.empty(rows * _whole(columns), dtype=matrix.dtype).numpy()
+    given = flat(matrix)
+
+    def task(first: int, count: int) -> None:
+        _copy_rows(given, rows, columns, first, count, tiles)
+
+    share(task, rows, least=256, most=rows)
+    return tiles
+
+
+def _tiled_transpose(matrix: Tensor) -> Any:
+    """Return the transpose of a matrix (column, row) as `_tiled` would."""
+    rows, columns = matrix.shape
+    tiles = torch.empty(_whole(rows) * columns, dtype=matrix.dtype).numpy()
+    given = flat(matrix)
+
+    def task(first: int, count: int) -> None:
+        _copy_columns(given, rows, columns, first, count, tiles)
+
+    share(task, len(tiles) // (TILE * columns), least=4, most=rows)
+    return tiles
+
+
+@compiled
+def _sum_rows(states, units, limit, rows, columns, first, samples, result, workspace):
+    words, lists, order, cursors, table, sums = workspace
+    listed = pack(states, units, units, first, samples, limit, words, lists, order)
+    for column in range(0, columns, TILE):
+        origin = column * units
+        sum_tile(
+            units, samples, limit, words, lists, order, listed, cursors, rows, origin, table, sums
+        )
+        copy_tile(sums, samples, result, first, columns, column)
+
+
+@compiled
+def _correlate(states, samples, units, values, columns, first, count, result, order, cursors, sums):
+    starts, lists = list_by_unit(states, samples, units, first, count)
+    for column in range(0, columns, TILE):
+        sum_listed(starts, lists, count, samples, values, column * samples, order, cursors, sums)
+        copy_tile(sums, count, result, first, columns, column)
+
+
+@njit
+def _half_sweep(
+    source, width, units, limit, rows, field, target, first, samples, key, draw, workspace
+):
+    """Draw the target layer given the source layer, whose rows are `width` long."""
+    words, lists, order, cursors, table, sums = workspace
+    listed = pack(source, width, units, first, samples, limit, words, lists, order)
+    columns = len(field)
+    for column in range(0, columns, TILE):
+        origin = column * units
+        sum_tile(
+            units, samples, limit, words, lists, order, listed, cursors, rows, origin, table, sums
+        )
+        place = first * columns + column
+        draw_tile(sums, 0, TILE, field, column, first, samples, key, draw, target, place, columns)
+
+
+@compiled
+def _sweep(
+    visible, hidden, units, limits, fields, matrices, sweeps, first, samples, key, draw, workspace
+):
+    n_visible, n_hidden = units
+    limit_visible, limit_hidden = limits
+    field_visible, field_hidden = fields
+    to_hidden, to_visible = matrices
+    for sweep in range(sweeps):
+        number = draw + np.uint64(2 * sweep)
+        _half_sweep(
+            visible,
+            len(field_visible),
+            n_visible,
+            limit_visible,
+            to_hidden,
+            field_hidden,
+            hidden,
+            first,
+            samples,
+            key,
+            number,
+            workspace,
+        )
+        _half_sweep(
+            hidden,
+            len(field_hidden),
+            n_hidden,
+            limit_hidden,
+            to_visible,
+            field_visible,
+            visible,
+            first,
+            samples,
+            key,
+            number + np.uint64(1),
+            workspace,
+        )
+
+
+def draw_bernoulli(inputs: Tensor, field: Tensor, key: int, draw: int) -> Tensor:
+    """Draw as `kernels.reference.draw_bernoulli` does."""
+    samples, units = inputs.shape
+    states = torch.empty((samples, units), dtype=torch.uint8)
+    drawn, state = flat(states), (np.uint64(key), np.uint64(draw))
+    if inputs.dtype == field.dtype == torch.float32:
+        given, fields = flat(inputs), flat(pad(field, (0, _whole(units) - units)))
+
+        def task(first: int, count: int) -> None:
+            room = torch.empty(TILE * count).numpy(), np.empty(TILE * count, np.uint8)
+            draw_rows(given, units, fields, first, count, *state, drawn, *room)
+
+    else:
+        totals = flat((inputs + field).to(torch.float64))
+
+        def task(first: int, count: int) -> None:
+            draw_rows_exact(totals, units, first, count, *state, drawn)
+
+    share(task, samples, least=1 + 20_000 // max(1, units), most=samples + 1)
+    return states
+
+
+def sum_active_rows(states: Tensor, weights: Tensor) -> Tensor:
+    """Sum as `kernels.reference.sum_active_rows` does."""
+    if len(states) <= FEW and weights.dtype == torch.float32:
+        return wide.sum_few(states, weights)
+    return _sum_tiled(states, _tiled(weights), weights.shape[1], weights.dtype)
+
+
+def sum_active_columns(states: Tensor, weights: Tensor) -> Tensor:
+    """Sum as `kernels.reference.sum_active_columns` does."""
+    return _sum_tiled(states, _tiled_transpose(weights), len(weights), weights.dtype)
+
+
+def _sum_tiled(states: Tensor, rows: Any, columns: int, dtype: torch.dtype) -> Tensor:
+    samples, units = states.shape
+    result = torch.empty((samples, columns), dtype=dtype)
+    given, sums = packable(states), flat(result)
+
+    def task(first: int, count: int) -> None:
+        workspace = tuple(_Workspace.of(count, units, dtype))
+        _sum_rows(given, units, _limit(units), rows, columns, first, count, sums, workspace)
+
+    share(task, samples, least=1 + 20_000 // (units + columns), most=_MOST)
+    return result
+
+
+def mean_states(states: Tensor, dtype: torch.dtype) -> Tensor:
+    """Average as `kernels.reference.mean_states` does."""
+    samples, units = states.shape
+    given, counts = flat(states), np.zeros(units, np.int64)
+
+    def task(first: int, count: int) -> None:
+        count_by_unit(given, samples, units, first, count, counts)
+
+    share(task, units, least=1 + 100_000 // (samples + 1), most=units)
+    return (torch.from_numpy(counts).to(torch.float64) / samples).to(dtype)
+
+
+def correlate(states: Tensor, values: Tensor) -> Tensor:
+    """Multiply as `kernels.reference.correlate` does."""
+    (samples, units), columns = states.shape, values.shape[1]
+    given = packable(states)
+    if count_active(given, 0, len(given)) > DENSE * states.numel():
+        return states.T.to(values.dtype) @ values
+    result = torch.empty((units, columns), dtype=values.dtype)
+    rows, sums = _tiled(values), flat(result)
+
+    def task(first: int, count: int) -> None:
+        order, cursors = np.arange(count), np.empty(count, np.int64)
+        room = torch.empty(TILE * count, dtype=values.dtype).numpy()
+        _correlate(given, samples, units, rows, columns, first, count, sums, order, cursors, room)
+
+    share(task, units, least=1 + 20_000 // (samples + columns), most=_MOST)
+    return result
+
+
+def contrast(
+    states: Tensor,
+    values: Tensor,
+    others: Tensor,
+    other_values: Tensor,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Correlate and subtract as `kernels.reference.contrast` does."""
+    if not states.dtype == others.dtype == torch.uint8:
+        return reference.contrast(states, values, others, other_values, out)
+    if out is None:
+        out = torch.empty((states.shape[1], values.shape[1]), dtype=values.dtype)
+    if max(len(states), len(others)) <= FEW and values.dtype == torch.float32:
+        return wide.contrast(states, values, others, other_values, out)
+    return torch.sub(correlate(states, values), correlate(others, other_values), out=out)
+
+
+def draw_and_sum(
+    hidden: Tensor, weights: Tensor, field: Tensor, key: int, draw: int
+) -> tuple[Tensor, Tensor]:
+    """Draw and sum as `kernels.reference.draw_and_sum` does."""
+    single = hidden.dtype == weights.dtype == field.dtype == torch.float32
+    if single and len(hidden) <= FEW:
+        return wide.draw_and_sum(hidden, weights, field, key, draw)
+    states = draw_bernoulli(hidden @ weights.T, field, key, draw)
+    return states, sum_active_rows(states, weights)
+
+
+def sweep_bernoulli(
+    visible: Tensor,
+    visible_field: Tensor,
+    hidden_field: Tensor,
+    weights: Tensor,
+    sweeps: int,
+    key: int,
+    draw: int,
+) -> tuple[Tensor, Tensor]:
+    """Sweep as `kernels.reference.sweep_bernoulli` does."""
+    if not weights.dtype == visible_field.dtype == hidden_field.dtype == torch.float32:
+        return _sweep_in_steps(visible, visible_field, hidden_field, weights, sweeps, key, draw)
+    chains, (units, others) = len(visible), weights.shape
+    whole, whole_others = _whole(units), _whole(others)
+    states = pad(visible, (0, whole - units)).contiguous()
+    if states.data_ptr() == visible.data_ptr():
+        states = states.clone()
+    hidden = torch.zeros((chains, whole_others), dtype=torch.uint8)
+    fields = (
+        flat(pad(visible_field, (0, whole - units), value=_OUT)),
+        flat(pad(hidden_field, (0, whole_others - others), value=_OUT)),
+    )
+    matrices = _tiled(weights), _tiled_transpose(weights)
+    drawn = flat(states), flat(hidden)
+
+    def task(first: int, count: int) -> None:
+        _sweep(
+            *drawn,
+            (units, others),
+            (_limit(units), _limit(others)),
+            fields,
+            matrices,
+            sweeps,
+            first,
+            count,
+            np.uint64(key),
+            np.uint64(draw),
+            tuple(_Workspace.of(count, max(units, others), weights.dtype)),
+        )
+
+    share(task, chains, least=1 + 20_000 // (units + others), most=_MOST)
+    return states[:, :units].contiguous(), hidden[:, :others].contiguous()
+
+
+def _sweep_in_steps(
+    visible: Tensor,
+    visible_field: Tensor,
+    hidden_field: Tensor,
+    weights: Tensor,
+    sweeps: int,
+    key: int,
+    draw: int,
+) -> tuple[Tensor, Tensor]:
+    """Sweep in float64, one product and one draw after the other."""
+    hidden = torch.empty(0)
+    for sweep in range(sweeps):
+        inputs = sum_active_rows(visible, weights)
+        hidden = draw_bernoulli(inputs, hidden_field, key, draw + 2 * sweep)
+        inputs = sum_active_columns(hidden, weights)
+        visible = draw_bernoulli(inputs, visible_field, key, draw + 2 * sweep + 1)
+    return visible, hidden

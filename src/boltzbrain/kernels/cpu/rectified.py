@@ -1,0 +1,349 @@
+"""Log-partitions and draws of rectified units for the CPU; `model.layers.rectified` specifies them.
+
+log Psi (see `foundations.numerics`) and the quantile of the normal law come from tables of values
+and slopes every 1/64, joined by cubics. Their errors are below 1e-10 and 1e-9, far less than what
+float32 holds; beyond the tables the tails have closed forms. Arithmetic is float64.
+"""
+
+# numba infers the types of the loops, so they carry none.
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from boltzbrain.foundations.numerics import FAR, half_normal, log_psi
+from boltzbrain.foundations.random import philox_block
+from boltzbrain.kernels.compiling import compiled
+from boltzbrain.kernels.cpu.threads import share
+
+_PER_UNIT = 64
+_LOW, _HIGH = -8.0, 16.0
+"""Ends of the table of log Psi(x)."""
+_ROOT_LOW, _ROOT_HIGH = 1.0, 11.5
+"""Ends of the table of the quantile by s = sqrt(-2 log share); shares from 0.6 to 2e-29."""
+_LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+_LOG_HALF, _ROOT_HALF = math.log(0.5), math.sqrt(0.5)
+_DEPTH = 12
+_BLOCK = 256
+"""Samples whose inputs stay in the cache while one unit after the other is summed."""
+
+
+def _grid(low: float, high: float) -> Tensor:
+    return torch.linspace(low, high, round((high - low) * _PER_UNIT) + 1, dtype=torch.float64)
+
+
+def _log_psi_table() -> NDArray[np.float64]:
+    """Return (node, 2): log Psi, and its slope times the distance of two nodes."""
+    law = half_normal(_grid(_LOW, _HIGH))
+    return torch.stack((law.log_psi, -law.mean / _PER_UNIT), dim=1).numpy()
+
+
+def _quantile_table() -> NDArray[np.float64]:
+    """Return (node, 2): the y with log Q(y) = -s**2 / 2, and its slope s / r(y) by s likewise."""
+    s = _grid(_ROOT_LOW, _ROOT_HIGH)
+    y = -torch.special.ndtri(torch.exp(-0.5 * s * s))
+    slope = s * torch.exp(log_psi(y))
+    return torch.stack((y, slope / _PER_UNIT), dim=1).numpy()
+
+
+_TABLE, _QUANTILES = _log_psi_table(), _quantile_table()
+
+
+@njit(inline="always")
+def _fraction(x):
+    """Return 1/(x + 2/(x + ...)) for x of at least `FAR`."""
+    tail = 0.0
+    for number in range(_DEPTH + 1, 0, -1):
+        tail = number / (x + tail)
+    return tail
+
+
+@njit(inline="always")
+def _joined(table, place):
+    """Return the cubic through the values and slopes of the two nodes around `place`."""
+    if not 0.0 <= place < len(table) - 1:
+        return math.nan  # a chain that diverged has inputs without a value
+    node = int(place)
+    t = place - node
+    left, rise_left = table[node, 0], table[node, 1]
+    jump, rise_right = table[node + 1, 0] - left, table[node + 1, 1]
+    bend = 3.0 * jump - 2.0 * rise_left - rise_right
+    twist = rise_left + rise_right - 2.0 * jump
+    return left + t * (rise_left + t * (bend + t * twist))
+
+
+@njit(inline="always")
+def _log_psi(x, table):
+    if x < _LOW:
+        return 0.5 * x * x + _LOG_ROOT_TWO_PI
+    if x >= _HIGH:
+        return -math.log(x + _fraction(x))
+    return _joined(table, (x - _LOW) * _PER_UNIT)
+
+
+@njit(inline="always")
+def _upper_quantile(log_share, quantiles):
+    """Return the y above which a standard normal variable lies with probability exp(log_share)."""
+    lower = log_share > _LOG_HALF
+    if lower:
+        log_share = math.log(-math.expm1(log_share))
+    y = _joined(quantiles, (math.sqrt(-2.0 * log_share) - _ROOT_LOW) * _PER_UNIT)
+    return -y if lower else y
+
+
+@njit(inline="always")
+def _size(x, log_norm, uniform, quantiles):
+    """Return the half-normal value above which a share `uniform` lies."""
+    log_uniform = math.log(uniform)
+    if x < FAR:
+        log_share = log_uniform + log_norm - 0.5 * x * x - _LOG_ROOT_TWO_PI
+        return max(_upper_quantile(min(log_share, log_uniform), quantiles) - x, 0.0)
+    inverse = x + _fraction(x)
+    z = -2.0 * log_uniform / (x + math.sqrt(x * x - 2.0 * log_uniform))
+    for _ in range(2):
+        beyond = x + z
+        inverse_beyond = beyond + _fraction(beyond)
+        excess = -log_uniform - z * (x + 0.5 * z) - math.log(inverse_beyond / inverse)
+        z += excess / inverse_beyond
+    return z
+
+
+@compiled
+def _draw(
+    inputs, fields, roots, log_roots, two_sided, key, draw, table, quantiles, first, count, states
+):  # fmt: skip
+    mask, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
+    k0, k1 = np.uint64(key) & mask, np.uint64(key) >> shift
+    side_draw, size_draw = np.uint64(draw), np.uint64(draw) + np.uint64(two_sided)
+    columns, scale = inputs.shape[1], 2.0**-32
+    for row in range(first, first + count):
+        for block in range((columns + 3) // 4):
+            place, line = np.uint64(block), np.uint64(row)
+            sides = philox_block(place, line, side_draw & mask, side_draw >> shift, k0, k1)
+            sizes = philox_block(place, line, size_draw & mask, size_draw >> shift, k0, k1)
+            for lane in range(min(4, columns - 4 * block)):
+                unit = 4 * block + lane
+                value = np.float64(inputs[row, unit])
+                sign, root = 1.0, roots[0, unit]
+                x = -(value + fields[0, unit]) / root
+                log_norm = _log_psi(x, table)
+                if two_sided:
+                    other_root = roots[1, unit]
+                    other_x = (value - fields[1, unit]) / other_root
+                    other_norm = _log_psi(other_x, table)
+                    log_odds = log_norm - other_norm - log_roots[0, unit] + log_roots[1, unit]
+                    uniform = (np.float64(sides[lane]) + 0.5) * scale
+                    if uniform * (1.0 + math.exp(min(-log_odds, 700.0))) >= 1.0:
+                        sign, root, x, log_norm = -1.0, other_root, other_x, other_norm
+                uniform = (np.float64(sizes[lane]) + 0.5) * scale
+                states[row, unit] = sign * _size(x, log_norm, uniform, quantiles) / root
+
+
+@compiled
+def _log_partition(inputs, fields, roots, log_roots, two_sided, table, first, count, result):
+    for row in range(first, first + count):
+        for unit in range(inputs.shape[1]):
+            value = np.float64(inputs[row, unit])
+            x = -(value + fields[0, unit]) / roots[0, unit]
+            total = _log_psi(x, table) - log_roots[0, unit]
+            if two_sided:
+                x = (value - fields[1, unit]) / roots[1, unit]
+                other = _log_psi(x, table) - log_roots[1, unit]
+                total = max(total, other) + math.log1p(math.exp(-abs(total - other)))
+            result[row, unit] = total
+
+
+@njit(inline="always")
+def _half_moments(x):
+    """Return log Psi(x), and the mean of z, z**2, z**3 and z**4 of the half-normal law.
+
+    Below `FAR` by the recurrence of the moments from the mean; above, where it cancels, by the
+    continued fraction for the ratio of a moment to the one before.
+    """
+    if x < FAR:
+        tail = 0.5 * math.erfc(x * _ROOT_HALF)
+        half_square = 0.5 * x * x
+        one = math.exp(-half_square - _LOG_ROOT_TWO_PI) / tail - x
+        two = 1.0 - x * one
+        three = 2.0 * one - x * two
+        log_norm = math.log(tail) + half_square + _LOG_ROOT_TWO_PI
+        return log_norm, (one, two, three, 3.0 * two - x * three)
+    ratio = 0.0
+    for number in range(_DEPTH + 4, 4, -1):
+        ratio = number / (x + ratio)
+    four = 4.0 / (x + ratio)
+    three = 3.0 / (x + four)
+    two = 2.0 / (x + three)
+    one = 1.0 / (x + two)
+    log_norm = -math.log(x + one)
+    two *= one
+    three *= two
+    return log_norm, (one, two, three, four * three)
+
+
+@njit(inline="always")
+def _scaled(moments, share_of, scale):
+    """Return the moments of h from those in units of its width, times the half's probability."""
+    first = share_of * scale
+    second = first * scale
+    third = second * scale
+    return first * moments[0], second * moments[1], third * moments[2], third * scale * moments[3]
+
+
+@compiled
+def _respond(
+    inputs, fields, roots, log_roots, two_sided, deep, first, count, mean, by_input, averages
+):  # fmt: skip
+    samples = inputs.shape[0]
+    for begin in range(0, samples, _BLOCK):
+        end = min(begin + _BLOCK, samples)
+        for unit in range(first, first + count):
+            total = averages[:, unit]
+            for row in range(begin, end):
+                value = np.float64(inputs[row, unit])
+                scale, share_of = 1.0 / roots[0, unit], 1.0
+                norm, plus = _half_moments(-(value + fields[0, unit]) * scale)
+                q1, q2, q3, q4 = 0.0, 0.0, 0.0, 0.0
+                if two_sided:
+                    other = 1.0 / roots[1, unit]
+                    other_norm, minus = _half_moments((value - fields[1, unit]) * other)
+                    log_odds = norm - other_norm - log_roots[0, unit] + log_roots[1, unit]
+                    share_of = 1.0 / (1.0 + math.exp(min(-log_odds, 700.0)))
+                    rest = 1.0 / (1.0 + math.exp(min(log_odds, 700.0)))
+                    q1, q2, q3, q4 = _scaled(minus, rest, other)
+                p1, p2, p3, p4 = _scaled(plus, share_of, scale)
+                one, two = p1 - q1, p2 + q2
+                mean[row, unit] = one
+                total[0] += p1
+                total[1] += p2
+                total[2] += q1
+                total[3] += q2
+                if deep:
+                    # covariances of h, and of both halves and their squares, with h and h**2
+                    slope, tilt = two - one * one, p3 - q3 - one * two
+                    by_input[0, row, unit], by_input[1, row, unit] = slope, tilt
+                    total[4] += value * slope
+                    total[5] += value * tilt
+                    total[6] += p2 - p1 * one
+                    total[7] += p3 - p1 * two
+                    total[8] += p3 - p2 * one
+                    total[9] += p4 - p2 * two
+                    total[10] -= q2 + q1 * one
+                    total[11] += q3 - q1 * two
+                    total[12] -= q3 + q2 * one
+                    total[13] += q4 - q2 * two
+    averages[:, first : first + count] /= samples
+
+
+class Response(NamedTuple):
+    """How rectified units answer inputs.
+
+    Attributes
+    ----------
+    mean
+        <h> given each input, (sample, unit), in the type of the inputs.
+    by_input
+        Derivatives of <h> and <h**2> by the input, (2, sample, unit), likewise. They and the
+        covariances are differences of raw moments in float64: their error is some 1e-15 of these.
+    moments
+        (half, 2, unit) float64: averages over the samples of <h_plus> and <h_plus**2>, then of
+        h_minus; the second half is 0 for a ReLU.
+    by_scale
+        (2, unit) float64: averages of the input times `by_input`.
+    covariances
+        (half, power, 2, unit) float64: averages of the covariances of h_plus and h_plus**2, then of
+        h_minus, with h and h**2.
+    """
+
+    mean: Tensor
+    by_input: Tensor
+    moments: Tensor
+    by_scale: Tensor
+    covariances: Tensor
+
+
+def respond_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, *, deep: bool) -> Response:
+    """Return how ReLU or dReLU units answer inputs, parameters as in `draw_rectified`.
+
+    Parameters
+    ----------
+    inputs
+        (sample, unit), at least one sample.
+    fields, roots
+        Parameters of the units.
+    deep
+        Whether derivatives are wanted; without them `by_input` has no samples, and `by_scale` and
+        `covariances` are 0.
+    """
+    samples, units = inputs.shape
+    mean = torch.empty(inputs.shape, dtype=inputs.dtype)
+    by_input = torch.empty((2, samples if deep else 0, units), dtype=inputs.dtype)
+    averages = torch.zeros((14, units), dtype=torch.float64)
+    given = inputs.detach().contiguous().numpy()
+    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
+    found = mean.numpy(), by_input.numpy(), averages.numpy()
+
+    def task(first: int, count: int) -> None:
+        _respond(given, *law, deep, first, count, *found)
+
+    # units are shared out, not samples, so that sums do not depend on the number of threads
+    share(task, units, least=1 + 2000 // max(1, samples), most=units + 1)
+    return Response(
+        mean,
+        by_input,
+        averages[:4].reshape(2, 2, units),
+        averages[4:6],
+        averages[6:].reshape(2, 2, 2, units),
+    )
+
+
+def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw: int) -> Tensor:
+    """Draw ReLU or dReLU units given inputs, in the type of the inputs.
+
+    Parameters
+    ----------
+    inputs
+        (sample, unit).
+    fields, roots
+        Fields and square roots of the precisions, float64 (1, unit) for a ReLU, (2, unit), the
+        positive half first, for a dReLU.
+    key, draw
+        Random state: a ReLU uses the draw `draw`, a dReLU that for the half and the next for the
+        size.
+    """
+    states = torch.empty(inputs.shape, dtype=inputs.dtype)
+    given, drawn = inputs.contiguous().numpy(), states.numpy()
+    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
+    state = np.uint64(key), np.uint64(draw)
+
+    def task(first: int, count: int) -> None:
+        _draw(given, *law, *state, _TABLE, _QUANTILES, first, count, drawn)
+
+    share(task, len(inputs), least=_rows(inputs), most=len(inputs) + 1)
+    return states
+
+
+def log_partition_rectified(inputs: Tensor, fields: Tensor, roots: Tensor) -> Tensor:
+    """Return the log-partitions of ReLU or dReLU units, parameters as in `draw_rectified`."""
+    result = torch.empty(inputs.shape, dtype=inputs.dtype)
+    given, found = inputs.contiguous().numpy(), result.numpy()
+    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
+
+    def task(first: int, count: int) -> None:
+        _log_partition(given, *law, _TABLE, first, count, found)
+
+    share(task, len(inputs), least=_rows(inputs), most=len(inputs) + 1)
+    return result
+
+
+def _rows(inputs: Tensor) -> int:
+    """Return how many rows are worth a thread."""
+    return 1 + 2000 // max(1, inputs.shape[1])

@@ -1,0 +1,45 @@
+"""Fused Gibbs kernels by pair of unit kinds; the RBM knows no kind and looks one up here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from torch import Tensor
+
+from boltzbrain.foundations.random import Generator
+
+if TYPE_CHECKING:
+    from boltzbrain.model.layers.layer import Layer
+
+
+class SweepKernel(Protocol):
+    """Block Gibbs sweeps of one pair of kinds.
+
+    A kernel takes from the generator what the two layers' own `sample` would take, h then v in each
+    sweep, so that a model gives the same states with and without it.
+    """
+
+    def __call__(
+        self,
+        visible_layer: Layer,
+        hidden_layer: Layer,
+        weights: Tensor,
+        visible: Tensor,
+        sweeps: int,
+        generator: Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Return visible and hidden states after `sweeps` sweeps, the given states left alone."""
+        ...
+
+
+_KERNELS: dict[tuple[str, str], SweepKernel] = {}
+
+
+def register_sweep(visible_kind: str, hidden_kind: str, kernel: SweepKernel) -> None:
+    """Use `kernel` in place of the two layers' own samplers for this pair of kinds."""
+    _KERNELS[visible_kind, hidden_kind] = kernel
+
+
+def fused_sweep(visible: Layer, hidden: Layer) -> SweepKernel | None:
+    """Return the kernel registered for the kinds of these layers, or None."""
+    return _KERNELS.get((visible.kind, hidden.kind))

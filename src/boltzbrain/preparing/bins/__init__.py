@@ -1,0 +1,1 @@
+"""Where bins lie, and states in them."""

@@ -1,0 +1,1 @@
+"""From calcium traces to binary events."""

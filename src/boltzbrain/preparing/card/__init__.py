@@ -1,0 +1,1 @@
+"""The data card: what a recording holds and what to mind, in figures and in words."""

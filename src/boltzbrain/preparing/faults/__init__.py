@@ -1,0 +1,1 @@
+"""What is wrong with a recording, found and, where asked, mended."""

@@ -1,0 +1,1 @@
+"""One file a format of recordings: `read_<format>(path) -> Recording`."""

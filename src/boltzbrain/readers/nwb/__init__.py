@@ -1,0 +1,1 @@
+"""Reader of NWB files, one file a part of them."""

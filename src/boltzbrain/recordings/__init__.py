@@ -1,1 +1,0 @@
-"""From a recording to what a model sees: the central types, binning, splitting, atlases."""

@@ -1,0 +1,155 @@
+"""The tables of a reading, to sort on the page and to save as csv."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from boltzbrain.interpretation.couplings.low_rank import LowRank
+from boltzbrain.interpretation.file import Interpretation
+
+PAIRS, NEURONS = 2000, 50_000
+"""Most rows of the tables of couplings and of neurons."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: heading, explanation, columns and rows.
+
+    Attributes
+    ----------
+    title, words
+        Heading, and what the columns mean.
+    heads
+        Column names.
+    columns
+        One list of values per column; None where a figure does not exist.
+    """
+
+    title: str
+    words: str
+    heads: Sequence[str]
+    columns: Sequence[Sequence[Any]]
+
+    def content(self) -> dict[str, Any]:
+        """Return heads and columns for the script of the page."""
+        return {"heads": list(self.heads), "columns": [list(column) for column in self.columns]}
+
+
+def reading_tables(found: Interpretation) -> dict[str, Table]:
+    """Return the tables by name: assemblies, couplings, regions and neurons."""
+    tables = {"assemblies": _assemblies(found)}
+    if "couplings/partners" in found:
+        tables["couplings"] = _couplings(found)
+    if found.maps("uniform") is not None:
+        tables["regions"] = _regions(found)
+    tables["neurons"] = _neurons(found)
+    return tables
+
+
+def _rounded(values: Any, digits: int = 4) -> list[float]:
+    # significant digits: strengths span orders of magnitude
+    return [float(f"{value:.{digits}g}") for value in np.asarray(values, dtype=np.float64)]
+
+
+def _assemblies(found: Interpretation) -> Table:
+    units = found["assemblies/weights"].shape[1]
+    heads = ["assembly", "members", "threshold", "mean activity"]
+    columns: list[Sequence[Any]] = [
+        list(range(units)),
+        found["assemblies/sizes"].tolist(),
+        _rounded(found["assemblies/threshold"]),
+        _rounded(found["assemblies/mean_activity"]),
+    ]
+    if "assemblies/spans" in found:
+        heads += ["effective regions", "spans"]
+        columns += [
+            _rounded(found["assemblies/effective_regions"]),
+            [str(names) for names in found["assemblies/spans"]],
+        ]
+    if "assemblies/compactness/assembly" in found:
+        rows = {unit: row for row, unit in enumerate(found["assemblies/compactness/assembly"])}
+        for name, head in (
+            ("radius_um", "radius (µm)"),
+            ("chance_um", "radius by chance (µm)"),
+            ("p_value", "p (compact)"),
+        ):
+            values = _rounded(found[f"assemblies/compactness/{name}"])
+            heads.append(head)
+            columns.append([values[rows[unit]] if unit in rows else None for unit in range(units)])
+    words = "One row per hidden unit. Regions that it spans hold a tenth of its members or more."
+    return Table("Assemblies", words, heads, columns)
+
+
+def _couplings(found: Interpretation) -> Table:
+    partners, values = found["couplings/partners"], found["couplings/partner_values"]
+    rows = np.repeat(np.arange(len(partners)), partners.shape[1])
+    both = partners.ravel()
+    size = np.where(rows < both, np.abs(values.ravel()), -1.0)
+    top = np.argsort(-size, kind="stable")[:PAIRS]
+    top = top[size[top] > 0]
+    one, two = rows[top], both[top]
+    names, labels = found["neurons/id"], found["neurons/region"]
+    heads = ["neuron", "region", "other neuron", "its region", "J (uniform)"]
+    columns: list[Sequence[Any]] = [
+        [str(names[k]) for k in one],
+        [str(labels[k]) for k in one],
+        [str(names[k]) for k in two],
+        [str(labels[k]) for k in two],
+        _rounded(values.ravel()[top]),
+    ]
+    data = found.pairs("data")
+    if not isinstance(data, LowRank):
+        heads.append("J (data)")
+        columns.append(_rounded(data[one, two]))
+    if "couplings/r_pairs" in found:
+        heads.append("R (uniform)")
+        columns.append(_rounded(found["couplings/r_pairs"][one, two]))
+    words = "Pairs of largest coupling under the uniform reference, among each neuron's strongest."
+    return Table("Strongest couplings", words, heads, columns)
+
+
+def _regions(found: Interpretation) -> Table:
+    maps = found.maps("uniform")
+    told = {one["name"]: one for one in found.summary["regions"]["distributions"]["J"]}
+    spread = {one["name"]: one for one in found.summary["regions"]["distributions"].get("R", [])}
+    names = [] if maps is None else list(maps.names)
+    heads = ["region", "neurons", "mean J", "deviation of J", "skewness of J", "E/I (count)",
+             "E/I (strength)", "mean R"]  # fmt: skip
+    keys = ("neurons", "mean", "deviation", "skewness", "count_ratio", "strength_ratio")
+    columns: list[Sequence[Any]] = [names]
+    for key in keys:
+        values = [told[name][key] for name in names]
+        columns.append([None if value is None else float(f"{value:.4g}") for value in values])
+    columns[1] = [told[name]["neurons"] for name in names]
+    if spread:
+        columns.append(_rounded([spread[name]["mean"] for name in names]))
+    else:
+        heads.pop()
+    words = (
+        "Pairs within each region, uniform reference. E/I: positive over negative couplings, by "
+        "number and by summed size; empty where none is negative."
+    )
+    return Table("Regions", words, heads, columns)
+
+
+def _neurons(found: Interpretation) -> Table:
+    chosen = slice(0, NEURONS)
+    strongest = found["neurons/strongest_assembly"][chosen]
+    weights = found["assemblies/weights"][chosen]
+    own = weights[np.arange(len(strongest)), np.maximum(strongest, 0)]
+    heads = ["neuron", "region", "rate per bin", "field H (uniform)", "field H (data)",
+             "strongest assembly", "its weight"]  # fmt: skip
+    columns: list[Sequence[Any]] = [
+        [str(name) for name in found["neurons/id"][chosen]],
+        [str(name) for name in found["neurons/region"][chosen]],
+        _rounded(found["neurons/rate"][chosen]),
+        _rounded(found["couplings/fields"][chosen]),
+        _rounded(found["couplings/data/fields"][chosen]),
+        [int(unit) if unit >= 0 else None for unit in strongest],
+        _rounded(own),
+    ]
+    return Table("Neurons", "One row per neuron.", heads, columns)

@@ -1,0 +1,1 @@
+"""Every verdict and every threshold of one; nothing else judges."""

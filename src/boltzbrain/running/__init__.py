@@ -1,1 +1,0 @@
-"""What people call: the Python interface, the command line and the demo."""

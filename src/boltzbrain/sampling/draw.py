@@ -1,0 +1,161 @@
+"""Drawing samples of a trained model, and how many of them are worth independent ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.gibbs import Chains
+from boltzbrain.sampling.ladder import (
+    Ladder,
+    annealing_ladder,
+    temperature_ladder,
+    trajectory_ladder,
+)
+from boltzbrain.sampling.mixing import Mixing, diagnose_chains
+from boltzbrain.sampling.tempering import LadderRun, sample_ladder, tuned
+
+SAMPLERS = ("trajectory", "annealing", "temperature", "gibbs")
+
+CHAINS, LADDER_SWEEPS, WARM_UP = 200, 2, 100
+STEPS = 50
+"""Fewest steps of each chain: fewer do not tell how the chains mix."""
+GIBBS_SWEEPS, ANNEAL = 1000, 200
+_WATCHED, _WATCHED_SWEEPS = 100, 50
+"""Chains of the sampler "gibbs" that are swept on, and how far, to see how they mix."""
+
+Callback = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Samples and what is known of them.
+
+    Attributes
+    ----------
+    states
+        (sample, neuron) in {0, 1}.
+    facts
+        How they were drawn and how they mix, in the types of JSON: ``independent_samples`` is the
+        number of independent samples that would give means as precisely, or null.
+    """
+
+    states: Tensor
+    facts: dict[str, Any]
+
+
+def draw(
+    models: Sequence[RBM],
+    field: Tensor,
+    n: int,
+    *,
+    seed: int,
+    sampler: str,
+    chains: int | None,
+    sweeps: int | None,
+    warm_up: int | None,
+    anneal: int | None,
+    callback: Callback | None,
+) -> Drawn:
+    """Draw samples of a model; see `api.sample` for the options.
+
+    Parameters
+    ----------
+    models
+        Models along the training, ascending; the last is drawn from, and the sampler "trajectory"
+        alone uses the others.
+    field
+        (visible,) fields of independent neurons, where ladders begin.
+    n, seed, sampler, chains, sweeps, warm_up, anneal, callback
+        As of `api.sample`.
+
+    Raises
+    ------
+    InputError
+        If an option is out of range or does not belong to the sampler.
+    """
+    one_of("sampler", sampler, SAMPLERS)
+    whole_number_in("n", n, low=1)
+    foreign = {"chains": chains, "warm_up": warm_up} if sampler == "gibbs" else {"anneal": anneal}
+    for name, value in foreign.items():
+        if value is not None:
+            raise bad_input(name, f"be left out with the sampler '{sampler}'", value)
+    model = models[-1]
+    facts: dict[str, Any] = {"n": n, "seed": seed, "sampler": sampler}
+    if sampler == "gibbs":
+        sweeps = GIBBS_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=0)
+        anneal = ANNEAL if anneal is None else whole_number_in("anneal", anneal, low=0)
+        states = model.sample(n, seed=seed, sweeps=sweeps, anneal=anneal, callback=callback)
+        mixing = _watched(model, states, seed)
+        options = {"sweeps": sweeps, "anneal": anneal, "steps": _WATCHED_SWEEPS}
+        return Drawn(states, {**facts, **options, "mixing": _plain(mixing)})
+    chains = min(n, CHAINS) if chains is None else whole_number_in("chains", chains, low=1)
+    thin = max(1, STEPS * chains // n)
+    sweeps = LADDER_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=1)
+    warm_up = WARM_UP if warm_up is None else warm_up
+    generator = Generator.from_seed(seed, "sample")
+    ladder = tuned(_ladder_of(models, field, sampler, generator), generator)
+    drawn = sample_ladder(
+        ladder,
+        n,
+        generator.child("columns"),
+        chains=chains,
+        sweeps=sweeps,
+        warm_up=warm_up,
+        thin=thin,
+        callback=callback,
+    )
+    options = {"chains": chains, "sweeps": sweeps, "warm_up": warm_up, "rungs": len(ladder)}
+    options |= {"thin": thin, "steps": len(drawn.exchanges)}
+    return Drawn(drawn.samples, {**facts, **options, **mixing_of(drawn, n)})
+
+
+def _ladder_of(models: Sequence[RBM], field: Tensor, sampler: str, generator: Generator) -> Ladder:
+    """Return the ladder to the last model, by the name of the sampler."""
+    if sampler == "temperature":
+        return temperature_ladder(models[-1], generator)
+    if sampler == "annealing":
+        return annealing_ladder(models[-1], generator, visible_field=field)
+    return trajectory_ladder(list(models), generator, visible_field=field)
+
+
+def _watched(model: RBM, states: Tensor, seed: int) -> dict[str, Mixing]:
+    """Return how fast the chains that gave the samples forget them."""
+    generator = Generator.from_seed(seed, "sample", "watched")
+    visible = states[:_WATCHED]
+    hidden = model.hidden.sample(model.inputs_to_hidden(visible), generator)
+    return diagnose_chains(model, Chains(visible, hidden, generator), _WATCHED_SWEEPS)[1]
+
+
+def mixing_of(run: LadderRun, n: int) -> dict[str, Any]:
+    """Return how the ladder and the states of its highest rung mix, in the types of JSON.
+
+    Of `n` samples that are a part of these states, at most `n` are independent.
+    """
+    independent = run.independent_samples
+    return {
+        "independent_samples": None if independent is None else min(independent, float(n)),
+        "least_acceptance": float(run.acceptance.min()),
+        "acceptance": run.acceptance.tolist(),
+        "flow": [None if np.isnan(share) else float(share) for share in run.flow],
+        "round_trips": run.round_trips,
+        "mixing": _plain(run.mixing),
+    }
+
+
+def _plain(mixing: Mapping[str, Mixing]) -> dict[str, Any]:
+    return {
+        name: {
+            "autocorrelation_time": one.autocorrelation_time,
+            "effective_samples": one.effective_samples,
+            "r_hat": one.r_hat,
+        }
+        for name, one in mixing.items()
+    }

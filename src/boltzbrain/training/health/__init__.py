@@ -1,0 +1,1 @@
+"""Whether a training goes well: symptoms, restarts, convergence."""

@@ -1,0 +1,1 @@
+"""The run folder: how it is begun, written and opened."""

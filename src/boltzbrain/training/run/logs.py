@@ -1,0 +1,166 @@
+"""What a training that goes on leaves in its run folder: the logs and the checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from boltzbrain.foundations.files import atomic_write
+from boltzbrain.model.rbm import RBM
+from boltzbrain.training.health.restarts import Course
+from boltzbrain.training.run.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from boltzbrain.training.run.run import TrainingRun
+from boltzbrain.training.score.likelihood_log import LikelihoodLog
+from boltzbrain.training.score.running import OnlineScore, ScoredBins
+from boltzbrain.training.update.normalisation import of_unit_variance
+from boltzbrain.training.update.state import State
+
+GOOD_EVERY = 100
+"""Updates between two checkpoints to which a training that went wrong can go back."""
+
+
+class Records:
+    """The files of one training.
+
+    Parameters
+    ----------
+    run
+        Its folder.
+    likelihood
+        Scores the models that are kept.
+    bins
+        Validation bins of the running score; None without one.
+    course
+        Kept checkpoints that do not lie on it are removed.
+
+    Attributes
+    ----------
+    rows
+        Rows of log.csv, those of the kept checkpoints.
+    """
+
+    def __init__(
+        self, run: TrainingRun, likelihood: LikelihoodLog, bins: ScoredBins | None, course: Course
+    ) -> None:
+        self.run, self.likelihood, self.bins = run, likelihood, bins
+        self.rows = self._rows_of(course)
+
+    def _rows_of(self, course: Course) -> list[dict[str, Any]]:
+        """Return the rows of the kept checkpoints; those that a restart left behind are removed."""
+        rows = []
+        for one in self.run.checkpoints():
+            kept = read_checkpoint(one.path)
+            if course.includes(kept.course, kept.update):
+                rows.append({name: one for name, one in kept.row.items() if name != "turned"})
+            else:
+                one.path.unlink()
+        return rows
+
+    def keep(self, state: State, seconds: float) -> None:
+        """Score the model, check the running score by it, and keep the checkpoint."""
+        likelihood = self.likelihood
+        estimate = likelihood.estimate(state.model, state.update)
+        row = {**likelihood.row(state.model, state.update, estimate), "seconds": seconds}
+        row |= {"learning_rate": state.learning_rate, "l1": state.penalties.l1}
+        row["restarts"] = len(state.course.restarts)
+        if state.online is not None and self.bins is not None:
+            state.online = state.online.checked(
+                state.model,
+                state.update,
+                estimate,
+                (
+                    row["validation_nats_per_bin"],
+                    row["validation_stderr"],
+                    row["validation_gain_stderr"],
+                ),
+                self.bins,
+                likelihood.field,
+                state.plan,
+            )
+            row["running_resets"] = state.online.resets
+        self.rows.append(row)
+        path = self.run.checkpoint_path(state.update)
+        write_checkpoint(path, state.checkpoint(row, seconds))
+        self.write_logs(state.online)
+
+    def write_logs(self, online: OnlineScore | None) -> None:
+        """Write log.csv and, where there is a running score, running.csv."""
+        with atomic_write(self.run.folder / "log.csv") as temporary:
+            pd.DataFrame(self.rows).to_csv(temporary, index=False)
+        if online is not None:
+            with atomic_write(self.run.running_path) as temporary:
+                online.frame().to_csv(temporary, index=False)
+
+    def roll(self, state: State, seconds: float) -> None:
+        """Write the rolling checkpoint."""
+        write_checkpoint(self.run.resume_path, state.checkpoint({}, seconds))
+        self.write_logs(state.online)
+
+    def write_good(self, state: State, seconds: float) -> None:
+        """Write a checkpoint to go back to; two alternate, so that the one before is there too."""
+        path = self.run.good_paths[state.update // GOOD_EVERY % 2]
+        write_checkpoint(path, state.checkpoint({}, seconds))
+
+    def good(self, state: State) -> Checkpoint:
+        """Return the newest good checkpoint of this course but that of the last restart.
+
+        Where there is no other, it serves again.
+        """
+        course = state.course
+        found = [read_checkpoint(path) for path in self.run.good_paths if path.exists()]
+        usable = [
+            one
+            for one in found
+            if one.update <= state.update and course.includes(one.course, one.update)
+        ]
+        usable.sort(key=lambda one: one.update)
+        last = course.restarts[-1].back_to if course.restarts else None
+        fresh = [one for one in usable if one.update != last]
+        return (fresh or usable)[-1]
+
+    def restarted(self, state: State, seconds: float) -> None:
+        """Put a restart on record, and drop what it left behind.
+
+        Once this is written the old course is never gone on with, even if the process is killed.
+        """
+        write_checkpoint(self.run.resume_path, state.checkpoint({}, seconds))
+        self.rows = self._rows_of(state.course)
+        self.write_logs(state.online)
+
+    def scores_at(self, row: Mapping[str, Any]) -> Tensor:
+        """Return the log-likelihood of every validation bin, (bin,), under the model of a row."""
+        model = self.run.load(row["update"]).model
+        states = self.likelihood.states["validation"]
+        return -model.free_energy(states) - float(row["log_partition"])
+
+    def turn(self, update: int, state: State) -> None:
+        """Make a kept model one to read: the sign and variance of its units, exact zeros.
+
+        A running mean of weights is never 0, so those count as 0 that the penalty holds there, and
+        log Z is estimated anew where that puts any to 0. But for that the law of the neurons stays
+        the same, and so do the live parameters.
+        """
+        kept, plan = self.run.load(update), state.plan
+        if kept.row.get("turned"):
+            return
+        sparse, row = kept.model, {**kept.row, "turned": True}
+        if plan.penalties_at(update, kept.course.l1).l1:
+            weights = torch.where(kept.live.weights == 0, 0.0, sparse.weights)
+            if not torch.equal(weights, sparse.weights):
+                sparse = RBM(sparse.visible, sparse.hidden, weights)
+                estimate = self.likelihood.estimate(sparse, update)
+                row |= self.likelihood.row(sparse, update, estimate)
+        turned = sparse.in_sign_gauge()
+        if plan.normalised:
+            turned = of_unit_variance(turned, state.data)
+        # units of another size have another log Z: it moves with the free energies, the scores stay
+        moved = sparse.free_energy(state.data) - turned.free_energy(state.data)
+        row["log_partition"] += float(moved.to(torch.float64).mean())
+        write_checkpoint(self.run.checkpoint_path(update), replace(kept, model=turned, row=row))
+        self.rows = self._rows_of(state.course)
+        self.write_logs(state.online)

@@ -1,0 +1,250 @@
+"""A training run: the folder that holds everything that came out of one fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.activity_file import read_activity
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.model.rbm import RBM
+from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.run.checkpoints import Checkpoint, read_checkpoint
+from boltzbrain.training.run.folder import FolderKind, write_json
+from boltzbrain.training.update.penalties import Penalties
+
+RUN = FolderKind("run", "boltzbrain fit", below="checkpoints")
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """Where the checkpoint of one update lies."""
+
+    update: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A run folder; everything is read from it when asked for.
+
+    Attributes
+    ----------
+    folder
+        The folder with run.json, activity.h5, log.csv and checkpoints/.
+    """
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path, activity: Activity, plan: TrainingPlan) -> TrainingRun:
+        """Make the folder and write what the training starts from.
+
+        Raises
+        ------
+        InputError
+            If the folder already holds a run, or cannot be written.
+        """
+        RUN.begin(
+            folder,
+            activity,
+            {
+                "status": "started",
+                "chosen_update": None,
+                "plan": plan.model_dump(),
+                "plan_sha256": plan.digest(),
+            },
+        )
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> TrainingRun:
+        """Open an existing run.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no run of a version that this package reads.
+        """
+        run = cls(Path(folder))
+        RUN.require(run.folder)
+        return run
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The content of run.json."""
+        return RUN.read(self.folder)
+
+    def update_info(self, **changes: Any) -> None:
+        """Replace top-level entries of run.json."""
+        write_json(self.folder / RUN.file, {**self.info, **changes})
+
+    @property
+    def plan(self) -> TrainingPlan:
+        """The plan of the training.
+
+        Raises
+        ------
+        InputError
+            If another version of the program wrote it, with other hyperparameters.
+        """
+        told = self.info["plan"]
+        unknown = sorted(set(told) - set(TrainingPlan.model_fields))
+        if unknown:
+            version = self.info.get("environment", {}).get("boltzbrain", "unknown")
+            raise bad_input(
+                "plan",
+                f"be of this version of boltzbrain; one of version {version} wrote the run",
+                ", ".join(unknown),
+                file=self.folder / RUN.file,
+            )
+        return TrainingPlan(**told)
+
+    def activity(self) -> Activity:
+        """Return what the model saw."""
+        return read_activity(self.folder / "activity.h5")
+
+    def checkpoints(self) -> list[CheckpointFile]:
+        """Return the kept checkpoints, by update."""
+        files = (self.folder / "checkpoints").glob("[0-9]*.h5")
+        return sorted(
+            (CheckpointFile(int(path.stem), path) for path in files), key=lambda one: one.update
+        )
+
+    def checkpoint_path(self, update: int) -> Path:
+        """Return where the checkpoint of an update lies."""
+        return self.folder / "checkpoints" / f"{update:07d}.h5"
+
+    @property
+    def resume_path(self) -> Path:
+        """Where the rolling checkpoint lies."""
+        return self.folder / "checkpoints" / "resume.h5"
+
+    def load(self, update: int) -> Checkpoint:
+        """Return the checkpoint of an update.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        path = self.checkpoint_path(update)
+        if not path.exists():
+            kept = ", ".join(str(one.update) for one in self.checkpoints()) or "none"
+            raise bad_input(
+                "update", f"be one of the kept checkpoints: {kept}", update, file=self.folder
+            )
+        return read_checkpoint(path)
+
+    @property
+    def running_path(self) -> Path:
+        """Where the running scores of the validation fold lie, where there are any."""
+        return self.folder / "running.csv"
+
+    @property
+    def good_paths(self) -> tuple[Path, Path]:
+        """Where the two checkpoints lie to which a training that goes wrong goes back."""
+        folder = self.folder / "checkpoints"
+        return folder / "good0.h5", folder / "good1.h5"
+
+    def newest(self) -> Checkpoint | None:
+        """Return the checkpoint to go on from, or None if there is none yet.
+
+        That is the newest kept one or the rolling one; where a restart left kept ones behind, the
+        newest of the course that the rolling one is on.
+        """
+        rolling = read_checkpoint(self.resume_path) if self.resume_path.exists() else None
+        for one in reversed(self.checkpoints()):
+            if rolling is not None and one.update <= rolling.update:
+                break
+            kept = read_checkpoint(one.path)
+            if rolling is None or rolling.course.includes(kept.course, kept.update):
+                return kept
+        return rolling
+
+    def remove_passing(self) -> None:
+        """Remove the checkpoints that only a training that goes on needs."""
+        for path in (self.resume_path, *self.good_paths):
+            path.unlink(missing_ok=True)
+
+    def remove_partial(self) -> None:
+        """Remove what a killed process left half written; the whole files are not touched."""
+        for folder in (self.folder, self.folder / "checkpoints"):
+            for partial in folder.glob(".*.partial"):
+                partial.unlink(missing_ok=True)
+
+    @property
+    def chosen_update(self) -> int:
+        """The latest update that is as good as the best on the validation fold, within one error.
+
+        Raises
+        ------
+        InputError
+            If the training has not ended.
+        """
+        chosen, status = self.info["chosen_update"], self.info["status"]
+        if chosen is None:
+            onward = "train anew with other options" if status == "failed" else "go on with it"
+            command = "boltzbrain fit" + ("" if status == "failed" else " --resume")
+            raise bad_input(
+                "run",
+                f"be a finished training ({onward}: `{command}`)",
+                f"status {status}",
+                file=self.folder,
+            )
+        return int(chosen)
+
+    def penalties_at(self, update: int) -> Penalties:
+        """Return the penalties at the checkpoint of an update, the L1 penalty chosen or planned.
+
+        Raises
+        ------
+        InputError
+            If there is no such checkpoint.
+        """
+        return self.plan.penalties_at(update, self.load(update).course.l1)
+
+    @property
+    def best(self) -> RBM:
+        """The model of the chosen update."""
+        return self.load(self.chosen_update).model
+
+    def trajectory(self, update: int | None = None) -> list[RBM]:
+        """Return the models of the kept checkpoints up to an update, that of the update last.
+
+        All hidden units have the signs of the last model, which does not change what the others
+        say of activity.
+
+        Parameters
+        ----------
+        update
+            A kept checkpoint; the chosen one if None.
+
+        Raises
+        ------
+        InputError
+            If there is no such checkpoint, or the training has not ended.
+        """
+        last = self.chosen_update if update is None else update
+        models = [self.load(last).model]
+        for one in reversed(self.checkpoints()):
+            if one.update < last:
+                models.append(RBM.load(one.path).signed_like(models[-1]))
+        return models[::-1]
+
+    def log(self) -> pd.DataFrame:
+        """Return log.csv, one row per kept checkpoint."""
+        path = self.folder / "log.csv"
+        try:
+            log = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise bad_input("log.csv", "be a whole csv", error, file=path) from error
+        kept = {one.update for one in self.checkpoints()}
+        if log.isna().any(axis=None) or not kept <= set(log.get("update", ())):
+            got = f"{len(log)} rows for {len(kept)} checkpoints"
+            raise bad_input("log.csv", "have a whole row for every checkpoint", got, file=path)
+        return log

@@ -1,0 +1,1 @@
+"""The held-out likelihood along a training, and what it decides."""

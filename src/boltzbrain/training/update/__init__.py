@@ -1,0 +1,1 @@
+"""One gradient step: first weights, moments, penalties, optimiser; the state between two steps."""

@@ -1,0 +1,147 @@
+"""Zarr stores: text in every way it is stored, and chunks that unpack to more than they may."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import struct
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import numcodecs
+import numpy as np
+import pytest
+import zarr
+
+from boltzbrain.foundations.checks import InputError
+from boltzbrain.preparing.card.card import data_card
+from boltzbrain.readers import read
+from boltzbrain.readers.containers.zarr_chunks import parse_header, unpacked
+from helpers.nwb_layouts import write_zarr
+
+COLUMN = "units/quality"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    """Return a store whose only array that is left out is the pickled one, and its units."""
+    folder = tmp_path_factory.mktemp("zarr") / "a.zarr"
+    write_zarr(folder)
+    return folder
+
+
+def with_column(store: Path, folder: Path, words: list[object], **how: object) -> Path:
+    shutil.copytree(store, folder)
+    group = zarr.open_group(str(folder), mode="a")
+    if COLUMN in group:
+        del group[COLUMN]
+    values = np.array(words, dtype=object if "object_codec" in how else how.pop("dtype"))
+    group.create_dataset(COLUMN, data=values, dtype=values.dtype, chunks=(4,), **how)
+    return folder
+
+
+TEXTS = {
+    "vlen-utf8": {"object_codec": numcodecs.VLenUTF8()},
+    "vlen-bytes": {"object_codec": numcodecs.VLenBytes()},
+    "json2": {"object_codec": numcodecs.JSON()},
+    "U": {"dtype": "<U7"},
+    "big-endian U": {"dtype": ">U7"},
+    "S": {"dtype": "S7"},
+}
+
+
+@pytest.mark.parametrize("way", TEXTS)
+def test_text_is_read_however_it_is_stored(store, tmp_path, way):
+    count = len(read(store))
+    words = [f"q{n}" if n % 3 else "good" for n in range(count)]
+    stored = [one.encode() for one in words] if way in ("vlen-bytes", "S") else words
+    recording = read(with_column(store, tmp_path / "a.zarr", stored, **TEXTS[way]))
+    assert recording.neurons["quality"].tolist() == words
+    assert recording.source.options["left_out"] == ["units/electrode_group"]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"object_codec": numcodecs.JSON()},
+        {"object_codec": numcodecs.Pickle()},
+        {"object_codec": numcodecs.MsgPack()},
+        {"dtype": "<M8[s]"},
+        {"dtype": "<f8", "filters": [numcodecs.FixedScaleOffset(0, 1, "<f8")]},
+    ],
+)
+def test_what_is_not_read_is_named(store, tmp_path, how):
+    count = len(read(store))
+    objects = "object_codec" in how
+    values = [{"path": "/general"} if objects else n for n in range(count)]
+    recording = read(with_column(store, tmp_path / "a.zarr", values, **how))
+    assert recording.source.options["left_out"] == ["units/electrode_group", COLUMN]
+    told = next(one for one in data_card(recording).warnings if "left out" in one)
+    assert f"units/electrode_group, {COLUMN}; left out" in told
+
+
+DECLARED, BOMB = 800, 1 << 28
+
+
+def bomb(kind: str) -> bytes:
+    """Return a small chunk that unpacks to a quarter of a gigabyte."""
+    if kind in ("zlib", "gzip"):
+        packing = zlib.compressobj(1, zlib.DEFLATED, 31 if kind == "gzip" else 15)
+        piece = bytes(1 << 24)
+        return b"".join(packing.compress(piece) for _ in range(BOMB >> 24)) + packing.flush()
+    return bytes(numcodecs.get_codec({"id": kind}).encode(bytes(BOMB)))
+
+
+def header(kind: str, size: int = DECLARED):
+    return parse_header(
+        {
+            "zarr_format": 2, "shape": [size // 8], "chunks": [size // 8], "dtype": "<f8",
+            "order": "C", "filters": None, "compressor": {"id": kind},
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["zlib", "gzip", "zstd", "lz4", "blosc"])
+def test_a_chunk_is_never_unpacked_beyond_what_it_may_hold(tmp_path, kind):
+    path = tmp_path / "0"
+    right = np.arange(DECLARED // 8, dtype="<f8").tobytes()
+    path.write_bytes(numcodecs.get_codec({"id": kind}).encode(right))
+    assert unpacked(path, header(kind)) == right
+    path.write_bytes(bomb(kind))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"longer than its header says|in a chunk of 800"):
+        unpacked(path, header(kind))
+    # and where the header goes along with it, so few bytes are not believed
+    with pytest.raises(ValueError, match=f"bytes for a chunk of {BOMB:,}"):
+        unpacked(path, header(kind, BOMB))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+def test_a_frame_of_zstandard_that_does_not_say_its_length_is_refused(tmp_path):
+    whole = bytes(numcodecs.Zstd().encode(bytes(DECLARED)))
+    # one segment and a size of two bytes in the header: both taken out, a window put in
+    assert whole[4] == 0x60
+    (tmp_path / "0").write_bytes(whole[:4] + b"\x00\x58" + whole[7:])
+    with pytest.raises(ValueError, match="does not say how long it is"):
+        unpacked(tmp_path / "0", header("zstd"))
+
+
+def test_a_chunk_cut_short_is_refused(tmp_path):
+    for kind, packed in (("zlib", zlib.compress(bytes(DECLARED))),
+                         ("gzip", gzip.compress(bytes(DECLARED)))):  # fmt: skip
+        (tmp_path / "0").write_bytes(packed[:-3])
+        with pytest.raises((ValueError, zlib.error)):
+            unpacked(tmp_path / "0", header(kind))
+    (tmp_path / "0").write_bytes(b"\x28\xb5")
+    with pytest.raises(struct.error):
+        unpacked(tmp_path / "0", header("zstd"))
+
+
+def test_a_damaged_chunk_in_a_store_is_refused_by_its_name(store, tmp_path):
+    shutil.copytree(store, tmp_path / "a.zarr")
+    (tmp_path / "a.zarr" / "units" / "spike_times" / "0").write_bytes(b"\x02")
+    with pytest.raises(InputError, match=r"a\.zarr: units/spike_times must be a whole part of a z"):
+        read(tmp_path / "a.zarr")
