@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pandas as pd
-
 _NOTHING = 1e-8
 """Errors below this are those of the arithmetic and read as 0."""
 
@@ -77,7 +75,7 @@ def value_words(value: Any) -> str:
     """
     if isinstance(value, tuple):
         return ",".join(map(value_words, value))
-    if pd.isna(value):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "none"
     if isinstance(value, float):
         # a column with a missing value holds whole numbers as floats
