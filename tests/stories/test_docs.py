@@ -117,6 +117,18 @@ def test_every_path_is_there(path):
         assert (ROOT / "benchmarks" / f"{module}.py").exists(), module
 
 
+@pytest.mark.parametrize("folder", ["src", "tests", "proofs", "benchmarks", "docs"])
+def test_every_path_that_code_names_is_there(folder):
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        if path == Path(__file__):  # it names some that are not
+            continue
+        whole, inside = paths_in(path.read_text(encoding="utf-8"))
+        for name in whole:
+            assert any(ROOT.glob(name)), f"{path}: {name}"
+        for name in inside:
+            assert (SOURCE / name).exists(), f"{path}: {name}"
+
+
 def test_paths_are_found_in_a_page():
     """The control of the test above: what it must see, and what it must leave alone."""
     whole, inside = paths_in(
