@@ -1,21 +1,33 @@
-"""The documentation names what there is: hyperparameters, unit filters, options, files."""
+"""The documentation names what there is: hyperparameters, unit filters, options, files, rooms."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 from pathlib import Path
 
 import pytest
 import typer.main
+from PIL import Image
 
 from boltzbrain.cli.main import app
+from boltzbrain.comparison.compare import NAMES as BASELINES
+from boltzbrain.model import KINDS
 from boltzbrain.preparing.folds.split import WAYS
+from boltzbrain.readers.detect import FORMATS
 from boltzbrain.readers.units import PRESETS as UNIT_PRESETS
 from boltzbrain.training.plan import PRESETS, TrainingPlan
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-OTHER_OPTIONS = {"--extra-index-url"}  # of pip
+SOURCE = ROOT / "src" / "boltzbrain"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+OTHER_OPTIONS = {"--extra-index-url", "--doctest-modules", "--durations", "--no-deps"}
+"""Of pip and pytest."""
 SCRIPTS = [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("proofs/*.py")]
 
 
@@ -39,11 +51,16 @@ def test_every_recipe_filter_and_way_to_split_is_explained():
             assert f"`{word}`" in page(name), f"{word} is missing in {name}"
 
 
+def of_page(function):
+    """Run a test on every page."""
+    return pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)(function)
+
+
 def _options(command) -> set[str]:
     return {name for parameter in command.params for name in parameter.opts}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@of_page
 def test_no_option_or_command_is_invented(path):
     text = path.read_text(encoding="utf-8")
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -57,10 +74,130 @@ def test_no_option_or_command_is_invented(path):
     assert set(re.findall(r"`boltzbrain (\w+)", text)) <= set(commands)
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def anchors(text: str) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    titles = re.findall(r"^#+ (.+)$", prose, re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@of_page
 def test_every_link_and_picture_is_there(path):
     text = path.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", text):
-        assert (path.parent / target).exists(), target
-    for script in re.findall(r"(?:proofs|docs/images)/\w+\.py", text):
-        assert (ROOT / script).exists(), script
+    for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", text):
+        place = path.parent / target if target else path
+        assert place.exists(), target
+        if anchor:
+            assert anchor in anchors(place.read_text(encoding="utf-8")), f"{target}#{anchor}"
+
+
+def paths_in(text: str) -> tuple[set[str], set[str]]:
+    """Return what a page names of the repository, and what by a room and a slash of the source."""
+    folders = "src|tests|proofs|benchmarks|docs"
+    # not what lies in a folder elsewhere, as ../shared/tests
+    whole = re.findall(rf"(?<![\w/.-])((?:{folders})/[\w./*-]+(?:::\w+)?)", text)
+    rooms = "|".join(one.stem for one in SOURCE.iterdir() if (one / "__init__.py").exists())
+    inside = re.findall(rf"`((?:{rooms})/[\w./]+)`", text)
+    return {one.rstrip("./") for one in whole}, set(inside)
+
+
+@of_page
+def test_every_path_is_there(path):
+    text = path.read_text(encoding="utf-8")
+    whole, inside = paths_in(text)
+    for name in whole:
+        file, _, test = name.partition("::")
+        assert any(ROOT.glob(file)), name
+        if test:
+            content = (ROOT / file).read_text(encoding="utf-8")
+            assert f"def {test}(" in content, name
+    for name in inside:
+        assert (SOURCE / name).exists(), name
+    for module in re.findall(r"-m benchmarks\.([a-z_0-9]+)", text):
+        assert (ROOT / "benchmarks" / f"{module}.py").exists(), module
+
+
+@pytest.mark.parametrize("folder", ["src", "tests", "proofs", "benchmarks", "docs"])
+def test_every_path_that_code_names_is_there(folder):
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        if path == Path(__file__):  # it names some that are not
+            continue
+        whole, inside = paths_in(path.read_text(encoding="utf-8"))
+        for name in whole:
+            assert any(ROOT.glob(name)), f"{path}: {name}"
+        for name in inside:
+            assert (SOURCE / name).exists(), f"{path}: {name}"
+
+
+def test_paths_are_found_in_a_page():
+    """The control of the test above: what it must see, and what it must leave alone."""
+    whole, inside = paths_in(
+        "run `proofs/gone.py`, see tests/model/test_rbm.py::test_no. Not ../shared/tests/data, nor "
+        "`runs/a.h5`; `model/rbm.py`, `training/normalisation.py`, `model.rbm`"
+    )
+    assert whole == {"proofs/gone.py", "tests/model/test_rbm.py::test_no"}
+    assert inside == {"model/rbm.py", "training/normalisation.py"}
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("recordings.md", [one.name for one in FORMATS]),
+        ("baselines.md", BASELINES),
+        ("training.md", [kind for kind in KINDS if kind != "bernoulli"]),
+    ],
+)
+def test_every_format_baseline_and_unit_kind_is_explained(name, known):
+    cells = {cell.strip(" `") for row in re.findall(r"^\|(.+)\|$", page(name), re.M)
+             for cell in row.split("|")}  # fmt: skip
+    assert set(known) <= cells
+
+
+def test_every_figure_has_a_command():
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", page("figures.md"), re.M)[1:]
+    assert len(rows) > 20
+    for what, _, command in rows:
+        named = re.search(r"`(\.venv/bin/python (proofs/|-m benchmarks)|make demo)", command)
+        assert named or command.startswith("the same"), what
+
+
+def test_the_readme_fits_on_two_screens():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 85
+    assert (ROOT / "docs/images/page.png").stat().st_size < 250_000
+
+
+# --- the rooms
+
+
+@pytest.fixture(scope="module")
+def rooms():
+    """Return the script that draws the rooms."""
+    spec = importlib.util.spec_from_file_location("rooms", ROOT / "docs/developer/rooms.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def test_the_architecture_names_every_folder():
+    named = set(re.findall(r"`([\w/.]+)`", page("developer/architecture.md")))
+    folders = {init.parent.name for init in SOURCE.rglob("__init__.py")} - {"boltzbrain"}
+    assert folders <= named, folders - named
+
+
+def test_the_picture_of_the_rooms_is_current(rooms):
+    drawn = json.loads(Image.open(rooms.PICTURE).text[rooms.KEY])
+    assert drawn == rooms.gather(), "draw it anew: .venv/bin/python docs/developer/rooms.py"
+
+
+def test_the_picture_shows_what_the_imports_are(rooms):
+    told = rooms.gather()
+    floor = {room: n for n, row in enumerate(told["floors"]) for room in row}
+    assert set(floor) == set(rooms.PLACES)
+    assert "kernels" in told["imports"]["model"]
+    assert "cpu" in told["folders"]["kernels"]
+    for room, others in told["imports"].items():
+        for below in others:
+            assert floor[below] > floor[room], f"{room} imports {below}"
+    # what is left out of the picture follows from what is drawn
+    assert rooms.needed({"a": ["b", "c"], "b": ["c"], "c": []}) == [("a", "b"), ("b", "c")]

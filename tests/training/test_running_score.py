@@ -89,7 +89,7 @@ def test_the_scores_are_those_of_enumeration(kind):
 
 
 def test_with_the_sign_of_the_weights_turned_they_are_not(monkeypatch):
-    # the negative control: the published defect of formulas.md 4.1
+    # the negative control: a published defect, told at the end of docs/developer/formulas.md
     monkeypatch.setattr(running, "log_weight", lambda p, q, v: -log_weight(p, q, v))
     score, misses = along(samples())
     assert abs(misses[-1]) > 10 * score.newest["log_partition_stderr"]

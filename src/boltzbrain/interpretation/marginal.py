@@ -117,7 +117,7 @@ class Marginal:
 
         Gamma'' is the variance of the hidden unit, so Gamma bends on the scale of 1 / sd: 1 for
         Bernoulli, 1/2 for Ising units, half the root of the precision for Gaussian ones. It bounds
-        the step of every quadrature (`gaussian`).
+        the step of every quadrature (`normal_inputs`).
 
         Parameters
         ----------

@@ -96,9 +96,9 @@ def couplings(
         Recorded bins, evenly spaced, that the data reference averages over.
     method
         "exact" enumerates the states of all neurons (at most 20); "gaussian" takes hidden inputs as
-        nearly normal (`gaussian`), the mean over which is exact to 1e-6; "auto" enumerates up to 12
-        neurons. With the data reference every method but "taylor" (eq. 17, pairs only) averages the
-        exact mixed difference over the bins.
+        nearly normal (`normal_inputs`), the mean over which is exact to 1e-6; "auto" enumerates up
+        to 12 neurons. With the data reference every method but "taylor" (eq. 17, pairs only)
+        averages the exact mixed difference over the bins.
     check
         Warn if another reference turns the sign of strong pairs (order 2 without tuples).
     memory_limit_gb

@@ -95,7 +95,7 @@ def triplet_differences(marginal: Marginal, means: Floats, tuples: Indices) -> F
     """Return E Delta_ijk f of many triplets (triplet, 3) by expansion, (triplet,).
 
     Fewer large weights are enumerated than for pairs, so single values are right to about a
-    percent; `gaussian.tuple_differences` is slower and better.
+    percent; `normal_inputs.tuple_differences` is slower and better.
     """
     law = InputLaw.of(
         marginal, means, outlier_share=_TRIPLET_SHARE, most_outliers=_TRIPLET_OUTLIERS

@@ -63,7 +63,7 @@ def read_regions(
     states
         (bin, neuron) training bins.
     choices, generator, tell
-        As in `reading_couplings.read_couplings`.
+        As in `couplings.find`.
     """
     kept = large_regions(regions, choices.min_neurons)
     if len(kept) == 0:

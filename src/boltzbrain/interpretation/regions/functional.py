@@ -1,6 +1,6 @@
 """The matrices that couplings are compared with: covariance, correlation, and models of pairs.
 
-Each returns a (neuron, neuron) array with zero diagonal that goes through `regions`, `significance`
+Each returns a (neuron, neuron) array with zero diagonal that goes through `maps`, `significance`
 and `structure` as couplings do.
 """
 

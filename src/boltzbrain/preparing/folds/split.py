@@ -61,7 +61,7 @@ def split(
         spread over the recording (`blocks.block_folds`); the segments are cut where the fold
         changes, so that each stretch of one fold is a segment of its own. ``statistics``: as in
         van der Plas et al. 2023, some of 10 chronological parts, chosen so that the held-out bins
-        have much the same rates and covariances as the rest (`alike.alike_folds`); trials stay
+        have much the same rates and covariances as the rest (`folds.like_statistics`); trials stay
         whole where there are at least 20 segments. ``shuffled``: single bins at random, which
         leaks. ``none``: every bin trains. ``auto``: segments where there are
         at least 20, else blocks.
