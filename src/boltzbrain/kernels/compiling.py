@@ -8,6 +8,7 @@ whole package of loops, subfolders too, counts as one file.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,7 @@ ALSO = numerics, random
 def _stamp() -> str:
     """Return a hash of every source that loops are made of."""
     digest = hashlib.blake2b(digest_size=16)
-    elsewhere = (Path(module.__file__) for module in ALSO)
+    elsewhere = (Path(inspect.getfile(module)) for module in ALSO)
     for path in (*sorted(Path(__file__).parent.rglob("*.py")), *elsewhere):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""The hot loops for NVIDIA GPUs, in Triton; `kernels.reference` specifies them.
+"""The hot loops for NVIDIA GPUs, in Triton: what `kernels.dispatch` calls.
 
-States stay uint8 on the device: the products read them as they are. Where the weights are not
-float32 the reference serves. Products are as accurate as float32 unless
+`kernels.reference` specifies them, and serves where the weights are not float32. States stay uint8
+on the device: the products read them as they are. Products are as accurate as float32 unless
 ``torch.set_float32_matmul_precision`` says "high" (TF32) or "medium" (bfloat16); their sums are
 float32 in each case.
 """
