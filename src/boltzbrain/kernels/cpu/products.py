@@ -26,7 +26,7 @@ from boltzbrain.kernels.cpu.simd import (
 VECTOR = 16
 """Samples in one vector, which are summed and drawn together."""
 
-SPARSE = 0.12
+SPARSE = 0.33
 """Four rows with a smaller share of weights that are not 0 are multiplied by these alone."""
 
 _ONE = np.uint64(1)
