@@ -214,7 +214,7 @@ def test_threads_may_call_at_the_same_time(case):
 
 SCRIPT = """
 import os, torch
-from boltzbrain.kernels import cpu, threads
+from boltzbrain.kernels.cpu import backend as cpu, threads
 visible = torch.ones(400, 200, dtype=torch.uint8)
 model = torch.zeros(200), torch.zeros(30), torch.zeros(200, 30)
 def total():
