@@ -39,7 +39,7 @@ def parts_of(model):
 def test_a_gpu_gets_the_triton_kernels():
     assert (
         dispatch._kernels(torch.empty(1, device="cuda")).__name__
-        == "boltzbrain.kernels.cuda.kernels"
+        == "boltzbrain.kernels.cuda.backend"
     )
 
 

@@ -13,19 +13,7 @@ from scipy.stats import chi2, norm
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels import reference
-from boltzbrain.kernels.cpu import (
-    few_chains as wide,
-)
-from boltzbrain.kernels.cpu import (
-    kernels as cpu,
-)
-from boltzbrain.kernels.cpu import (
-    products,
-    threads,
-)
-from boltzbrain.kernels.cpu import (
-    steps as stepping,
-)
+from boltzbrain.kernels.cpu import backend, few_chains, products, steps, threads
 from boltzbrain.kernels.cpu.rectified import respond_rectified
 from boltzbrain.model.layers.continuous import Gaussian
 from boltzbrain.model.layers.discrete import Bernoulli
@@ -52,19 +40,19 @@ def case(samples, units, hidden, zeros=0.0):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_draws_and_sums_are_those_of_the_reference(shape, zeros):
     given, key, draw = case(*shape, zeros), (1 << 64) - 5, (1 << 33) + 1
-    states, sums = wide.draw_and_sum(*given, key, draw)
+    states, sums = few_chains.draw_and_sum(*given, key, draw)
     expected, _ = reference.draw_and_sum(*given, key, draw)
     # a draw differs where rounding carries its input across the uniform: one in a million
     assert int((states != expected).sum()) <= 1 + states.numel() // 100_000
     assert torch.allclose(sums, states.float() @ given[1], atol=1e-4)
-    other, _ = wide.draw_and_sum(*given, key, draw + 1)
+    other, _ = few_chains.draw_and_sum(*given, key, draw + 1)
     assert not torch.equal(states, other) or states.numel() < 50
 
 
 @pytest.mark.parametrize("sparse", [True, False])
 def test_weights_of_zero_may_be_left_out_or_not(sparse):
     given = case(100, 333, 50, 0.95)
-    expected = wide.draw_and_sum(*given, 1, 2)
+    expected = few_chains.draw_and_sum(*given, 1, 2)
     values = torch.zeros(50, 112)
     values[:, :100] = given[0].T
     flat, weights = values.numpy().reshape(-1), given[1].numpy().reshape(-1)
@@ -75,36 +63,36 @@ def test_weights_of_zero_may_be_left_out_or_not(sparse):
             count = products._list_nonzero(weights, 50 * member, 50, listed)
             assert count == int((given[1][member] != 0).sum())
             to = member * 112
-            products._listed_three(weights, 50 * member, listed, count, flat, 112, 0, found, to)
-            products._listed_four(weights, 50 * member, listed, count, flat, 112, 48, found, to)
+            products._listed_to_48(weights, 50 * member, listed, count, flat, 112, 0, found, to)
+            products._listed_to_64(weights, 50 * member, listed, count, flat, 112, 48, found, to)
     else:
-        products._dense_three(weights, 0, 50, flat, 112, 0, found)
-        products._dense_four(weights, 0, 50, flat, 112, 48, found)
+        products._all_to_48(weights, 0, 50, flat, 112, 0, found)
+        products._all_to_64(weights, 0, 50, flat, 112, 48, found)
     inputs = torch.from_numpy(found).reshape(4, 112)[:, :100].T.contiguous()
     assert torch.allclose(inputs, given[0] @ given[1][:4].T, atol=1e-5)
-    drawn = cpu.draw_bernoulli(inputs, given[2][:4], 1, 2)
+    drawn = backend.draw_bernoulli(inputs, given[2][:4], 1, 2)
     assert torch.equal(drawn, expected[0][:, :4])
 
 
 def test_sums_of_given_states_are_those_of_the_draw():
     for shape in SHAPES:
         given = case(*shape)
-        states, sums = wide.draw_and_sum(*given, 3, 4)
-        assert torch.equal(wide.sum_few(states, given[1]), sums)
+        states, sums = few_chains.draw_and_sum(*given, 3, 4)
+        assert torch.equal(few_chains.sum_active_rows(states, given[1]), sums)
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_results_do_not_depend_on_threads_or_other_samples(count, monkeypatch):
     given = case(150, 700, 30)
-    states, sums = wide.draw_and_sum(*given, 5, 6)
-    moved = wide.contrast(states, given[0], states, -given[0], torch.empty(700, 30))
+    states, sums = few_chains.draw_and_sum(*given, 5, 6)
+    moved = few_chains.contrast(states, given[0], states, -given[0], torch.empty(700, 30))
     monkeypatch.setattr(threads, "thread_count", lambda: count)
-    few, few_sums = wide.draw_and_sum(given[0][:20], *given[1:], 5, 6)
+    few, few_sums = few_chains.draw_and_sum(given[0][:20], *given[1:], 5, 6)
     assert torch.equal(few, states[:20])
     assert torch.equal(few_sums, sums[:20])
-    again = wide.contrast(states, given[0], states, -given[0], torch.empty(700, 30))
+    again = few_chains.contrast(states, given[0], states, -given[0], torch.empty(700, 30))
     assert torch.equal(again, moved)
-    assert torch.equal(wide.draw_and_sum(*given, 5, 6)[1], sums)
+    assert torch.equal(few_chains.draw_and_sum(*given, 5, 6)[1], sums)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -116,7 +104,7 @@ def test_contrasts_are_differences_of_products(samples, others, dtype):
     parts = states[:samples], values[:samples], states[samples:], values[samples:]
     expected = reference.contrast(*(part.double() for part in parts))
     room = torch.empty(90, 21, dtype=dtype)
-    for found in (cpu.contrast(*parts), cpu.contrast(*parts, out=room)):
+    for found in (backend.contrast(*parts), backend.contrast(*parts, out=room)):
         assert found.dtype == dtype
         assert torch.allclose(found.double(), expected, atol=1e-4)
     assert torch.equal(room, found)
@@ -132,7 +120,7 @@ def test_adam_steps_are_those_of_torch(beta):
         gradient = normals(40, 31, name=count)
         twin.grad = gradient.clone()
         plain.step()
-        stepping.adam_step(
+        steps.adam_step(
             tensor,
             gradient,
             mean,
@@ -147,7 +135,7 @@ def test_adam_steps_are_those_of_torch(beta):
 
 def test_a_step_of_adam_is_no_longer_than_asked():
     gradient = normals(37, 5, name="g")
-    for step in (stepping.adam_step, reference.adam_step):
+    for step in (steps.adam_step, reference.adam_step):
         moved = {}
         for longest in (2.0, np.inf):
             # the gradients of old were a fifth of these
@@ -175,7 +163,7 @@ def test_thresholds_of_columns_give_exact_zeros(dtype, columns):
     start, gradient = normals(*shape).to(dtype), normals(*shape, name="g").to(dtype)
     thresholds = torch.linspace(0.0, 0.3, columns, dtype=dtype)
     found = []
-    for step in (stepping.adam_step, reference.adam_step):
+    for step in (steps.adam_step, reference.adam_step):
         tensor, square = 0.02 * start, torch.ones_like(start)
         step(
             tensor,
@@ -297,8 +285,8 @@ def test_answers_do_not_depend_on_the_number_of_threads():
     before = torch.get_num_threads()
     found = []
     try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
+        for count in (1, 2):
+            torch.set_num_threads(count)
             found.append(hidden.responses(inputs))
     finally:
         torch.set_num_threads(before)
@@ -343,10 +331,10 @@ def test_fused_sweeps_leave_the_law_of_a_drelu_model():
 
 
 def test_rows_units_and_draws_are_independent():
-    states, _ = wide.draw_and_sum(
+    states, _ = few_chains.draw_and_sum(
         torch.zeros(256, 3), torch.zeros(512, 3), torch.zeros(512), key=7, draw=0
     )
-    later, _ = wide.draw_and_sum(
+    later, _ = few_chains.draw_and_sum(
         torch.zeros(256, 3), torch.zeros(512, 3), torch.zeros(512), key=7, draw=1
     )
     pairs = {

@@ -21,9 +21,8 @@ from scipy.stats import chi2, poisson
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels import reference
-from boltzbrain.kernels.cpu import binary_products as sums
-from boltzbrain.kernels.cpu import kernels as cpu
-from boltzbrain.kernels.cpu import threads
+from boltzbrain.kernels.cpu import backend as cpu
+from boltzbrain.kernels.cpu import binary_products, many_chains, threads
 
 SMALLEST_P = 1e-6
 SHAPES = [(1, 1, 1), (3, 5, 2), (40, 64, 128), (37, 130, 70), (130, 200, 33), (7, 3, 300)]
@@ -119,7 +118,7 @@ def test_sums_and_correlations_are_products(shape, density, dtype):
 
 
 def test_sums_over_more_rows_than_one_stretch():
-    units = 2 * sums.STRETCH + 100
+    units = 2 * binary_products.STRETCH + 100
     states, weights = states_of(5, units, 0.03), normals("w", shape=(units, 70))
     expected = states.double() @ weights.double()
     assert torch.allclose(cpu.sum_active_rows(states, weights).double(), expected, atol=1e-3)
@@ -182,7 +181,7 @@ def test_results_repeat_and_inputs_stay(case):
 def test_results_do_not_depend_on_the_number_of_threads(case, count, monkeypatch):
     expected = everything(*case)
     monkeypatch.setattr(threads, "thread_count", lambda: count)
-    monkeypatch.setattr(cpu, "_MOST", 100)
+    monkeypatch.setattr(many_chains, "_MOST", 100)
     found = everything(*case)
     assert all(torch.equal(*pair) for pair in zip(expected, found, strict=True))
 
@@ -215,7 +214,7 @@ def test_threads_may_call_at_the_same_time(case):
 
 SCRIPT = """
 import os, torch
-from boltzbrain.kernels.cpu import kernels as cpu, threads
+from boltzbrain.kernels.cpu import backend as cpu, threads
 visible = torch.ones(400, 200, dtype=torch.uint8)
 model = torch.zeros(200), torch.zeros(30), torch.zeros(200, 30)
 def total():

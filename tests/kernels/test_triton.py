@@ -33,15 +33,9 @@ pytest.importorskip("triton", reason="Triton is absent")
 import triton
 import triton.language as tl
 
-from boltzbrain.kernels.cuda import (
-    kernels as cuda,
-)
-from boltzbrain.kernels.cuda import (
-    products as cuda_products,
-)
-from boltzbrain.kernels.cuda import (
-    sweeps as cuda_sweeps,
-)
+from boltzbrain.kernels.cuda import backend as cuda
+from boltzbrain.kernels.cuda import products as cuda_products
+from boltzbrain.kernels.cuda import sweeps as cuda_sweeps
 from boltzbrain.kernels.cuda.draws import draw_words
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from boltzbrain.kernels import reference
-from boltzbrain.kernels.cpu import kernels as cpu
+from boltzbrain.kernels.cpu import backend as cpu
 from boltzbrain.kernels.cpu import rectified
 
 
@@ -21,7 +21,7 @@ def _cuda() -> ModuleType | None:
     """Return the kernels for NVIDIA GPUs, or None where Triton is absent or the GPU another's."""
     if torch.version.cuda is None or find_spec("triton") is None:
         return None
-    return importlib.import_module("boltzbrain.kernels.cuda.kernels")
+    return importlib.import_module("boltzbrain.kernels.cuda.backend")
 
 
 def _kernels(tensor: Tensor) -> ModuleType:
@@ -119,7 +119,7 @@ def sweep_real(
     key: int,
     draw: int,
 ) -> tuple[Tensor, Tensor]:
-    """Run sweeps with real-valued hidden units; see `kernels.cuda.kernels.sweep_real`."""
+    """Run sweeps with real-valued hidden units; see `kernels.cuda.backend.sweep_real`."""
     result: tuple[Tensor, Tensor] = _kernels(weights).sweep_real(
         kind, visible, visible_field, fields, roots, weights, sweeps, key, draw
     )

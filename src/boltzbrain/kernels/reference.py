@@ -22,28 +22,12 @@ def draw_bernoulli(inputs: Tensor, field: Tensor, key: int, draw: int) -> Tensor
 
 
 def sum_active_rows(states: Tensor, weights: Tensor) -> Tensor:
-    """Return states @ weights for binary states, (sample, column).
-
-    Parameters
-    ----------
-    states
-        (sample, row) uint8 in {0, 1}.
-    weights
-        (row, column) floating.
-    """
+    """Return states (sample, row) @ weights (row, column) for uint8 states of 0 and 1."""
     return states.to(weights.dtype) @ weights
 
 
 def sum_active_columns(states: Tensor, weights: Tensor) -> Tensor:
-    """Return states @ weights.T for binary states, (sample, row).
-
-    Parameters
-    ----------
-    states
-        (sample, column) uint8 in {0, 1}.
-    weights
-        (row, column) floating.
-    """
+    """Return states (sample, column) @ weights.T, weights (row, column), for states of 0 and 1."""
     return states.to(weights.dtype) @ weights.T
 
 
@@ -53,15 +37,7 @@ def mean_states(states: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def correlate(states: Tensor, values: Tensor) -> Tensor:
-    """Return states.T @ values for binary states, (row, column).
-
-    Parameters
-    ----------
-    states
-        (sample, row) uint8 in {0, 1}.
-    values
-        (sample, column) floating.
-    """
+    """Return states.T @ values, given states (sample, row) and values (sample, column)."""
     return states.to(values.dtype).T @ values
 
 
@@ -72,16 +48,9 @@ def contrast(
     other_values: Tensor,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Return states.T @ values - others.T @ other_values, (unit, column).
+    """Return states.T @ values - others.T @ other_values, (unit, column), in `out` if it is there.
 
-    Parameters
-    ----------
-    states, others
-        (sample, unit) each, with samples of their own.
-    values, other_values
-        (sample, column) floating.
-    out
-        Where to put the result, if it is there, (unit, column).
+    States are (sample, unit) and values (sample, column), with samples of its own on either side.
     """
     result = torch.mm(states.to(values.dtype).T, values, out=out)
     return result.addmm_(others.to(values.dtype).T, other_values, alpha=-1.0)
@@ -92,23 +61,8 @@ def draw_and_sum(
 ) -> tuple[Tensor, Tensor]:
     """Draw binary visible units given hidden ones, and sum them to the next hidden inputs.
 
-    Parameters
-    ----------
-    hidden
-        (sample, hidden) floating.
-    weights
-        (visible, hidden).
-    field
-        (visible,).
-    key, draw
-        Random state, as for `draw_bernoulli`.
-
-    Returns
-    -------
-    states
-        (sample, visible) uint8.
-    sums
-        states @ weights, (sample, hidden).
+    Given hidden (sample, hidden), weights (visible, hidden) and field (visible,), returns states
+    (sample, visible), uint8, and states @ weights. Random state as for `draw_bernoulli`.
     """
     states = draw_bernoulli(hidden @ weights.T, field, key, draw)
     return states, sum_active_rows(states, weights)

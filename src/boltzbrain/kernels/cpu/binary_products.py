@@ -147,16 +147,16 @@ def _add_listed(order, listed, lists, cursors, end, rows, origin, fresh, sums):
 @njit
 def _fill_table(rows, origin, units, table):
     """Fill the tables of at most 64 units whose rows lie from `origin` on; the rest count as 0."""
-    for lane in range(0, WORD, 16):
+    for offset in range(0, WORD, 16):
         for group in range((units + 3) // 4):
-            start = np.uint64(16 * WORD * group + lane)
+            start = np.uint64(16 * WORD * group + offset)
             zeros = nothing(load(table, start))
             store(table, start, zeros)
             for member in range(4):
                 unit = 4 * group + member
                 row = zeros
                 if unit < units:
-                    row = load(rows, np.uint64(origin + WORD * unit + lane))
+                    row = load(rows, np.uint64(origin + WORD * unit + offset))
                 half = 1 << member
                 for code in range(half):
                     source = start + np.uint64(WORD * code)
@@ -302,6 +302,6 @@ def copy_tile(sums, samples, result, first, columns, column):
             store(result, target + _32, load(sums, source + _32))
             store(result, target + _48, load(sums, source + _48))
             continue
-        for lane in range(width):
-            step = np.uint64(lane)
+        for offset in range(width):
+            step = np.uint64(offset)
             result[target + step] = sums[source + step]

@@ -64,6 +64,11 @@ _C0, _C1, _C2, _C3, _C4, _C5 = (
 )
 
 
+def whole_tiles(size: int) -> int:
+    """Return the size rounded up to whole tiles."""
+    return -(-size // TILE) * TILE
+
+
 @njit(inline="always")
 def exp_of(value):
     """Return exp of floats from 0 to 64."""
@@ -154,12 +159,12 @@ def draw_rows(inputs, columns, field, first, rows, key, draw, states, room, room
     if rest == 0:
         return
     for row in range(rows):
-        for lane in range(rest):
-            room[TILE * row + lane] = inputs[start + columns * row + whole + lane]
+        for offset in range(rest):
+            room[TILE * row + offset] = inputs[start + columns * row + whole + offset]
     draw_tile(room, 0, TILE, field, whole, first, rows, key, draw, room_states, 0, TILE)
     for row in range(rows):
-        for lane in range(rest):
-            states[start + columns * row + whole + lane] = room_states[TILE * row + lane]
+        for offset in range(rest):
+            states[start + columns * row + whole + offset] = room_states[TILE * row + offset]
 
 
 @compiled
@@ -170,7 +175,7 @@ def draw_rows_exact(totals, columns, first, rows, key, draw, states):
     for row in range(first, first + rows):
         for column in range(0, columns, 4):
             drawn = philox_block(np.uint64(column >> 2), np.uint64(row), d0, d1, k0, k1)
-            for lane in range(min(4, columns - column)):
-                place = row * columns + column + lane
-                uniform = (np.float64(drawn[lane]) + 0.5) * 2.0**-32
+            for offset in range(min(4, columns - column)):
+                place = row * columns + column + offset
+                uniform = (np.float64(drawn[offset]) + 0.5) * 2.0**-32
                 states[place] = uniform < 1.0 / (1.0 + math.exp(-totals[place]))

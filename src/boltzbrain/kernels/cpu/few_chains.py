@@ -4,8 +4,7 @@ With 100 chains of 50,000 neurons the weights are what is read, so they are read
 The inputs of four neurons to sixteen chains at a time are products of four rows of weights with the
 hidden values, which lie with the chains side by side. The draws follow at once, and the rows of the
 neurons that are 1 are added to the next hidden inputs while they are still in the cache: inputs to
-neurons and random numbers never reach memory. A neuron most of whose weights are exactly 0, as in
-the compositional phase, is multiplied by its other weights only, which gives the same bits.
+neurons and random numbers never reach memory.
 
 Neurons are shared among the threads in stretches; each has hidden inputs of its own, and these are
 added in the order of the stretches: results do not depend on the number of cores.
@@ -28,7 +27,7 @@ from boltzbrain.kernels.compiling import compiled
 from boltzbrain.kernels.cpu.arrays import WORD, flat, packable
 from boltzbrain.kernels.cpu.binary_products import state_bits
 from boltzbrain.kernels.cpu.draws import draw_sixteen, halves
-from boltzbrain.kernels.cpu.products import LANES, multiply
+from boltzbrain.kernels.cpu.products import VECTOR, multiply
 from boltzbrain.kernels.cpu.simd import (
     eight_from,
     load,
@@ -52,8 +51,8 @@ _NONE, _ONE, _8, _16 = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(16)
 @njit(inline="always")
 def _copy_row(weights, row, units, room, to):
     """Copy a row of weights to where whole vectors can be read."""
-    whole = units // LANES * LANES
-    for first in range(0, whole, LANES):
+    whole = units // VECTOR * VECTOR
+    for first in range(0, whole, VECTOR):
         store(room, np.uint64(to + first), load(weights, np.uint64(row + first)))
     for unit in range(whole, units):
         room[to + unit] = weights[row + unit]
@@ -63,7 +62,7 @@ def _copy_row(weights, row, units, room, to):
 def _add_row(rows, row, width, sums, to):
     """Add a row of whole vectors to sums."""
     at, place = np.uint64(row), np.uint64(to)
-    for _ in range(0, width, LANES):
+    for _ in range(0, width, VECTOR):
         store(sums, place, load(sums, place) + load(rows, at))
         at, place = at + _16, place + _16
 
@@ -81,7 +80,7 @@ def words_of_rows(block, row, d0, d1, k0, k1):
 def _take(marks, number, left, states, stride, unit, room, row, width, sums):
     """Set the states that are marked, of up to `left` samples, and add the row to their sums."""
     bits = mask_of(marks)
-    if left < LANES:
+    if left < VECTOR:
         bits &= (_ONE << np.uint64(left)) - _ONE
     while bits != _NONE:
         sample = number + np.int64(lowest_bit(bits))
@@ -92,7 +91,7 @@ def _take(marks, number, left, states, stride, unit, room, row, width, sums):
 
 @compiled
 def _draw_stretch(
-    weights, units, hidden, values, lanes, field, samples, row, key, draw, states, first, last,
+    weights, units, hidden, values, stride, field, samples, row, key, draw, states, first, last,
     sums, inputs, listed, room
 ):  # fmt: skip
     """Draw the units from `first` to `last` and sum their rows; see `draw_and_sum`."""
@@ -104,11 +103,11 @@ def _draw_stretch(
         states[sample * units + first : sample * units + last] = 0
     for unit in range(first, last, 4):
         present = min(4, last - unit)
-        multiply(weights, unit * hidden, present, hidden, values, lanes, listed, inputs)
+        multiply(weights, unit * hidden, present, hidden, values, stride, listed, inputs)
         for member in range(present):
             _copy_row(weights, (unit + member) * hidden, hidden, room, member * width)
         block = np.uint64(unit) >> np.uint64(2)
-        for number in range(0, samples, LANES):
+        for number in range(0, samples, VECTOR):
             w0, w1, w2, w3 = words_of_rows(block, np.uint64(row + number), d0, d1, k0, k1)
             for member in range(present):
                 word = w0
@@ -118,7 +117,7 @@ def _draw_stretch(
                     word = w2
                 elif member == 3:
                     word = w3
-                at, place = np.uint64(member * lanes + number), unit + member
+                at, place = np.uint64(member * stride + number), unit + member
                 marks = draw_sixteen(load(inputs, at) + field[place], word)
                 left = samples - number
                 _take(marks, number, left, states, units, place, room, member * width, width, sums)
@@ -143,10 +142,10 @@ def _sum_stretch(weights, units, hidden, states, samples, begin, first, last, su
 @compiled
 def _add_stretches(parts, stretches, size, width, first, samples, hidden, begin, result):
     """Add the sums of all stretches in their order, and leave the padding out."""
-    whole = hidden // LANES * LANES
+    whole = hidden // VECTOR * VECTOR
     for sample in range(first, first + samples):
         place, part = (begin + sample) * hidden, sample * width
-        for unit in range(0, whole, LANES):
+        for unit in range(0, whole, VECTOR):
             at = np.uint64(part + unit)
             total = load(parts, at)
             for _ in range(1, stretches):
@@ -184,21 +183,21 @@ def _contrast(
                 bits &= bits - _ONE
         for member in range(present):
             at, to = member * width, (start + member) * columns
-            whole = columns // LANES * LANES
-            for column in range(0, whole, LANES):
+            whole = columns // VECTOR * VECTOR
+            for column in range(0, whole, VECTOR):
                 store(result, np.uint64(to + column), load(room, np.uint64(at + column)))
             for column in range(whole, columns):
                 result[to + column] = room[at + column]
 
 
 def _whole(size: int) -> int:
-    return -(-size // LANES) * LANES
+    return -(-size // VECTOR) * VECTOR
 
 
-def _lanes(samples: int) -> int:
-    """Return the vectors' lanes for some samples: whole vectors, three at least, and not five."""
-    vectors = max(3, -(-samples // LANES))
-    return LANES * (6 if vectors == 5 else vectors)
+def _padded_samples(samples: int) -> int:
+    """Return the samples rounded up to what `multiply` takes: three vectors, four, six or more."""
+    vectors = max(3, -(-samples // VECTOR))
+    return VECTOR * (6 if vectors == 5 else vectors)
 
 
 def _padded(values: Tensor) -> Any:
@@ -218,11 +217,11 @@ def draw_and_sum(
     given, fields, drawn, width = flat(weights), flat(field), flat(states), _whole(others)
     for begin in range(0, samples, SAMPLES):
         count = min(SAMPLES, samples - begin)
-        lanes = _lanes(count)
-        turned = torch.zeros((others, lanes))
+        stride = _padded_samples(count)
+        turned = torch.zeros((others, stride))
         turned[:, :count] = hidden[begin : begin + count].T
         chosen = drawn[begin * units : (begin + count) * units]
-        fixed = flat(turned), lanes, fields, count, begin, np.uint64(key), np.uint64(draw), chosen
+        fixed = flat(turned), stride, fields, count, begin, np.uint64(key), np.uint64(draw), chosen
 
         def work(first: int, last: int, part: Any, fixed: Any = fixed) -> None:
             room = (
@@ -236,8 +235,8 @@ def draw_and_sum(
     return states, sums
 
 
-def sum_few(states: Tensor, weights: Tensor) -> Tensor:
-    """Return states @ weights for uint8 states of few samples, in float32."""
+def sum_active_rows(states: Tensor, weights: Tensor) -> Tensor:
+    """Sum as `kernels.reference.sum_active_rows` does, in float32."""
     samples, (units, others) = len(states), weights.shape
     sums = torch.empty((samples, others))
     given, packed, width = flat(weights), packable(states), _whole(others)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.random import philox_block
 from boltzbrain.kernels.compiling import compiled
-from boltzbrain.kernels.cpu.kernels import sum_active_rows
+from boltzbrain.kernels.cpu.backend import sum_active_rows
 from boltzbrain.kernels.cpu.threads import share
 
 _UNIT = 2.0**-32

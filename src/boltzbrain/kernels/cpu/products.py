@@ -1,8 +1,8 @@
 """Products of a few rows of weights with the values of many samples, which lie side by side.
 
 Four rows are read at once, so that a value is read once for all four; where most of the weights are
-exactly 0 the others are listed and read alone. Every sum is taken in the order of the units: both
-ways give the same bits.
+exactly 0 the others are listed and read alone, row by row. Every sum is taken in the order of the
+units: both ways give the same bits.
 """
 
 # numba infers the types of the loops, so they carry none.
@@ -18,19 +18,18 @@ from boltzbrain.kernels.cpu.simd import (
     count_bits,
     fused,
     load,
-    lowest_bit,
     mask_of,
     nothing,
     store,
 )
 
-LANES = 16
-"""Chains that are summed and drawn together."""
+VECTOR = 16
+"""Samples in one vector, which are summed and drawn together."""
 
-SPARSE = 0.12
-"""Four units with a smaller share of weights that are not 0 are multiplied by these alone."""
+SPARSE = 0.33
+"""Four rows with a smaller share of weights that are not 0 are multiplied by these alone."""
 
-_NONE, _ONE = np.uint64(0), np.uint64(1)
+_ONE = np.uint64(1)
 _16, _32, _48 = np.uint64(16), np.uint64(32), np.uint64(48)
 _ZERO, _SIGN = np.uint32(0), np.uint32(1)
 
@@ -39,14 +38,14 @@ _ZERO, _SIGN = np.uint32(0), np.uint32(1)
 def _marked_nonzero(weights, place):
     """Return which of sixteen weights are not 0 as bits; -0 counts as 0."""
     shifted = bits_of(load(weights, np.uint64(place))) << _SIGN
-    return mask_of(_ZERO < shifted)  # noqa: SIM300  # lanes know < alone
+    return mask_of(_ZERO < shifted)  # noqa: SIM300  # vectors know < alone
 
 
 @njit
 def _count_nonzero(weights, first, count):
     """Return how many of `count` weights from `first` on are not 0."""
-    total, whole = _NONE, count // LANES * LANES
-    for place in range(first, first + whole, LANES):
+    total, whole = np.uint64(0), count // VECTOR * VECTOR
+    for place in range(first, first + whole, VECTOR):
         total += count_bits(_marked_nonzero(weights, place))
     for place in range(first + whole, first + count):
         total += np.uint64(weights[place] != 0)
@@ -56,22 +55,16 @@ def _count_nonzero(weights, first, count):
 @njit
 def _list_nonzero(weights, row, units, listed):
     """List which of the weights from `row` on are not 0; return how many."""
-    place, whole = 0, units // LANES * LANES
-    for first in range(0, whole, LANES):
-        bits = _marked_nonzero(weights, row + first)
-        while bits != _NONE:
-            listed[place] = first + np.int64(lowest_bit(bits))
-            place += 1
-            bits &= bits - _ONE
-    for unit in range(whole, units):
-        if weights[row + unit] != 0:
-            listed[place] = unit
-            place += 1
-    return place
+    count = 0
+    for unit in range(units):
+        # without a branch, which the processor could not foresee
+        listed[count] = unit
+        count += weights[row + unit] != 0
+    return count
 
 
 @njit
-def _dense_four(weights, row, units, values, stride, start, inputs):
+def _all_to_64(weights, row, units, values, stride, start, inputs):
     """Set inputs (4, stride) of four rows of weights to 64 samples, from `start` on."""
     zeros = nothing(load(values, np.uint64(0)))
     a0, a1, a2, a3 = zeros, zeros, zeros, zeros
@@ -99,14 +92,14 @@ def _dense_four(weights, row, units, values, stride, start, inputs):
         one, two, three, four = one + _ONE, two + _ONE, three + _ONE, four + _ONE
         at += step
     to = np.uint64(start)
-    _put_four(inputs, to, a0, a1, a2, a3)
-    _put_four(inputs, to + step, b0, b1, b2, b3)
-    _put_four(inputs, to + step + step, c0, c1, c2, c3)
-    _put_four(inputs, to + step + step + step, d0, d1, d2, d3)
+    _store_64(inputs, to, a0, a1, a2, a3)
+    _store_64(inputs, to + step, b0, b1, b2, b3)
+    _store_64(inputs, to + step + step, c0, c1, c2, c3)
+    _store_64(inputs, to + step + step + step, d0, d1, d2, d3)
 
 
 @njit(inline="always")
-def _put_four(target, to, v0, v1, v2, v3):
+def _store_64(target, to, v0, v1, v2, v3):
     store(target, to, v0)
     store(target, to + _16, v1)
     store(target, to + _32, v2)
@@ -114,8 +107,8 @@ def _put_four(target, to, v0, v1, v2, v3):
 
 
 @njit
-def _dense_three(weights, row, units, values, stride, start, inputs):
-    """Set inputs as `_dense_four` does, to 48 samples."""
+def _all_to_48(weights, row, units, values, stride, start, inputs):
+    """Set inputs as `_all_to_64` does, to 48 samples."""
     zeros = nothing(load(values, np.uint64(0)))
     a0, a1, a2 = zeros, zeros, zeros
     b0, b1, b2 = zeros, zeros, zeros
@@ -141,21 +134,21 @@ def _dense_three(weights, row, units, values, stride, start, inputs):
         one, two, three, four = one + _ONE, two + _ONE, three + _ONE, four + _ONE
         at += step
     to = np.uint64(start)
-    _put_three(inputs, to, a0, a1, a2)
-    _put_three(inputs, to + step, b0, b1, b2)
-    _put_three(inputs, to + step + step, c0, c1, c2)
-    _put_three(inputs, to + step + step + step, d0, d1, d2)
+    _store_48(inputs, to, a0, a1, a2)
+    _store_48(inputs, to + step, b0, b1, b2)
+    _store_48(inputs, to + step + step, c0, c1, c2)
+    _store_48(inputs, to + step + step + step, d0, d1, d2)
 
 
 @njit(inline="always")
-def _put_three(target, to, v0, v1, v2):
+def _store_48(target, to, v0, v1, v2):
     store(target, to, v0)
     store(target, to + _16, v1)
     store(target, to + _32, v2)
 
 
 @njit
-def _listed_four(weights, row, listed, count, values, stride, start, inputs, to):
+def _listed_to_64(weights, row, listed, count, values, stride, start, inputs, to):
     """Set the inputs of one row to 64 samples from the weights that are listed."""
     s0 = nothing(load(values, np.uint64(0)))
     s1, s2, s3 = s0, s0, s0
@@ -164,12 +157,12 @@ def _listed_four(weights, row, listed, count, values, stride, start, inputs, to)
         w, at = weights[row + unit], np.uint64(start + stride * unit)
         s0, s1 = fused(w, load(values, at), s0), fused(w, load(values, at + _16), s1)
         s2, s3 = fused(w, load(values, at + _32), s2), fused(w, load(values, at + _48), s3)
-    _put_four(inputs, np.uint64(to + start), s0, s1, s2, s3)
+    _store_64(inputs, np.uint64(to + start), s0, s1, s2, s3)
 
 
 @njit
-def _listed_three(weights, row, listed, count, values, stride, start, inputs, to):
-    """Set inputs as `_listed_four` does, to 48 samples."""
+def _listed_to_48(weights, row, listed, count, values, stride, start, inputs, to):
+    """Set inputs as `_listed_to_64` does, to 48 samples."""
     s0 = nothing(load(values, np.uint64(0)))
     s1, s2 = s0, s0
     for place in range(count):
@@ -177,23 +170,23 @@ def _listed_three(weights, row, listed, count, values, stride, start, inputs, to
         w, at = weights[row + unit], np.uint64(start + stride * unit)
         s0, s1 = fused(w, load(values, at), s0), fused(w, load(values, at + _16), s1)
         s2 = fused(w, load(values, at + _32), s2)
-    _put_three(inputs, np.uint64(to + start), s0, s1, s2)
+    _store_48(inputs, np.uint64(to + start), s0, s1, s2)
 
 
 @njit
 def multiply(weights, row, present, units, values, stride, listed, inputs):
     """Set inputs (4, stride) of up to four rows of weights; `stride` is 48 a + 64 b."""
-    threes = (4 - stride // LANES % 4) % 4 * 48
+    threes = (4 - stride // VECTOR % 4) % 4 * 48
     if present == 4 and _count_nonzero(weights, row, 4 * units) >= SPARSE * 4 * units:
         for start in range(0, threes, 48):
-            _dense_three(weights, row, units, values, stride, start, inputs)
+            _all_to_48(weights, row, units, values, stride, start, inputs)
         for start in range(threes, stride, 64):
-            _dense_four(weights, row, units, values, stride, start, inputs)
+            _all_to_64(weights, row, units, values, stride, start, inputs)
         return
     for member in range(present):
         at, to = row + member * units, member * stride
         count = _list_nonzero(weights, at, units, listed)
         for start in range(0, threes, 48):
-            _listed_three(weights, at, listed, count, values, stride, start, inputs, to)
+            _listed_to_48(weights, at, listed, count, values, stride, start, inputs, to)
         for start in range(threes, stride, 64):
-            _listed_four(weights, at, listed, count, values, stride, start, inputs, to)
+            _listed_to_64(weights, at, listed, count, values, stride, start, inputs, to)

@@ -129,8 +129,8 @@ def _draw(
             place, line = np.uint64(block), np.uint64(row)
             sides = philox_block(place, line, side_draw & mask, side_draw >> shift, k0, k1)
             sizes = philox_block(place, line, size_draw & mask, size_draw >> shift, k0, k1)
-            for lane in range(min(4, columns - 4 * block)):
-                unit = 4 * block + lane
+            for offset in range(min(4, columns - 4 * block)):
+                unit = 4 * block + offset
                 value = np.float64(inputs[row, unit])
                 sign, root = 1.0, roots[0, unit]
                 x = -(value + fields[0, unit]) / root
@@ -140,10 +140,10 @@ def _draw(
                     other_x = (value - fields[1, unit]) / other_root
                     other_norm = _log_psi(other_x, table)
                     log_odds = log_norm - other_norm - log_roots[0, unit] + log_roots[1, unit]
-                    uniform = (np.float64(sides[lane]) + 0.5) * scale
+                    uniform = (np.float64(sides[offset]) + 0.5) * scale
                     if uniform * (1.0 + math.exp(min(-log_odds, 700.0))) >= 1.0:
                         sign, root, x, log_norm = -1.0, other_root, other_x, other_norm
-                uniform = (np.float64(sizes[lane]) + 0.5) * scale
+                uniform = (np.float64(sizes[offset]) + 0.5) * scale
                 states[row, unit] = sign * _size(x, log_norm, uniform, quantiles) / root
 
 

@@ -3,7 +3,7 @@
 Numba compiles loops over arrays and leaves it to LLVM to find vectors in them. These types say what
 the vectors are, so that sums stay in registers and every machine rounds alike: LLVM splits a vector
 where the processor's own are shorter. Inside compiled code they behave like numbers: the usual
-operators work lane by lane, and a plain number stands for sixteen of it.
+operators work element by element, and a plain number stands for sixteen of it.
 
 =========== ======================================
 `floats`    16 x float32
@@ -34,12 +34,12 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 _INDEX = ir.IntType(32)
 
 
-class Lanes(types.Type):
+class Vector(types.Type):
     """The numba type of a vector of `count` elements."""
 
     def __init__(self, element: Any, count: int) -> None:
         self.element, self.count = element, count
-        super().__init__(name=f"lanes({element} x {count})")
+        super().__init__(name=f"vector({element} x {count})")
 
     @property
     def llvm(self) -> ir.VectorType:
@@ -53,17 +53,17 @@ class Lanes(types.Type):
         return ir.VectorType(scalar, self.count)
 
 
-@register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Lanes) -> None:
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Vector) -> None:
         super().__init__(manager, kind, kind.llvm)
 
 
-floats = Lanes(types.float32, 16)
-doubles = Lanes(types.float64, 16)
-words = Lanes(types.uint32, 16)
-marks = Lanes(types.boolean, 16)
-blocks = Lanes(types.uint64, 8)
+floats = Vector(types.float32, 16)
+doubles = Vector(types.float64, 16)
+words = Vector(types.uint32, 16)
+marks = Vector(types.boolean, 16)
+blocks = Vector(types.uint64, 8)
 
 _OF_ELEMENT = {types.float32: floats, types.float64: doubles, types.uint32: words}
 _OF_SCALAR = {**_OF_ELEMENT, types.uint64: blocks}
@@ -80,20 +80,20 @@ def _spread(builder, kind, scalar):
 
 
 def _vector(context, builder, kind, given, value):
-    """Return an operand as a vector: itself, or a number spread over the lanes."""
-    if isinstance(given, Lanes):
+    """Return an operand as a vector: itself, or a number sixteen times."""
+    if isinstance(given, Vector):
         return value
     return _spread(builder, kind.llvm, context.cast(builder, value, given, kind.element))
 
 
 def _register(
-    op: Callable[..., Any], on_floats: str, on_integers: str, result: Lanes | None = None
+    op: Callable[..., Any], on_floats: str, on_integers: str, result: Vector | None = None
 ) -> None:
-    """Give an operator of Python a meaning for lanes: the builder's method of that name, if any."""
+    """Give an operator of Python a meaning for vectors: a method of the builder, if any."""
 
     class Template(AbstractTemplate):
         def generic(self, args, kws):
-            kinds = [item for item in args if isinstance(item, Lanes)]
+            kinds = [item for item in args if isinstance(item, Vector)]
             numbers = [item for item in args if isinstance(item, types.Number)]
             if len(args) != 2 or len(kinds) + len(numbers) != 2 or not kinds:
                 return None
@@ -102,7 +102,7 @@ def _register(
     infer_global(op)(Template)
 
     def lower(context, builder, sig, args):
-        kind = next(item for item in sig.args if isinstance(item, Lanes))
+        kind = next(item for item in sig.args if isinstance(item, Vector))
         operands = [
             _vector(context, builder, kind, given, value)
             for given, value in zip(sig.args, args, strict=True)
@@ -112,7 +112,7 @@ def _register(
             return getattr(builder, name)("<", *operands)
         return getattr(builder, name)(*operands)
 
-    for pair in ((Lanes, Lanes), (Lanes, types.Number), (types.Number, Lanes)):
+    for pair in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(op, *pair)(lower)
 
 
@@ -166,7 +166,7 @@ def store(typingctx, array, start, value):
 
 @intrinsic
 def spread(typingctx, number):
-    """Return lanes that all hold `number`, a float32, float64, uint32 or uint64."""
+    """Return a vector of nothing but `number`, a float32, float64, uint32 or uint64."""
     kind = _OF_SCALAR[number]
 
     def generate(context, builder, sig, args):
@@ -177,7 +177,7 @@ def spread(typingctx, number):
 
 @intrinsic
 def nothing(typingctx, like):
-    """Return zeros of the kind of some lanes."""
+    """Return zeros of the kind of a vector."""
 
     def generate(context, builder, sig, args):
         return ir.Constant(like.llvm, [0] * like.count)
@@ -220,7 +220,7 @@ def fused(typingctx, a, b, c):
 
 @intrinsic
 def smaller(typingctx, value, bound):
-    """Return the smaller of floats and a bound, lane by lane."""
+    """Return the smaller of floats and a bound, element by element."""
 
     def generate(context, builder, sig, args):
         limit = _vector(context, builder, floats, sig.args[1], args[1])
@@ -315,19 +315,19 @@ def to_floats(typingctx, value):
 def braid(typingctx, w0, w1, w2, w3):
     """Return the words of eight Philox blocks in the order of their columns, twice sixteen.
 
-    Each of the four operands holds one word of every block in the low halves of its lanes.
+    Each of the four operands holds one word of every block in the low halves of its elements.
     """
 
     def generate(context, builder, sig, args):
         narrow = [builder.bitcast(value, words.llvm) for value in args]
-        pairs = _order(*(lane + side for lane in range(0, 16, 2) for side in (0, 16)))
+        pairs = _order(*(place + side for place in range(0, 16, 2) for side in (0, 16)))
         low, high = (
             builder.bitcast(builder.shuffle_vector(*two, pairs), blocks.llvm)
             for two in (narrow[:2], narrow[2:])
         )
         halves = []
         for first in (0, 4):
-            order = _order(*(lane + side for lane in range(first, first + 4) for side in (0, 8)))
+            order = _order(*(place + side for place in range(first, first + 4) for side in (0, 8)))
             mixed = builder.shuffle_vector(low, high, order)
             halves.append(builder.bitcast(mixed, words.llvm))
         return context.make_tuple(builder, sig.return_type, halves)

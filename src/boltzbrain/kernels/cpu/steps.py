@@ -31,7 +31,7 @@ from boltzbrain.kernels.cpu.simd import (
 )
 from boltzbrain.kernels.cpu.threads import share
 
-_LANES, _SIGN = 16, np.uint32(0x80000000)
+_VECTOR, _SIGN = 16, np.uint32(0x80000000)
 
 
 @compiled
@@ -47,8 +47,8 @@ def _step(
     that a vector can be read from any of them.
     """
     one, nothing = np.float32(1.0), np.float32(0.0)
-    (step, ahead, seen), has_mean, columns = rate, len(mean) > 0, len(thresholds) - _LANES
-    for start in range(first, first + count, _LANES):
+    (step, ahead, seen), has_mean, columns = rate, len(mean) > 0, len(thresholds) - _VECTOR
+    for start in range(first, first + count, _VECTOR):
         at = np.uint64(start)
         slope = load(gradient, at)
         spread = beta2 * load(square, at) + (one - beta2) * slope * slope
@@ -103,22 +103,22 @@ def adam_step(
         *(single(number) for number in (*betas, epsilon, longest)),
     )
     pulls = np.zeros(1) if thresholds is None else thresholds.numpy()
-    vectors = len(moved) // _LANES
+    vectors = len(moved) // _VECTOR
     cycle = _cycle(pulls, 0)
 
     def task(first: int, size: int) -> None:
-        _step(moved, slopes, means, squares, _LANES * first, _LANES * size, *numbers, cycle)
+        _step(moved, slopes, means, squares, _VECTOR * first, _VECTOR * size, *numbers, cycle)
 
     share(task, vectors, least=2000, most=65_536)
-    rest = slice(_LANES * vectors, None)
+    rest = slice(_VECTOR * vectors, None)
     if len(moved[rest]):
-        padded = [np.zeros(_LANES, np.float32) for _ in range(4)]
+        padded = [np.zeros(_VECTOR, np.float32) for _ in range(4)]
         arrays = (moved, slopes, means, squares)
         for room, array in zip(padded, arrays, strict=True):
             room[: len(array[rest])] = array[rest]
         room_of_means = padded[2] if len(means) else means
-        cycle = _cycle(pulls, _LANES * vectors)
-        _step(padded[0], padded[1], room_of_means, padded[3], 0, _LANES, *numbers, cycle)
+        cycle = _cycle(pulls, _VECTOR * vectors)
+        _step(padded[0], padded[1], room_of_means, padded[3], 0, _VECTOR, *numbers, cycle)
         for room, array in zip(padded, arrays, strict=True):
             if len(array) and array is not slopes:
                 array[rest] = room[: len(array[rest])]
@@ -126,5 +126,5 @@ def adam_step(
 
 def _cycle(pulls: NDArray[Any], first: int) -> NDArray[np.float32]:
     """Return the pulls from the `first` on, cyclically, and a vector of them more."""
-    places = (first + np.arange(len(pulls) + _LANES)) % len(pulls)
+    places = (first + np.arange(len(pulls) + _VECTOR)) % len(pulls)
     return pulls.astype(np.float32)[places]

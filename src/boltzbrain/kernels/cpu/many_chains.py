@@ -1,4 +1,8 @@
-"""The hot loops for the CPU, on all cores; `kernels.reference` specifies them."""
+"""Many samples: the weights are copied into tiles of 64 columns, which go one after the other.
+
+A tile stays in the cache while all samples of a thread add its rows (see
+`kernels.cpu.binary_products`), and its 64 units are drawn as soon as their sums are there.
+"""
 
 # numba infers the types of the loops, so they carry none.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated"
@@ -13,46 +17,23 @@ from numba import njit
 from torch import Tensor
 from torch.nn.functional import pad
 
-from boltzbrain.kernels import reference
 from boltzbrain.kernels.compiling import compiled
-from boltzbrain.kernels.cpu import few_chains as wide
 from boltzbrain.kernels.cpu.arrays import flat, packable
 from boltzbrain.kernels.cpu.binary_products import (
     TABLE,
     copy_tile,
-    count_active,
-    count_by_unit,
     list_by_unit,
     list_room,
     pack,
     sum_listed,
     sum_tile,
 )
-from boltzbrain.kernels.cpu.draws import TILE, draw_rows, draw_rows_exact, draw_tile
+from boltzbrain.kernels.cpu.draws import TILE, draw_tile, whole_tiles
 from boltzbrain.kernels.cpu.simd import load, store
-from boltzbrain.kernels.cpu.steps import adam_step
 from boltzbrain.kernels.cpu.threads import share
-
-__all__ = [
-    "adam_step",
-    "contrast",
-    "correlate",
-    "draw_and_sum",
-    "draw_bernoulli",
-    "mean_states",
-    "sum_active_columns",
-    "sum_active_rows",
-    "sweep_bernoulli",
-]
 
 LISTED = 0.2
 """A sample with a larger share of active units is summed by tables, not unit by unit."""
-
-DENSE = 0.25
-"""States with a larger share of active units are correlated by a dense product."""
-
-FEW = 256
-"""Up to so many samples, `kernels.cpu.few_chains` is faster than copies of the weights in tiles."""
 
 _MOST = 1024
 """Samples that a thread takes at once: their partial sums fit the second cache."""
@@ -88,11 +69,6 @@ def _limit(units: int) -> int:
     return int(LISTED * units)
 
 
-def _whole(size: int) -> int:
-    """Return the size rounded up to whole tiles."""
-    return -(-size // TILE) * TILE
-
-
 @compiled
 def _copy_rows(matrix, rows, columns, first, count, tiles):
     for row in range(first, first + count):
@@ -101,13 +77,13 @@ def _copy_rows(matrix, rows, columns, first, count, tiles):
             target = np.uint64(column * rows + row * TILE)
             width = min(TILE, columns - column)
             if width == TILE:
-                for lane in range(0, TILE, 16):
-                    step = np.uint64(lane)
+                for offset in range(0, TILE, 16):
+                    step = np.uint64(offset)
                     store(tiles, target + step, load(matrix, source + step))
                 continue
-            for lane in range(TILE):
-                step = np.uint64(lane)
-                tiles[target + step] = matrix[source + step] if lane < width else 0
+            for offset in range(TILE):
+                step = np.uint64(offset)
+                tiles[target + step] = matrix[source + step] if offset < width else 0
 
 
 @compiled
@@ -117,10 +93,10 @@ def _copy_columns(matrix, rows, columns, first, count, tiles):
     for tile in range(first, first + count):
         for column in range(0, columns, 16):
             width = min(16, columns - column)
-            for lane in range(TILE):
-                row = TILE * tile + lane
+            for offset in range(TILE):
+                row = TILE * tile + offset
                 source = np.uint64(row * columns + column)
-                target = np.uint64((tile * columns + column) * TILE + lane)
+                target = np.uint64((tile * columns + column) * TILE + offset)
                 if row < rows:
                     for place in range(width):
                         step = np.uint64(place)
@@ -133,7 +109,7 @@ def _copy_columns(matrix, rows, columns, first, count, tiles):
 def _tiled(matrix: Tensor) -> Any:
     """Return a matrix (row, column) flat, as (tile, row, 64 columns), padded with zeros."""
     rows, columns = matrix.shape
-    tiles = torch.empty(rows * _whole(columns), dtype=matrix.dtype).numpy()
+    tiles = torch.empty(rows * whole_tiles(columns), dtype=matrix.dtype).numpy()
     given = flat(matrix)
 
     def task(first: int, count: int) -> None:
@@ -146,7 +122,7 @@ def _tiled(matrix: Tensor) -> Any:
 def _tiled_transpose(matrix: Tensor) -> Any:
     """Return the transpose of a matrix (column, row) as `_tiled` would."""
     rows, columns = matrix.shape
-    tiles = torch.empty(_whole(rows) * columns, dtype=matrix.dtype).numpy()
+    tiles = torch.empty(whole_tiles(rows) * columns, dtype=matrix.dtype).numpy()
     given = flat(matrix)
 
     def task(first: int, count: int) -> None:
@@ -233,32 +209,8 @@ def _sweep(
         )
 
 
-def draw_bernoulli(inputs: Tensor, field: Tensor, key: int, draw: int) -> Tensor:
-    """Draw as `kernels.reference.draw_bernoulli` does."""
-    samples, units = inputs.shape
-    states = torch.empty((samples, units), dtype=torch.uint8)
-    drawn, state = flat(states), (np.uint64(key), np.uint64(draw))
-    if inputs.dtype == field.dtype == torch.float32:
-        given, fields = flat(inputs), flat(pad(field, (0, _whole(units) - units)))
-
-        def task(first: int, count: int) -> None:
-            room = torch.empty(TILE * count).numpy(), np.empty(TILE * count, np.uint8)
-            draw_rows(given, units, fields, first, count, *state, drawn, *room)
-
-    else:
-        totals = flat((inputs + field).to(torch.float64))
-
-        def task(first: int, count: int) -> None:
-            draw_rows_exact(totals, units, first, count, *state, drawn)
-
-    share(task, samples, least=1 + 20_000 // max(1, units), most=samples + 1)
-    return states
-
-
 def sum_active_rows(states: Tensor, weights: Tensor) -> Tensor:
     """Sum as `kernels.reference.sum_active_rows` does."""
-    if len(states) <= FEW and weights.dtype == torch.float32:
-        return wide.sum_few(states, weights)
     return _sum_tiled(states, _tiled(weights), weights.shape[1], weights.dtype)
 
 
@@ -280,24 +232,10 @@ def _sum_tiled(states: Tensor, rows: Any, columns: int, dtype: torch.dtype) -> T
     return result
 
 
-def mean_states(states: Tensor, dtype: torch.dtype) -> Tensor:
-    """Average as `kernels.reference.mean_states` does."""
-    samples, units = states.shape
-    given, counts = flat(states), np.zeros(units, np.int64)
-
-    def task(first: int, count: int) -> None:
-        count_by_unit(given, samples, units, first, count, counts)
-
-    share(task, units, least=1 + 100_000 // (samples + 1), most=units)
-    return (torch.from_numpy(counts).to(torch.float64) / samples).to(dtype)
-
-
 def correlate(states: Tensor, values: Tensor) -> Tensor:
-    """Multiply as `kernels.reference.correlate` does."""
+    """Multiply as `kernels.reference.correlate` does, by adding the values of active units."""
     (samples, units), columns = states.shape, values.shape[1]
     given = packable(states)
-    if count_active(given, 0, len(given)) > DENSE * states.numel():
-        return states.T.to(values.dtype) @ values
     result = torch.empty((units, columns), dtype=values.dtype)
     rows, sums = _tiled(values), flat(result)
 
@@ -310,34 +248,6 @@ def correlate(states: Tensor, values: Tensor) -> Tensor:
     return result
 
 
-def contrast(
-    states: Tensor,
-    values: Tensor,
-    others: Tensor,
-    other_values: Tensor,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Correlate and subtract as `kernels.reference.contrast` does."""
-    if not states.dtype == others.dtype == torch.uint8:
-        return reference.contrast(states, values, others, other_values, out)
-    if out is None:
-        out = torch.empty((states.shape[1], values.shape[1]), dtype=values.dtype)
-    if max(len(states), len(others)) <= FEW and values.dtype == torch.float32:
-        return wide.contrast(states, values, others, other_values, out)
-    return torch.sub(correlate(states, values), correlate(others, other_values), out=out)
-
-
-def draw_and_sum(
-    hidden: Tensor, weights: Tensor, field: Tensor, key: int, draw: int
-) -> tuple[Tensor, Tensor]:
-    """Draw and sum as `kernels.reference.draw_and_sum` does."""
-    single = hidden.dtype == weights.dtype == field.dtype == torch.float32
-    if single and len(hidden) <= FEW:
-        return wide.draw_and_sum(hidden, weights, field, key, draw)
-    states = draw_bernoulli(hidden @ weights.T, field, key, draw)
-    return states, sum_active_rows(states, weights)
-
-
 def sweep_bernoulli(
     visible: Tensor,
     visible_field: Tensor,
@@ -347,11 +257,9 @@ def sweep_bernoulli(
     key: int,
     draw: int,
 ) -> tuple[Tensor, Tensor]:
-    """Sweep as `kernels.reference.sweep_bernoulli` does."""
-    if not weights.dtype == visible_field.dtype == hidden_field.dtype == torch.float32:
-        return _sweep_in_steps(visible, visible_field, hidden_field, weights, sweeps, key, draw)
+    """Sweep as `kernels.reference.sweep_bernoulli` does, in float32."""
     chains, (units, others) = len(visible), weights.shape
-    whole, whole_others = _whole(units), _whole(others)
+    whole, whole_others = whole_tiles(units), whole_tiles(others)
     states = pad(visible, (0, whole - units)).contiguous()
     if states.data_ptr() == visible.data_ptr():
         states = states.clone()
@@ -380,22 +288,3 @@ def sweep_bernoulli(
 
     share(task, chains, least=1 + 20_000 // (units + others), most=_MOST)
     return states[:, :units].contiguous(), hidden[:, :others].contiguous()
-
-
-def _sweep_in_steps(
-    visible: Tensor,
-    visible_field: Tensor,
-    hidden_field: Tensor,
-    weights: Tensor,
-    sweeps: int,
-    key: int,
-    draw: int,
-) -> tuple[Tensor, Tensor]:
-    """Sweep in float64, one product and one draw after the other."""
-    hidden = torch.empty(0)
-    for sweep in range(sweeps):
-        inputs = sum_active_rows(visible, weights)
-        hidden = draw_bernoulli(inputs, hidden_field, key, draw + 2 * sweep)
-        inputs = sum_active_columns(hidden, weights)
-        visible = draw_bernoulli(inputs, visible_field, key, draw + 2 * sweep + 1)
-    return visible, hidden

@@ -1,7 +1,7 @@
-"""The hot loops for NVIDIA GPUs, in Triton; `kernels.reference` specifies them.
+"""The hot loops for NVIDIA GPUs, in Triton: what `kernels.dispatch` calls.
 
-States stay uint8 on the device: the products read them as they are. Where the weights are not
-float32 the reference serves. Products are as accurate as float32 unless
+`kernels.reference` specifies them, and serves where the weights are not float32. States stay uint8
+on the device: the products read them as they are. Products are as accurate as float32 unless
 ``torch.set_float32_matmul_precision`` says "high" (TF32) or "medium" (bfloat16); their sums are
 float32 in each case.
 """
@@ -138,25 +138,12 @@ def sweep_real(
     key: int,
     draw: int,
 ) -> tuple[Tensor, Tensor]:
-    """Run block Gibbs sweeps of an RBM of binary visible and real-valued hidden units, in float32.
+    """Run block Gibbs sweeps as `kernels.reference.sweep_bernoulli` does, with real hidden units.
 
-    Parameters
-    ----------
-    kind
-        "gaussian", "relu" or "drelu".
-    fields, roots
-        Fields and square roots of the precisions, float64 (half, hidden): two halves, the positive
-        first, for dReLU, else one.
-    visible, visible_field, weights, sweeps
-        As in `kernels.reference.sweep_bernoulli`.
-    key, draw
-        Random state: each sweep uses one draw for the hidden units, two for dReLU, and the next for
-        the visible ones.
-
-    Returns
-    -------
-    visible, hidden
-        New states, uint8 and float32.
+    Hidden states are float32. `kind` is "gaussian", "relu" or "drelu"; `fields` and `roots` are the
+    fields and square roots of the precisions, float64 (half, hidden): for dReLU two halves, the
+    positive first, else one. Each sweep uses one draw for the hidden units, two for dReLU, and the
+    next for the visible ones.
     """
     hidden = _real(kind, fields, roots)
     return sweep(visible, visible_field, hidden, weights, sweeps, key, draw)
