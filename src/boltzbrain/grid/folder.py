@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,14 @@ import pandas as pd
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.activity_file import read_activity
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.files import FileFormat, atomic_write, read_ours, write_ours
 from boltzbrain.grid.choice import Choice
 from boltzbrain.grid.points import ALWAYS, Grid
-from boltzbrain.training.run.folder import FolderKind, write_json
+from boltzbrain.training.run.folder import FolderKind
 from boltzbrain.training.run.run import TrainingRun
 
 SWEEP = FolderKind("sweep", "boltzbrain sweep", below="runs")
+CHOICE = FileFormat("boltzbrain sweep choice", what="choice.json")
 
 SCORE_COLUMNS = (
     "seed",
@@ -121,8 +121,7 @@ class SweepFolder:
                 "no choice.json",
                 file=self.folder,
             )
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return content
+        return read_ours(path, CHOICE)
 
     @property
     def chosen(self) -> TrainingRun:
@@ -181,11 +180,10 @@ class SweepFolder:
             if name not in ("status", "error", "seconds")
         }
         content = {
-            "format": "boltzbrain sweep choice",
-            "version": 1,
+            **CHOICE.told,
             **kept,
             "rule": choice.rule,
             "reason": choice.reason,
         }
-        write_json(self.folder / "choice.json", content)
+        write_ours(self.folder / "choice.json", CHOICE, content)
         return content

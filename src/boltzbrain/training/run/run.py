@@ -14,7 +14,7 @@ from boltzbrain.foundations.checks import bad_input
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint, read_checkpoint
-from boltzbrain.training.run.folder import FolderKind, write_json
+from boltzbrain.training.run.folder import FolderKind
 from boltzbrain.training.update.penalties import Penalties
 
 RUN = FolderKind("run", "boltzbrain fit", below="checkpoints")
@@ -81,7 +81,7 @@ class TrainingRun:
 
     def update_info(self, **changes: Any) -> None:
         """Replace top-level entries of run.json."""
-        write_json(self.folder / RUN.file, {**self.info, **changes})
+        RUN.replace(self.folder, {**self.info, **changes})
 
     @property
     def plan(self) -> TrainingPlan:
