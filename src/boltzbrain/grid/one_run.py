@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.data.activity_file import read_activity
 from boltzbrain.data.clusters import clusters_of
 from boltzbrain.evaluation.likelihood import (
     independent_log_likelihood,
@@ -24,10 +23,10 @@ from boltzbrain.evaluation.results import plain, read_evaluation
 from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
 from boltzbrain.foundations.participation import participation_ratio
 from boltzbrain.grid.choice import FoldScores
+from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import few_chains
-from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.likelihood_log import error_over_bins
 from boltzbrain.training.train import resume, train
@@ -39,17 +38,15 @@ NRMSE = ("v", "h", "vh", "vv", "hh")
 """The normalised errors of a whole evaluation, as evaluation.json names them."""
 
 
-def complete(folder: str, name: str, plan: Mapping[str, Any], *, full: bool) -> dict[str, Any]:
+def complete(folder: str, name: str, *, full: bool) -> dict[str, Any]:
     """Train and score one run of a sweep, or whatever of it is still to do.
 
     Parameters
     ----------
     folder
-        The folder of the sweep, with activity.h5; it must be reachable under this name.
+        The folder of the sweep; it must be reachable under this name.
     name
         Name of the run.
-    plan
-        Its plan, field to value.
     full
         Whether to run the whole of `evaluate`.
 
@@ -77,7 +74,8 @@ def complete(folder: str, name: str, plan: Mapping[str, Any], *, full: bool) -> 
     if (place / "run.json").exists():
         run = resume(place)
     else:
-        run = train(read_activity(Path(folder) / "activity.h5"), TrainingPlan(**plan), place)
+        sweep = SweepFolder(Path(folder))
+        run = train(sweep.activity(), sweep.plan_to_train(name), place)
     scores = score(run, full=full)
     write_ours(place / SCORES, FORMAT, scores)
     return scores
