@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.data.activity_file import VERSION, read_activity, write_activity
+from boltzbrain.data.activity_file import FORMAT, read_activity, write_activity
 from boltzbrain.data.recording import neuron_table
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.steps import Source, Step
@@ -91,7 +91,7 @@ def test_the_layout_is_the_documented_one(stored):
     activity, path = stored
     with h5py.File(path, "r") as file:
         assert file.attrs["format"] == "boltzbrain activity"
-        assert file.attrs["version"] == VERSION
+        assert file.attrs["version"] == FORMAT.newest
         assert file["states"].dtype == np.uint8
         assert (file["states"][...] == activity.states).all()
         assert file["fold"].dtype == np.int8
@@ -120,7 +120,7 @@ def test_a_foreign_and_a_newer_file(stored, tmp_path):
         read_activity(tmp_path / "foreign.h5")
     _, path = stored
     with h5py.File(path, "a") as file:
-        file.attrs["version"] = VERSION + 1
+        file.attrs["version"] = FORMAT.newest + 1
     with pytest.raises(InputError, match="a newer boltzbrain wrote this file"):
         read_activity(path)
 

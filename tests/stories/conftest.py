@@ -8,6 +8,7 @@ import pytest
 
 from boltzbrain.evaluation import samples
 from boltzbrain.evaluation.evaluate import evaluate_model
+from boltzbrain.grid.one_run import complete
 from helpers.browsing import open_browser
 
 
@@ -20,6 +21,17 @@ def quick_evaluation() -> Iterator[None]:
         patch.setitem(defaults, "ais_chains", 40)
         patch.setitem(defaults, "ais_rungs", 50)
         yield
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Do the work of a sweep in this process: Dask's are left out."""
+
+    def one_after_another(sweep, grid, full, *_):
+        for run in grid.runs:
+            yield run.name, complete(str(sweep.folder), run.name, full=full), ""
+
+    monkeypatch.setattr("boltzbrain.grid.sweep.completed", one_after_another)
 
 
 @pytest.fixture(scope="session")

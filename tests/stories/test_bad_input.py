@@ -331,7 +331,15 @@ def test_a_log_that_was_cut_short_is_named(lines, run, tmp_path, capsys):
 def test_a_run_of_a_later_version(run, tmp_path, capsys):
     path = run / "run.json"
     path.write_text(path.read_text().replace('"version": 1', '"version": 999', 1))
-    refused(["evaluate", run], tmp_path, capsys, path, "version 1", "999")
+    refused(
+        ["evaluate", run],
+        tmp_path,
+        capsys,
+        path,
+        "version must be at most 1",
+        "got 999",
+        " wrote this file: install",
+    )
 
 
 def test_a_report_before_its_evaluation(run, tmp_path, capsys):

@@ -119,3 +119,19 @@ def test_demo_does_not_write_into_a_folder_of_something_else(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(InputError):
         demo.run_demo(tmp_path / "demo", seed=-1, command=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"format": "another thing", "version": 1}, "format must be 'boltzbrain demo'"),
+        ({"format": "boltzbrain demo", "version": 2}, "version must be at most 1"),
+    ],
+)
+def test_demo_replaces_no_demo_that_it_does_not_know(told, message, tmp_path, capsys):
+    (tmp_path / "demo.json").write_text(json.dumps(told))
+    (tmp_path / "recording.nwb").write_text("theirs")
+    refused = run_command(["demo", "-o", tmp_path], capsys)
+    assert refused.status == 2
+    assert f"demo.json: {message}" in refused.err
+    assert (tmp_path / "recording.nwb").read_text() == "theirs"

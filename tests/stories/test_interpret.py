@@ -219,7 +219,7 @@ def test_damaged_files_are_refused(folder, tmp_path):
     with pytest.raises(InputError, match="run `boltzbrain interpret` first"):
         read_interpretation(tmp_path / "none.h5")
     (tmp_path / "text.h5").write_text("no HDF5")
-    with pytest.raises(InputError, match="be a whole file of an interpretation"):
+    with pytest.raises(InputError, match="be a whole boltzbrain interpretation file"):
         read_interpretation(tmp_path / "text.h5")
     with pytest.raises(InputError, match="format must be 'boltzbrain interpretation'"):
         read_interpretation(folder / "run0" / "activity.h5")

@@ -197,8 +197,9 @@ def test_the_workers_of_another_cluster_do_the_same_work(recording, tmp_path):
     assert done.table()["status"].tolist() == ["finished", "finished"]
     here = Grid.of("binary", {"hidden": 3, **tiny}).runs[0]
     (tmp_path / "here").mkdir()
-    shutil.copy(done.folder / "activity.h5", tmp_path / "here")
-    scores = complete(str(tmp_path / "here"), here.name, here.plan.model_dump(), full=False)
+    for name in ("activity.h5", "sweep.json"):
+        shutil.copy(done.folder / name, tmp_path / "here")
+    scores = complete(str(tmp_path / "here"), here.name, full=False)
     assert scores["test_nats_per_bin"] == done.table()["test_nats_per_bin"][1]
 
 
@@ -213,18 +214,6 @@ def test_a_cluster_of_our_own_needs_no_port_that_others_have():
             assert server.port != 8787
             # only this machine can ask it
             assert server.address == "127.0.0.1"
-
-
-@pytest.fixture
-def in_process(monkeypatch):
-    """Do the work of a sweep in this process: Dask's are left out."""
-
-    def one_after_another(sweep, grid, full, *_):
-        for run in grid.runs:
-            folder = str(sweep.folder)
-            yield run.name, complete(folder, run.name, run.plan.model_dump(), full=full), ""
-
-    monkeypatch.setattr("boltzbrain.grid.sweep.completed", one_after_another)
 
 
 @pytest.mark.usefixtures("quick_evaluation", "in_process")

@@ -273,16 +273,6 @@ def test_learning_rate_decays_geometrically_to_its_end() -> None:
     assert np.ptp(ratios) < 1e-12
 
 
-def test_a_run_of_another_version_is_told(tmp_path: Path) -> None:
-    states = np.random.default_rng(0).random((60, 6)) < 0.3
-    plan = make_plan(hidden=2, updates=2, checkpoints=1)
-    run = train(activity_of(states.astype(np.uint8)), plan, tmp_path / "run")
-    assert run.plan == plan
-    run.update_info(plan={**run.info["plan"], "temperature": 2.0})
-    with pytest.raises(InputError, match=r"be of this version of boltzbrain.*temperature"):
-        _ = run.plan
-
-
 def test_checkpoints_are_log_spaced_and_end_with_the_last_update() -> None:
     kept = make_plan(updates=2000, checkpoints=30).checkpoint_updates()
     assert kept[0] == 1

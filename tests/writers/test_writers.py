@@ -156,6 +156,26 @@ def test_steps_that_are_none_are_refused(tmp_path: Path, text: str):
         read(tmp_path / "a.nwb")
 
 
+def test_steps_of_a_newer_version_are_refused_and_those_of_none_are_read(tmp_path: Path):
+    recording = spikes_recording()
+    path = write_nwb(tmp_path / "a.nwb", recording)
+    for name, value, message in (
+        ("version", 2, "version must be at most 1"),
+        ("format", "others", "format must be 'boltzbrain steps'; got others"),
+    ):
+        with h5py.File(path, "a") as file:
+            before = file["scratch/boltzbrain_steps"].attrs[name]
+            file["scratch/boltzbrain_steps"].attrs[name] = value
+        with pytest.raises(InputError, match=rf"a\.nwb: scratch/boltzbrain_steps: {message}"):
+            read(path)
+        with h5py.File(path, "a") as file:
+            file["scratch/boltzbrain_steps"].attrs[name] = before
+    with h5py.File(path, "a") as file:  # as 0.1.0 wrote it
+        for name in ("format", "version"):
+            del file["scratch/boltzbrain_steps"].attrs[name]
+    assert read(path).steps[: len(recording.steps)] == recording.steps
+
+
 def test_numpy_reads_what_is_written_without_pickle(tmp_path: Path):
     path = write_npz(tmp_path / "a.npz", binned_recording())
     with np.load(path, allow_pickle=False) as arrays:

@@ -80,6 +80,8 @@ def go_on(
 
 def require_same_plan(run: TrainingRun, values: dict[str, Any]) -> None:
     """Refuse hyperparameters that differ from those of the run."""
+    if not values:
+        return
     from boltzbrain.training.plan import make_plan
 
     plan = run.plan

@@ -22,11 +22,13 @@ from boltzbrain.baselines.protocol import Baseline, Unfitted
 from boltzbrain.comparison.rbms import Hopfield, Trained, fit_hopfield
 from boltzbrain.comparison.score import Figures, Judge, scores_of_none
 from boltzbrain.data.activity import Activity
-from boltzbrain.foundations.checks import bad_input, one_of
-from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.checks import InputError, bad_input, one_of
+from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.random import Generator
 
-FORMAT, VERSION = "boltzbrain baselines", 1
+FORMAT = FileFormat(
+    "boltzbrain baselines", what="baselines.h5", command="boltzbrain evaluate --baselines"
+)
 NAMES = (*FITS, "hopfield")
 """Every baseline, by name."""
 
@@ -194,7 +196,7 @@ def write_baselines(path: Path, compared: Compared, keep: Sequence[str] = ()) ->
         If the file cannot be written.
     """
     with atomic_hdf5(path) as file:
-        file.attrs.update(format=FORMAT, version=VERSION)
+        file.attrs.update(FORMAT.told)
         for name, arrays in compared.arrays.items():
             for key, values in arrays.items():
                 file.create_dataset(f"{name}/{key}", data=values, compression="gzip", shuffle=True)
@@ -204,11 +206,11 @@ def write_baselines(path: Path, compared: Compared, keep: Sequence[str] = ()) ->
 
 def _copy_arrays(before: Path, file: h5py.File, names: Sequence[str]) -> None:
     try:
-        with h5py.File(before, "r") as old:
+        with open_ours(before, FORMAT) as old:
             for name in names:
                 if name in old:
                     old.copy(name, file)
-    except OSError as error:
+    except InputError as error:
         warnings.warn(
             f"{before}: the weights of {', '.join(names)} are not kept: {error}", stacklevel=4
         )
@@ -222,17 +224,9 @@ def read_assemblies(path: Path) -> dict[str, Figures]:
     InputError
         If the file is damaged or of another format.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            found = (file.attrs.get("format"), file.attrs.get("version"))
-            if found != (FORMAT, VERSION):
-                raise bad_input("format", f"be '{FORMAT}' version {VERSION}", found, file=path)
-            return {
-                str(name): np.asarray(group["assemblies"][:], dtype=np.float64)
-                for name, group in file.items()
-                if "assemblies" in group
-            }
-    except (OSError, KeyError) as error:
-        raise bad_input(
-            "baselines.h5", "be a whole file of baselines", str(error), file=path
-        ) from error
+    with open_ours(path, FORMAT) as file:
+        return {
+            str(name): np.asarray(group["assemblies"][:], dtype=np.float64)
+            for name, group in file.items()
+            if "assemblies" in group
+        }

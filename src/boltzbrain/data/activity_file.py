@@ -20,8 +20,8 @@ from scipy import sparse
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.steps import Source, parse_steps, steps_text
-from boltzbrain.foundations.checks import InputError, bad_input, has_shape
-from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.checks import bad_input, has_shape
+from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.hdf5_tables import (
     plain,
     read_table,
@@ -33,21 +33,9 @@ from boltzbrain.foundations.hdf5_tables import (
 )
 from boltzbrain.foundations.memory import require_memory
 
-FORMAT = "boltzbrain activity"
-VERSION = 1
+FORMAT = FileFormat("boltzbrain activity", what="the activity file")
 # bytes of states per chunk: small enough to read a stretch of bins, large enough to be quick
 _CHUNK = 1 << 20
-# what h5py, json, scipy and pandas raise on damaged bytes
-_DAMAGE = (
-    OSError,
-    LookupError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-)
 
 
 def write_activity(path: str | Path, activity: Activity) -> None:
@@ -59,8 +47,7 @@ def write_activity(path: str | Path, activity: Activity) -> None:
         If the file cannot be written, or a text of the activity is not UTF-8.
     """
     with atomic_hdf5(Path(path)) as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["version"] = VERSION
+        file.attrs.update(FORMAT.told)
         file.attrs["bin_width_s"] = np.float64(activity.bin_width_s)
         bins, neurons = activity.states.shape
         file.create_dataset(
@@ -104,31 +91,11 @@ def read_activity(path: str | Path) -> Activity:
         If the file is missing, truncated, of another format, of a newer version, or damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise bad_input("the activity file", "exist", "no such file", file=path)
-    try:
-        with h5py.File(path, "r") as file:
-            return _read(file, path)
-    except InputError as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise InputError(f"{path}: {error}") from error
-    except _DAMAGE as error:
-        raise InputError(f"{path}: the file must be a whole {FORMAT} file; got {error}") from error
+    with open_ours(path, FORMAT) as file:
+        return _read(file, path)
 
 
 def _read(file: h5py.File, path: Path) -> Activity:
-    found = file.attrs.get("format", "none")
-    if not isinstance(found, str) or found != FORMAT:
-        raise bad_input("format", f"be '{FORMAT}'", str(found), file=path)
-    version = int(file.attrs["version"])
-    if not 1 <= version <= VERSION:
-        raise bad_input(
-            "version",
-            f"be at most {VERSION} (a newer boltzbrain wrote this file: update to read it)",
-            version,
-            file=path,
-        )
     states = file["states"]
     if states.ndim != 2 or states.dtype != np.uint8:
         raise bad_input(

@@ -15,10 +15,13 @@ from boltzbrain.data.signals import Signal, SpikeTimes, Traces
 from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.doors import keeper
+from boltzbrain.foundations.files import FileFormat
 
 if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
 
+NPZ_FORMAT = FileFormat("boltzbrain recording", names=("format", "format_version"))
+"""Of the npz in which recordings are kept."""
 
 EPOCH_COLUMNS = ("start_s", "stop_s", "label")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.files import FileFormat
 from boltzbrain.foundations.hdf5_tables import plain
 
 
@@ -43,6 +44,9 @@ class Step:
 
 NWB_NAME = "boltzbrain_steps"
 """Name of the text in /scratch of an NWB file."""
+
+NWB_FORMAT = FileFormat("boltzbrain steps")
+"""Format of that text, as its attributes say."""
 
 
 def steps_text(steps: Iterable[Step]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from boltzbrain.foundations.checks import Undefined, bad_input
-from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
 
-FORMAT, VERSION = "boltzbrain evaluation", 1
+FORMAT = FileFormat("boltzbrain evaluation", what="evaluation.json", command="boltzbrain evaluate")
 
 
 def plain(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,10 +58,7 @@ def write_evaluation(path: Path, evaluation: Mapping[str, Any]) -> None:
     InputError
         If the file cannot be written.
     """
-    content = {"format": FORMAT, "version": VERSION, **evaluation}
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_ours(path, FORMAT, evaluation)
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
@@ -73,15 +69,4 @@ def read_evaluation(path: Path) -> dict[str, Any]:
     InputError
         If the file is missing, damaged or of another format.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise bad_input(
-            "evaluation.json", "exist (run `boltzbrain evaluate` first)", "no such file", file=path
-        ) from None
-    except (OSError, ValueError) as error:
-        raise bad_input("evaluation.json", "be whole JSON", str(error), file=path) from error
-    found = (content.get("format"), content.get("version")) if isinstance(content, dict) else None
-    if found != (FORMAT, VERSION):
-        raise bad_input("format", f"be '{FORMAT}' version {VERSION}", found, file=path)
-    return dict(content)
+    return read_ours(path, FORMAT)

@@ -6,17 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from boltzbrain.foundations.checks import bad_input, has_shape
-from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.checks import has_shape
+from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 
-FORMAT, VERSION = "boltzbrain samples", 1
+FORMAT = FileFormat("boltzbrain samples", what="samples.h5", command="boltzbrain evaluate")
 
 PER_CHAIN, _MOST_PER_CHAIN = 5, 20
 _CHAINS, _FEWEST_CHAINS = 2000, 200
@@ -128,7 +127,7 @@ def write_samples(path: Path, samples: Samples) -> None:
         If the file cannot be written.
     """
     with atomic_hdf5(path) as file:
-        file.attrs.update(format=FORMAT, version=VERSION, sweeps=samples.sweeps)
+        file.attrs.update(FORMAT.told, sweeps=samples.sweeps)
         file.create_dataset("states", data=samples.states, compression="gzip", shuffle=False)
         file.create_dataset("chain", data=samples.chain, compression="gzip")
 
@@ -141,23 +140,9 @@ def read_samples(path: Path) -> Samples:
     InputError
         If the file is missing, damaged or of another format.
     """
-    if not path.exists():
-        raise bad_input(
-            "samples.h5", "exist (run `boltzbrain evaluate` first)", "no such file", file=path
+    with open_ours(path, FORMAT) as file:
+        return Samples(
+            np.asarray(file["states"][:], dtype=np.uint8),
+            np.asarray(file["chain"][:], dtype=np.int64),
+            int(file.attrs["sweeps"]),
         )
-    try:
-        with h5py.File(path, "r") as file:
-            found, version = file.attrs.get("format"), file.attrs.get("version")
-            if found != FORMAT or version != VERSION:
-                raise bad_input(
-                    "format", f"be '{FORMAT}' version {VERSION}", f"{found} {version}", file=path
-                )
-            return Samples(
-                np.asarray(file["states"][:], dtype=np.uint8),
-                np.asarray(file["chain"][:], dtype=np.int64),
-                int(file.attrs["sweeps"]),
-            )
-    except (OSError, KeyError) as error:
-        raise bad_input(
-            "samples.h5", "be a whole file of samples", str(error), file=path
-        ) from error

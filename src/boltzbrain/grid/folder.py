@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,16 @@ import pandas as pd
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.activity_file import read_activity
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.files import FileFormat, atomic_write, read_ours, write_ours
 from boltzbrain.grid.choice import Choice
-from boltzbrain.grid.points import ALWAYS, Grid
-from boltzbrain.training.run.folder import FolderKind, write_json
+from boltzbrain.grid.points import ALWAYS, Grid, GridRun
+from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.run.folder import FolderKind
+from boltzbrain.training.run.past_plans import past_plan, plan_to_go_on
 from boltzbrain.training.run.run import TrainingRun
 
 SWEEP = FolderKind("sweep", "boltzbrain sweep", below="runs")
+CHOICE = FileFormat("boltzbrain sweep choice", what="choice.json")
 
 SCORE_COLUMNS = (
     "seed",
@@ -68,7 +70,9 @@ class SweepFolder:
         InputError
             If the folder already holds a sweep, or cannot be written.
         """
-        SWEEP.begin(folder, activity, {"asked": asked})
+        grid = _grid_of(asked)
+        plans = {one.name: one.plan.model_dump() for one in grid.runs}
+        SWEEP.begin(folder, activity, {"asked": asked, "axes": list(grid.axes), "plans": plans})
         return cls(folder)
 
     @classmethod
@@ -96,9 +100,28 @@ class SweepFolder:
 
     @property
     def grid(self) -> Grid:
-        """The grid."""
-        asked = self.asked
-        return Grid.of(asked["preset"], asked["values"], seeds=asked["seeds"], seed=asked["seed"])
+        """The grid, as it was when the sweep began."""
+        info, file = self.info, self.folder / SWEEP.file
+        if "plans" not in info:
+            # 0.1.0 wrote none; its recipes are those of today, as a test says
+            return _grid_of(info["asked"])
+        runs = [GridRun(name, past_plan(told, file)) for name, told in info["plans"].items()]
+        axes = [name for name in info["axes"] if name in TrainingPlan.model_fields]
+        return Grid.from_runs(axes, runs)
+
+    def plan_to_train(self, name: str) -> TrainingPlan:
+        """Return the plan of a run that is not begun yet.
+
+        Raises
+        ------
+        InputError
+            If another version began the sweep, with a hyperparameter that is gone today.
+        """
+        info = self.info
+        if "plans" not in info:
+            return next(one.plan for one in self.grid.runs if one.name == name)
+        wrote = str(info.get("environment", {}).get("boltzbrain", "unknown"))
+        return plan_to_go_on(info["plans"][name], wrote, self.folder / SWEEP.file)
 
     def table(self) -> pd.DataFrame:
         """Return table.csv."""
@@ -121,8 +144,7 @@ class SweepFolder:
                 "no choice.json",
                 file=self.folder,
             )
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return content
+        return read_ours(path, CHOICE)
 
     @property
     def chosen(self) -> TrainingRun:
@@ -181,11 +203,14 @@ class SweepFolder:
             if name not in ("status", "error", "seconds")
         }
         content = {
-            "format": "boltzbrain sweep choice",
-            "version": 1,
+            **CHOICE.told,
             **kept,
             "rule": choice.rule,
             "reason": choice.reason,
         }
-        write_json(self.folder / "choice.json", content)
+        write_ours(self.folder / "choice.json", CHOICE, content)
         return content
+
+
+def _grid_of(asked: dict[str, Any]) -> Grid:
+    return Grid.of(asked["preset"], asked["values"], seeds=asked["seeds"], seed=asked["seed"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ import pandas as pd
 import torch
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.data.activity_file import read_activity
 from boltzbrain.data.clusters import clusters_of
 from boltzbrain.evaluation.likelihood import (
     independent_log_likelihood,
@@ -22,35 +20,33 @@ from boltzbrain.evaluation.likelihood import (
 )
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, read_evaluation
+from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
 from boltzbrain.foundations.participation import participation_ratio
 from boltzbrain.grid.choice import FoldScores
+from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import few_chains
-from boltzbrain.training.plan import TrainingPlan
-from boltzbrain.training.run.folder import write_json
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.likelihood_log import error_over_bins
 from boltzbrain.training.train import resume, train
 
 SCORES = "scores.json"
-FORMAT, VERSION = "boltzbrain sweep scores", 3
+FORMAT = FileFormat("boltzbrain sweep scores", newest=3, what=SCORES)
 
 NRMSE = ("v", "h", "vh", "vv", "hh")
 """The normalised errors of a whole evaluation, as evaluation.json names them."""
 
 
-def complete(folder: str, name: str, plan: Mapping[str, Any], *, full: bool) -> dict[str, Any]:
+def complete(folder: str, name: str, *, full: bool) -> dict[str, Any]:
     """Train and score one run of a sweep, or whatever of it is still to do.
 
     Parameters
     ----------
     folder
-        The folder of the sweep, with activity.h5; it must be reachable under this name.
+        The folder of the sweep; it must be reachable under this name.
     name
         Name of the run.
-    plan
-        Its plan, field to value.
     full
         Whether to run the whole of `evaluate`.
 
@@ -71,23 +67,18 @@ def complete(folder: str, name: str, plan: Mapping[str, Any], *, full: bool) -> 
     torch.set_num_threads(1)
     place = Path(folder) / "runs" / name
     if (place / SCORES).exists():
-        scores = read_scores(place)
+        scores = read_ours(place / SCORES, FORMAT)
         # those of an older version are made again
-        if scores.get("version") == VERSION:
+        if scores["version"] == FORMAT.newest:
             return scores
     if (place / "run.json").exists():
         run = resume(place)
     else:
-        run = train(read_activity(Path(folder) / "activity.h5"), TrainingPlan(**plan), place)
+        sweep = SweepFolder(Path(folder))
+        run = train(sweep.activity(), sweep.plan_to_train(name), place)
     scores = score(run, full=full)
-    write_json(place / SCORES, scores)
+    write_ours(place / SCORES, FORMAT, scores)
     return scores
-
-
-def read_scores(place: Path) -> dict[str, Any]:
-    """Return the content of a run's scores.json."""
-    content: dict[str, Any] = json.loads((place / SCORES).read_text(encoding="utf-8"))
-    return content
 
 
 def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
@@ -131,8 +122,7 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
     )
     doubts = [] if validation is None else [validation]
     return {
-        "format": FORMAT,
-        "version": VERSION,
+        **FORMAT.told,
         "l1": plan.l1 if checkpoint.course.l1 is None else checkpoint.course.l1,
         "update": chosen,
         "validation_nats_per_bin": float(row["validation_nats_per_bin"]),

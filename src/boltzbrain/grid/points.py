@@ -93,12 +93,17 @@ class Grid:
                 )
         varied = (name for name, given in lists.items() if len(given) > 1 and name not in ALWAYS)
         names = [*known, *varied]
-        axes = {name: _distinct([getattr(plan, name) for plan in plans]) for name in names}
+        grid = cls.from_runs(names, [GridRun(_name(plan, names), plan) for plan in plans])
         for name in names:
-            if name in lists and len(axes[name]) < len(lists[name]):
+            if name in lists and len(grid.axes[name]) < len(lists[name]):
                 raise bad_input(name, "have each value once", list(map(str, lists[name])))
-        runs = tuple(GridRun(_name(plan, names), plan) for plan in plans)
-        return cls(axes, runs)
+        return grid
+
+    @classmethod
+    def from_runs(cls, axes: Sequence[str], runs: Sequence[GridRun]) -> Grid:
+        """Return the grid of some runs, whose axes have the values that the runs have."""
+        values = {name: _distinct([getattr(one.plan, name) for one in runs]) for name in axes}
+        return cls(values, tuple(runs))
 
 
 def _distinct(values: Sequence[Any]) -> tuple[Any, ...]:

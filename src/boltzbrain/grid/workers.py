@@ -33,8 +33,7 @@ def completed(
     with _client(workers, scheduler) as client:
         futures = {
             client.submit(
-                complete, folder, run.name, run.plan.model_dump(), full=full, pure=False,
-                priority=-place,
+                complete, folder, run.name, full=full, pure=False, priority=-place,
             ): run.name
             for place, run in enumerate(order)
         }  # fmt: skip

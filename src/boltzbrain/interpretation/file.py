@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from boltzbrain.foundations.checks import InputError, bad_input, one_of
-from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.hdf5_tables import plain, read_text, write_text, write_texts
 from boltzbrain.interpretation.couplings.low_rank import Couplings, LowRank
 from boltzbrain.interpretation.regions.maps import KINDS, RegionMaps
 
-FORMAT, VERSION = "boltzbrain interpretation", 1
+FORMAT = FileFormat(
+    "boltzbrain interpretation", what="interpretation.h5", command="boltzbrain interpret"
+)
 
 _PACKED = 1 << 16
 """Bytes from which an array of small whole numbers is compressed."""
@@ -155,7 +157,7 @@ def write_interpretation(path: Path, found: Interpretation) -> None:
         if entry.values.dtype.kind == "f" and not np.isfinite(entry.values).all():
             raise bad_input(name, "hold finite numbers", "others")
     with atomic_hdf5(path) as file:
-        file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
+        file.attrs.update(FORMAT.told)
         text = json.dumps(plain(found.summary), allow_nan=False, ensure_ascii=False)
         write_text(file, "summary", text)
         for name, entry in found.entries.items():
@@ -179,32 +181,15 @@ def read_interpretation(path: Path) -> Interpretation:
     InputError
         If the file is missing, damaged or of another format.
     """
-    if not path.exists():
-        raise bad_input(
-            "interpretation.h5",
-            "exist (run `boltzbrain interpret` first)",
-            "no such file",
-            file=path,
-        )
-    try:
-        with h5py.File(path, "r") as file:
-            told = file.attrs.get("format"), file.attrs.get("version")
-            if told != (FORMAT, VERSION):
-                raise bad_input("format", f"be '{FORMAT}' version {VERSION}", told, file=path)
-            entries: Entries = {}
+    with open_ours(path, FORMAT) as file:
+        entries: Entries = {}
 
-            def collect(name: str, item: h5py.Dataset | h5py.Group) -> None:
-                if isinstance(item, h5py.Dataset) and name != "summary":
-                    text = h5py.check_string_dtype(item.dtype)
-                    values = np.asarray(item.asstr()[()] if text else item[()])
-                    unit = str(item.attrs["unit"])
-                    entries[name] = Entry(values, str(item.attrs["definition"]), unit)
+        def collect(name: str, item: h5py.Dataset | h5py.Group) -> None:
+            if isinstance(item, h5py.Dataset) and name != "summary":
+                text = h5py.check_string_dtype(item.dtype)
+                values = np.asarray(item.asstr()[()] if text else item[()])
+                unit = str(item.attrs["unit"])
+                entries[name] = Entry(values, str(item.attrs["definition"]), unit)
 
-            file.visititems(collect)
-            return Interpretation(entries, json.loads(read_text(file, "summary")))
-    except InputError:
-        raise
-    except (OSError, KeyError, ValueError) as error:
-        raise bad_input(
-            "interpretation.h5", "be a whole file of an interpretation", str(error), file=path
-        ) from error
+        file.visititems(collect)
+        return Interpretation(entries, json.loads(read_text(file, "summary")))

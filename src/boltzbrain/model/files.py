@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
-from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.files import FileFormat, atomic_hdf5
 from boltzbrain.model.layers.layer import KINDS, Layer
 
-MODEL_FORMAT, MODEL_VERSION = "boltzbrain model", 1
+FORMAT = FileFormat(
+    "boltzbrain model", what="the model file", names=("model_format", "model_version")
+)
 
 
 class Model(Protocol):
@@ -44,8 +46,7 @@ class Model(Protocol):
 
 def write_model(group: h5py.Group, model: Model) -> None:
     """Write a model into an open HDF5 group that holds none yet."""
-    group.attrs["model_format"] = MODEL_FORMAT
-    group.attrs["model_version"] = MODEL_VERSION
+    group.attrs.update(FORMAT.told)
     for name, layer in (("visible", model.visible), ("hidden", model.hidden)):
         part = group.create_group(name)
         part.attrs["kind"] = layer.kind
@@ -64,14 +65,7 @@ def read_parts(group: h5py.Group) -> tuple[Layer, Layer, Tensor]:
         parameters are missing, superfluous, misshapen or not finite.
     """
     file = group.file.filename
-    found = _text(group.attrs.get("model_format"))
-    if found != MODEL_FORMAT:
-        got = found or "a file without it"
-        raise bad_input("model_format", f"be '{MODEL_FORMAT}'", got, file=file)
-    version = group.attrs.get("model_version")
-    if not isinstance(version, (int, np.integer)) or not 1 <= version <= MODEL_VERSION:
-        must = f"be at most {MODEL_VERSION}, the newest that this boltzbrain reads"
-        raise bad_input("model_version", must, version, file=file)
+    FORMAT.require(group.attrs, file)
     weights = _read_tensor(group, "weights", 2)
     if not bool(weights.isfinite().all()):
         count = int((~weights.isfinite()).sum())

@@ -71,7 +71,7 @@ def resume(
     Raises
     ------
     InputError
-        If the folder holds no run.
+        If the folder holds no run, or one of another version that this one cannot go on with.
     TrainingFailedError
         If the training goes wrong and no restart mends it, now or before.
     """
@@ -82,7 +82,7 @@ def resume(
         return run
     if run.info["status"] == "failed":
         raise failure(run)
-    return _Training(run, run.activity(), run.plan, device).go_on(callbacks)
+    return _Training(run, run.activity(), run.plan_to_go_on(), device).go_on(callbacks)
 
 
 class _Training:

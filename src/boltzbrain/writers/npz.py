@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.data.recording import Recording
+from boltzbrain.data.recording import NPZ_FORMAT, Recording
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Binned
 from boltzbrain.data.steps import steps_text
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import atomic_write
 
-_FORMAT_VERSION = 1
 _POSITION = ("x_um", "y_um", "z_um")
 
 
@@ -82,7 +81,7 @@ def _arrays(data: Recording | Activity, where: Path) -> dict[str, NDArray[Any]]:
         )
     arrays["bin_width_s"] = np.float64(width)  # type: ignore[assignment]
     arrays["segment"] = segment
-    arrays["format_version"] = np.int64(_FORMAT_VERSION)  # type: ignore[assignment]
+    arrays |= {name: np.array(value) for name, value in NPZ_FORMAT.told.items()}
     if steps:
         arrays["steps"] = np.array(steps_text(steps), dtype=np.str_)
     arrays["neuron_id"] = _text(data.neurons["id"].tolist())

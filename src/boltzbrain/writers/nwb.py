@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import SpikeTimes
-from boltzbrain.data.steps import NWB_NAME, steps_text
+from boltzbrain.data.steps import NWB_FORMAT, NWB_NAME, steps_text
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import atomic_hdf5
 
@@ -232,7 +232,7 @@ class _Writer:
         text = steps_text(self.recording.steps)
         dataset = self.file.create_dataset(f"scratch/{NWB_NAME}", data=text, dtype=_TEXT)
         told = "what was done to the recording before it was written, as JSON"
-        self._mark(dataset, "ScratchData", notes=told)
+        self._mark(dataset, "ScratchData", notes=told, **NWB_FORMAT.told)
 
     def _column(
         self,
@@ -276,7 +276,7 @@ class _Writer:
         thing: h5py.Group | h5py.Dataset,
         kind: str,
         namespace: str = "core",
-        **attributes: str,
+        **attributes: str | int,
     ) -> None:
         thing.attrs["namespace"] = namespace
         thing.attrs["neurodata_type"] = kind

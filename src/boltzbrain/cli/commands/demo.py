@@ -26,10 +26,10 @@ from boltzbrain.data.steps import Source
 from boltzbrain.evaluation.likelihood import independent_log_likelihood
 from boltzbrain.evaluation.results import read_evaluation
 from boltzbrain.foundations.checks import Undefined, bad_input, whole_number_in
+from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
-from boltzbrain.training.run.folder import write_json
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.writers.nwb import write_nwb
 
@@ -41,6 +41,7 @@ OF_FIT: tuple[str, ...] = ()
 _SECOND_SPIKE = 0.1
 _STRAY = 0.2
 _MARK = "demo.json"
+_FORMAT = FileFormat("boltzbrain demo", what=_MARK)
 _WRITTEN = ("recording.nwb", "run", "samples.npz", _MARK)
 _FIRST_ID = 1000
 _SPREAD_UM = 60.0
@@ -215,6 +216,8 @@ def _make_room(folder: Path) -> None:
             raise bad_input(
                 "folder", "be empty, absent, or hold an earlier demo", held[0], file=folder
             )
+        if held:
+            read_ours(folder / _MARK, _FORMAT)
         for name in _WRITTEN:
             path = folder / name
             if path.is_dir():
@@ -222,4 +225,4 @@ def _make_room(folder: Path) -> None:
             else:
                 path.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / _MARK, {"format": "boltzbrain demo", "version": 1})
+    write_ours(folder / _MARK, _FORMAT, {})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from boltzbrain.foundations.checks import InputError, bad_input, one_of, whole_number_in
-from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.files import FileFormat, atomic_write, write_ours
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.animals.agreement import (
     AverageMap,
@@ -30,10 +30,10 @@ from boltzbrain.interpretation.interpret import FILE
 from boltzbrain.interpretation.marginal import Floats
 from boltzbrain.interpretation.references import some_bins
 from boltzbrain.interpretation.regions.maps import KINDS, RegionMaps
-from boltzbrain.training.run.folder import write_json
 from boltzbrain.training.run.run import TrainingRun
 
-FORMAT, VERSION = "boltzbrain comparison", 1
+FORMAT = FileFormat("boltzbrain comparison")
+"""Of comparison.json; its version is that of the tables beside it, too."""
 MATRICES = ("uniform", "data", "covariance", "correlation", "ising", "graphical_lasso")
 """What maps are made of: couplings under two references, statistics of the data, pair models."""
 CONVERGED_SHARE = 0.5
@@ -197,8 +197,7 @@ def compare_runs(
         except InputError as error:
             reasons[f"structure.{matrix}"] = str(error)
     summary = {
-        "format": FORMAT,
-        "version": VERSION,
+        **FORMAT.told,
         "options": {"kind": kind, "permutations": permutations, "seed": seed},
         "runs": [
             {
@@ -329,7 +328,7 @@ def write_comparison(folder: Path, found: Comparison) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: must be a folder that can be made; got {error}") from error
-    write_json(folder / "comparison.json", found.summary)
+    write_ours(folder / "comparison.json", FORMAT, found.summary)
     for matrix, average in found.averages.items():
         with (
             atomic_write(folder / f"map_{matrix}.csv") as temporary,

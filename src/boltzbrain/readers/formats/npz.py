@@ -12,6 +12,7 @@ neuron_id           (neuron,)          text or whole numbers
 time_s              (bin,)             start of each bin in seconds; from 0 in a segment if absent
 saturated           ()                 entries that were above 255 before they were stored as 255
 steps               ()                 text, JSON: what was done before, a list of name and options
+format              ()                 text, "boltzbrain recording"
 format_version      ()                 version of this layout, 1
 =================== ================== ============================================================
 
@@ -29,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import stretches
-from boltzbrain.data.recording import Recording, neuron_table
+from boltzbrain.data.recording import NPZ_FORMAT, Recording, neuron_table
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Binned
 from boltzbrain.data.steps import Source
@@ -45,11 +46,9 @@ from boltzbrain.readers.formats.npz_tables import (
     read_text,
 )
 
-FORMAT_VERSION = 1
-
 _SIGNALS = ("counts", "states")
 _OPTIONAL = ("region", "xyz_um", "segment", "neuron_id", "time_s")
-_KNOWN = (*_SIGNALS, "bin_width_s", *_OPTIONAL, "saturated", "steps", "format_version")
+_KNOWN = (*_SIGNALS, "bin_width_s", *_OPTIONAL, "saturated", "steps", *NPZ_FORMAT.names)
 _ROWS = 1 << 24
 _LONGEST_BIN_S = 60.0
 
@@ -135,19 +134,9 @@ def _check_names(archive: Archive) -> None:
                 suggestion=meant,
                 file=archive.path,
             )
-    if "format_version" in archive:
-        version = archive.read("format_version")
-        if (
-            version.size != 1
-            or version.dtype.kind not in "iu"
-            or not (1 <= int(version.ravel()[0]) <= FORMAT_VERSION)
-        ):
-            raise bad_input(
-                "format_version",
-                f"be at most {FORMAT_VERSION} (or use a newer boltzbrain)",
-                str(version.tolist()),
-                file=archive.path,
-            )
+    told = {name: archive.read(name).tolist() for name in NPZ_FORMAT.names if name in archive}
+    if told:  # plain arrays from elsewhere say nothing, those of 0.1.0 the version alone
+        NPZ_FORMAT.require({"format": NPZ_FORMAT.name, **told}, archive.path)
 
 
 def _near(name: str, known: Any) -> str | None:

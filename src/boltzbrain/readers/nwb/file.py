@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.recording import Recording, neuron_table
-from boltzbrain.data.steps import NWB_NAME, Source, Step, parse_steps
+from boltzbrain.data.steps import NWB_FORMAT, NWB_NAME, Source, Step, parse_steps
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.containers.hdf5 import (
     child_dataset,
@@ -177,6 +177,8 @@ def _steps(file: h5py.File, where: str) -> tuple[Step, ...]:
     if stored is None:
         return ()
     field = f"scratch/{NWB_NAME}"
+    if NWB_FORMAT.names[0] in stored.attrs:  # 0.1.0 wrote none
+        NWB_FORMAT.require(stored.attrs, f"{where}: {field}")
     texts = read_text(stored, where, field)
     return parse_steps(texts[0] if len(texts) == 1 else "", field, where)
 

@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.files import write_model
 from boltzbrain.model.rbm import RBM
@@ -23,7 +22,7 @@ from boltzbrain.training.health.restarts import Course
 from boltzbrain.training.score.running import OnlineScore
 from boltzbrain.training.update.gradient import parameters_of
 
-FORMAT, VERSION = "boltzbrain checkpoint", 1
+FORMAT = FileFormat("boltzbrain checkpoint", what="checkpoint")
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, whole or not at all."""
     with atomic_hdf5(path) as file:
         file.attrs.update(
-            format=FORMAT,
-            version=VERSION,
+            FORMAT.told,
             update=checkpoint.update,
             seconds=checkpoint.seconds,
             row=json.dumps(dict(checkpoint.row)),
@@ -102,39 +100,29 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     InputError
         If the file is missing, damaged or of another format.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            found, version = file.attrs.get("format"), file.attrs.get("version")
-            if found != FORMAT or version != VERSION:
-                raise bad_input(
-                    "format", f"be '{FORMAT}' version {VERSION}", f"{found} {version}", file=path
-                )
-            model = RBM.read(file).to(device)
-            live = RBM.read(file["live"]).to(device) if "live" in file else model
-            group = file["chains"]
-            generator = Generator(int(group.attrs["key"]), int(group.attrs["counter"]))
-            visible, hidden = (
-                torch.from_numpy(group[name][:]).to(device) for name in ("visible", "hidden")
-            )
-            optimizer = {
-                name.replace("|", "/"): torch.from_numpy(np.asarray(value[()])).to(device)
-                for name, value in file["optimizer"].items()
-            }
-            return Checkpoint(
-                update=int(file.attrs["update"]),
-                model=model,
-                live=live,
-                chains=Chains(visible, hidden, generator, int(group.attrs["sweeps"])),
-                optimizer=optimizer,
-                seconds=float(file.attrs["seconds"]),
-                row=json.loads(file.attrs["row"]),
-                course=Course.from_json(json.loads(file.attrs.get("course", "{}"))),
-                online=_read_online(file["online"], model) if "online" in file else None,
-            )
-    except (OSError, KeyError, RuntimeError) as error:
-        raise bad_input(
-            "checkpoint", "be a whole boltzbrain checkpoint", error, file=path
-        ) from error
+    with open_ours(path, FORMAT) as file:
+        model = RBM.read(file).to(device)
+        live = RBM.read(file["live"]).to(device) if "live" in file else model
+        group = file["chains"]
+        generator = Generator(int(group.attrs["key"]), int(group.attrs["counter"]))
+        visible, hidden = (
+            torch.from_numpy(group[name][:]).to(device) for name in ("visible", "hidden")
+        )
+        optimizer = {
+            name.replace("|", "/"): torch.from_numpy(np.asarray(value[()])).to(device)
+            for name, value in file["optimizer"].items()
+        }
+        return Checkpoint(
+            update=int(file.attrs["update"]),
+            model=model,
+            live=live,
+            chains=Chains(visible, hidden, generator, int(group.attrs["sweeps"])),
+            optimizer=optimizer,
+            seconds=float(file.attrs["seconds"]),
+            row=json.loads(file.attrs["row"]),
+            course=Course.from_json(json.loads(file.attrs.get("course", "{}"))),
+            online=_read_online(file["online"], model) if "online" in file else None,
+        )
 
 
 def _write_online(group: h5py.Group, online: OnlineScore, model: RBM) -> None:

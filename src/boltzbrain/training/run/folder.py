@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,19 +16,14 @@ import torch
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.activity_file import write_activity
 from boltzbrain.foundations.checks import InputError, bad_input
-from boltzbrain.foundations.files import atomic_write, sha256
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON, whole or not at all; a NaN or infinity is an error."""
-    text = json.dumps(content, indent=2, allow_nan=False)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+from boltzbrain.foundations.files import FileFormat, read_ours, sha256, write_ours
 
 
 @dataclass(frozen=True)
 class FolderKind:
     """A kind of folder that is known by the file NOUN.json in it.
+
+    Its version is also that of the tables beside it: plain csv has no place to say one.
 
     Attributes
     ----------
@@ -54,9 +48,9 @@ class FolderKind:
         return f"{self.noun}.json"
 
     @property
-    def format(self) -> str:
-        """Name of its format."""
-        return f"boltzbrain {self.noun}"
+    def format(self) -> FileFormat:
+        """Format of that file."""
+        return FileFormat(f"boltzbrain {self.noun}", self.version, what=self.file)
 
     def require_none(self, folder: Path) -> None:
         """Refuse an output folder that already holds one.
@@ -108,11 +102,8 @@ class FolderKind:
                 "neurons": activity.n_neurons,
                 "bins": activity.n_bins,
             }
-            known = {"format": self.format, "version": self.version}
-            write_json(
-                folder / self.file,
-                {**known, **content, "data": data, "environment": environment()},
-            )
+            whole = {**content, "data": data, "environment": environment()}
+            write_ours(folder / self.file, self.format, whole)
         except BaseException:
             # without its file it is nothing: leave nothing behind
             stored.unlink(missing_ok=True)
@@ -127,21 +118,14 @@ class FolderKind:
         Raises
         ------
         InputError
-            If it is none, or of a version that this package does not read.
+            If it is none, or of a version that cannot be read.
         """
         if not (folder / self.file).is_file():
             got = f"no {self.file} in it" if folder.is_dir() else "no such folder"
             raise bad_input(
                 f"{self.noun} folder", f"be a folder that `{self.command}` wrote", got, file=folder
             )
-        info = self.read(folder)
-        if info.get("format") != self.format or info.get("version") != self.version:
-            raise bad_input(
-                "format",
-                f"be '{self.format}' version {self.version}",
-                f"{info.get('format')} {info.get('version')}",
-                file=folder / self.file,
-            )
+        self.read(folder)
 
     def read(self, folder: Path) -> dict[str, Any]:
         """Return the content of the file that a folder is known by.
@@ -149,16 +133,13 @@ class FolderKind:
         Raises
         ------
         InputError
-            If it is no JSON object.
+            If it is missing, damaged, of another format, or of a version that cannot be read.
         """
-        path = folder / self.file
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise bad_input(self.file, "be whole JSON", error, file=path) from error
-        if not isinstance(content, dict):
-            raise bad_input(self.file, "be a JSON object", type(content).__name__, file=path)
-        return content
+        return read_ours(folder / self.file, self.format)
+
+    def replace(self, folder: Path, content: Mapping[str, Any]) -> None:
+        """Write anew the file that a folder is known by, with the version that it had."""
+        write_ours(folder / self.file, self.format, content)
 
 
 def environment() -> dict[str, Any]:

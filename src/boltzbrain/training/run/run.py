@@ -14,7 +14,8 @@ from boltzbrain.foundations.checks import bad_input
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint, read_checkpoint
-from boltzbrain.training.run.folder import FolderKind, write_json
+from boltzbrain.training.run.folder import FolderKind
+from boltzbrain.training.run.past_plans import past_plan, plan_to_go_on
 from boltzbrain.training.update.penalties import Penalties
 
 RUN = FolderKind("run", "boltzbrain fit", below="checkpoints")
@@ -81,28 +82,28 @@ class TrainingRun:
 
     def update_info(self, **changes: Any) -> None:
         """Replace top-level entries of run.json."""
-        write_json(self.folder / RUN.file, {**self.info, **changes})
+        RUN.replace(self.folder, {**self.info, **changes})
 
     @property
     def plan(self) -> TrainingPlan:
         """The plan of the training.
 
+        Where another version wrote the run, hyperparameters that are gone are left out, and those
+        that are new have the value that was in effect then.
+        """
+        return past_plan(self.info.get("plan"), self.folder / RUN.file)
+
+    def plan_to_go_on(self) -> TrainingPlan:
+        """Return the plan, to train on.
+
         Raises
         ------
         InputError
-            If another version of the program wrote it, with other hyperparameters.
+            If another version wrote the run, with a hyperparameter that is gone today.
         """
-        told = self.info["plan"]
-        unknown = sorted(set(told) - set(TrainingPlan.model_fields))
-        if unknown:
-            version = self.info.get("environment", {}).get("boltzbrain", "unknown")
-            raise bad_input(
-                "plan",
-                f"be of this version of boltzbrain; one of version {version} wrote the run",
-                ", ".join(unknown),
-                file=self.folder / RUN.file,
-            )
-        return TrainingPlan(**told)
+        info = self.info
+        wrote = str(info.get("environment", {}).get("boltzbrain", "unknown"))
+        return plan_to_go_on(info.get("plan"), wrote, self.folder / RUN.file)
 
     def activity(self) -> Activity:
         """Return what the model saw."""
