@@ -47,7 +47,8 @@ from boltzbrain.foundations.moments import choose_tuples, coincidences, connecte
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import exact_distribution, exact_samples
+from boltzbrain.sampling.enumeration import exact_samples
+from helpers.enumeration import exact_distribution
 
 
 def random_states(bins, neurons, seed=0, rate=0.3):

@@ -18,9 +18,9 @@ from boltzbrain.interpretation.assemblies.assemblies import (
     hidden_activity,
     hidden_deviation,
     order_by_activity,
-    oriented_weights,
     participation_ratio,
 )
+from boltzbrain.interpretation.assemblies.find import read_assemblies
 from boltzbrain.interpretation.assemblies.membership import (
     compactness,
     effective_regions,
@@ -28,10 +28,12 @@ from boltzbrain.interpretation.assemblies.membership import (
     region_occupancy,
     spanned_regions,
 )
+from boltzbrain.interpretation.choices import Choices
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.sampling.synthetic import random_model, simulate_assemblies
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
+from helpers.activities import activity_of
 
 
 def planted(neurons: int = 120, hidden: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -79,9 +81,17 @@ def test_deviation_of_hidden_units_is_that_of_drawn_ones(kind):
 def test_scaled_weights_do_not_depend_on_the_free_scale_of_continuous_units(kind):
     model = random_model(kind, 8, 3, Generator.from_seed(3, kind))
     states = (np.random.default_rng(0).random((200, 8)) < 0.4).astype(np.uint8)
-    weights = oriented_weights(model, states)
-    expected = np.abs(model.weights.numpy()) * hidden_deviation(model, states)
-    np.testing.assert_allclose(np.abs(weights), expected, rtol=1e-5)
+    found, _, judged = read_assemblies(
+        model, activity_of(states), None, Choices(), Generator.from_seed(4)
+    )
+    weights, scale = (found[f"assemblies/{name}"].values for name in ("weights", "scale"))
+    train = states[activity_of(states).fold == 0]
+    if kind in ("bernoulli", "ising"):
+        np.testing.assert_array_equal(scale, 1.0)
+    else:
+        np.testing.assert_allclose(scale, hidden_deviation(model, train), rtol=1e-6)
+    np.testing.assert_allclose(judged.weights, weights * scale, rtol=1e-6)
+    np.testing.assert_allclose(np.abs(weights), np.abs(model.weights.numpy()), rtol=1e-6)
     mirrored = model.hidden.flipped(torch.ones(3, dtype=torch.bool)) is not None
     if mirrored:
         assert (weights.sum(axis=0) >= 0).all()
@@ -126,7 +136,7 @@ def test_assemblies_that_the_binary_recipe_learnt_are_found(tmp_path):
     plan = make_plan(
         "binary", hidden=12, batch=200, chains=100, checkpoints=2, ais_chains=20, ais_rungs=20
     )
-    weights = oriented_weights(train(activity, plan, tmp_path / "run").best)
+    weights = train(activity, plan, tmp_path / "run").best.in_sign_gauge().weights.double().numpy()
 
     def agreement(rule: str, judged: np.ndarray) -> np.ndarray:
         """Return for each assembly the harmonic mean of precision and recall of its best unit."""

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
 
 
-EPOCH_COLUMNS = ("start_s", "stop_s", "label")
-
-
 def no_epochs() -> pd.DataFrame:
     """Return an empty epochs table (start_s, stop_s in seconds, label)."""
     return pd.DataFrame(
