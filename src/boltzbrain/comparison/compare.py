@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.baselines.fit_baseline import FITS, fit_baseline
-from boltzbrain.baselines.pairwise.fit import Ising
+from boltzbrain.baselines.pairwise.fit import PairwiseBaseline
 from boltzbrain.baselines.protocol import Baseline, Unfitted
 from boltzbrain.comparison.rbms import Hopfield, Trained, fit_hopfield
 from boltzbrain.comparison.score import Figures, Judge, scores_of_none
@@ -156,7 +156,7 @@ def _fitted(
 def _checked(baseline: Baseline) -> dict[str, Any]:
     """Return what is known of log Z; of the RBM itself the rest stands under log_likelihood."""
     result: dict[str, Any] = {"unreliable": baseline.doubts()}
-    if isinstance(baseline, (Ising, Hopfield)):
+    if isinstance(baseline, (PairwiseBaseline, Hopfield)):
         forward = baseline.forward
         result["forward"], result["backward"] = forward.value, baseline.backward.value
         result["effective_sample_size"] = forward.effective_sample_size

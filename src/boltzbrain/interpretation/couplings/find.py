@@ -28,7 +28,7 @@ from boltzbrain.interpretation.references import States
 from boltzbrain.model.rbm import RBM
 
 REFERENCES = ("uniform", "data")
-_ISING = "in spins of -1 and +1"
+_SPINS = "in spins of -1 and +1"
 _OTHERS = {
     "uniform": "all others active with probability 1/2, independently (uniform reference)",
     "data": "all others as in training bins (data reference)",
@@ -65,7 +65,7 @@ def read_couplings(
         options: dict[str, Any] = {"data": states, "bins": choices.bins}
         fields = couplings(model, 1, reference, **options)
         entries[f"{folder}/fields"] = Entry(
-            fields, f"(neuron,) field H_i {_ISING}, {_OTHERS[reference]}", "nats"
+            fields, f"(neuron,) field H_i {_SPINS}, {_OTHERS[reference]}", "nats"
         )
         if dense:
             found: Couplings = couplings(
@@ -74,7 +74,7 @@ def read_couplings(
             )  # fmt: skip
         else:
             found = low_rank_couplings(model, reference, **options)
-        told = f"pair coupling J_ij {_ISING}, {_OTHERS[reference]}, zero diagonal"
+        told = f"pair coupling J_ij {_SPINS}, {_OTHERS[reference]}, zero diagonal"
         if reference == "data" and not dense:
             told += ", in Taylor form (van der Plas et al. 2023, eq. 17)"
         entries.update(pair_entries(found, reference, told))
@@ -100,7 +100,7 @@ def read_couplings(
             found_3.tuples, "(triplet, 3) neurons, drawn with equal probability"
         )
         entries["couplings/triplets/values"] = Entry(
-            found_3.values, f"(triplet,) coupling J_ijk {_ISING}, uniform reference", "nats"
+            found_3.values, f"(triplet,) coupling J_ijk {_SPINS}, uniform reference", "nats"
         )
     tell("beyond pairs", 3, 3)
     return entries, summary, pairs
