@@ -199,6 +199,29 @@ def unused_names(root: Path) -> list[str]:
     ]
 
 
+def loose_thresholds(package: Path) -> list[str]:
+    """Return comparisons with a number in the modules of verdicts, and verdicts made elsewhere."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        inside = path.parent.name == "verdicts"
+        for node in ast.walk(parsed(path)):
+            if inside and path.stem != "thresholds" and isinstance(node, ast.Compare):
+                numbers = {
+                    one.value
+                    for one in ast.walk(node)
+                    if isinstance(one, ast.Constant) and isinstance(one.value, int | float)
+                }
+                if numbers - {0, 1}:
+                    found.append(f"{path.stem}: {ast.unparse(node)}")
+            elif not inside and isinstance(node, ast.Call) and is_named(node.func, "Verdict"):
+                found.append(f"{path.stem}: {ast.unparse(node)}")
+    return found
+
+
+def is_named(node: ast.expr, name: str) -> bool:
+    return name in (getattr(node, "id", None), getattr(node, "attr", None))
+
+
 def test_no_circle_of_imports():
     assert circle_in(SOURCE) == []
 
@@ -223,6 +246,10 @@ def test_every_room_has_its_tests():
 
 def test_no_unused_names():
     assert sorted(unused_names(ROOT)) == sorted(UNUSED)
+
+
+def test_every_threshold_of_a_verdict_stands_with_the_others():
+    assert loose_thresholds(SOURCE) == []
 
 
 @pytest.fixture
@@ -311,3 +338,14 @@ def test_what_only_tests_use_is_found(house):
     assert unused_names(root) == ["LOST", "Three", "Three.lost_method"]
     write("docs/three.md", "`Three` has a `lost_method`.")
     assert unused_names(root) == ["LOST"]
+
+
+def test_a_threshold_beside_the_others_is_found(house):
+    root, write = house
+    write("src/house/verdicts/thresholds.py", "GOOD = 0.9\n")
+    write("src/house/verdicts/gain.py", "def gain(x):\n    return x > 0, x[0] >= 0.9 * x[1]\n")
+    write("src/house/panel.py", "PANEL = verdict.Verdict('good', 'well')\n")
+    assert loose_thresholds(root / "src" / "house") == [
+        "panel: verdict.Verdict('good', 'well')",
+        "gain: x[0] >= 0.9 * x[1]",
+    ]

@@ -137,7 +137,7 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
             "Rates",
             f"Probability that a neuron is active in a bin; one dot per neuron. {against}",
             _SAME.format(what="dots"),
-            verdicts.agreement(page.evaluation, name, good=0.99, fair=0.97),
+            verdicts.agreement(page.evaluation, name),
         ),
         "covariances": (
             "Covariances",
@@ -146,7 +146,7 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
             "leave out the outermost 0.1% of values.",
             _SAME.format(what="shades")
             + " Their width is mostly the sampling error of the test fold.",
-            verdicts.agreement(page.evaluation, name, good=0.9, fair=0.75),
+            verdicts.agreement(page.evaluation, name),
         ),
         "triplets_most_active": (
             "Triplets",
@@ -154,7 +154,7 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
             f"active in training. {against}",
             _SAME.format(what="shades")
             + " Nothing in the training looks at triplets: to have them is to generalise.",
-            verdicts.agreement(page.evaluation, name, good=0.85, fair=0.6),
+            verdicts.agreement(page.evaluation, name),
         ),
     }
     title, caption, good, verdict = texts[name]
