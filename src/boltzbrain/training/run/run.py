@@ -199,13 +199,7 @@ class TrainingRun:
         return int(chosen)
 
     def penalties_at(self, update: int) -> Penalties:
-        """Return the penalties at the checkpoint of an update, the L1 penalty chosen or planned.
-
-        Raises
-        ------
-        InputError
-            If there is no such checkpoint.
-        """
+        """Return the penalties at the checkpoint of an update, the L1 penalty chosen or planned."""
         return self.plan.penalties_at(update, self.load(update).course.l1)
 
     @property
