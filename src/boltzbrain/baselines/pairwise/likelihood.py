@@ -124,7 +124,7 @@ def climb_likelihood(
         Steps, and the share of a natural-gradient step that one takes: constant over the first
         quarter, then falling geometrically.
     averaging
-        Weight of the newest parameters in the running mean over the second half, which is the
+        Weight of the newest parameters in the moving mean over the second half, which is the
         result.
     count
         Whether a potential of the population count climbs too.

@@ -100,7 +100,7 @@ class Assemblies:
         return result
 
 
-def find_assemblies(
+def assemblies_by_rule(
     weights: Floats, rule: str = "effective", threshold: float = PAPER_THRESHOLD
 ) -> Assemblies:
     """Return the members of every hidden unit.

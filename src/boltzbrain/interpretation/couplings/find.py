@@ -37,7 +37,7 @@ _STRONG_PAIRS = 200
 _SPREAD_PAIRS = 1000
 
 
-def read_couplings(
+def find_couplings(
     model: RBM, states: States, choices: Choices, generator: Generator, tell: Tell
 ) -> tuple[Entries, dict[str, Any], dict[str, Couplings]]:
     """Return fields, pairs, R, triplets and top partners; their summary; the pairs by reference.
@@ -171,7 +171,7 @@ def _spreads(
 NORM_COLUMNS = tuple(Norms.__dataclass_fields__)
 
 
-def read_norms(
+def find_norms(
     models: Sequence[tuple[int, Callable[[], RBM]]],
     choices: Choices,
     generator: Generator,
@@ -184,7 +184,7 @@ def read_norms(
     models
         Update and how to get its model.
     choices, generator, tell
-        As in `read_couplings`.
+        As in `find_couplings`.
     """
     found = []
     for number, (_, load) in enumerate(models):

@@ -41,7 +41,7 @@ _TITLES = {
 }
 
 
-def read_regions(
+def find_region_maps(
     pairs: Mapping[str, Couplings],
     spread: Floats | None,
     regions: Regions,
@@ -63,7 +63,7 @@ def read_regions(
     states
         (bin, neuron) training bins.
     choices, generator, tell
-        As in `reading_couplings.read_couplings`.
+        As in `couplings.find.find_couplings`.
     """
     kept = large_regions(regions, choices.min_neurons)
     if len(kept) == 0:

@@ -24,7 +24,7 @@ NO_TEXT = frozenset({"", "nan", "n/a", "na", "none", "null", "unknown"})
 
 
 @dataclass(frozen=True)
-class Table:
+class DynamicTable:
     """A table of an NWB file.
 
     Attributes
@@ -47,7 +47,7 @@ class Table:
     @classmethod
     def open(
         cls, group: h5py.Group, name: str, where: str, *, measure: tuple[str, ...] = ("id",)
-    ) -> Table:
+    ) -> DynamicTable:
         """Open a table; its length is that of the first column of `measure` that is there.
 
         Raises

@@ -8,7 +8,7 @@ import numpy as np
 
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.statistics.agreement import Comparison
-from boltzbrain.evaluation.statistics.compare import choose_statistics
+from boltzbrain.evaluation.statistics.compare import statistics_to_compare
 from boltzbrain.evaluation.statistics.population import (
     count_band,
     count_distribution,
@@ -100,7 +100,7 @@ _SAME = "Both look alike: the orange {what} lean along the diagonal as much as t
 def comparisons(page: PageData, reference: Reference) -> list[Panel]:
     """Return rates, covariances and triplets, generated beside training activity."""
     mean = page.train.states.mean(axis=0, dtype=np.float64)
-    chosen = {one.name: one for one in choose_statistics(mean, 0)}
+    chosen = {one.name: one for one in statistics_to_compare(mean, 0)}
     wanted = [name for name in ("rates", "covariances", "triplets_most_active") if name in chosen]
     kinds = {"generated": page.generated, "train": page.train}
     if reference.name == "train":

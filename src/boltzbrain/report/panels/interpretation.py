@@ -23,7 +23,7 @@ from boltzbrain.report.panels.findings import (
     coupling_findings,
     region_findings,
 )
-from boltzbrain.report.panels.tables import reading_tables
+from boltzbrain.report.panels.tables import interpretation_tables
 
 MEMBERS, TRACE_BINS, LINES, REGIONS_LISTED = 60, 300, 300, 12
 """Members listed, bins of activity, couplings drawn in 3-D, regions of an assembly listed."""
@@ -32,7 +32,7 @@ _TRACE_VALUES = 150_000
 
 
 @dataclass(frozen=True)
-class Reading:
+class InterpretationSection:
     """Everything of the page that comes from interpretation.h5.
 
     Attributes
@@ -56,13 +56,13 @@ class Reading:
     plotly: str
 
 
-def reading(page: PageData) -> Reading | None:
+def interpretation_section(page: PageData) -> InterpretationSection | None:
     """Return what the page shows of a reading; None if the run has not been interpreted."""
     found = page.interpretation
     if found is None or page.model is None:
         return None
     positioned = bool(found["neurons/positioned"].sum() > 1)
-    tables = reading_tables(found)
+    tables = interpretation_tables(found)
     data = {
         "neurons": _neurons(found),
         "assemblies": _assemblies(found, page, page.model),
@@ -74,7 +74,7 @@ def reading(page: PageData) -> Reading | None:
         *region_findings(found),
         *assembly_findings(found),
     ]
-    return Reading(
+    return InterpretationSection(
         findings,
         _json(data),
         [(name, table.title, table.words) for name, table in tables.items()],
