@@ -179,7 +179,7 @@ def summary(lines: list[dict[str, str]]) -> tuple[list[str], bool]:
 
 def speed() -> tuple[str, bool]:
     """Time the pairwise Ising model at the size that is promised."""
-    from boltzbrain.baselines.pairwise.fit import fit_ising
+    from boltzbrain.baselines.pairwise.fit import fit_pairwise
     from boltzbrain.foundations.random import Generator
     from boltzbrain.sampling.synthetic import simulate_assemblies
 
@@ -188,7 +188,7 @@ def speed() -> tuple[str, bool]:
         sizes=(20, 100),
     )  # fmt: skip
     began = time.monotonic()
-    found = fit_ising(truth.states[:TRAIN], truth.states[TRAIN:], Generator.from_seed(0))
+    found = fit_pairwise(truth.states[:TRAIN], truth.states[TRAIN:], Generator.from_seed(0))
     seconds = time.monotonic() - began
     gap = abs(found.forward.value - found.backward.value)
     return (

@@ -34,7 +34,7 @@ from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.couplings.norms import triplet_differences
 from boltzbrain.interpretation.marginal import Marginal
-from boltzbrain.interpretation.regions.functional import covariance, pseudo_likelihood_ising
+from boltzbrain.interpretation.regions.functional import covariance, pairwise
 
 OUTPUT = Path(__file__).with_suffix(".txt")
 NEURONS, PAIRS, TRIPLETS, SAMPLES, CHAINS = 60, 90, 30, 100_000, 2000
@@ -164,7 +164,7 @@ def one(
     ]
     for title, matrix in (
         ("covariance", covariance(states)),
-        ("Ising by pseudo-likelihood", pseudo_likelihood_ising(states)),
+        ("Ising by pseudo-likelihood", pairwise(states)),
     ):
         other, its_slope = figures(planted, matrix)
         words = "" if title == "covariance" else f", slope {its_slope:.3f}"

@@ -29,7 +29,7 @@ from unittest.mock import patch
 import boltzbrain as bb
 from boltzbrain.training.run import checkpoints
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
-from boltzbrain.training.score.running import OnlineScore
+from boltzbrain.training.score.running import RunningScore
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
@@ -60,16 +60,16 @@ class Watched:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Watch every running score."""
-        follow = self.timed("following", OnlineScore.followed)
-        check = self.timed("following", OnlineScore.checked)
+        follow = self.timed("following", RunningScore.followed)
+        check = self.timed("following", RunningScore.checked)
 
-        def followed(score: OnlineScore, *args: Any) -> OnlineScore:
-            found: OnlineScore = follow(score, *args)
+        def followed(score: RunningScore, *args: Any) -> RunningScore:
+            found: RunningScore = follow(score, *args)
             self.scores += 1
             self.lost += found.lost
             return found
 
-        def checked(score: OnlineScore, model: Any, update: int, annealed: Any, *args: Any) -> Any:
+        def checked(score: RunningScore, model: Any, update: int, annealed: Any, *args: Any) -> Any:
             mine = score.running.estimate()
             self.checks.append(
                 (update, annealed.value, annealed.stderr, mine.value, mine.stderr, score.lost)
@@ -77,14 +77,14 @@ class Watched:
             return check(score, model, update, annealed, *args)
 
         with ExitStack() as stack:
-            start = staticmethod(self.timed("following", OnlineScore.start))
-            write = self.timed("following", checkpoints._write_online)
+            start = staticmethod(self.timed("following", RunningScore.start))
+            write = self.timed("following", checkpoints._write_running_score)
             for owner, name, call in (
-                (OnlineScore, "followed", followed),
-                (OnlineScore, "checked", checked),
-                (OnlineScore, "start", start),
-                (OnlineScore, "frame", self.timed("following", OnlineScore.frame)),
-                (checkpoints, "_write_online", write),
+                (RunningScore, "followed", followed),
+                (RunningScore, "checked", checked),
+                (RunningScore, "start", start),
+                (RunningScore, "frame", self.timed("following", RunningScore.frame)),
+                (checkpoints, "_write_running_score", write),
                 (LikelihoodLog, "estimate", self.timed("annealing", LikelihoodLog.estimate)),
                 (LikelihoodLog, "row", self.timed("annealing", LikelihoodLog.row)),
             ):

@@ -9,16 +9,13 @@ import pytest
 from scipy import sparse
 
 from boltzbrain.data.atlas import (
-    allen_group,
     canonical_name,
     hemisphere_of,
     merge_regions,
     split_hemisphere,
-    split_regions,
     zbrain_group,
 )
 from boltzbrain.data.regions import Regions
-from boltzbrain.foundations.checks import InputError
 
 
 def masks():
@@ -49,22 +46,11 @@ def test_hemispheres_stay_apart_when_merged():
     assert merged.hemisphere == ("left", "right", "")
 
 
-def test_regions_split_by_the_side_of_each_neuron():
+def test_the_side_of_each_neuron_is_that_of_its_position():
     side = hemisphere_of(np.array([1.0, 5.0, 3.0, np.nan]))
     assert side.tolist() == ["left", "right", "right", ""]
-    halves = split_regions(masks(), side)
-    assert halves.names[:2] == ("Diencephalon - Habenula_left", "Diencephalon - Habenula_right")
-    assert halves.counts().tolist() == [1, 0, 1, 1, 0, 1]
-    assert split_regions(halves, side).names == halves.names
     assert hemisphere_of(np.array([1.0, 5.0]), midline_um=9.0).tolist() == ["left", "left"]
     assert hemisphere_of(np.array([np.nan])).tolist() == [""]
-
-
-def test_sides_that_do_not_fit_are_refused():
-    with pytest.raises(InputError, match="hemisphere must have shape"):
-        split_regions(masks(), np.array(["left"]))
-    with pytest.raises(InputError, match="hemisphere must be left, right or empty; got up"):
-        split_regions(masks(), np.array(["left", "right", "", "up"]))
 
 
 @pytest.mark.parametrize(
@@ -79,23 +65,6 @@ def test_sides_that_do_not_fit_are_refused():
 )
 def test_the_side_of_a_name(name, parts):
     assert split_hemisphere(name) == parts
-
-
-@pytest.mark.parametrize(
-    ("acronym", "group"),
-    [
-        ("VISp", "visual cortex"),
-        ("VISpm6b", "visual cortex"),
-        ("CA3", "hippocampal formation"),
-        ("DG-sg", "hippocampal formation"),
-        ("LGd-co", "thalamus"),
-        ("APN", "midbrain"),
-        ("MOs2/3", "MOs"),
-        ("root", "root"),
-    ],
-)
-def test_allen_acronyms(acronym, group):
-    assert allen_group(acronym) == group
 
 
 def test_the_structural_matrix_and_the_labels_name_the_same_regions(shared_data):

@@ -37,7 +37,8 @@ from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.rectified import DReLU
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import exact_distribution, exact_samples
+from boltzbrain.sampling.enumeration import exact_samples
+from helpers.enumeration import exact_distribution
 
 NINE = 9
 

@@ -27,8 +27,9 @@ from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import exact_distribution, exact_samples
+from boltzbrain.sampling.enumeration import exact_samples
 from boltzbrain.training.update.penalties import Penalties
+from helpers.enumeration import exact_distribution
 
 
 def small_model(seed=0, visible=7, hidden=3):

@@ -31,13 +31,9 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers.discrete import Bernoulli, Ising
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import (
-    all_states,
-    exact_distribution,
-    exact_log_partition,
-    exact_samples,
-)
+from boltzbrain.sampling.enumeration import all_states, exact_log_partition, exact_samples
 from boltzbrain.sampling.partition import LogPartition
+from helpers.enumeration import exact_distribution
 
 
 def small_model(seed=0, visible=6, hidden=3):

@@ -29,8 +29,8 @@ from boltzbrain.evaluation.statistics.agreement import (
 )
 from boltzbrain.evaluation.statistics.compare import (
     Statistic,
-    choose_statistics,
     compare_statistics,
+    statistics_to_compare,
 )
 from boltzbrain.evaluation.statistics.intervals import comparison_spread
 from boltzbrain.evaluation.statistics.population import (
@@ -43,11 +43,12 @@ from boltzbrain.evaluation.statistics.population import (
 )
 from boltzbrain.evaluation.statistics.projection import principal_axes
 from boltzbrain.foundations.checks import InputError, Undefined
-from boltzbrain.foundations.moments import choose_tuples, coincidences, connected, pack, rates
+from boltzbrain.foundations.moments import coincidences, connected, draw_tuples, pack, rates
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import exact_distribution, exact_samples
+from boltzbrain.sampling.enumeration import exact_samples
+from helpers.enumeration import exact_distribution
 
 
 def random_states(bins, neurons, seed=0, rate=0.3):
@@ -129,11 +130,11 @@ def test_correlations_of_samples_agree_with_the_exact_model():
 def test_all_sets_are_returned_where_they_fit_and_a_uniform_sample_where_not():
     generator = Generator.from_seed(0, "t")
     for order in (2, 3):
-        every = choose_tuples(6, order, 100, generator)
+        every = draw_tuples(6, order, 100, generator)
         assert [tuple(one) for one in every] == list(itertools.combinations(range(6), order))
     # each of 190 pairs must be drawn equally often: chi-squared, false alarm 1e-6
     drawn = np.concatenate(
-        [choose_tuples(20, 2, 40, Generator.from_seed(seed, "t")) for seed in range(400)]
+        [draw_tuples(20, 2, 40, Generator.from_seed(seed, "t")) for seed in range(400)]
     )
     counts = np.bincount(drawn[:, 0] * 20 + drawn[:, 1], minlength=400)
     pairs = np.array(list(itertools.combinations(range(20), 2)))
@@ -246,7 +247,7 @@ def independent_reference(states, name, tuples):
 def test_every_statistic_and_comparison_against_slow_computations():
     sets = [random_states(400, 9, seed, rate=0.4) for seed in range(3)]
     result = compare_statistics(*(bin_set(one) for one in sets))
-    chosen = choose_statistics(sets[0].mean(axis=0), 0)
+    chosen = statistics_to_compare(sets[0].mean(axis=0), 0)
     names = ["rates", "covariances", "correlations", "triplets", "triplets_most_active"]
     assert [one.name for one in chosen] == names
     for statistic in chosen:
@@ -272,14 +273,14 @@ def test_every_statistic_and_comparison_against_slow_computations():
 
 def test_the_most_active_triplets_are_those_of_the_60_highest_training_rates():
     rates = np.random.default_rng(0).random(100)
-    tuples = choose_statistics(rates, 0)[-1].tuples
+    tuples = statistics_to_compare(rates, 0)[-1].tuples
     assert set(tuples.ravel()) == set(np.argsort(rates)[-60:])
     assert len(tuples) == 34_220
 
 
 @given(arrays(np.uint8, (40, 5), elements=st.integers(0, 1)), st.permutations(range(5)))
 def test_permuting_neurons_permutes_every_statistic(states, order):
-    for statistic in choose_statistics(np.arange(5.0), 0)[:4]:
+    for statistic in statistics_to_compare(np.arange(5.0), 0)[:4]:
         moved = Statistic(statistic.name, np.array(order)[statistic.tuples], statistic.entries)
         np.testing.assert_allclose(
             statistic.of(pack(states[:, order])), moved.of(pack(states)), atol=1e-15
@@ -322,7 +323,7 @@ def test_intervals_are_as_wide_as_figures_vary_and_a_plain_bootstrap_is_not():
     # 60 independent recordings and samples of one model; the true spread is then known to 9 %, so
     # that 1.45 times it either way has a false-alarm rate below 1e-4 for each of five figures
     model = small_model(hidden=4, visible=12)
-    statistic = choose_statistics(np.arange(12.0), 0)[1]
+    statistic = statistics_to_compare(np.arange(12.0), 0)[1]
     sizes = {"train": 400, "test": 200, "generated": 400}
     found, told, bootstrapped = [], [], []
     for seed in range(60):

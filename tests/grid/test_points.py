@@ -5,7 +5,7 @@ import pytest
 
 from boltzbrain.baselines.latent import fit_pca
 from boltzbrain.baselines.logistic import fit_glm
-from boltzbrain.baselines.pairwise.fit import fit_ising
+from boltzbrain.baselines.pairwise.fit import fit_pairwise
 from boltzbrain.baselines.protocol import Trial
 from boltzbrain.baselines.search import BEYOND, Tried, lies_at_edge, search
 from boltzbrain.baselines.vae import fit_vae
@@ -67,7 +67,7 @@ def folds():
 
 
 def test_a_pairwise_model_searches_beyond_penalties_that_are_all_too_strong(folds):
-    found = fit_ising(
+    found = fit_pairwise(
         *folds, Generator.from_seed(0), penalties=(3000.0, 1500.0), factors=(1.0,), chains=200,
         updates=20, rungs=50,
     ).fit  # fmt: skip
@@ -78,10 +78,10 @@ def test_a_pairwise_model_searches_beyond_penalties_that_are_all_too_strong(fold
     assert found.describe()["grid_edge"] is True
 
 
-def test_a_refinement_searches_beyond_the_strongest_penalty(folds):
+def test_the_climb_of_the_likelihood_searches_beyond_the_strongest_penalty(folds):
     # few bins and a pseudo-likelihood of hardly any penalty: a stronger one must be better
     train, validation = folds
-    found = fit_ising(
+    found = fit_pairwise(
         train[:60], validation, Generator.from_seed(0), penalties=(1.0,), factors=(0.2, 0.1),
         chains=500, updates=60, rungs=50,
     ).fit  # fmt: skip

@@ -14,13 +14,13 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.assemblies.assemblies import (
     RULES,
-    find_assemblies,
+    assemblies_by_rule,
     hidden_activity,
     hidden_deviation,
     order_by_activity,
-    oriented_weights,
     participation_ratio,
 )
+from boltzbrain.interpretation.assemblies.find import find_assemblies
 from boltzbrain.interpretation.assemblies.membership import (
     compactness,
     effective_regions,
@@ -28,10 +28,12 @@ from boltzbrain.interpretation.assemblies.membership import (
     region_occupancy,
     spanned_regions,
 )
+from boltzbrain.interpretation.choices import Choices
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.sampling.synthetic import random_model, simulate_assemblies
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
+from helpers.activities import activity_of
 
 
 def planted(neurons: int = 120, hidden: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -79,9 +81,17 @@ def test_deviation_of_hidden_units_is_that_of_drawn_ones(kind):
 def test_scaled_weights_do_not_depend_on_the_free_scale_of_continuous_units(kind):
     model = random_model(kind, 8, 3, Generator.from_seed(3, kind))
     states = (np.random.default_rng(0).random((200, 8)) < 0.4).astype(np.uint8)
-    weights = oriented_weights(model, states)
-    expected = np.abs(model.weights.numpy()) * hidden_deviation(model, states)
-    np.testing.assert_allclose(np.abs(weights), expected, rtol=1e-5)
+    found, _, judged = find_assemblies(
+        model, activity_of(states), None, Choices(), Generator.from_seed(4)
+    )
+    weights, scale = (found[f"assemblies/{name}"].values for name in ("weights", "scale"))
+    train = states[activity_of(states).fold == 0]
+    if kind in ("bernoulli", "ising"):
+        np.testing.assert_array_equal(scale, 1.0)
+    else:
+        np.testing.assert_allclose(scale, hidden_deviation(model, train), rtol=1e-6)
+    np.testing.assert_allclose(judged.weights, weights * scale, rtol=1e-6)
+    np.testing.assert_allclose(np.abs(weights), np.abs(model.weights.numpy()), rtol=1e-6)
     mirrored = model.hidden.flipped(torch.ones(3, dtype=torch.bool)) is not None
     if mirrored:
         assert (weights.sum(axis=0) >= 0).all()
@@ -92,7 +102,7 @@ def test_scaled_weights_do_not_depend_on_the_free_scale_of_continuous_units(kind
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_finds_planted_members(rule):
     weights, members = planted()
-    found = find_assemblies(weights, rule, 0.3)
+    found = assemblies_by_rule(weights, rule, 0.3)
     if rule == "one_per_neuron":
         # 120 weights for 90 members: the threshold reaches 30 of the weak ones
         assert found.membership[members].all()
@@ -126,16 +136,16 @@ def test_assemblies_that_the_binary_recipe_learnt_are_found(tmp_path):
     plan = make_plan(
         "binary", hidden=12, batch=200, chains=100, checkpoints=2, ais_chains=20, ais_rungs=20
     )
-    weights = oriented_weights(train(activity, plan, tmp_path / "run").best)
+    weights = train(activity, plan, tmp_path / "run").best.in_sign_gauge().weights.double().numpy()
 
     def agreement(rule: str, judged: np.ndarray) -> np.ndarray:
         """Return for each assembly the harmonic mean of precision and recall of its best unit."""
-        found = find_assemblies(judged, rule).membership.astype(float)
+        found = assemblies_by_rule(judged, rule).membership.astype(float)
         planted = truth.membership.astype(float)
         both = planted.sum(axis=0)[:, None] + found.sum(axis=0)
         return (2 * planted.T @ found / both).max(axis=1)
 
-    default = find_assemblies(weights)
+    default = assemblies_by_rule(weights)
     assert default.rule == "effective"
     assert agreement("effective", weights).mean() > 0.8
     assert abs(default.embedded - truth.membership.any(axis=1).mean()) < 0.1
@@ -147,22 +157,22 @@ def test_assemblies_that_the_binary_recipe_learnt_are_found(tmp_path):
 def test_thresholds_are_those_of_a_loop():
     weights = np.random.default_rng(3).standard_normal((20, 7)) ** 3
     for rule in RULES:
-        found = find_assemblies(weights, rule, 1.2)
+        found = assemblies_by_rule(weights, rule, 1.2)
         for unit in range(7):
             mine = np.abs(weights[:, unit])
             np.testing.assert_array_equal(found.membership[:, unit], mine >= found.threshold[unit])
     falling = sorted(np.abs(weights).ravel(), reverse=True)
-    assert find_assemblies(weights, "one_per_neuron").threshold[0] == falling[19]
-    assert find_assemblies(weights, "fixed", 1.2).sizes.sum() == (np.abs(weights) >= 1.2).sum()
+    assert assemblies_by_rule(weights, "one_per_neuron").threshold[0] == falling[19]
+    assert assemblies_by_rule(weights, "fixed", 1.2).sizes.sum() == (np.abs(weights) >= 1.2).sum()
     # without a second group the mixture has nothing to tell apart, but it decides all the same
-    assert find_assemblies(np.zeros((5, 2)), "mixture").sizes.tolist() == [0, 0]
-    assert find_assemblies(np.ones((5, 2)), "mixture").sizes.tolist() == [5, 5]
-    assert find_assemblies(np.zeros((5, 2))).strongest.tolist() == [-1] * 5
+    assert assemblies_by_rule(np.zeros((5, 2)), "mixture").sizes.tolist() == [0, 0]
+    assert assemblies_by_rule(np.ones((5, 2)), "mixture").sizes.tolist() == [5, 5]
+    assert assemblies_by_rule(np.zeros((5, 2))).strongest.tolist() == [-1] * 5
 
 
 def test_overlap_is_shared_over_either():
     membership = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], dtype=float)
-    found = find_assemblies(membership, "fixed", 0.5)
+    found = assemblies_by_rule(membership, "fixed", 0.5)
     np.testing.assert_allclose(found.overlap(), [[1, 0.5, 0], [0.5, 1, 0], [0, 0, 0]])
 
 
@@ -242,11 +252,11 @@ def test_what_cannot_be_used_is_refused():
     weights, members = planted()
     xyz, generator = np.zeros((120, 3)), Generator.from_seed(0)
     with pytest.raises(InputError, match="one_per_neuron"):
-        find_assemblies(weights, "one_per_neurone")
+        assemblies_by_rule(weights, "one_per_neurone")
     with pytest.raises(InputError, match="threshold must be a number"):
-        find_assemblies(weights, "fixed", 0.0)
+        assemblies_by_rule(weights, "fixed", 0.0)
     with pytest.raises(InputError, match="weights must be finite"):
-        find_assemblies(np.full((3, 2), np.nan))
+        assemblies_by_rule(np.full((3, 2), np.nan))
     with pytest.raises(InputError, match="weights must have shape"):
         region_occupancy(weights[:5], overlapping_regions(120))
     with pytest.raises(InputError, match="at least 2 neurons"):

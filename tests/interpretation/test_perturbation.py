@@ -25,8 +25,8 @@ from boltzbrain.interpretation.in_silico.perturb import (
 from boltzbrain.model.layers.discrete import Bernoulli, Ising
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import exact_distribution
 from boltzbrain.sampling.synthetic import random_model
+from helpers.enumeration import exact_distribution
 
 NEURONS, HIDDEN = 6, 3
 

@@ -20,7 +20,7 @@ from boltzbrain.interpretation.regions.functional import (
     correlation,
     covariance,
     graphical_lasso,
-    pseudo_likelihood_ising,
+    pairwise,
 )
 from boltzbrain.interpretation.regions.maps import (
     distribution,
@@ -302,7 +302,7 @@ def test_graphical_lasso_finds_the_chain_and_not_its_ends():
         graphical_lasso(states, 0.0)
 
 
-def test_pseudo_likelihood_recovers_the_couplings_of_an_ising_model():
+def test_pseudo_likelihood_recovers_the_couplings_of_a_pairwise_model():
     generator = np.random.default_rng(3)
     planted = np.zeros((6, 6))
     for one, two, value in ((0, 1, 0.5), (1, 2, -0.4), (3, 4, 0.3), (0, 5, 0.2)):
@@ -311,9 +311,9 @@ def test_pseudo_likelihood_recovers_the_couplings_of_an_ising_model():
     spins = 2.0 * np.array(list(np.ndindex(*(2,) * 6))) - 1
     chance = np.exp(spins @ field + 0.5 * np.einsum("si,ij,sj->s", spins, planted, spins))
     drawn = generator.choice(64, size=40_000, p=chance / chance.sum())
-    found = pseudo_likelihood_ising(((spins[drawn] + 1) / 2).astype(np.uint8), 0.0)
+    found = pairwise(((spins[drawn] + 1) / 2).astype(np.uint8), 0.0)
     np.testing.assert_array_equal(found, found.T)
     # the error of a coupling is about 1 / (2 sqrt(bins)) = 0.0025
     assert np.abs(found - planted).max() < 0.02
-    heavy = pseudo_likelihood_ising(((spins[drawn] + 1) / 2).astype(np.uint8), 10.0)
+    heavy = pairwise(((spins[drawn] + 1) / 2).astype(np.uint8), 25_000.0)
     assert np.abs(heavy).max() < 0.3 * np.abs(found).max()

@@ -12,7 +12,8 @@ from torch import Tensor
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.layer import KINDS, Layer
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import all_states, exact_distribution, exact_samples
+from boltzbrain.sampling.enumeration import all_states, exact_samples
+from helpers.enumeration import exact_distribution
 from helpers.quadrature import law
 
 ALL_KINDS = sorted(KINDS)

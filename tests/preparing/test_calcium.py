@@ -16,7 +16,7 @@ from boltzbrain.preparing.calcium.blind_deconvolution import (
     estimate_kernel,
 )
 from boltzbrain.preparing.calcium.deconvolve import KERNELS, deconvolve
-from boltzbrain.preparing.calcium.dff import relative_change, running_baseline
+from boltzbrain.preparing.calcium.dff import relative_change, sliding_baseline
 from boltzbrain.preparing.calcium.sparse_solver import solve, unit_peak
 from boltzbrain.readers.resampling import at_common_times
 
@@ -216,7 +216,7 @@ def test_the_baseline_follows_bleaching():
     generator = np.random.default_rng(0)
     jumps = (generator.random(5000) < 0.02) * 50.0
     traces = (bleached + jumps)[:, None].astype(np.float32)
-    base = running_baseline(traces, FRAME_S, window_s=20)
+    base = sliding_baseline(traces, FRAME_S, window_s=20)
     assert np.abs(base[:, 0] / bleached - 1).max() < 0.05
     change = relative_change(traces, FRAME_S, window_s=20)[:, 0]
     assert abs(np.median(change[:1000]) - np.median(change[-1000:])) < 0.05

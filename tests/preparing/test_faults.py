@@ -14,7 +14,7 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Binned, Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.preparing.card.bin_widths import choose_bins
+from boltzbrain.preparing.card.bin_widths import compare_bin_widths
 from boltzbrain.preparing.card.card import data_card
 from boltzbrain.preparing.faults.find import validate
 from helpers.spike_trains import LENGTH_S, NEURONS, make, poisson
@@ -166,12 +166,12 @@ def test_what_does_not_fit_is_refused():
 
 
 def test_the_recommended_bin_loses_few_spikes():
-    choice = choose_bins(make(poisson(rate_hz=10.0)), [50, 5, 20, 10, 100])
+    choice = compare_bin_widths(make(poisson(rate_hz=10.0)), [50, 5, 20, 10, 100])
     assert [row.bin_ms for row in choice.table] == [5, 10, 20, 50, 100]
     lost = [row.multi_spike_fraction for row in choice.table]
     assert lost == sorted(lost)
     # 10 Hz: expected fractions about 1, 3, 8, 20, 40 %
     assert choice.recommended_ms == 10
-    assert choose_bins(make(poisson(rate_hz=10.0)), [100, 200]).recommended_ms == 100
+    assert compare_bin_widths(make(poisson(rate_hz=10.0)), [100, 200]).recommended_ms == 100
     with pytest.raises(InputError, match="bins must be widths"):
-        choose_bins(make(poisson()), [])
+        compare_bin_widths(make(poisson()), [])

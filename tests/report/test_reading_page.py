@@ -17,7 +17,7 @@ from boltzbrain.interpretation.couplings.low_rank import LowRank
 from boltzbrain.interpretation.file import Entry, Interpretation, map_entries, pair_entries
 from boltzbrain.interpretation.regions.maps import RegionMaps
 from boltzbrain.report.page import PageData
-from boltzbrain.report.panels.interpretation import reading
+from boltzbrain.report.panels.interpretation import interpretation_section
 from boltzbrain.sampling.synthetic import random_model
 
 NEURONS, UNITS, REGIONS = 40_000, 200, 72
@@ -100,7 +100,7 @@ def page() -> PageData:
 
 
 def test_a_whole_brain_fits_on_the_page(page):
-    found = reading(page)
+    found = interpretation_section(page)
     size = len(found.data) + len(found.plotly)
     size += sum(len(image.address) for one in found.findings for image in one.images)
     # the panels of the evaluation take a few megabytes of the 15
@@ -115,4 +115,4 @@ def test_a_whole_brain_fits_on_the_page(page):
 
 
 def test_nothing_is_added_before_the_model_is_read(page):
-    assert reading(replace(page, interpretation=None)) is None
+    assert interpretation_section(replace(page, interpretation=None)) is None

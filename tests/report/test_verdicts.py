@@ -8,6 +8,7 @@ import pytest
 
 from boltzbrain.report.verdicts import activity as verdicts
 from boltzbrain.report.verdicts import score as score_verdicts
+from boltzbrain.report.verdicts.chains import chains
 from boltzbrain.report.verdicts.verdict import Verdict
 
 
@@ -78,11 +79,11 @@ def test_agreement_is_the_share_of_the_ceiling(ratio, level):
         covariances={"pearson": 0.6 * ratio, "interval": [ratio - 0.02, ratio + 0.02]},
         ceiling={"covariances": {"pearson": 0.6}},
     )
-    told = verdicts.agreement(found, "covariances", good=0.9, fair=0.75)
+    told = verdicts.agreement(found, "covariances")
     assert told.level == level
     assert f"{ratio:.0%} of what can be had" in told.text
     nothing = evaluation(covariances={"pearson": None}, ceiling={})
-    assert verdicts.agreement(nothing, "covariances", good=0.9, fair=0.75).level == "unknown"
+    assert verdicts.agreement(nothing, "covariances").level == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -91,10 +92,10 @@ def test_agreement_is_the_share_of_the_ceiling(ratio, level):
 def test_a_ceiling_within_its_error_is_none(ceiling, level):
     """As with triplets of a recording whose neurons are active in few bins."""
     found = evaluation(
-        triplets={"pearson": 0.016, "pearson_interval": [0.0, 0.032]},
-        ceiling={"triplets": {"pearson": ceiling}},
+        triplets_most_active={"pearson": 0.016, "pearson_interval": [0.0, 0.032]},
+        ceiling={"triplets_most_active": {"pearson": ceiling}},
     )
-    told = verdicts.agreement(found, "triplets", good=0.85, fair=0.7)
+    told = verdicts.agreement(found, "triplets_most_active")
     assert told.level == level
     assert f"{ceiling:.3f}" in told.text
 
@@ -210,3 +211,15 @@ def test_the_summary_is_as_good_as_the_gain_and_marked_down_by_what_is_poor(leve
     if overall in ("poor", "fair"):
         named = [title for title, one in lines if one.level in ("poor", overall)]
         assert all(title in found.text for title in named)
+
+
+@pytest.mark.parametrize(
+    ("r_hat", "steps", "level"),
+    [(1.05, 1000, "good"), (1.2, 1000, "poor"), (1.2, 100, "unknown"), (None, 1000, "good")],
+)
+def test_chains_are_told_apart_only_where_they_are_long_enough(r_hat, steps, level):
+    mixing = {
+        "energy": {"r_hat": r_hat, "autocorrelation_time": 10.0},
+        "hidden": {"r_hat": 1.0, "autocorrelation_time": None},
+    }
+    assert chains({"mixing": mixing, "steps": steps}).level == level

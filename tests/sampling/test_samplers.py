@@ -16,12 +16,13 @@ from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.annealing import AnnealedPath
-from boltzbrain.sampling.enumeration import exact_distribution, exact_samples
+from boltzbrain.sampling.enumeration import exact_samples
 from boltzbrain.sampling.exchange import exchange_step, replicas_from
 from boltzbrain.sampling.gibbs import Chains, advance, start_chains
 from boltzbrain.sampling.ladder import Ladder
 from boltzbrain.sampling.running import RunningLogPartition, resample
 from boltzbrain.sampling.synthetic import random_model
+from helpers.enumeration import exact_distribution
 
 KIND_NAMES = sorted(KINDS)
 VISIBLE_KINDS = ["bernoulli", "ising"]

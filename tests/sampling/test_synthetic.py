@@ -12,13 +12,14 @@ import torch
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.layer import KINDS
-from boltzbrain.sampling.enumeration import all_states, exact_distribution, exact_samples
+from boltzbrain.sampling.enumeration import all_states, exact_samples
 from boltzbrain.sampling.synthetic import (
     PlantedAssemblies,
     random_layer,
     random_model,
     simulate_assemblies,
 )
+from helpers.enumeration import exact_distribution
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from boltzbrain.baselines.pairwise.fit import fit_ising
+from boltzbrain.baselines.pairwise.fit import fit_pairwise
 from boltzbrain.baselines.vae import fit_vae
 from boltzbrain.comparison.compare import NAMES, read_assemblies
 from boltzbrain.comparison.rbms import fit_hopfield
@@ -24,7 +24,7 @@ def quick_baselines(quick_evaluation):
         pairwise = {"penalties": (100.0, 30.0), "factors": (1.0,), "chains": 200, "updates": 20,
                     "rungs": 50}  # fmt: skip
         for fit, given in (
-            (fit_ising, pairwise),
+            (fit_pairwise, pairwise),
             (fit_vae, {"latents": (4,), "penalties": (0.001, 0.01), "trial_updates": 40,
                        "updates": 200}),
             (fit_hopfield, {"penalties": (0.01,), "updates": 30, "chains": 40, "rungs": 50}),

@@ -8,7 +8,7 @@ import torch
 from boltzbrain.data.clusters import Clusters
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.score.choice import choose_penalty, latest_as_good, out_of_patience
-from boltzbrain.training.score.running import COLUMNS, OnlineScore
+from boltzbrain.training.score.running import COLUMNS, RunningScore
 
 PLAN = make_plan(updates=1000, l1_choices=(0.001, 0.002, 0.004), l1_trial=0.1, l1=None)
 NO_TRIALS = make_plan(updates=1000)
@@ -94,7 +94,7 @@ def online_of(*scores):
     history = torch.zeros((len(scores), len(COLUMNS)), dtype=torch.float64)
     for row, (update, score) in zip(history, scores, strict=True):
         row[0], row[COLUMNS.index("validation_nats_per_bin")] = update, score
-    return OnlineScore(None, history)
+    return RunningScore(None, history)
 
 
 def test_patience_counts_updates_since_the_best_running_score():

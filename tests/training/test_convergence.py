@@ -28,7 +28,7 @@ from boltzbrain.training.health.convergence import (
     idle_units,
     without_pull,
 )
-from boltzbrain.training.health.restarts import MENDS, Course, Restart
+from boltzbrain.training.health.restarts import MENDS, Interventions, Restart
 from boltzbrain.training.health.symptoms import Symptom, rescued, symptom
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.progress import Progress
@@ -223,7 +223,7 @@ def test_released_weights_are_not_shrunk_and_zeros_stay(
 
     # the step of a weight that is not 0 is the one without a penalty
     steps = []
-    for penalty in (last.course.l1, 0.0):
+    for penalty in (last.interventions.l1, 0.0):
         ascent = Ascent(last.live, plan)
         ascent.restore_optimizer(last.optimizer)
         states = torch.from_numpy(activity.states)
@@ -319,16 +319,16 @@ def test_symptoms() -> None:
 
 
 def test_the_course_knows_what_lies_on_it() -> None:
-    first = Course().restarted(Restart(620, 500, "diverged"))
+    first = Interventions().restarted(Restart(620, 500, "diverged"))
     second = first.restarted(Restart(560, 400, "diverged"))
-    assert second.includes(Course(), 400)
-    assert not second.includes(Course(), 500)
-    assert first.includes(Course(), 500)
+    assert second.includes(Interventions(), 400)
+    assert not second.includes(Interventions(), 500)
+    assert first.includes(Interventions(), 500)
     assert second.includes(first, 400)
     assert not second.includes(first, 540)
     assert not first.includes(second, 410)
-    assert Course.from_json(second.to_json()) == second
-    assert (Course().rate_divisor, Course().batch_factor) == (1.0, 1)
+    assert Interventions.from_json(second.to_json()) == second
+    assert (Interventions().rate_divisor, Interventions().batch_factor) == (1.0, 1)
     assert (second.rate_divisor, second.batch_factor) == MENDS[1]
 
 
@@ -343,7 +343,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, *when: tuple[int, int]) -> None:
 
     def poisoned(state: State) -> None:
         step(state)
-        if (len(state.course.restarts), state.update) in when:
+        if (len(state.interventions.restarts), state.update) in when:
             state.ascent.parameters["visible.field"].fill_(30.0)
 
     monkeypatch.setattr(State, "step", poisoned)
@@ -520,9 +520,9 @@ def test_after_a_collapse_the_next_smaller_penalty_is_taken(
 def test_a_training_that_has_not_converged_at_its_end_goes_back_once(
     activity: Activity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged = training.judged
-    monkeypatch.setattr(training, "judged", lambda state: {
-        **judged(state), "status": "failed", "reason": f"on purpose at {state.learning_rate:.2g}",
+    before = training.convergence_of
+    monkeypatch.setattr(training, "convergence_of", lambda state: {
+        **before(state), "status": "failed", "reason": f"on purpose at {state.learning_rate:.2g}",
     })  # fmt: skip
     plan = make_plan(**{**CHOOSING, "checkpoints": 6}, release=0.3, averaging=0.9, late_restarts=1)
     run = train(activity, plan, tmp_path / "run")
@@ -577,8 +577,8 @@ def test_a_trial_that_collapses_is_given_up_and_the_run_says_so(
         "given up at update 100: it collapsed on purpose" in score_verdicts.convergence(told).text
     )
     assert "a larger L1 penalty was given up" in convergence_line(told)
-    course = run.load(run.chosen_update).course
-    assert Course.from_json(course.to_json()) == course
+    interventions = run.load(run.chosen_update).interventions
+    assert Interventions.from_json(interventions.to_json()) == interventions
 
 
 def test_weights_put_to_zero_at_the_end_count_in_log_z(activity: Activity, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from boltzbrain.training.plan import make_plan
 from boltzbrain.training.score.likelihood_log import error_over_bins, independent_scores
 from boltzbrain.training.score.running import (
     COLUMNS,
-    OnlineScore,
+    RunningScore,
     ScoredBins,
     chains_of,
     most_steps,
@@ -38,7 +38,7 @@ def grown(t, kind="bernoulli"):
 
 def start(kind="bernoulli"):
     model = grown(0.05, kind)
-    return OnlineScore.start(model, model.visible.field, PLAN)
+    return RunningScore.start(model, model.visible.field, PLAN)
 
 
 def bins_of(states):
@@ -208,11 +208,11 @@ def test_some_bins_stand_for_the_fold():
 def test_what_is_restored_goes_on_bit_for_bit():
     bins = samples()
     score = along(bins)[0]
-    again = OnlineScore.restore(score.running.model, score.tensors())
+    again = RunningScore.restore(score.running.model, score.tensors())
     first, second = (one.followed(grown(0.8), 11, bins, PLAN) for one in (score, again))
     for name, value in first.tensors().items():
         assert torch.equal(value, second.tensors()[name]), name
-    other = OnlineScore.start(grown(0.05), grown(0.05).visible.field, make_plan(seed=4))
+    other = RunningScore.start(grown(0.05), grown(0.05).visible.field, make_plan(seed=4))
     assert not torch.equal(other.running.visible, start().running.visible)
 
 

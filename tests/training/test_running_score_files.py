@@ -21,7 +21,7 @@ from boltzbrain.training.plan import make_plan
 from boltzbrain.training.progress import Progress
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
-from boltzbrain.training.score.running import OnlineScore
+from boltzbrain.training.score.running import RunningScore
 from boltzbrain.training.train import resume, train
 from boltzbrain.training.update.gradient import parameters_of
 from boltzbrain.training.update.state import State
@@ -62,13 +62,13 @@ def test_scores_along_training_are_exact_within_their_errors(
 ) -> None:
     """4 standard errors of log Z over some 25 dependent scores: false alarm below 2e-3."""
     exact: dict[int, float] = {}
-    follow = OnlineScore.followed
+    follow = RunningScore.followed
 
-    def seen(self: OnlineScore, model: Any, update: int, bins: Any, plan: Any) -> OnlineScore:
+    def seen(self: RunningScore, model: Any, update: int, bins: Any, plan: Any) -> RunningScore:
         exact[update] = exact_log_partition(model)
         return follow(self, model, update, bins, plan)
 
-    monkeypatch.setattr(OnlineScore, "followed", seen)
+    monkeypatch.setattr(RunningScore, "followed", seen)
     run = train(activity, make_plan(**SMALL), tmp_path / "run")
     found = running(run)
     kept = {one.update for one in run.checkpoints()}
@@ -122,8 +122,8 @@ def same(first: TrainingRun, second: TrainingRun) -> None:
     ends = [run.load(names[0][-1]) for run in (first, second)]
     one, two = (parameters_of(end.live) | parameters_of(end.model) for end in ends)
     for end, tensors in zip(ends, (one, two), strict=True):
-        assert end.online is not None
-        tensors |= end.online.tensors() | parameters_of(end.online.running.model)
+        assert end.running_score is not None
+        tensors |= end.running_score.tensors() | parameters_of(end.running_score.running.model)
     assert all(torch.equal(value, two[name]) for name, value in one.items())
     assert first.running_path.read_bytes() == second.running_path.read_bytes()
     logs = [run.log().drop(columns="seconds") for run in (first, second)]
@@ -159,7 +159,7 @@ def test_a_restart_drops_the_scores_it_left_behind(
 
     def poisoned(state: State) -> None:
         step(state)
-        if not state.course.restarts and state.update == 165:
+        if not state.interventions.restarts and state.update == 165:
             state.ascent.parameters["visible.field"].fill_(30.0)
 
     monkeypatch.setattr(State, "step", poisoned)
@@ -226,16 +226,16 @@ def test_annealing_has_the_last_word_on_the_end(
     activity: Activity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A running estimate that strays must not end a training."""
-    follow = OnlineScore.followed
+    follow = RunningScore.followed
 
-    def astray(self: OnlineScore, model: Any, update: int, bins: Any, plan: Any) -> OnlineScore:
+    def astray(self: RunningScore, model: Any, update: int, bins: Any, plan: Any) -> RunningScore:
         if update == 30:
             # log Z too high by 9 nats: no score from here on reaches those before
             wrong = replace(self.running, settled=self.running.settled + 9.0)
             self = replace(self, running=wrong)
         return follow(self, model, update, bins, plan)
 
-    monkeypatch.setattr(OnlineScore, "followed", astray)
+    monkeypatch.setattr(RunningScore, "followed", astray)
     plan = make_plan(**{**SMALL, "checkpoints": 1, "patience": 50})
     run = train(activity, plan, tmp_path / "run")
     log, found = run.log().set_index("update"), running(run)
@@ -247,7 +247,7 @@ def test_annealing_has_the_last_word_on_the_end(
     assert found.index[0] == checked
     assert found["annealed"][checked] == 1
     # the control: with no check it would have been the end
-    monkeypatch.setattr(OnlineScore, "checked", lambda self, *_: self)
+    monkeypatch.setattr(RunningScore, "checked", lambda self, *_: self)
     unchecked = train(activity, plan, tmp_path / "unchecked")
     assert unchecked.info["updates_done"] == checked
 

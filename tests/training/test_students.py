@@ -13,10 +13,11 @@ from boltzbrain.data.steps import Source
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import exact_distribution, exact_log_partition, exact_samples
+from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples
 from boltzbrain.sampling.synthetic import random_model
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
+from helpers.enumeration import exact_distribution
 
 BOUND = 0.02
 """Nats per sample."""

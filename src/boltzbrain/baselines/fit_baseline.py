@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from boltzbrain.baselines.independent import fit_independent
 from boltzbrain.baselines.latent import fit_pca
 from boltzbrain.baselines.logistic import fit_glm
-from boltzbrain.baselines.pairwise.fit import fit_ising
+from boltzbrain.baselines.pairwise.fit import fit_pairwise
 from boltzbrain.baselines.protocol import Baseline
 from boltzbrain.baselines.vae import fit_vae
 from boltzbrain.foundations.checks import bad_input, has_shape, one_of
@@ -20,8 +20,8 @@ from boltzbrain.foundations.random import Generator
 
 FITS: Mapping[str, Callable[..., Baseline]] = {
     "independent": fit_independent,
-    "ising": fit_ising,
-    "kpairwise": partial(fit_ising, count=True),
+    "ising": fit_pairwise,
+    "kpairwise": partial(fit_pairwise, count=True),
     "glm": fit_glm,
     "pca": fit_pca,
     "vae": fit_vae,

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.baselines.fit_baseline import FITS, fit_baseline
-from boltzbrain.baselines.pairwise.fit import Ising
+from boltzbrain.baselines.pairwise.fit import PairwiseBaseline
 from boltzbrain.baselines.protocol import Baseline, Unfitted
 from boltzbrain.comparison.rbms import Hopfield, Trained, fit_hopfield
-from boltzbrain.comparison.score import Figures, Judge, scores_of_none
+from boltzbrain.comparison.score import Figures, TestScorer, scores_of_none
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
@@ -107,7 +107,7 @@ def compare_baselines(
         As `check_baselines`.
     """
     names = check_baselines(names, activity)
-    judge, given = Judge(activity, seed), options or {}
+    scorer, given = TestScorer(activity, seed), options or {}
     figures: dict[str, Any] = {}
     arrays: dict[str, dict[str, NDArray[Any]]] = {}
     best: tuple[Figures | None, Figures] | None = None
@@ -120,14 +120,14 @@ def compare_baselines(
         if isinstance(baseline, Unfitted):
             figures[name], arrays[name] = scores_of_none(baseline), {}
             continue
-        gains, gain = judge.gains(baseline)
-        conditional, each = judge.conditional(baseline)
+        gains, gain = scorer.gains(baseline)
+        conditional, each = scorer.conditional(baseline)
         figures[name] = {
             "title": baseline.title,
             **gains,
             "conditional": conditional,
-            "reconstruction": judge.reconstruction(baseline),
-            "statistics": judge.statistics(baseline),
+            "reconstruction": scorer.reconstruction(baseline),
+            "statistics": scorer.statistics(baseline),
             "fit": baseline.fit.describe(),
         }
         if baseline.log_partition() is not None:
@@ -137,8 +137,8 @@ def compare_baselines(
             best = gain, each
             continue
         figures[name]["rbm_minus_this"] = {
-            "gain": judge.gain_between((rbm, best[0]), (baseline, gain)),
-            "conditional": judge.mean(best[1] - each, judge.unit),
+            "gain": scorer.gain_between((rbm, best[0]), (baseline, gain)),
+            "conditional": scorer.mean(best[1] - each, scorer.unit),
         }
     if tell is not None:
         tell(len(names) + 1, len(names) + 1)
@@ -158,7 +158,7 @@ def _fitted(
 def _checked(baseline: Baseline) -> dict[str, Any]:
     """Return what is known of log Z; of the RBM itself the rest stands under log_likelihood."""
     result: dict[str, Any] = {"unreliable": baseline.doubts()}
-    if isinstance(baseline, (Ising, Hopfield)):
+    if isinstance(baseline, (PairwiseBaseline, Hopfield)):
         forward = baseline.forward
         result["forward"], result["backward"] = forward.value, baseline.backward.value
         result["effective_sample_size"] = forward.effective_sample_size

@@ -19,7 +19,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import clustered_stderr, clusters_of
 from boltzbrain.evaluation.likelihood import independent_log_likelihood
 from boltzbrain.evaluation.statistics.agreement import Comparison
-from boltzbrain.evaluation.statistics.compare import choose_statistics
+from boltzbrain.evaluation.statistics.compare import statistics_to_compare
 from boltzbrain.evaluation.statistics.population import count_distribution, total_variation
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.moments import pack
@@ -40,7 +40,7 @@ def partition_error(baseline: Baseline) -> float:
     return 0.0 if estimate is None else estimate.stderr
 
 
-class Judge:
+class TestScorer:
     """Scores models on the test bins."""
 
     def __init__(self, activity: Activity, seed: int) -> None:
@@ -139,7 +139,7 @@ class Judge:
         drawn = baseline.samples(count, generator)
         test, generated = pack(self.states), pack(drawn)
         rates = self.train.mean(axis=0, dtype=np.float64)
-        chosen = {one.name: one for one in choose_statistics(rates, self.seed)}
+        chosen = {one.name: one for one in statistics_to_compare(rates, self.seed)}
         result: dict[str, Any] = {
             f"{name}_pearson": Comparison(chosen[name].of(test), chosen[name].of(generated)).pearson
             if name in chosen

@@ -26,10 +26,10 @@ from boltzbrain.foundations.hdf5_tables import (
     plain,
     read_table,
     read_text,
-    read_texts,
+    read_text_list,
     write_table,
     write_text,
-    write_texts,
+    write_text_list,
 )
 from boltzbrain.foundations.memory import require_memory
 
@@ -67,8 +67,8 @@ def write_activity(path: str | Path, activity: Activity) -> None:
         for number, (atlas, regions) in enumerate(activity.regions.items()):
             group = atlases.create_group(f"{number:03d}")
             write_text(group, "atlas", atlas)
-            write_texts(group, "names", regions.names)
-            write_texts(group, "hemisphere", regions.hemisphere)
+            write_text_list(group, "names", regions.names)
+            write_text_list(group, "hemisphere", regions.hemisphere)
             for part in ("indptr", "indices", "data"):
                 group.create_dataset(part, data=getattr(regions.membership, part))
         write_text(file, "steps", steps_text(activity.steps))
@@ -129,7 +129,7 @@ def _read(file: h5py.File, path: Path) -> Activity:
 
 
 def _read_regions(group: Any, neurons: int) -> tuple[str, Regions]:
-    names, hemisphere = read_texts(group, "names"), read_texts(group, "hemisphere")
+    names, hemisphere = read_text_list(group, "names"), read_text_list(group, "hemisphere")
     if len(hemisphere) != len(names):
         raise bad_input("hemisphere", f"have {len(names)} entries", len(hemisphere))
     membership = sparse.csr_array(

@@ -10,25 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from boltzbrain.data.regions import Regions
-from boltzbrain.foundations.checks import bad_input, has_shape
-
-_GROUPS = {
-    "visual cortex": "VIS VISp VISl VISrl VISam VISpm VISal VISmma VISmmp VISli VISpor VISa",
-    "hippocampal formation": "HPF CA CA1 CA2 CA3 DG SUB ProS POST PRE PAR",
-    "thalamus": (
-        "TH LGd LGv LP LD PO POL VPM VPL VL MG MGd MGm MGv SGN PP PIL PoT Eth IGL IntG RT PF"
-    ),
-    "midbrain": "MB APN MRN NOT SCig SCiw SCsg SCzo SCop SCs SCm OP PPT RPF NB",
-}
-
-ALLEN_GROUPS: Mapping[str, str] = {
-    area: group for group, areas in _GROUPS.items() for area in areas.split()
-}
-"""Coarse group of the Allen areas that Neuropixels visual recordings reach."""
 
 _SIDE = re.compile(r"[\s_\-.(]+(left|right)\)?$", re.IGNORECASE)
 _SIDE_FIRST = re.compile(r"^(left|right)[\s_\-.]+", re.IGNORECASE)
-_LAYER = re.compile(r"^(?P<area>.*[A-Za-z])(?:[1-6](?:/[1-6])?[ab]?)$")
 _SPELLINGS = {"teberculum": "tuberculum"}
 
 
@@ -67,36 +51,6 @@ def canonical_name(name: str) -> str:
     return f"{words}_{side}" if side else words
 
 
-def allen_area(acronym: str) -> str:
-    """Return the area of an Allen acronym, without its layer or sublayer.
-
-    Examples
-    --------
-    >>> [allen_area(name) for name in ("VISp5", "VISp2/3", "DG-mo", "CA1", "LGd-sh", "VISl6a")]
-    ['VISp', 'VISp', 'DG', 'CA1', 'LGd', 'VISl']
-    """
-    name = acronym.split("-", 1)[0].strip()
-    if name in ALLEN_GROUPS:
-        return name
-    found = _LAYER.match(name)
-    # the digit of CA1 is part of its name, that of VISp5 a layer
-    if found and (found.group("area") in ALLEN_GROUPS or found.group("area")[-1].islower()):
-        return found.group("area")
-    return name
-
-
-def allen_group(acronym: str) -> str:
-    """Return the coarse group of an Allen acronym; of one not in the list, its area.
-
-    Examples
-    --------
-    >>> allen_group("VISp5"), allen_group("CA1"), allen_group("MOs")
-    ('visual cortex', 'hippocampal formation', 'MOs')
-    """
-    area = allen_area(acronym)
-    return ALLEN_GROUPS.get(area, area)
-
-
 def zbrain_group(name: str) -> str:
     """Return the coarse region of a ZBrain mask, the text before its dash.
 
@@ -117,7 +71,7 @@ def merge_regions(regions: Regions, parent: Mapping[str, str] | Callable[[str], 
         Any regions; hemispheres stay apart, so a parent may occur as left and as right.
     parent
         Name to parent, as a table (a name not in it stays itself) or a function such as
-        `allen_group`. A parent "" drops the region.
+        `zbrain_group`. A parent "" drops the region.
 
     Returns
     -------
@@ -167,41 +121,6 @@ def hemisphere_of(x_um: NDArray[np.float64], midline_um: float | None = None) ->
     side = np.where(x_um >= midline_um, "right", "left")
     result: NDArray[np.str_] = np.where(known, side, "")
     return result
-
-
-def split_regions(regions: Regions, hemisphere: NDArray[np.str_]) -> Regions:
-    """Return every region without a side as two, "NAME_left" and "NAME_right".
-
-    A neuron of unknown side stays in neither; a region that has a side already is kept.
-
-    Parameters
-    ----------
-    regions
-        The regions.
-    hemisphere
-        (neuron,) "left", "right" or "".
-
-    Raises
-    ------
-    InputError
-        If `hemisphere` has another length or other words.
-    """
-    has_shape("hemisphere", hemisphere, (regions.membership.shape[0],))
-    others = sorted(set(hemisphere.tolist()) - {"left", "right", ""})
-    if others:
-        raise bad_input("hemisphere", "be left, right or empty", str(others[0]))
-    dense = regions.membership.tocsc()
-    names, sides, parts = [], [], []
-    for number, (name, side) in enumerate(zip(regions.names, regions.hemisphere, strict=True)):
-        mine = np.zeros(len(hemisphere), dtype=np.uint8)
-        mine[dense.indices[dense.indptr[number] : dense.indptr[number + 1]]] = 1
-        for half in (side,) if side else ("left", "right"):
-            names.append(name if side else f"{name}_{half}")
-            sides.append(half)
-            column = mine if side else mine * (hemisphere == half)
-            parts.append(sparse.csc_array(column.reshape(-1, 1)))
-    joined = sparse.hstack(parts) if parts else dense
-    return Regions(tuple(names), _binary(joined), tuple(sides))
 
 
 def _binary(matrix: sparse.csr_array | sparse.csc_array | sparse.coo_array) -> sparse.csr_array:

@@ -67,7 +67,7 @@ def cut_out(recorded: NDArray[np.float64], away: NDArray[np.float64]) -> NDArray
     return np.array(left, dtype=np.float64).reshape(-1, 2)
 
 
-def choose_intervals(
+def intervals_of(
     epochs: pd.DataFrame,
     labels: Sequence[str],
     *,

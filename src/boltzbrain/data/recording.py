@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 NPZ_FORMAT = FileFormat("boltzbrain recording", names=("format", "format_version"))
 """Of the npz in which recordings are kept."""
 
-EPOCH_COLUMNS = ("start_s", "stop_s", "label")
-
 
 def no_epochs() -> pd.DataFrame:
     """Return an empty epochs table (start_s, stop_s in seconds, label)."""

@@ -47,10 +47,10 @@ def write_text(group: h5py.Group, name: str, text: str) -> None:
     InputError
         If it is not UTF-8 or holds the character of number 0.
     """
-    write_texts(group, name, text)
+    write_text_list(group, name, text)
 
 
-def write_texts(group: h5py.Group, name: str, texts: Sequence[str] | str) -> None:
+def write_text_list(group: h5py.Group, name: str, texts: Sequence[str] | str) -> None:
     """Write a list of texts, or one; the errors are those of `write_text`."""
     kind = h5py.string_dtype("utf-8")
     values: Any = texts if isinstance(texts, str) else np.asarray(list(texts), dtype=object)
@@ -66,8 +66,8 @@ def read_text(group: h5py.Group, name: str) -> str:
     return str(group[name].asstr()[()])
 
 
-def read_texts(group: h5py.Group, name: str) -> list[str]:
-    """Read what `write_texts` wrote."""
+def read_text_list(group: h5py.Group, name: str) -> list[str]:
+    """Read what `write_text_list` wrote."""
     return [str(text) for text in group[name].asstr()[...]]
 
 
@@ -121,7 +121,7 @@ def _write_column(group: h5py.Group, name: str, column: pd.Series[Any]) -> None:
     text = len(texts) == len(values)
     # floats keep their NaN here: the column comes back as it was
     cells = texts if text else [json.dumps(value, default=str) for value in values]
-    write_texts(group, name, cells)
+    write_text_list(group, name, cells)
     group[name].attrs["kind"] = "text" if text else "json"
     group[name].attrs["dtype"] = str(column.dtype)
 

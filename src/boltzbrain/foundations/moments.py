@@ -235,7 +235,7 @@ def rates(packed: Packed) -> NDArray[np.float64]:
     return connected(packed, np.arange(packed.neurons)[:, None])
 
 
-def choose_tuples(neurons: int, order: int, limit: int, generator: Generator) -> NDArray[np.int64]:
+def draw_tuples(neurons: int, order: int, limit: int, generator: Generator) -> NDArray[np.int64]:
     """Return distinct sets of neurons: all of them, or a uniform sample if they exceed `limit`.
 
     Parameters

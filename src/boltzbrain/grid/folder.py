@@ -54,16 +54,9 @@ class SweepFolder:
 
     @classmethod
     def create(cls, folder: Path, activity: Activity, asked: dict[str, Any]) -> SweepFolder:
-        """Make the folder and write what is asked for.
+        """Make the folder and write what every model sees and what is asked for.
 
-        Parameters
-        ----------
-        folder
-            May exist, but hold no sweep.
-        activity
-            What every model sees.
-        asked
-            preset, values, seeds, seed, rule, full: what makes the grid and the table.
+        `asked` holds preset, values, seeds, seed, rule and full: what makes the grid and the table.
 
         Raises
         ------

@@ -123,7 +123,7 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
     doubts = [] if validation is None else [validation]
     return {
         **FORMAT.told,
-        "l1": plan.l1 if checkpoint.course.l1 is None else checkpoint.course.l1,
+        "l1": plan.l1 if checkpoint.interventions.l1 is None else checkpoint.interventions.l1,
         "update": chosen,
         "validation_nats_per_bin": float(row["validation_nats_per_bin"]),
         "validation_stderr": float(row["validation_stderr"]),

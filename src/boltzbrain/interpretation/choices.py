@@ -18,8 +18,8 @@ class Choices:
     Attributes
     ----------
     rule, threshold
-        How members of assemblies are chosen (`assemblies.find_assemblies`). A threshold other than
-        the default is for the rule "fixed" alone.
+        How members of assemblies are chosen (`assemblies_by_rule`). A threshold other than the
+        default is for the rule "fixed" alone.
     atlas
         Which regions to use; the first by name if None.
     min_neurons

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
-from boltzbrain.foundations.hdf5_tables import plain, read_text, write_text, write_texts
+from boltzbrain.foundations.hdf5_tables import plain, read_text, write_text, write_text_list
 from boltzbrain.interpretation.couplings.low_rank import Couplings, LowRank
 from boltzbrain.interpretation.regions.maps import KINDS, RegionMaps
 
@@ -164,7 +164,7 @@ def write_interpretation(path: Path, found: Interpretation) -> None:
             values = entry.values
             if values.dtype.kind in "UO":
                 folder, _, last = name.rpartition("/")
-                write_texts(file.require_group(folder), last, [str(one) for one in values])
+                write_text_list(file.require_group(folder), last, [str(one) for one in values])
             elif values.dtype.itemsize == 1 and values.nbytes >= _PACKED:
                 file.create_dataset(name, data=values, compression="gzip", compression_opts=1)
             else:

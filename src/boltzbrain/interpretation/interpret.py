@@ -12,11 +12,11 @@ import numpy as np
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
-from boltzbrain.interpretation.assemblies.find import positions, read_assemblies
+from boltzbrain.interpretation.assemblies.find import find_assemblies, positions
 from boltzbrain.interpretation.choices import Callback, Choices, InterpretationProgress
-from boltzbrain.interpretation.couplings.find import read_couplings, read_norms
+from boltzbrain.interpretation.couplings.find import find_couplings, find_norms
 from boltzbrain.interpretation.file import Entries, Entry, Interpretation, write_interpretation
-from boltzbrain.interpretation.regions.find import read_regions
+from boltzbrain.interpretation.regions.find import find_region_maps
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.run.run import TrainingRun
 
@@ -71,12 +71,12 @@ def interpret_model(
         for callback in callbacks:
             callback(InterpretationProgress(phase, done, total, time.monotonic() - started))
 
-    entries, of_couplings, pairs = read_couplings(model, states, choices, generator, tell)
-    norms, of_norms = read_norms(
+    entries, of_couplings, pairs = find_couplings(model, states, choices, generator, tell)
+    norms, of_norms = find_norms(
         along or [(0, lambda: model)], choices, generator.child("norms"), tell
     )
     tell("assemblies", 0, 1)
-    assemblies, of_assemblies, _ = read_assemblies(model, activity, regions, choices, generator)
+    assemblies, of_assemblies, _ = find_assemblies(model, activity, regions, choices, generator)
     tell("assemblies", 1, 1)
     entries |= norms | assemblies | _neurons(activity, choices)
     summary: dict[str, Any] = {
@@ -88,7 +88,7 @@ def interpret_model(
     reasons = {"regions": "the recording names no regions"}
     if regions is not None and len(regions.names):
         spread = entries.get("couplings/r_pairs")
-        maps, of_regions, reasons = read_regions(
+        maps, of_regions, reasons = find_region_maps(
             pairs,
             None if spread is None else spread.values.astype(np.float64),
             regions,

@@ -10,7 +10,7 @@ from typing import Any
 
 from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input, closest, one_of
-from boltzbrain.readers.containers.signatures import Contents, look
+from boltzbrain.readers.containers.signatures import FileSignature, signature_of
 from boltzbrain.readers.formats.arrays import read_array
 from boltzbrain.readers.formats.caiman import read_caiman
 from boltzbrain.readers.formats.celegans import read_celegans
@@ -43,79 +43,79 @@ class Format:
 
     name: str
     looks_for: str
-    fits: Callable[[Contents], bool]
+    fits: Callable[[FileSignature], bool]
     read: Callable[..., Recording]
 
 
-def _is_npz(contents: Contents) -> bool:
-    return contents.kind == "zip" and bool({"counts", "states"} & set(contents.names))
+def _is_npz(signature: FileSignature) -> bool:
+    return signature.kind == "zip" and bool({"counts", "states"} & set(signature.names))
 
 
-def _is_nwb(contents: Contents) -> bool:
-    names = set(contents.names)
-    if contents.kind == "folder":
+def _is_nwb(signature: FileSignature) -> bool:
+    names = set(signature.names)
+    if signature.kind == "folder":
         return "units" in names and bool({".zgroup", "zarr.json"} & names)
-    marked = "nwb_version" in contents.attributes
-    return contents.kind == "hdf5" and (
+    marked = "nwb_version" in signature.attributes
+    return signature.kind == "hdf5" and (
         marked or "units/spike_times" in names or {"general", "session_start_time"} <= names
     )
 
 
-def _is_zebrafish(contents: Contents) -> bool:
-    if contents.kind != "hdf5":
+def _is_zebrafish(signature: FileSignature) -> bool:
+    if signature.kind != "hdf5":
         return False
-    found = find_paths(contents.names)
+    found = find_paths(signature.names)
     placed = "coordinates" in found or "zbrain_coordinates" in found
     return placed and ("spikes" in found or "dff" in found)
 
 
-def _is_phy(contents: Contents) -> bool:
-    names = set(contents.names)
-    return contents.kind == "folder" and (
+def _is_phy(signature: FileSignature) -> bool:
+    names = set(signature.names)
+    return signature.kind == "folder" and (
         "spike_times.npy" in names and bool({"spike_clusters.npy", "spike_templates.npy"} & names)
     )
 
 
-def _is_suite2p(contents: Contents) -> bool:
-    if contents.kind != "folder":
+def _is_suite2p(signature: FileSignature) -> bool:
+    if signature.kind != "folder":
         return False
     # a folder of planes, the folder suite2p, or what holds it
-    return is_plane(contents.names) or any(
+    return is_plane(signature.names) or any(
         name == "suite2p" or (name.removeprefix("plane").isdecimal() and name.startswith("plane"))
-        for name in contents.names
+        for name in signature.names
     )
 
 
-def _is_spikeinterface(contents: Contents) -> bool:
-    names = set(contents.names)
-    if contents.kind == "folder":
+def _is_spikeinterface(signature: FileSignature) -> bool:
+    names = set(signature.names)
+    if signature.kind == "folder":
         return {INFO, "spikes.npy"} <= names
-    return contents.kind == "zip" and {"unit_ids", "num_segment", "sampling_frequency"} <= names
+    return signature.kind == "zip" and {"unit_ids", "num_segment", "sampling_frequency"} <= names
 
 
-def _is_pynapple(contents: Contents) -> bool:
-    names = set(contents.names)
+def _is_pynapple(signature: FileSignature) -> bool:
+    names = set(signature.names)
     return (
-        contents.kind == "zip" and {"t", "start", "end"} <= names and bool({"index", "d"} & names)
+        signature.kind == "zip" and {"t", "start", "end"} <= names and bool({"index", "d"} & names)
     )
 
 
-def _is_caiman(contents: Contents) -> bool:
-    names = set(contents.names)
-    return contents.kind == "hdf5" and bool({"estimates/C", "estimates/F_dff"} & names)
+def _is_caiman(signature: FileSignature) -> bool:
+    names = set(signature.names)
+    return signature.kind == "hdf5" and bool({"estimates/C", "estimates/F_dff"} & names)
 
 
-def _is_celegans(contents: Contents) -> bool:
-    names = set(contents.names)
-    if contents.kind == "zip":
+def _is_celegans(signature: FileSignature) -> bool:
+    names = set(signature.names)
+    if signature.kind == "zip":
         return {"traces", "t"} <= names
-    return contents.kind == "hdf5" and {"gcamp/trace_array", "timing/timestamp_confocal"} <= names
+    return signature.kind == "hdf5" and {"gcamp/trace_array", "timing/timestamp_confocal"} <= names
 
 
-def _is_array(contents: Contents) -> bool:
-    if contents.kind in ("npy", "mat", "text"):
+def _is_array(signature: FileSignature) -> bool:
+    if signature.kind in ("npy", "mat", "text"):
         return True
-    return contents.kind in ("zip", "hdf5") and bool(contents.names)
+    return signature.kind in ("zip", "hdf5") and bool(signature.names)
 
 
 # tried in this order; the first that fits reads the file
@@ -217,7 +217,7 @@ def read(
     if format is not None:
         chosen = known[one_of("format", format, known)]
     else:
-        chosen = _first_that_fits(look(path))
+        chosen = _first_that_fits(signature_of(path))
     _check_options(f"{chosen.name} files", chosen.read, options, path)
     return chosen.read(path, **options)
 
@@ -242,22 +242,22 @@ def _check_options(
             )
 
 
-def _first_that_fits(contents: Contents) -> Format:
+def _first_that_fits(signature: FileSignature) -> Format:
     for one in FORMATS:
-        if one.fits(contents):
+        if one.fits(signature):
             return one
-    if contents.kind == "folder" and {"run.json", "activity.h5"} <= set(contents.names):
+    if signature.kind == "folder" and {"run.json", "activity.h5"} <= set(signature.names):
         raise bad_input(
             "the folder",
             "hold a recording",
             "a run: `boltzbrain evaluate`, `interpret` and `report` take it",
-            file=contents.path,
+            file=signature.path,
         )
     # what the container rules out need not be explained
-    near = [one for one in FORMATS if contents.container and contents.container in one.looks_for]
+    near = [one for one in FORMATS if signature.container and signature.container in one.looks_for]
     told = "; ".join(f"{one.name}: {one.looks_for}" for one in near)
     names = ", ".join(one.name for one in FORMATS if one not in near)
     known = f"{told}; {names}" if told else names
     raise bad_input(
-        "the content", f"be of a known format ({known})", contents.describe(), file=contents.path
+        "the content", f"be of a known format ({known})", signature.describe(), file=signature.path
     )

@@ -103,7 +103,7 @@ def describe(preset: str) -> str:
     return _SOURCES[preset] + (f": {rules}" if rules else "")
 
 
-def choose_rules(preset: str) -> tuple[Rule, ...]:
+def rules_of(preset: str) -> tuple[Rule, ...]:
     """Return the rules of a preset, or of several joined by "+".
 
     Raises
@@ -159,7 +159,7 @@ def apply_rules(
     """
     keep = np.ones(count, dtype=np.bool_)
     dropped: dict[str, int] = {}
-    for rule in choose_rules(preset):
+    for rule in rules_of(preset):
         name = find_column(rule.column, columns)
         if name is None:
             others = sorted(columns)

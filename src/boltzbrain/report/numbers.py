@@ -43,16 +43,7 @@ def error_words(error: float, least: int) -> str:
 def with_error(value: float, error: float | None, least: int, sign: str = "") -> str:
     """Return a figure and its standard error, with as many digits as the error asks for.
 
-    Parameters
-    ----------
-    value
-        The figure.
-    error
-        Its standard error; None where it is unknown.
-    least
-        Digits after the point that both have at least.
-    sign
-        "+" to show the sign of positive figures too.
+    Both have at least `least` digits after the point; "+" shows the sign of positive figures too.
 
     Examples
     --------

@@ -16,7 +16,7 @@ from boltzbrain.report.numbers import number, with_error
 from boltzbrain.report.page import PageData, page_data
 from boltzbrain.report.panels import Panel, panels
 from boltzbrain.report.panels.baselines import section
-from boltzbrain.report.panels.interpretation import reading
+from boltzbrain.report.panels.interpretation import interpretation_section
 from boltzbrain.report.verdicts import activity as verdicts
 from boltzbrain.report.verdicts import score as score_verdicts
 from boltzbrain.report.verdicts.baselines import gain_error
@@ -81,7 +81,7 @@ def render(page: PageData) -> str:
         explore=explore,
         explore_json=_embedded(explore),
         panels=drawn,
-        reading=reading(page),
+        reading=interpretation_section(page),
         baselines=section(page),
         overall=verdicts.overall(counted),
         marks=marks,

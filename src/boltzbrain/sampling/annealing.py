@@ -129,18 +129,9 @@ def _spaced(ts: Tensor, gains: Tensor, rungs: int) -> list[float]:
 def annealing_schedule(
     model: RBM, generator: Generator, rungs: int, *, visible_field: Tensor | None = None
 ) -> list[float]:
-    """Choose rungs t from 0 to 1 by a short pilot run, dense where log-weights spread most.
+    """Return `rungs` places t from 0 to 1 by a short pilot run, dense where log-weights spread.
 
-    Parameters
-    ----------
-    model
-        The last rung.
-    generator
-        Moves on; the rungs depend on nothing else that is random.
-    rungs
-        Number of rungs, both ends included.
-    visible_field
-        Field of the independent model, the model's own where None.
+    `visible_field` is that of the independent model at 0, the model's own where None.
     """
     return schedule_along(AnnealedPath(model.independent(visible_field), model), generator, rungs)
 

@@ -1,4 +1,4 @@
-"""Small models exactly: their log-partition, their distribution and independent samples of it."""
+"""Small models exactly: their log-partition and independent samples of it."""
 
 from __future__ import annotations
 
@@ -75,19 +75,6 @@ def exact_log_partition(model: RBM) -> float:
     visible = _enumerates_visible(model)
     states = all_states(model.visible if visible else model.hidden)
     return float(torch.logsumexp(_log_probabilities(model, states, visible), dim=0))
-
-
-def exact_distribution(model: RBM) -> tuple[Tensor, Tensor]:
-    """Return every visible state, (state, visible), and its log-probability, (state,) float64.
-
-    Raises
-    ------
-    InputError
-        If the visible layer is not two-valued with at most `ENUMERATED_UNITS` units.
-    """
-    states = all_states(model.visible)
-    log_weights = _log_probabilities(model.to(torch.float64), states, visible=True)
-    return states, log_weights - torch.logsumexp(log_weights, dim=0)
 
 
 def exact_samples(model: RBM, n: int, generator: Generator) -> Tensor:

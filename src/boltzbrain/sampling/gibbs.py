@@ -40,15 +40,8 @@ class Chains:
 def start_chains(model: RBM, n: int, generator: Generator) -> Chains:
     """Return chains whose visible units are drawn without the weights, the hidden ones given them.
 
-    Parameters
-    ----------
-    model
-        Model whose visible layer is drawn from.
-    n
-        Number of chains, at least 1.
-    generator
-        A stream for these chains alone: they continue it from a copy, so whoever goes on drawing
-        from the original repeats their numbers.
+    The stream is for these `n` chains alone: they continue it from a copy, so whoever goes on
+    drawing from the original repeats their numbers.
 
     Raises
     ------
@@ -64,15 +57,8 @@ def start_chains(model: RBM, n: int, generator: Generator) -> Chains:
 def advance(model: RBM, chains: Chains, sweeps: int) -> Chains:
     """Return the chains after block Gibbs sweeps under a model; the given chains stay as they are.
 
-    Parameters
-    ----------
-    model
-        Model to sample, with as many visible units as the chains.
-    chains
-        Where to start; only the visible states and the stream matter.
-    sweeps
-        Number of sweeps, at least 1; each draws the hidden units given the visible ones, then the
-        visible units given the hidden ones.
+    Only their visible states and their stream matter. Each sweep draws the hidden units given the
+    visible ones, then the visible units given the hidden ones.
 
     Raises
     ------

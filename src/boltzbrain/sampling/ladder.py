@@ -161,11 +161,6 @@ def trajectory_ladder(
         checkpoint where None.
     generator, acceptance, rungs
         As in `annealing_ladder`.
-
-    Raises
-    ------
-    InputError
-        If there is no checkpoint or an option is out of range.
     """
     if not checkpoints:
         raise bad_input("checkpoints", "hold at least one model", "none")

@@ -214,20 +214,8 @@ def random_model(
 ) -> RBM:
     """Return an RBM with random parameters: a teacher, or a case for a test.
 
-    Parameters
-    ----------
-    hidden_kind, visible_kind
-        Names in `model.layers.layer.KINDS`.
-    visible, hidden
-        Numbers of units.
-    generator
-        Moves on.
-    visible_mean
-        Mean of the fields of the visible units.
-    weight_std
-        Standard deviation of the normal weights.
-    dtype
-        float32 or float64.
+    Kinds are names in `model.layers.layer.KINDS`; the weights are normal, and `visible_mean` is the
+    mean of the fields of the visible units.
 
     Raises
     ------

@@ -8,19 +8,19 @@ from typing import Any, NoReturn
 from boltzbrain.foundations.checks import TrainingFailedError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.training.health.convergence import Status, assess
-from boltzbrain.training.health.restarts import Course
-from boltzbrain.training.run.logs import Records
+from boltzbrain.training.health.restarts import Interventions
+from boltzbrain.training.run.logs import TrainingLogs
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.choice import latest_as_good
 from boltzbrain.training.update.state import State
 
 
-def choose(records: Records, state: State, verdict: Mapping[str, Any], seconds: float) -> None:
+def choose(logs: TrainingLogs, state: State, verdict: Mapping[str, Any], seconds: float) -> None:
     """Choose the model, and write down which it is and how the training ended."""
-    clusters = records.likelihood.clusters
-    records.write_logs(state.online)
-    row = latest_as_good(state.plan, records.rows, records.scores_at, clusters.get("validation"))
-    records.run.update_info(
+    clusters = logs.likelihood.clusters
+    logs.write_logs(state.running_score)
+    row = latest_as_good(state.plan, logs.rows, logs.scores_at, clusters.get("validation"))
+    logs.run.update_info(
         chosen_update=int(row["update"]),
         updates_done=state.update,
         seconds=seconds,
@@ -28,19 +28,19 @@ def choose(records: Records, state: State, verdict: Mapping[str, Any], seconds: 
     )
 
 
-def finish(records: Records, state: State) -> TrainingRun:
+def finish(logs: TrainingLogs, state: State) -> TrainingRun:
     """Make the chosen model one to read, and close the run.
 
     The checkpoint is then no longer what it was: nothing is chosen again after a kill in here.
     """
-    run = records.run
-    records.turn(run.info["chosen_update"], state)
+    run = logs.run
+    logs.turn(run.info["chosen_update"], state)
     run.update_info(status="finished")
     run.remove_passing()
     return run
 
 
-def judged(state: State) -> dict[str, Any]:
+def convergence_of(state: State) -> dict[str, Any]:
     """Return what run.json says of the convergence, judged by where the training ended."""
     found = assess(
         state.model,
@@ -50,14 +50,14 @@ def judged(state: State) -> dict[str, Any]:
         generator=Generator.from_seed(state.plan.seed, "convergence", state.update),
     )
     reason = "; ".join(found.complaints()) or None
-    status: Status = "recovered" if state.course.restarts else "converged"
+    status: Status = "recovered" if state.interventions.restarts else "converged"
     return {
-        **_verdict("failed" if reason else status, state.course, reason),
+        **_verdict("failed" if reason else status, state.interventions, reason),
         **found.to_json(),
     }
 
 
-def fail(records: Records, state: State, reason: str, good: int, seconds: float) -> NoReturn:
+def fail(logs: TrainingLogs, state: State, reason: str, good: int, seconds: float) -> NoReturn:
     """Close the run as failed, its good checkpoints left where they are.
 
     Raises
@@ -65,13 +65,13 @@ def fail(records: Records, state: State, reason: str, good: int, seconds: float)
     TrainingFailedError
         Always.
     """
-    run = records.run
+    run = logs.run
     run.resume_path.unlink(missing_ok=True)
     run.update_info(
         status="failed",
         updates_done=good,
         seconds=seconds,
-        convergence=_verdict("failed", state.course, reason),
+        convergence=_verdict("failed", state.interventions, reason),
     )
     raise failure(run)
 
@@ -80,30 +80,30 @@ def failure(run: TrainingRun) -> TrainingFailedError:
     """Return what to say of a run that was closed as failed, whenever it is asked for."""
     info, plan = run.info, run.plan
     found = info["convergence"]
-    course = Course.from_json({"restarts": found["history"], "l1": found["l1"]})
-    l1 = plan.l1_at(plan.updates, course.l1)
+    interventions = Interventions.from_json({"restarts": found["history"], "l1": found["l1"]})
+    l1 = plan.l1_at(plan.updates, interventions.l1)
     if "collapsed" in found["reason"]:
         advice = "fewer hidden units, or larger first weights (weight_std)"
         if l1:
             advice = f"a smaller L1 penalty than {l1:g}, {advice}"
         advice += "; where the neurons do not depend on one another there is nothing to learn"
     else:
-        advice = f"a smaller learning rate than {plan.learning_rate / course.rate_divisor:g}"
+        advice = f"a smaller learning rate than {plan.learning_rate / interventions.rate_divisor:g}"
         if l1:
             advice += f" or a smaller L1 penalty than {l1:g}"
     return TrainingFailedError(
-        f"{run.folder}: {found['reason']}; {len(course.restarts)} restarts did not mend it. The "
-        f"last good checkpoint, of update {info['updates_done']}, is intact. Try {advice}."
+        f"{run.folder}: {found['reason']}; {len(interventions.restarts)} restarts did not mend "
+        f"it. The last good checkpoint, of update {info['updates_done']}, is intact. Try {advice}."
     )
 
 
-def _verdict(status: Status, course: Course, reason: str | None) -> dict[str, Any]:
+def _verdict(status: Status, interventions: Interventions, reason: str | None) -> dict[str, Any]:
     """Return what run.json says of the convergence."""
     return {
         "status": status,
-        "restarts": len(course.restarts),
+        "restarts": len(interventions.restarts),
         "reason": reason,
-        "history": course.to_json()["restarts"],
-        "abandoned": course.to_json()["abandoned"],
-        "l1": course.l1,
+        "history": interventions.to_json()["restarts"],
+        "abandoned": interventions.to_json()["abandoned"],
+        "l1": interventions.l1,
     }

@@ -9,16 +9,16 @@ from typing import Any, Literal
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.training.finish import choose, fail, failure, finish, judged
-from boltzbrain.training.health import symptoms as watch
-from boltzbrain.training.health.restarts import Course, Restart
+from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
+from boltzbrain.training.health import symptoms
+from boltzbrain.training.health.restarts import Interventions, Restart
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.progress import Callback, Score, Sitting
-from boltzbrain.training.run.logs import GOOD_EVERY, Records
+from boltzbrain.training.run.logs import GOOD_EVERY, TrainingLogs
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.choice import choose_penalty, is_choosing, out_of_patience
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
-from boltzbrain.training.score.running import OnlineScore, ScoredBins
+from boltzbrain.training.score.running import RunningScore, ScoredBins
 from boltzbrain.training.update.state import State
 
 ROLLING_SECONDS = 30.0
@@ -97,9 +97,11 @@ class _Training:
         newest = run.newest()
         self.seconds = 0.0 if newest is None else newest.seconds
         self.state = State(plan, data, self.likelihood.field, newest)
-        follows = plan.score_every is not None and (newest is None or newest.online is not None)
+        follows = plan.score_every is not None and (
+            newest is None or newest.running_score is not None
+        )
         self.bins = ScoredBins.of(activity, self.likelihood.field, device) if follows else None
-        self.records = Records(run, self.likelihood, self.bins, self.state.course)
+        self.logs = TrainingLogs(run, self.likelihood, self.bins, self.state.interventions)
         if newest is None:
             self._begin()
 
@@ -107,24 +109,24 @@ class _Training:
         state, plan, field = self.state, self.plan, self.likelihood.field
         if plan.l1_choices and not self.likelihood.validated:
             # nothing can choose the penalty: the plan's own is taken
-            state.course = Course(l1=plan.l1)
+            state.interventions = Interventions(l1=plan.l1)
         if self.bins is not None:
-            state.online = OnlineScore.start(state.model, field, plan)
-        self.records.write_good(state, self.seconds)
+            state.running_score = RunningScore.start(state.model, field, plan)
+        self.logs.write_good(state, self.seconds)
 
     def go_on(self, callbacks: Sequence[Callback]) -> TrainingRun:
         """Run the remaining updates, choose the model and close the run."""
         sitting = Sitting(callbacks, self.plan.updates, self.seconds)
         while self.run.info["chosen_update"] is None:
             self._climb(sitting)
-            found = judged(self.state)
+            found = convergence_of(self.state)
             if not self._goes_back(found):
-                choose(self.records, self.state, found, self.seconds)
-        return finish(self.records, self.state)
+                choose(self.logs, self.state, found, self.seconds)
+        return finish(self.logs, self.state)
 
     def _climb(self, sitting: Sitting) -> None:
         """Run the remaining updates."""
-        plan, state, records = self.plan, self.state, self.records
+        plan, state, logs = self.plan, self.state, self.logs
         kept = set(plan.checkpoint_updates())
         rolled = sitting.seconds
         ended = self._ended()
@@ -136,7 +138,7 @@ class _Training:
             self.seconds = sitting.seconds
             keeping = state.update in kept
             scoring = keeping or self._scores_at(state.update)
-            look = scoring or state.update % watch.EVERY == 0 or not state.finite
+            look = scoring or state.update % symptoms.EVERY == 0 or not state.finite
             found = state.symptom() if look else None
             if found is not None:
                 self._mend(found)
@@ -145,19 +147,19 @@ class _Training:
                 if scoring:
                     self._follow()
                 if state.update % GOOD_EVERY == 0:
-                    records.write_good(state, self.seconds)
+                    logs.write_good(state, self.seconds)
                 if keeping:
                     self._tell(sitting, "scoring")
-                    records.keep(state, self.seconds)
+                    logs.keep(state, self.seconds)
                     rolled = sitting.seconds
                 elif self.seconds - rolled >= ROLLING_SECONDS:
-                    records.roll(state, self.seconds)
+                    logs.roll(state, self.seconds)
                     rolled = self.seconds
                 ended = scoring and self._ended()
                 if ended and not keeping:
                     # the running score has the last word only once annealing has checked it
                     self._tell(sitting, "scoring")
-                    records.keep(state, self.seconds)
+                    logs.keep(state, self.seconds)
                     ended = self._ended()
             self._tell(sitting, "training")
 
@@ -166,23 +168,27 @@ class _Training:
 
         The last checkpoints are of no use then: steps so late are too small to mend anything.
         """
-        plan, state, course = self.plan, self.state, self.state.course
-        late = [one for one in course.restarts if one.update == plan.updates]
-        if verdict["status"] != "failed" or len(late) >= plan.late_restarts or course.exhausted:
+        plan, state, interventions = self.plan, self.state, self.state.interventions
+        late = [one for one in interventions.restarts if one.update == plan.updates]
+        if (
+            verdict["status"] != "failed"
+            or len(late) >= plan.late_restarts
+            or interventions.exhausted
+        ):
             return False
         half = (1.0 - max(plan.release, 0.5)) * plan.updates
-        earlier = [row["update"] for row in self.records.rows if row["update"] <= half]
+        earlier = [row["update"] for row in self.logs.rows if row["update"] <= half]
         if state.update < plan.updates or not earlier:
             return False
         reason = f"had not converged: {verdict['reason']}"
         back = self.run.load(earlier[-1])
         state.restore(back)
-        state.course = course.restarted(Restart(plan.updates, back.update, reason))
-        self.records.restarted(state, self.seconds)
+        state.interventions = interventions.restarted(Restart(plan.updates, back.update, reason))
+        self.logs.restarted(state, self.seconds)
         return True
 
     def _ended(self) -> bool:
-        return out_of_patience(self.plan, self.records.rows, self.state.online)
+        return out_of_patience(self.plan, self.logs.rows, self.state.running_score)
 
     def _scores_at(self, update: int) -> bool:
         """Return whether an update has a running score whether or not its checkpoint is kept."""
@@ -192,10 +198,12 @@ class _Training:
     def _follow(self) -> None:
         """Score the validation fold by the running estimate."""
         state = self.state
-        if self.bins is not None and state.online is not None:
-            state.online = state.online.followed(state.model, state.update, self.bins, self.plan)
+        if self.bins is not None and state.running_score is not None:
+            state.running_score = state.running_score.followed(
+                state.model, state.update, self.bins, self.plan
+            )
 
-    def _mend(self, found: watch.Symptom) -> None:
+    def _mend(self, found: symptoms.Symptom) -> None:
         """Go back to the last good checkpoint, and go on with the next smaller steps.
 
         Raises
@@ -203,25 +211,27 @@ class _Training:
         TrainingFailedError
             If every mend was tried.
         """
-        state, course = self.state, self.state.course
+        state, interventions = self.state, self.state.interventions
         if found.kind == "collapse" and self._choosing and self._choose_penalty(found.reason):
             return
-        good = self.records.good(state)
-        if course.exhausted:
+        good = self.logs.good(state)
+        if interventions.exhausted:
             reason = f"at update {state.update} the training {found.reason}"
-            fail(self.records, state, reason, good.update, self.seconds)
+            fail(self.logs, state, reason, good.update, self.seconds)
         restart = Restart(state.update, good.update, found.reason)
         state.restore(good)
-        state.course = course.restarted(restart)
-        if found.kind == "collapse" and course.l1 is not None:
+        state.interventions = interventions.restarted(restart)
+        if found.kind == "collapse" and interventions.l1 is not None:
             # it was the penalty that took the units out, and slower it would do so again
-            smaller = [one for one in self.plan.l1_choices or () if one < course.l1]
-            state.course = replace(state.course, l1=smaller[-1] if smaller else course.l1 / 2)
-        self.records.restarted(state, self.seconds)
+            smaller = [one for one in self.plan.l1_choices or () if one < interventions.l1]
+            state.interventions = replace(
+                state.interventions, l1=smaller[-1] if smaller else interventions.l1 / 2
+            )
+        self.logs.restarted(state, self.seconds)
 
     @property
     def _choosing(self) -> bool:
-        return is_choosing(self.plan, self.state.course.l1)
+        return is_choosing(self.plan, self.state.interventions.l1)
 
     def _choose_penalty(self, collapse: str | None = None) -> bool:
         """Go on from the trial that the validation fold chooses; False if none has ended yet.
@@ -231,20 +241,20 @@ class _Training:
         collapse
             Why the present trial is given up, if it is.
         """
-        found = choose_penalty(self.plan, self.records.rows, self.records.scores_at)
+        found = choose_penalty(self.plan, self.logs.rows, self.logs.scores_at)
         if found is None:
             return False
         state = self.state
-        update, course, before = state.update, state.course, state.online
+        update, interventions, before = state.update, state.interventions, state.running_score
         state.restore(self.run.load(found["update"]))
-        state.update, state.course = update, replace(course, l1=found["l1"])
+        state.update, state.interventions = update, replace(interventions, l1=found["l1"])
         if collapse is not None:
             gone = Restart(update, found["update"], collapse)
-            state.course = replace(state.course, abandoned=gone)
-        if state.online is not None and before is not None:
+            state.interventions = replace(state.interventions, abandoned=gone)
+        if state.running_score is not None and before is not None:
             # the chains of the model that is gone back to, and every score so far
-            state.online = replace(
-                state.online,
+            state.running_score = replace(
+                state.running_score,
                 history=before.history,
                 checked_at=before.checked_at,
                 resets=before.resets,
@@ -253,15 +263,15 @@ class _Training:
 
     def _tell(self, sitting: Sitting, phase: str) -> None:
         state = self.state
-        sitting.tell(phase, state.update, self._newest_score(), state.course.restarts)
+        sitting.tell(phase, state.update, self._newest_score(), state.interventions.restarts)
 
     def _newest_score(self) -> Score | None:
         """Return the newest score of the validation fold; an annealed one before a running one."""
         if not self.likelihood.validated:
             return None
         independent = self.likelihood.independent["validation"]
-        row = self.records.rows[-1] if self.records.rows else {"update": -1}
-        running = self.state.online.newest if self.state.online is not None else {}
+        row = self.logs.rows[-1] if self.logs.rows else {"update": -1}
+        running = self.state.running_score.newest if self.state.running_score is not None else {}
         by: Literal["annealing", "running"] = "annealing"
         if running.get("update", -1) > row["update"]:
             row, by = running, "running"

@@ -1,1 +1,1 @@
-"""The pairwise (Ising) and K-pairwise models, by pseudo-likelihood and by likelihood."""
+"""The pairwise and K-pairwise models, by pseudo-likelihood and by likelihood."""

@@ -1,7 +1,7 @@
-"""The pairwise Ising and K-pairwise models: pseudo-likelihood, then maximum likelihood by chains.
+"""The pairwise and K-pairwise models: pseudo-likelihood, then maximum likelihood by chains.
 
 The penalty of the pseudo-likelihood is chosen on the validation fold. From that model chains climb
-the likelihood itself (`baselines.pairwise.refinement`), for each of a few penalties, of which the
+the likelihood itself (`baselines.pairwise.likelihood`), for each of a few penalties, of which the
 validation log-likelihood chooses; its log-partition is estimated as an RBM's is.
 """
 
@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.baselines.pairwise.likelihood import CHAINS, UPDATES, Climbed, climb_likelihood
 from boltzbrain.baselines.pairwise.model import Pairwise, draw_pairwise
 from boltzbrain.baselines.pairwise.pseudo_likelihood import PENALTIES, choose_pseudo_likelihood
-from boltzbrain.baselines.pairwise.refinement import CHAINS, UPDATES, Refined, refine
 from boltzbrain.baselines.protocol import Baseline, Fit, Trial
 from boltzbrain.baselines.search import Tried, lies_at_edge, search
 from boltzbrain.foundations.random import Generator
@@ -35,8 +35,8 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Ising(Baseline):
-    """The pairwise Ising model of maximum penalised likelihood.
+class PairwiseBaseline(Baseline):
+    """The pairwise model of maximum penalised likelihood.
 
     Attributes
     ----------
@@ -93,14 +93,14 @@ class Ising(Baseline):
 
 
 @dataclass(frozen=True, eq=False)
-class KPairwise(Ising):
+class KPairwiseBaseline(PairwiseBaseline):
     """The K-pairwise model of maximum penalised likelihood."""
 
     name: ClassVar[str] = "kpairwise"
     title: ClassVar[str] = "K-pairwise"
 
 
-def fit_ising(
+def fit_pairwise(
     train: NDArray[np.uint8],
     validation: NDArray[np.uint8],
     generator: Generator,
@@ -111,8 +111,8 @@ def fit_ising(
     updates: int = UPDATES,
     rungs: int = 1000,
     count: bool = False,
-) -> Ising:
-    """Fit the pairwise Ising model, both its penalties chosen on the validation fold.
+) -> PairwiseBaseline:
+    """Fit the pairwise model, both its penalties chosen on the validation fold.
 
     Parameters
     ----------
@@ -123,10 +123,10 @@ def fit_ising(
     penalties
         Of the pseudo-likelihood, falling; see `pseudo_likelihood.PENALTIES`.
     factors
-        Of the likelihood, falling; see `FACTORS`. Each refinement goes on from the best before, up
+        Of the likelihood, falling; see `FACTORS`. Each climb goes on from the best before, up
         to the first that is worse, and beyond the grid where its edge is the best.
     chains, updates
-        Of each refinement; see `refine`.
+        Of each climb; see `climb_likelihood`.
     rungs
         Of the last estimate of log Z; those that choose have 300.
     count
@@ -139,11 +139,12 @@ def fit_ising(
     base = independent_field(torch.from_numpy(train))
     held_out = torch.from_numpy(validation)
 
-    def fit(factor: float, near: Refined | None) -> Tried[Refined]:
+    def fit(factor: float, near: Climbed | None) -> Tried[Climbed]:
         nonlocal evaluations
-        penalty = max(factor * strength / (2 * len(train)), _ROUNDING)
+        penalty = max(factor * strength / 2, _ROUNDING * len(train))
+        per_bin = penalty / len(train)
         start, states = (model, chains) if near is None else (near.model, near.chains)
-        found = refine(
+        found = climb_likelihood(
             start, train, penalty, generator, chains=states, updates=updates, count=count
         )
         evaluations += updates
@@ -151,8 +152,8 @@ def fit_ising(
             generator, chains=_TRIAL_CHAINS, rungs=_TRIAL_RUNGS, base=base
         )
         score = float(found.model.log_weight(held_out).mean()) - estimate.value
-        trials.append(Trial({"l2_per_bin": penalty}, score))
-        return Tried(penalty, score, found)
+        trials.append(Trial({"l2_per_bin": per_bin}, score))
+        return Tried(per_bin, score, found)
 
     best = search(factors, fit)
     found = best.model
@@ -171,4 +172,4 @@ def fit_ising(
         tuple(trials),
         lies_at_edge(chosen, trials),
     )
-    return (KPairwise if count else Ising)(told, found.model, forward, backward)
+    return (KPairwiseBaseline if count else PairwiseBaseline)(told, found.model, forward, backward)

@@ -1,6 +1,6 @@
 """The pairwise model, P(v) proportional to exp(b v + v J v / 2 + phi(K)), K the population count.
 
-Without phi it is the Ising model of the maximum-entropy literature (Schneidman, Berry, Segev and
+Without phi it is the Ising model of the literature on maximum entropy (Schneidman, Berry, Segev and
 Bialek, Nature 440:1007, 2006), with phi the K-pairwise model (Tkacik et al., PLoS Computational
 Biology 10:e1003408, 2014). It is sampled neuron by neuron, and its log-partition is estimated by
 the annealing that serves the RBM, `sampling.partition`, along fields (1 - t) b0 + t b and
@@ -38,7 +38,7 @@ class Pairwise:
     couplings
         (neuron, neuron) float32, J: symmetric, zero diagonal. In spins of -1 and +1 it is J / 4.
     count
-        (neuron + 1,) float64, phi(K); zeros for the Ising model.
+        (neuron + 1,) float64, phi(K); zeros for the pairwise model.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The pairwise Ising model by pseudo-likelihood: all neurons given all others, at once.
+"""The pairwise model by pseudo-likelihood: all neurons given all others, at once.
 
 The sum over neurons of log P(v_i | rest) needs no log-partition (Besag, The Statistician 24:179,
 1975); each coupling stands in two of its terms. One pass over the bins gives all of them: states
@@ -23,7 +23,8 @@ from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.independent import independent_field
 
 PENALTIES = (1800.0, 1000.0, 560.0, 320.0, 180.0, 100.0, 56.0, 32.0, 18.0, 10.0)
-"""L2 penalties of the summed negative log-pseudo-likelihood: penalty / 2 * sum over pairs J**2."""
+"""L2 penalties to try. Every fit of the pairwise model here maximises the log-(pseudo-)likelihood
+summed over bins less penalty / 2 * sum over pairs J**2, J of states in {0, 1}."""
 
 _VALUES = 1 << 22
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from boltzbrain.cli.display import Display
     from boltzbrain.data.activity import Activity
     from boltzbrain.data.recording import Recording
-    from boltzbrain.preparing.card.bin_widths import BinChoice
+    from boltzbrain.preparing.card.bin_widths import BinWidths
     from boltzbrain.preparing.faults.find import Validation
     from boltzbrain.preparing.preparation import Preparation
 
@@ -48,7 +48,7 @@ def show_findings(
     display: Display,
 ) -> None:
     """Print what was asked for: the validation, the table of bin widths, or both."""
-    from boltzbrain.preparing.card.bin_widths import choose_bins
+    from boltzbrain.preparing.card.bin_widths import compare_bin_widths
     from boltzbrain.preparing.faults.find import validate
 
     found: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def show_findings(
             _show_validation(validation)
     if widths is not None:
         with display.stage("binning"):
-            choice = choose_bins(
+            choice = compare_bin_widths(
                 recording,
                 widths,
                 epochs=preparation.epochs or None,
@@ -98,7 +98,7 @@ def _show_validation(validation: Validation) -> None:
     out().print(pairs(rows))
 
 
-def _show_bins(choice: BinChoice) -> None:
+def _show_bins(choice: BinWidths) -> None:
     heads = ("bin", "bins", "active", "multi-spike", "lag-1", "independent")
     rows = [
         (

@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from boltzbrain.preparing.card.card import DataCard
     from boltzbrain.training.run.run import TrainingRun
 
-POOR_R_HAT = 1.1
-"""Chains with a larger split R-hat are said not to agree (Gelman et al., section 11.4)."""
-
-SHORT = 20
-"""Autocorrelation times below which split R-hat says nothing: halves of chains differ by chance."""
-
 UNDEFINED = "none"
 """What stands for a figure that does not exist."""
 
@@ -137,6 +131,9 @@ def convergence_line(found: Mapping[str, Any] | None) -> str:
 
 def show_mixing(console: Console, drawn: Activity) -> None:
     """Print how many independent samples a drawing gave, and how its chains mix."""
+    # here, as no other command needs it
+    from boltzbrain.report.verdicts.chains import chains
+
     step = drawn.step("sample")
     facts = {} if step is None else step.options
     if facts.get("sampler") == "gibbs":
@@ -168,19 +165,11 @@ def show_mixing(console: Console, drawn: Activity) -> None:
             ],
         )
     )
-    worst = max((one["r_hat"] or 1.0 for one in facts["mixing"].values()), default=1.0)
-    slowest = max(one["autocorrelation_time"] or 0.0 for one in facts["mixing"].values())
-    if worst > POOR_R_HAT and facts["steps"] < SHORT * slowest:
-        console.print(
-            f"the chains are too short to tell whether they agree: {facts['steps']} steps, "
-            f"autocorrelation time {slowest:.0f}; more samples would tell",
-            soft_wrap=True,
-        )
-    elif worst > POOR_R_HAT:
-        note(
-            f"Warning: the chains do not agree yet (split R-hat {worst:.2f}, above {POOR_R_HAT}): "
-            "the samples may leave out modes of the model; raise --sweeps, or --warm-up of a ladder"
-        )
+    verdict = chains(facts)
+    if verdict.level == "unknown":
+        console.print(verdict.text, soft_wrap=True)
+    elif verdict.level == "poor":
+        note(f"Warning: {verdict.text}")
 
 
 def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:

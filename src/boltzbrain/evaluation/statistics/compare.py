@@ -25,7 +25,7 @@ from boltzbrain.evaluation.statistics.population import (
     total_variation,
 )
 from boltzbrain.foundations.checks import Undefined
-from boltzbrain.foundations.moments import Packed, choose_tuples, connected
+from boltzbrain.foundations.moments import Packed, connected, draw_tuples
 from boltzbrain.foundations.random import Generator
 
 PAIR_LIMIT, TRIPLET_LIMIT = 2_000_000, 500_000
@@ -76,7 +76,7 @@ class Statistic:
         return Statistic(self.name, self.tuples[chosen], self.entries)
 
 
-def choose_statistics(train: NDArray[np.float64], seed: int) -> list[Statistic]:
+def statistics_to_compare(train: NDArray[np.float64], seed: int) -> list[Statistic]:
     """Choose the neurons, pairs and triplets to compare.
 
     Parameters
@@ -90,14 +90,14 @@ def choose_statistics(train: NDArray[np.float64], seed: int) -> list[Statistic]:
     chosen = [Statistic("rates", np.arange(neurons)[:, None], neurons)]
     if neurons >= 2:
         generator = Generator.from_seed(seed, "statistics", "pairs")
-        pairs, total = choose_tuples(neurons, 2, PAIR_LIMIT, generator), math.comb(neurons, 2)
+        pairs, total = draw_tuples(neurons, 2, PAIR_LIMIT, generator), math.comb(neurons, 2)
         chosen += [Statistic(name, pairs, total) for name in ("covariances", "correlations")]
     if neurons >= 3:
         generator = Generator.from_seed(seed, "statistics", "triplets")
-        triplets = choose_tuples(neurons, 3, TRIPLET_LIMIT, generator)
+        triplets = draw_tuples(neurons, 3, TRIPLET_LIMIT, generator)
         chosen.append(Statistic("triplets", triplets, math.comb(neurons, 3)))
         active = np.sort(np.argsort(-train, kind="stable")[:MOST_ACTIVE])
-        among = active[choose_tuples(len(active), 3, TRIPLET_LIMIT, generator)]
+        among = active[draw_tuples(len(active), 3, TRIPLET_LIMIT, generator)]
         chosen.append(Statistic("triplets_most_active", among, len(among)))
     return chosen
 
@@ -135,7 +135,7 @@ def compare_statistics(
     correlation of noisy entries.
     """
     rates = train.states.mean(axis=0, dtype=np.float64)
-    statistics = choose_statistics(rates, seed)
+    statistics = statistics_to_compare(rates, seed)
     result: dict[str, Any] = {"generated_vs_train": {}, "ceiling": {}, "compared": {}}
     for statistic in statistics:
         name = statistic.name

@@ -43,7 +43,7 @@ _MATCHED_BINS = 5000
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class FoundInRun:
     """One run and what was read out of it.
 
     Attributes
@@ -89,7 +89,7 @@ class Comparison:
     averages: Mapping[str, AverageMap]
 
 
-def read_runs(runs: Sequence[TrainingRun]) -> list[Reading]:
+def read_runs(runs: Sequence[TrainingRun]) -> list[FoundInRun]:
     """Open the interpretations of runs, find the animals and judge which runs converged.
 
     Raises
@@ -117,7 +117,7 @@ def read_runs(runs: Sequence[TrainingRun]) -> list[Reading]:
     for _, _, animal, _, gain, _ in opened:
         best[animal] = max(best.get(animal, 0.0), gain or 0.0)
     return [
-        Reading(
+        FoundInRun(
             run.folder.name,
             animal,
             duration,
@@ -170,16 +170,16 @@ def compare_runs(
     """
     one_of("kind", kind, KINDS)
     whole_number_in("permutations", permutations, low=10)
-    readings = read_runs(runs)
+    interpreted = read_runs(runs)
     generator = Generator.from_seed(seed, "comparison")
     reasons: dict[str, str] = {}
     averages: dict[str, AverageMap] = {}
     of_maps: dict[str, Any] = {}
     of_structure: dict[str, Any] = {}
     for matrix in MATRICES:
-        held = [one for one in readings if one.converged and one.found.maps(matrix) is not None]
+        held = [one for one in interpreted if one.converged and one.found.maps(matrix) is not None]
         if not held:
-            reasons[f"maps.{matrix}"] = _why_no_map(readings)
+            reasons[f"maps.{matrix}"] = _why_no_map(interpreted)
             continue
         mine = [_maps(one, matrix) for one in held]
         averages[matrix], between = _average(held, mine, kind)
@@ -208,19 +208,19 @@ def compare_runs(
                 "gain_stderr": one.gain_stderr,
                 "converged": one.converged,
             }
-            for one in readings
+            for one in interpreted
         ],
         "maps": of_maps,
-        "assemblies": _matchings(readings, generator.child("assemblies")),
+        "assemblies": _matchings(interpreted, generator.child("assemblies")),
         "structure": of_structure or None,
         "reasons": reasons if structure is not None else {**reasons, "structure": "none was given"},
     }
     return Comparison(summary, averages)
 
 
-def _why_no_map(readings: Sequence[Reading]) -> str:
+def _why_no_map(interpreted: Sequence[FoundInRun]) -> str:
     """Return why no run has a region map that counts."""
-    converged = [one for one in readings if one.converged]
+    converged = [one for one in interpreted if one.converged]
     if not converged:
         return "no run converged"
     if not any(one.found.summary["regions"] for one in converged):
@@ -228,7 +228,7 @@ def _why_no_map(readings: Sequence[Reading]) -> str:
     return "no converged run has this region map"
 
 
-def _maps(one: Reading, matrix: str) -> RegionMaps:
+def _maps(one: FoundInRun, matrix: str) -> RegionMaps:
     maps = one.found.maps(matrix)
     if maps is None:
         raise bad_input("matrix", "be one that the run has a map of", matrix)
@@ -236,7 +236,7 @@ def _maps(one: Reading, matrix: str) -> RegionMaps:
 
 
 def _repeats(
-    held: Sequence[Reading], maps: Sequence[RegionMaps], kind: str
+    held: Sequence[FoundInRun], maps: Sequence[RegionMaps], kind: str
 ) -> list[dict[str, Any]]:
     """Return the agreement of every two runs of one animal."""
     return [
@@ -247,7 +247,7 @@ def _repeats(
 
 
 def _average(
-    held: Sequence[Reading], maps: Sequence[RegionMaps], kind: str
+    held: Sequence[FoundInRun], maps: Sequence[RegionMaps], kind: str
 ) -> tuple[AverageMap, list[dict[str, Any]]]:
     """Return the map averaged over animals, and the agreement of every two animals.
 
@@ -282,11 +282,11 @@ def _mean(maps: Sequence[RegionMaps]) -> RegionMaps:
     return RegionMaps(maps[0].names, maps[0].counts, maps[0].pairs, mean, l1, rms)
 
 
-def _matchings(readings: Sequence[Reading], generator: Generator) -> list[dict[str, Any]]:
+def _matchings(interpreted: Sequence[FoundInRun], generator: Generator) -> list[dict[str, Any]]:
     """Return how well the assemblies of every two repeats match, by weights and by activity."""
     result = []
-    for number, one in enumerate(readings):
-        for other in readings[number + 1 :]:
+    for number, one in enumerate(interpreted):
+        for other in interpreted[number + 1 :]:
             if one.animal != other.animal or not (one.converged and other.converged):
                 continue
             states = some_bins(one.run.activity().states_of("train"), _MATCHED_BINS)
@@ -311,7 +311,7 @@ def _matchings(readings: Sequence[Reading], generator: Generator) -> list[dict[s
     return result
 
 
-def _scaled(one: Reading) -> Floats:
+def _scaled(one: FoundInRun) -> Floats:
     result: Floats = one.found["assemblies/weights"] * one.found["assemblies/scale"]
     return result
 

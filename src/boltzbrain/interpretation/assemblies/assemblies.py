@@ -5,7 +5,7 @@ Van der Plas et al. 2023 read every hidden unit as an assembly: its members are 
 strong weight per neuron expected. Both, and three rules that find a threshold in the weights, are
 here. The size of a continuous hidden unit is free (h times s, its weights divided by s): a
 threshold that all units share asks for weights in units of each hidden unit's standard deviation,
-which `oriented_weights` gives where data are at hand.
+see `hidden_deviation`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from boltzbrain.foundations.checks import bad_input, has_shape, number_in, one_o
 from boltzbrain.foundations.ordering import order_by_activity as order_by_activity
 from boltzbrain.foundations.participation import participation_ratio
 from boltzbrain.interpretation.marginal import Floats, Indices
-from boltzbrain.interpretation.references import Data, States, states_of
+from boltzbrain.interpretation.references import States
 from boltzbrain.model.hidden_activity import hidden_activity as hidden_activity
 from boltzbrain.model.rbm import RBM
 
@@ -47,26 +47,6 @@ def hidden_deviation(model: RBM, states: States) -> Floats:
     mean_of, square, own = total / len(states)
     result: Floats = np.sqrt(np.maximum(square - mean_of**2, 0.0) + own)
     return result
-
-
-def oriented_weights(model: RBM, data: Data | None = None) -> Floats:
-    """Return the weights, every hidden unit's summing to 0 or more, (neuron, hidden) float64.
-
-    A unit whose kind has a mirror image is turned round where needed (`RBM.in_sign_gauge`).
-
-    Parameters
-    ----------
-    model
-        The model.
-    data
-        Where given, each unit's weights are multiplied by its standard deviation over the bins, so
-        that they do not depend on the free scale of continuous units.
-    """
-    weights: Floats = model.in_sign_gauge().weights.to("cpu", torch.float64).numpy()
-    if data is None:
-        return weights
-    states = states_of(data, len(weights), "the scale of hidden units")
-    return weights * hidden_deviation(model, states)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +100,7 @@ class Assemblies:
         return result
 
 
-def find_assemblies(
+def assemblies_by_rule(
     weights: Floats, rule: str = "effective", threshold: float = PAPER_THRESHOLD
 ) -> Assemblies:
     """Return the members of every hidden unit.
@@ -128,7 +108,7 @@ def find_assemblies(
     Parameters
     ----------
     weights
-        (neuron, hidden), e.g. of `oriented_weights`.
+        (neuron, hidden), those of continuous units times `hidden_deviation`.
     rule
         "effective": the n_eff largest of all weights, n_eff their participation ratio, so that a
         unit without strong weights has few members. "participation": the n_eff largest of each

@@ -11,7 +11,7 @@ from boltzbrain.data.regions import Regions
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.assemblies.assemblies import (
     Assemblies,
-    find_assemblies,
+    assemblies_by_rule,
     hidden_activity,
     hidden_deviation,
     order_by_activity,
@@ -34,7 +34,7 @@ _SHUFFLED_WEIGHTS = 50_000_000
 _POSITION = ("x_um", "y_um", "z_um")
 
 
-def read_assemblies(
+def find_assemblies(
     model: RBM,
     activity: Activity,
     regions: Regions | None,
@@ -47,7 +47,7 @@ def read_assemblies(
     values = model.hidden.all_states()
     # the size of a continuous unit is free, that of a two-valued one is not
     scale = hidden_deviation(model, states) if values is None else np.ones(weights.shape[1])
-    found = find_assemblies(weights * scale, choices.rule, choices.threshold)
+    found = assemblies_by_rule(weights * scale, choices.rule, choices.threshold)
     activity_of = hidden_activity(model.in_sign_gauge(), some_bins(states, _BINS))
     top = np.where(np.isfinite(found.threshold), found.threshold, 0.0)
     entries: Entries = {

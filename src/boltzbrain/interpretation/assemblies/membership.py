@@ -34,12 +34,6 @@ class Embedding:
     shuffled_deviation: Floats
 
 
-def strong_weights_per_neuron(weights: Floats, threshold: float) -> Indices:
-    """Return the number of weights of at least this size of each neuron, (neuron,)."""
-    result: Indices = (np.abs(weights) >= threshold).sum(axis=1, dtype=np.int64)
-    return result
-
-
 def shuffled_weights(weights: Floats, generator: Generator) -> Floats:
     """Return the weights in random places of the table; the generator moves on."""
     result: Floats = weights.ravel()[generator.permutation(weights.size)].reshape(weights.shape)

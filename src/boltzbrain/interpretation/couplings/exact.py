@@ -59,17 +59,6 @@ def transform(values: Floats, means: Floats) -> Floats:
     return result
 
 
-def rebuild(differences: Floats, means: Floats) -> Floats:
-    """Return f at every state from all its D_A: the inverse of `transform`."""
-    result = differences.astype(np.float64)
-    for neuron, mean in enumerate(means.tolist()):
-        pairs = result.reshape(-1, 2, 1 << neuron)
-        mean_part, slope = pairs[:, 0].copy(), pairs[:, 1].copy()
-        pairs[:, 0] = mean_part - mean * slope
-        pairs[:, 1] = mean_part + (1.0 - mean) * slope
-    return result
-
-
 def places(tuples: Indices) -> Indices:
     """Return the place of each tuple (tuple, order) in the array of all sets."""
     result: Indices = (np.int64(1) << tuples).sum(axis=1)

@@ -28,7 +28,7 @@ from boltzbrain.interpretation.references import States
 from boltzbrain.model.rbm import RBM
 
 REFERENCES = ("uniform", "data")
-_ISING = "in spins of -1 and +1"
+_SPINS = "in spins of -1 and +1"
 _OTHERS = {
     "uniform": "all others active with probability 1/2, independently (uniform reference)",
     "data": "all others as in training bins (data reference)",
@@ -37,7 +37,7 @@ _STRONG_PAIRS = 200
 _SPREAD_PAIRS = 1000
 
 
-def read_couplings(
+def find_couplings(
     model: RBM, states: States, choices: Choices, generator: Generator, tell: Tell
 ) -> tuple[Entries, dict[str, Any], dict[str, Couplings]]:
     """Return fields, pairs, R, triplets and top partners; their summary; the pairs by reference.
@@ -65,7 +65,7 @@ def read_couplings(
         options: dict[str, Any] = {"data": states, "bins": choices.bins}
         fields = couplings(model, 1, reference, **options)
         entries[f"{folder}/fields"] = Entry(
-            fields, f"(neuron,) field H_i {_ISING}, {_OTHERS[reference]}", "nats"
+            fields, f"(neuron,) field H_i {_SPINS}, {_OTHERS[reference]}", "nats"
         )
         if dense:
             found: Couplings = couplings(
@@ -74,7 +74,7 @@ def read_couplings(
             )  # fmt: skip
         else:
             found = low_rank_couplings(model, reference, **options)
-        told = f"pair coupling J_ij {_ISING}, {_OTHERS[reference]}, zero diagonal"
+        told = f"pair coupling J_ij {_SPINS}, {_OTHERS[reference]}, zero diagonal"
         if reference == "data" and not dense:
             told += ", in Taylor form (van der Plas et al. 2023, eq. 17)"
         entries.update(pair_entries(found, reference, told))
@@ -100,7 +100,7 @@ def read_couplings(
             found_3.tuples, "(triplet, 3) neurons, drawn with equal probability"
         )
         entries["couplings/triplets/values"] = Entry(
-            found_3.values, f"(triplet,) coupling J_ijk {_ISING}, uniform reference", "nats"
+            found_3.values, f"(triplet,) coupling J_ijk {_SPINS}, uniform reference", "nats"
         )
     tell("beyond pairs", 3, 3)
     return entries, summary, pairs
@@ -171,7 +171,7 @@ def _spreads(
 NORM_COLUMNS = tuple(Norms.__dataclass_fields__)
 
 
-def read_norms(
+def find_norms(
     models: Sequence[tuple[int, Callable[[], RBM]]],
     choices: Choices,
     generator: Generator,
@@ -184,7 +184,7 @@ def read_norms(
     models
         Update and how to get its model.
     choices, generator, tell
-        As in `read_couplings`.
+        As in `find_couplings`.
     """
     found = []
     for number, (_, load) in enumerate(models):

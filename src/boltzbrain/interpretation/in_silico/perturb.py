@@ -114,16 +114,7 @@ def sample_conditioned(
 ) -> Tensor:
     """Draw states of all neurons given the clamped units, (n, neuron).
 
-    Parameters
-    ----------
-    model, clamp
-        See `conditioned`.
-    n
-        Number of samples, one chain each.
-    generator
-        Moves on.
-    sweeps, anneal
-        As in `RBM.sample`. Small models are drawn exactly.
+    One chain each, with `sweeps` and `anneal` as in `RBM.sample`; small models are drawn exactly.
     """
     whole_number_in("n", n, low=1)
     given = condition(model, clamp)

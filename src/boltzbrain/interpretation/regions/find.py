@@ -20,7 +20,7 @@ from boltzbrain.interpretation.regions.functional import (
     correlation,
     covariance,
     graphical_lasso,
-    pseudo_likelihood_ising,
+    pairwise,
 )
 from boltzbrain.interpretation.regions.maps import (
     Distribution,
@@ -36,12 +36,12 @@ _TITLES = {
     "data": ("Ising couplings J_ij, data reference,", "nats"),
     "covariance": ("covariances over training bins", "1"),
     "correlation": ("correlations over training bins", "1"),
-    "ising": ("couplings of an Ising model of pairs, by pseudo-likelihood,", "nats"),
+    "ising": ("couplings of the pairwise model, by pseudo-likelihood,", "nats"),
     "graphical_lasso": ("partial correlations by the graphical lasso", "1"),
 }
 
 
-def read_regions(
+def find_region_maps(
     pairs: Mapping[str, Couplings],
     spread: Floats | None,
     regions: Regions,
@@ -63,7 +63,7 @@ def read_regions(
     states
         (bin, neuron) training bins.
     choices, generator, tell
-        As in `couplings.find`.
+        As in `couplings.find.find_couplings`.
     """
     kept = large_regions(regions, choices.min_neurons)
     if len(kept) == 0:
@@ -75,7 +75,7 @@ def read_regions(
         matrices |= {"covariance": covariance(states), "correlation": correlation(states)}
     reasons: dict[str, str] = {}
     if choices.pairwise:
-        for name, fit in (("ising", pseudo_likelihood_ising), ("graphical_lasso", graphical_lasso)):
+        for name, fit in (("ising", pairwise), ("graphical_lasso", graphical_lasso)):
             tell("models of pairs", name == "graphical_lasso", 2)
             try:
                 matrices[name] = fit(states)

@@ -16,6 +16,9 @@ from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.interpretation.marginal import Floats
 from boltzbrain.interpretation.references import Data, States, states_of
 
+PENALTY_PER_BIN = 1e-4 / 16
+"""Of the pairwise model of region maps: 1e-4 for couplings in spins, a quarter as large."""
+
 
 def _states(data: Data) -> States:
     neurons = data.n_neurons if hasattr(data, "n_neurons") else int(np.shape(data)[-1])
@@ -94,25 +97,22 @@ def graphical_lasso(data: Data, penalty: float | None = None) -> Floats:
     return 0.5 * (result + result.T)
 
 
-def pseudo_likelihood_ising(data: Data, penalty: float = 1e-4, *, iterations: int = 500) -> Floats:
-    """Return the couplings of an Ising model of pairs in spins of -1 and +1, zero diagonal.
+def pairwise(data: Data, penalty: float | None = None) -> Floats:
+    """Return the couplings of the pairwise model in spins of -1 and +1, zero diagonal.
 
-    All conditional probabilities P(s_i | others) are fitted at once, with one symmetric coupling
-    per pair (`baselines.pairwise.pseudo_likelihood`; the comparison of the zebrafish paper's
-    figure 6).
+    Fitted by pseudo-likelihood (the comparison of the zebrafish paper's figure 6).
 
     Parameters
     ----------
     data
         An activity (its training bins) or states (bin, neuron).
     penalty
-        Half of it times the squared couplings is added to the mean log-loss of a bin, in nats.
-    iterations
-        Most iterations.
+        See `baselines.pairwise.pseudo_likelihood.PENALTIES`; `PENALTY_PER_BIN` times the number of
+        bins if None.
     """
-    number_in("penalty", penalty, low=0.0)
     states = _states(data)
-    # there a penalty is that of couplings of {0, 1}, four times as large, on the summed log-loss
-    summed = len(states) * penalty / 16
-    model, _ = fit_pseudo_likelihood(states, summed, iterations=iterations, tolerance=1e-9)
+    penalty = (
+        len(states) * PENALTY_PER_BIN if penalty is None else number_in("penalty", penalty, low=0.0)
+    )
+    model, _ = fit_pseudo_likelihood(states, penalty, iterations=500, tolerance=1e-9)
     return model.couplings.to(torch.float64).numpy() / 4

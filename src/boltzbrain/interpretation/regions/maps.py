@@ -21,8 +21,6 @@ from boltzbrain.interpretation.couplings.low_rank import Couplings, LowRank, row
 from boltzbrain.interpretation.marginal import Floats, Indices
 
 KINDS = ("mean", "l1", "rms")
-PAPER_NEURONS = {"bereux2026": 30, "vanderplas2023": 5}
-"""Fewest neurons of a region that is shown, by paper (the zebrafish code takes 10)."""
 
 
 @dataclass(frozen=True, eq=False)

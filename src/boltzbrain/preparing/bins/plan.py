@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import stretches
-from boltzbrain.data.epochs import Intervals, choose_intervals, cut_at_pauses
+from boltzbrain.data.epochs import Intervals, cut_at_pauses, intervals_of
 from boltzbrain.data.pauses import frames_and_segments
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
@@ -107,7 +107,7 @@ def _plan_spikes(
     if labels is None:
         chosen = Intervals(*signal.stretches().T)
     else:
-        chosen = choose_intervals(
+        chosen = intervals_of(
             recording.epochs, labels, start_s=start, stop_s=stop, slack_s=bin_ms / 1000, file=where
         )
         if signal.recorded is not None:
@@ -270,7 +270,7 @@ def _rows_of_epochs(
             file=where,
         )
     slack = _ROUNDING * width
-    chosen = choose_intervals(
+    chosen = intervals_of(
         recording.epochs,
         labels,
         start_s=float(times[0]) - slack,

@@ -1,4 +1,4 @@
-"""From fluorescence to dF/F: a running baseline that follows bleaching and drift.
+"""From fluorescence to dF/F: a sliding baseline that follows bleaching and drift.
 
 dF/F = (F - baseline) / (baseline - background), as van der Plas et al. (eLife 83139, 2023, Methods)
 normalise each neuron. The baseline is a low percentile in a sliding window (10 % in 50 s, the
@@ -16,7 +16,7 @@ _ANCHORS_PER_WINDOW = 10
 _NEURONS = 256
 
 
-def running_baseline(
+def sliding_baseline(
     frames: NDArray[np.float32],
     frame_s: float,
     *,
@@ -71,7 +71,7 @@ def relative_change(
     Parameters
     ----------
     frames, frame_s, window_s, percent
-        As `running_baseline`.
+        As `sliding_baseline`.
     background
         Fluorescence where there is no cell, taken off the baseline.
     """
@@ -79,7 +79,7 @@ def relative_change(
     for first in range(0, frames.shape[1], _NEURONS):
         mine = slice(first, first + _NEURONS)
         part = frames[:, mine]
-        base = running_baseline(part, frame_s, window_s=window_s, percent=percent)
+        base = sliding_baseline(part, frame_s, window_s=window_s, percent=percent)
         below = base - np.float32(background)
         with np.errstate(divide="ignore", invalid="ignore"):
             result[:, mine] = np.where(below > 0, (part - base) / below, 0.0)

@@ -40,7 +40,7 @@ class BinWidth:
 
 
 @dataclass(frozen=True)
-class BinChoice:
+class BinWidths:
     """The table and the recommended width with its reason."""
 
     table: tuple[BinWidth, ...]
@@ -56,13 +56,13 @@ class BinChoice:
         }
 
 
-def choose_bins(
+def compare_bin_widths(
     recording: Recording,
     widths_ms: Sequence[float],
     *,
     epochs: Sequence[str] | None = None,
     memory_limit_gb: float | None = None,
-) -> BinChoice:
+) -> BinWidths:
     """Bin a recording at several widths and recommend one.
 
     The longest width is recommended at which at most 5 % of the active bins hold several spikes:
@@ -114,4 +114,4 @@ def choose_bins(
     else:
         chosen = rows[0]
         reason = f"the shortest asked for; at each, more than {limit} hold several spikes"
-    return BinChoice(tuple(rows), chosen.bin_ms, reason)
+    return BinWidths(tuple(rows), chosen.bin_ms, reason)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.activity import GAP, TEST, TRAIN, VALIDATION
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.moments import choose_tuples, coincidences, pack
+from boltzbrain.foundations.moments import coincidences, draw_tuples, pack
 from boltzbrain.foundations.random import Generator
 
 PARTS = 10
@@ -52,7 +52,7 @@ def dissimilarities(
     single = coincidences(packed, np.arange(neurons)[:, None], by_group=True)
     pairs = np.zeros((0, 2), dtype=np.int64)
     if neurons > 1:
-        pairs = choose_tuples(neurons, 2, MOST_PAIRS, generator)
+        pairs = draw_tuples(neurons, 2, MOST_PAIRS, generator)
     double = coincidences(packed, pairs, by_group=True)
     figures = np.zeros((len(held_out), 2))
     for row, parts in enumerate(held_out):
@@ -72,7 +72,7 @@ def dissimilarities(
     return result
 
 
-def alike_folds(
+def folds_of_like_statistics(
     states: NDArray[np.uint8],
     edges: NDArray[np.int64],
     gap: int,

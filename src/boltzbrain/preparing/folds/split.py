@@ -23,7 +23,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.preparing.bins.binarize import MIN_ACTIVE_BINS
 from boltzbrain.preparing.folds.blocks import block_folds, gap_of
 from boltzbrain.preparing.folds.from_csv import folds_from_csv
-from boltzbrain.preparing.folds.like_statistics import alike_folds
+from boltzbrain.preparing.folds.like_statistics import folds_of_like_statistics
 
 WAYS = ("auto", "segments", "blocks", "statistics", "shuffled", "none")
 _WITH_GAP = ("blocks", "statistics")
@@ -63,8 +63,8 @@ def split(
         van der Plas et al. 2023, some of 10 chronological parts, chosen so that the held-out bins
         have much the same rates and covariances as the rest (`folds.like_statistics`); trials stay
         whole where there are at least 20 segments. ``shuffled``: single bins at random, which
-        leaks. ``none``: every bin trains. ``auto``: segments where there are
-        at least 20, else blocks.
+        leaks. ``none``: every bin trains. ``auto``: segments where there are at least 20, else
+        blocks.
     validation, test
         Fractions of the bins; the rest trains.
     folds
@@ -132,7 +132,7 @@ def split(
             options |= made
         elif way == "statistics":
             edges, gap = _edges(activity, gap_s)
-            fold, made = alike_folds(
+            fold, made = folds_of_like_statistics(
                 activity.states,
                 edges,
                 gap,

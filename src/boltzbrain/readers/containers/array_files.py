@@ -19,7 +19,7 @@ from boltzbrain.readers.containers.hdf5 import check_size, open_hdf5, read_numbe
 from boltzbrain.readers.containers.matlab import find_in_mat
 from boltzbrain.readers.containers.matrix import AXES, Matrix, matrix_of
 from boltzbrain.readers.containers.npy import DAMAGE, NpyFile
-from boltzbrain.readers.containers.signatures import look
+from boltzbrain.readers.containers.signatures import signature_of
 from boltzbrain.readers.containers.zip_archive import Archive, open_npz
 
 _PIECE_BYTES = 1 << 24
@@ -58,24 +58,26 @@ def find_matrix(path: Path, name: str | None, times: str | None, axes: str) -> I
     InputError
         If there is none, or several and no `name`.
     """
-    contents = look(path)
-    if contents.kind == "npy":
+    signature = signature_of(path)
+    if signature.kind == "npy":
         yield _in_npy(path, name, times)
-    elif contents.kind == "zip":
+    elif signature.kind == "zip":
         with open_npz(path) as archive:
             yield _in_npz(archive, name, times)
-    elif contents.kind == "hdf5":
+    elif signature.kind == "hdf5":
         with open_hdf5(path) as file:
-            yield _in_hdf5(file, str(path), name, times, contents.names)
-    elif contents.kind == "mat":
+            yield _in_hdf5(file, str(path), name, times, signature.names)
+    elif signature.kind == "mat":
         yield _in_mat(path, name, times)
-    elif contents.kind == "text":
+    elif signature.kind == "text":
         yield _in_table(path, times, axes)
     else:
-        raise bad_input("the file", "hold a matrix of numbers", contents.describe(), file=path)
+        raise bad_input("the file", "hold a matrix of numbers", signature.describe(), file=path)
 
 
-def choose(known: Sequence[tuple[str, tuple[int, ...]]], name: str | None, where: object) -> str:
+def pick_matrix(
+    known: Sequence[tuple[str, tuple[int, ...]]], name: str | None, where: object
+) -> str:
     """Return the name of the matrix that is meant.
 
     Parameters
@@ -134,7 +136,7 @@ def _in_npz(archive: Archive, name: str | None, times: str | None) -> Found:
         for one, (shape, dtype, _) in stored.items()
         if len(shape) == 2 and dtype.kind in "biuf" and 0 not in shape
     ]
-    chosen = choose(known, name, where)
+    chosen = pick_matrix(known, name, where)
     shape, dtype, fortran = stored[chosen]
     matrix = Matrix(
         shape[::-1] if fortran else shape,  # type: ignore[arg-type]  # two of them
@@ -219,7 +221,7 @@ def _in_hdf5(
                 fits = thing.ndim == 2 and thing.dtype.kind in "biuf" and 0 not in thing.shape
                 if fits and not one.startswith("#refs#") and 1 not in thing.shape:
                     known.append((one, tuple(int(size) for size in thing.shape)))
-    chosen = choose(known, None if name is None else name.lstrip("/"), where)
+    chosen = pick_matrix(known, None if name is None else name.lstrip("/"), where)
     with reading(where, chosen):
         dataset = file[chosen]
         matlab = "MATLAB_class" in dataset.attrs
@@ -255,7 +257,7 @@ def _hdf5_blocks(dataset: h5py.Dataset, where: str, name: str) -> Iterator[NDArr
 
 
 def _in_mat(path: Path, name: str | None, times: str | None) -> Found:
-    values, seconds, chosen = find_in_mat(path, name, times, choose)
+    values, seconds, chosen = find_in_mat(path, name, times, pick_matrix)
     return Found(matrix_of(values, chosen, str(path)), times=seconds)
 
 

@@ -24,11 +24,11 @@ _NUMBERS = (
 _DEFLATE_RATIO = 1100
 _SLACK = 1 << 20
 
-Choose = Callable[[Sequence[tuple[str, tuple[int, ...]]], str | None, object], str]
+PickMatrix = Callable[[Sequence[tuple[str, tuple[int, ...]]], str | None, object], str]
 
 
 def find_in_mat(
-    path: Path, name: str | None, times: str | None, choose: Choose
+    path: Path, name: str | None, times: str | None, pick_matrix: PickMatrix
 ) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
     """Return the matrix that is meant, the times if asked for, and the name of the matrix.
 
@@ -49,7 +49,7 @@ def find_in_mat(
         for one, _, kind in held
         if kind in _NUMBERS and len(sizes[str(one)]) == 2 and min(sizes[str(one)]) > 1
     ]
-    chosen = choose(known, name, where)
+    chosen = pick_matrix(known, name, where)
     wanted = [chosen] + ([] if times is None else [times])
     if times is not None and times not in sizes:
         raise bad_input("times", "be a variable: " + ", ".join(sizes), times, file=where)

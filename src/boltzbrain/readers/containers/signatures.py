@@ -27,7 +27,7 @@ _NUMBERS = re.compile(rf"{_NUMBER}(?:[,;\t ] *{_NUMBER})+")
 
 
 @dataclass(frozen=True)
-class Contents:
+class FileSignature:
     """What lies in a file or folder.
 
     Attributes
@@ -157,7 +157,7 @@ def _is_table(start: bytes) -> bool:
     return _NUMBERS.fullmatch(lines[-1].strip()) is not None
 
 
-def look(path: str | os.PathLike[str]) -> Contents:
+def signature_of(path: str | os.PathLike[str]) -> FileSignature:
     """Return what lies at `path`; nothing but names is read.
 
     Raises
@@ -171,7 +171,9 @@ def look(path: str | os.PathLike[str]) -> Contents:
     found = as_path(path)
     if found.is_dir():
         try:
-            return Contents(found, "folder", tuple(sorted(entry.name for entry in found.iterdir())))
+            return FileSignature(
+                found, "folder", tuple(sorted(entry.name for entry in found.iterdir()))
+            )
         except OSError as error:
             raise bad_input("the folder", "be readable", str(error), file=path) from error
     found = as_file(path)
@@ -179,23 +181,23 @@ def look(path: str | os.PathLike[str]) -> Contents:
         start = handle.read(_START)
         head = start[:8]
         if head.startswith(MAGIC):
-            return Contents(found, "npy", ())
+            return FileSignature(found, "npy", ())
         if len(start) >= 128 and start[126:128] in (b"IM", b"MI") and start[124:126] in _MAT5:
-            return Contents(found, "mat", ())
+            return FileSignature(found, "mat", ())
         if head.startswith(_ZIP_MAGIC):
             with open_npz(found) as archive:
-                return Contents(found, "zip", archive.names)
+                return FileSignature(found, "zip", archive.names)
         offset = 0
         while head != _HDF5_MAGIC and len(head) == 8:  # HDF5 may follow a block of the user's own
             offset = 512 if offset == 0 else 2 * offset
             handle.seek(offset)
             head = handle.read(8)
     if head != _HDF5_MAGIC:
-        return Contents(found, "text" if _is_table(start) else "unknown", ())
+        return FileSignature(found, "text" if _is_table(start) else "unknown", ())
     return _look_at(found)
 
 
-def _look_at(found: Path | Address) -> Contents:
+def _look_at(found: Path | Address) -> FileSignature:
     with open_hdf5(found, only_names=True) as file:
         names, attributes = list_objects(file, str(found))
-    return Contents(found, "hdf5", names, attributes)
+    return FileSignature(found, "hdf5", names, attributes)

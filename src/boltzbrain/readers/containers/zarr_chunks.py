@@ -153,7 +153,7 @@ def _zstd_size(packed: bytes) -> int:
     return size + (256 if width == 2 else 0)
 
 
-def texts_of(whole: bytes, header: Header) -> NDArray[Any]:
+def decode_texts(whole: bytes, header: Header) -> NDArray[Any]:
     """Return the texts of a chunk, (text,); bytes that are no UTF-8 are replaced.
 
     Raises

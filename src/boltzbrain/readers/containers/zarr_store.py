@@ -29,8 +29,8 @@ from boltzbrain.readers.containers.zarr_chunks import (
     LARGEST_JSON,
     Header,
     NoTextError,
+    decode_texts,
     parse_header,
-    texts_of,
     unpacked,
 )
 
@@ -167,7 +167,7 @@ class _Copy:
             left -= len(whole)
             if left < 0:
                 raise ValueError(f"more than {_MOST_BYTES_OF_TEXT:,} bytes of text")
-            _put(texts, where, texts_of(whole, header), header)
+            _put(texts, where, decode_texts(whole, header), header)
         return texts
 
 

@@ -14,7 +14,7 @@ from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.readers.containers.hdf5 import open_hdf5, read_numbers, reading
 from boltzbrain.readers.containers.matrix import AXES, matrix_of, read_frames
-from boltzbrain.readers.containers.signatures import as_file, hash_of, look
+from boltzbrain.readers.containers.signatures import as_file, hash_of, signature_of
 from boltzbrain.readers.containers.zip_archive import open_npz
 from boltzbrain.readers.formats.arrays import frame_times
 from boltzbrain.readers.formats.npz_tables import read_text
@@ -58,7 +58,7 @@ def read_celegans(path: str | os.PathLike[str], *, signal: str | None = None) ->
     if signal is not None:
         one_of("signal", signal, _SIGNALS)
     found = as_file(path)
-    if look(found).kind == "zip":
+    if signature_of(found).kind == "zip":
         if signal is not None:
             raise bad_input("signal", "be left out for npz", signal, file=path)
         return _from_npz(found)

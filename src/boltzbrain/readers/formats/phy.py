@@ -21,9 +21,9 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.containers.npy import DAMAGE, SPIKES_BYTES, NpyFile
-from boltzbrain.readers.containers.signatures import as_folder, hash_of, look
+from boltzbrain.readers.containers.signatures import as_folder, hash_of, signature_of
 from boltzbrain.readers.trains import clean, gather, seconds_per_sample, with_interval
-from boltzbrain.readers.units import apply_rules, choose_rules
+from boltzbrain.readers.units import apply_rules, rules_of
 
 _LARGEST_TEXT = 1 << 26
 _MOST_CLUSTERS = 100_000
@@ -65,13 +65,13 @@ def read_phy(
         cluster is left.
     """
     if units is not None:
-        choose_rules(units)
+        rules_of(units)
     folder = as_folder(path)
     if not (folder / "spike_times.npy").exists():
         raise bad_input(
             "the folder",
             "hold spike_times.npy, as those of phy and Kilosort do",
-            look(folder).describe(),
+            signature_of(folder).describe(),
             file=path,
         )
     where = str(folder)

@@ -18,7 +18,7 @@ from boltzbrain.readers.containers.npy import DAMAGE, SPIKES_BYTES, NpyFile
 from boltzbrain.readers.containers.signatures import as_file, as_folder, as_path, hash_of
 from boltzbrain.readers.containers.zip_archive import open_npz
 from boltzbrain.readers.trains import clean, gather, regions_of, seconds_per_sample, with_interval
-from boltzbrain.readers.units import apply_rules, choose_rules
+from boltzbrain.readers.units import apply_rules, rules_of
 
 INFO = "numpysorting_info.json"
 _LARGEST_TEXT = 1 << 24
@@ -52,7 +52,7 @@ def read_spikeinterface(path: str | os.PathLike[str], *, units: str = "none") ->
     ----------
     Buccino et al., eLife 9:e61834 (2020).
     """
-    choose_rules(units)
+    rules_of(units)
     found = as_path(path)
     if found.is_dir() or found.name == INFO:
         return _read_folder(as_folder(found), units)

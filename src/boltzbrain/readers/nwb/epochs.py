@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.recording import no_epochs
 from boltzbrain.readers.containers.hdf5 import child_group, read_text, reading
-from boltzbrain.readers.nwb.table import Table
+from boltzbrain.readers.nwb.table import DynamicTable
 
 Epoch = tuple[float, float, str]
 
@@ -57,7 +57,7 @@ def read_epochs(file: h5py.File, where: str) -> pd.DataFrame:
     found: list[Epoch] = []
     cuts: list[Epoch] = []
     for name, group in _tables(file, where):
-        table = Table.open(group, f"intervals.{name}", where, measure=("start_time", "id"))
+        table = DynamicTable.open(group, f"intervals.{name}", where, measure=("start_time", "id"))
         start, stop = table.numbers("start_time"), table.numbers("stop_time")
         if start is None or stop is None:
             continue
@@ -98,11 +98,12 @@ def _names(group: h5py.Group, where: str) -> set[str]:
 
 
 _Rule = Callable[
-    [str, Table, NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]], Iterator[Epoch]
+    [str, DynamicTable, NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]],
+    Iterator[Epoch],
 ]
 
 
-def _rule_for(name: str, table: Table) -> _Rule:
+def _rule_for(name: str, table: DynamicTable) -> _Rule:
     if name == "epochs":
         return _tagged_rows
     if name.startswith("spontaneous") or name in _AS_THEY_ARE:
@@ -114,7 +115,7 @@ def _rule_for(name: str, table: Table) -> _Rule:
 
 def _rows(
     name: str,
-    table: Table,
+    table: DynamicTable,
     start: NDArray[np.float64],
     stop: NDArray[np.float64],
     usable: NDArray[np.bool_],
@@ -127,7 +128,7 @@ def _rows(
 
 def _tagged_rows(
     name: str,
-    table: Table,
+    table: DynamicTable,
     start: NDArray[np.float64],
     stop: NDArray[np.float64],
     usable: NDArray[np.bool_],
@@ -141,7 +142,7 @@ def _tagged_rows(
 
 def _blocks(
     name: str,
-    table: Table,
+    table: DynamicTable,
     start: NDArray[np.float64],
     stop: NDArray[np.float64],
     usable: NDArray[np.bool_],
@@ -174,7 +175,7 @@ def _differs(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return result
 
 
-def _numbers_or_nan(table: Table, column: str) -> NDArray[np.float64]:
+def _numbers_or_nan(table: DynamicTable, column: str) -> NDArray[np.float64]:
     """Return a column that may be absent, or text such as N/A, as numbers with NaN."""
     if not table.is_simple(column):
         return np.full(table.rows, np.nan)
@@ -187,7 +188,7 @@ def _numbers_or_nan(table: Table, column: str) -> NDArray[np.float64]:
     return values.astype(np.float64)
 
 
-def _tags(table: Table) -> list[list[str]]:
+def _tags(table: DynamicTable) -> list[list[str]]:
     """Return the tags of each row, or the first text column that names rows."""
     ends = table.ends("tags")
     dataset = table.dataset("tags")

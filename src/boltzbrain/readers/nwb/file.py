@@ -29,8 +29,8 @@ from boltzbrain.readers.containers.zarr_store import is_zarr, main_file, open_za
 from boltzbrain.readers.nwb.epochs import read_epochs
 from boltzbrain.readers.nwb.regions import UNIT_COLUMNS, Places, find_places
 from boltzbrain.readers.nwb.spikes import read_spikes
-from boltzbrain.readers.nwb.table import Table
-from boltzbrain.readers.units import AREA, VALID_CHANNEL, apply_rules, choose_rules
+from boltzbrain.readers.nwb.table import DynamicTable
+from boltzbrain.readers.units import AREA, VALID_CHANNEL, apply_rules, rules_of
 
 # columns that are no property of a unit, or that the recording holds elsewhere
 _NOT_QUALITY = frozenset(
@@ -85,7 +85,7 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
     Rübel et al., "The Neurodata Without Borders ecosystem for neurophysiological data science",
     eLife 11:e78362 (2022).
     """
-    choose_rules(units)
+    rules_of(units)
     store = Path(path)
     zarr = not is_address(path) and is_zarr(store)
     found = main_file(store) if zarr else as_hdf5(path)
@@ -122,7 +122,7 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
     )
 
 
-def _units_table(file: h5py.File, where: str) -> Table:
+def _units_table(file: h5py.File, where: str) -> DynamicTable:
     group = child_group(file, "units", where)
     if group is None:
         with reading(where, "the file"):
@@ -130,22 +130,22 @@ def _units_table(file: h5py.File, where: str) -> Table:
         raise bad_input(
             "units", "be a table of units with spike_times", f"a file with {top}", file=where
         )
-    table = Table.open(group, "units", where, measure=("id", "spike_times_index"))
+    table = DynamicTable.open(group, "units", where, measure=("id", "spike_times_index"))
     if table.rows == 0:
         raise bad_input("units", "hold at least one unit", "0 rows", file=where)
     return table
 
 
-def _electrodes_table(file: h5py.File, where: str) -> Table | None:
+def _electrodes_table(file: h5py.File, where: str) -> DynamicTable | None:
     group: h5py.Group | None = file
     for name in ("general", "extracellular_ephys", "electrodes"):
         group = child_group(group, name, where) if group is not None else None
     if group is None:
         return None
-    return Table.open(group, "electrodes", where, measure=("id", "location"))
+    return DynamicTable.open(group, "electrodes", where, measure=("id", "location"))
 
 
-def _quality(table: Table) -> dict[str, NDArray[Any]]:
+def _quality(table: DynamicTable) -> dict[str, NDArray[Any]]:
     """Return every column of one number, boolean or text per unit."""
     columns = table.columns()
     result: dict[str, NDArray[Any]] = {}
@@ -160,7 +160,7 @@ def _quality(table: Table) -> dict[str, NDArray[Any]]:
     return result
 
 
-def _names(table: Table) -> list[str]:
+def _names(table: DynamicTable) -> list[str]:
     """Return the name of each unit: a text column of names where it tells units apart, else id."""
     for column in _NAME_COLUMNS:
         names = table.text(column) if table.is_simple(column) and table.is_text(column) else None

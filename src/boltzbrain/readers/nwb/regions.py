@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.regions import Regions
 from boltzbrain.readers.containers.hdf5 import attribute, reading
-from boltzbrain.readers.nwb.table import NO_TEXT, Table
+from boltzbrain.readers.nwb.table import NO_TEXT, DynamicTable
 
 UNIT_COLUMNS = (
     "location",
@@ -85,7 +85,7 @@ class Places:
         }
 
 
-def find_places(units: Table, electrodes: Table | None) -> Places:
+def find_places(units: DynamicTable, electrodes: DynamicTable | None) -> Places:
     """Return where the units of a file lie.
 
     Raises
@@ -113,7 +113,9 @@ def find_places(units: Table, electrodes: Table | None) -> Places:
     return Places(row, xyz, labels, valid, probe, found)
 
 
-def _electrode_rows(units: Table, electrodes: Table | None) -> tuple[NDArray[np.int64], str]:
+def _electrode_rows(
+    units: DynamicTable, electrodes: DynamicTable | None
+) -> tuple[NDArray[np.int64], str]:
     none = np.full(units.rows, -1, dtype=np.int64)
     if electrodes is None:
         return none, ""
@@ -132,7 +134,7 @@ def _electrode_rows(units: Table, electrodes: Table | None) -> tuple[NDArray[np.
 
 
 def _main_labels(
-    units: Table, electrodes: Table | None, row: NDArray[np.int64]
+    units: DynamicTable, electrodes: DynamicTable | None, row: NDArray[np.int64]
 ) -> tuple[list[str] | None, str]:
     for column in UNIT_COLUMNS:
         labels = units.text(column) if units.is_simple(column) else None
@@ -148,7 +150,7 @@ def _main_labels(
     return None, ""
 
 
-def _atlas_name(units: Table, electrodes: Table | None, came_from: str) -> str:
+def _atlas_name(units: DynamicTable, electrodes: DynamicTable | None, came_from: str) -> str:
     """Return the atlas of the labels: our own files name it, "beryl" tells itself, else "ccf"."""
     if came_from == "units.beryl_location":
         return "beryl"
@@ -164,7 +166,7 @@ def _atlas_name(units: Table, electrodes: Table | None, came_from: str) -> str:
 
 
 def _further_labels(
-    units: Table, electrodes: Table | None, row: NDArray[np.int64]
+    units: DynamicTable, electrodes: DynamicTable | None, row: NDArray[np.int64]
 ) -> dict[str, list[str]]:
     """Return the labels of every column ``<atlas>_location``, of the electrodes and the units."""
     result: dict[str, list[str]] = {}
@@ -181,7 +183,7 @@ def _further_labels(
     return result
 
 
-def _group_labels(units: Table) -> list[str] | None:
+def _group_labels(units: DynamicTable) -> list[str] | None:
     """Return the ``location`` of each unit's electrode group."""
     dataset = units.dataset("electrode_group")
     if dataset is None:
@@ -203,7 +205,7 @@ def _group_labels(units: Table) -> list[str] | None:
     return labels
 
 
-def _positions(electrodes: Table, row: NDArray[np.int64]) -> tuple[NDArray[np.float64], str]:
+def _positions(electrodes: DynamicTable, row: NDArray[np.int64]) -> tuple[NDArray[np.float64], str]:
     for names in _POSITION_COLUMNS:
         columns = [
             electrodes.numbers(name) if electrodes.is_simple(name) else None for name in names

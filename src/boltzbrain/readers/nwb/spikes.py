@@ -9,12 +9,12 @@ from boltzbrain.data.signals import SpikeTimes
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory
 from boltzbrain.readers.containers.hdf5 import check_size, read_numbers, reading
-from boltzbrain.readers.nwb.table import Table
+from boltzbrain.readers.nwb.table import DynamicTable
 from boltzbrain.readers.trains import LONGEST_S, clean
 
 
 def read_spikes(
-    units: Table, keep: NDArray[np.bool_], *, longest_s: float = LONGEST_S
+    units: DynamicTable, keep: NDArray[np.bool_], *, longest_s: float = LONGEST_S
 ) -> tuple[SpikeTimes, dict[str, int]]:
     """Return the spike trains of the kept units, and how many spike times were no times.
 
@@ -62,7 +62,7 @@ def read_spikes(
     return SpikeTimes(times, index, start, stop, recorded), dropped
 
 
-def _spike_ends(units: Table) -> NDArray[np.int64]:
+def _spike_ends(units: DynamicTable) -> NDArray[np.int64]:
     dataset = units.dataset("spike_times")
     field = "units.spike_times"
     if dataset is None or units.dataset("spike_times_index") is None:
@@ -84,7 +84,7 @@ def _spike_ends(units: Table) -> NDArray[np.int64]:
 
 
 def _read_pieces(
-    units: Table,
+    units: DynamicTable,
     starts: NDArray[np.int64],
     ends: NDArray[np.int64],
     keep: NDArray[np.bool_],
@@ -107,7 +107,7 @@ def _read_pieces(
 
 
 def _recorded_interval(
-    units: Table, times: NDArray[np.float64], longest_s: float
+    units: DynamicTable, times: NDArray[np.float64], longest_s: float
 ) -> tuple[float, float, NDArray[np.float64] | None]:
     """Return start, stop and, if every unit has the same several, the recorded stretches."""
     first, last = (float(times.min()), float(times.max())) if len(times) else (0.0, 0.0)

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.readers.containers.hdf5 import (
     check_size,
     child_dataset,
@@ -24,7 +24,7 @@ NO_TEXT = frozenset({"", "nan", "n/a", "na", "none", "null", "unknown"})
 
 
 @dataclass(frozen=True)
-class Table:
+class DynamicTable:
     """A table of an NWB file.
 
     Attributes
@@ -47,7 +47,7 @@ class Table:
     @classmethod
     def open(
         cls, group: h5py.Group, name: str, where: str, *, measure: tuple[str, ...] = ("id",)
-    ) -> Table:
+    ) -> DynamicTable:
         """Open a table; its length is that of the first column of `measure` that is there.
 
         Raises
@@ -108,13 +108,16 @@ class Table:
             return None
         values = flat(read_numbers(dataset, self.where, f"{self.name}.{column}"))
         if values.shape != (self.rows,):
-            raise bad_input(
-                f"{self.name}.{column}",
-                f"have one value per row ({self.rows})",
-                f"shape {values.shape}",
-                file=self.where,
-            )
+            raise self._of_other_length(column, f"shape {values.shape}")
         return values
+
+    def _of_other_length(self, column: str, got: object) -> InputError:
+        return bad_input(
+            f"{self.name}.{column}",
+            f"have one value per row ({self.rows})",
+            got,
+            file=self.where,
+        )
 
     def text(self, column: str) -> list[str] | None:
         """Return a column as text, missing entries as "", None where there is no such column.
@@ -129,12 +132,7 @@ class Table:
             return None
         values = read_text(dataset, self.where, f"{self.name}.{column}")
         if len(values) != self.rows:
-            raise bad_input(
-                f"{self.name}.{column}",
-                f"have one value per row ({self.rows})",
-                len(values),
-                file=self.where,
-            )
+            raise self._of_other_length(column, len(values))
         return ["" if value.lower() in NO_TEXT else value for value in values]
 
     def ends(self, column: str) -> NDArray[np.int64] | None:

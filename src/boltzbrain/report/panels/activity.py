@@ -8,7 +8,7 @@ import numpy as np
 
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.statistics.agreement import Comparison
-from boltzbrain.evaluation.statistics.compare import choose_statistics
+from boltzbrain.evaluation.statistics.compare import statistics_to_compare
 from boltzbrain.evaluation.statistics.population import (
     count_band,
     count_distribution,
@@ -100,7 +100,7 @@ _SAME = "Both look alike: the orange {what} lean along the diagonal as much as t
 def comparisons(page: PageData, reference: Reference) -> list[Panel]:
     """Return rates, covariances and triplets, generated beside training activity."""
     mean = page.train.states.mean(axis=0, dtype=np.float64)
-    chosen = {one.name: one for one in choose_statistics(mean, 0)}
+    chosen = {one.name: one for one in statistics_to_compare(mean, 0)}
     wanted = [name for name in ("rates", "covariances", "triplets_most_active") if name in chosen]
     kinds = {"generated": page.generated, "train": page.train}
     if reference.name == "train":
@@ -137,7 +137,7 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
             "Rates",
             f"Probability that a neuron is active in a bin; one dot per neuron. {against}",
             _SAME.format(what="dots"),
-            verdicts.agreement(page.evaluation, name, good=0.99, fair=0.97),
+            verdicts.agreement(page.evaluation, name),
         ),
         "covariances": (
             "Covariances",
@@ -146,7 +146,7 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
             "leave out the outermost 0.1% of values.",
             _SAME.format(what="shades")
             + " Their width is mostly the sampling error of the test fold.",
-            verdicts.agreement(page.evaluation, name, good=0.9, fair=0.75),
+            verdicts.agreement(page.evaluation, name),
         ),
         "triplets_most_active": (
             "Triplets",
@@ -154,7 +154,7 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
             f"active in training. {against}",
             _SAME.format(what="shades")
             + " Nothing in the training looks at triplets: to have them is to generalise.",
-            verdicts.agreement(page.evaluation, name, good=0.85, fair=0.6),
+            verdicts.agreement(page.evaluation, name),
         ),
     }
     title, caption, good, verdict = texts[name]

@@ -22,13 +22,11 @@ from boltzbrain.report import figures
 from boltzbrain.report.numbers import with_error
 from boltzbrain.report.page import PageData
 from boltzbrain.report.panels.panel import Panel, draw
-from boltzbrain.report.verdicts.baselines import doubted, gain_error, who_wins, winner
+from boltzbrain.report.verdicts import baselines as verdicts
 from boltzbrain.report.verdicts.verdict import Verdict, figure_at, reason_at
 
 Floats = NDArray[np.float64]
 
-_NORMAL = 1 / 3
-"""Participation ratio of normal weights, as a share of them."""
 _LEAST_NEURONS = 5
 """Regions of fewer neurons are left out of the occupancy."""
 
@@ -73,11 +71,11 @@ def section(page: PageData) -> Section | None:
     doubts = [
         (f"Log-partition function of {one['title']}", verdict)
         for one in found.values()
-        if (verdict := doubted(one)) is not None
+        if (verdict := verdicts.doubted(one)) is not None
     ]
     return Section(
-        [("Likelihood", winner(found, "gain")), ("A neuron given all others",
-                                                 winner(found, "conditional")), *doubts],
+        [("Likelihood", verdicts.winner(found, "gain")), ("A neuron given all others",
+                                                 verdicts.winner(found, "conditional")), *doubts],
         ("model", "gain (nats per bin)", "bits per spike", "given the others (bits per spike)",
          "RBM less this (nats)", "reconstruction", "covariances", "triplets"),
         [_row(one) for one in found.values()],
@@ -98,10 +96,10 @@ def _row(one: Mapping[str, Any]) -> list[str]:
     difference = one.get("rbm_minus_this", {}).get("gain", {"value": None, "stderr": None})
     statistics = one["statistics"]
     mark = "≥ " if gain["kind"] == "lower bound" else ""
-    beside = "" if doubted(one) is None else " (doubtful)"
+    beside = "" if verdicts.doubted(one) is None else " (doubtful)"
     return [
         one["title"],
-        mark + _with_error(gain["value"], gain_error(gain), 2, "+") + beside,
+        mark + _with_error(gain["value"], verdicts.gain_error(gain), 2, "+") + beside,
         _with_error(one["bits_per_spike"], None, 3),
         _with_error(conditional["bits_per_spike"], conditional["stderr"], 3),
         _with_error(difference["value"], difference["stderr"], 2, "+"),
@@ -138,7 +136,7 @@ def _missing(evaluation: Mapping[str, Any], name: str) -> str:
 
 def _scores(found: Mapping[str, Any]) -> Panel:
     gains = [
-        (one["title"], one["gain"]["value"], gain_error(one["gain"]),
+        (one["title"], one["gain"]["value"], verdicts.gain_error(one["gain"]),
          one["gain"]["kind"] == "lower bound")
         for one in found.values()
         if one["gain"]["value"] is not None
@@ -164,7 +162,7 @@ def _scores(found: Mapping[str, Any]) -> Panel:
         "log Z. An open triangle is a lower bound on the gain of its model. The errors over bins "
         "are shared, as all models see the same bins: the differences above have smaller ones.",
         "The RBM lies to the right of all others.",
-        who_wins(found),
+        verdicts.who_wins(found),
         images,
         wide=True,
         counts=False,
@@ -176,18 +174,13 @@ def _tails(weights: Mapping[str, Floats]) -> Panel:
         name: float(participation_ratio(one.reshape(1, -1))[0]) / one.size
         for name, one in weights.items()
     }
-    text = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
     return Panel(
         "baseline-weights",
         "Tails of the weights",
         "Sizes of all weights (loadings, decoder weights) over their standard deviation.",
         "A tail far above the Gaussian: few strong weights, so assemblies stand out. Non-sparse "
         "models follow the dotted line.",
-        Verdict(
-            "good" if shares.get("RBM", 1.0) < _NORMAL else "fair",
-            f"Share of the weights that count, by their participation ratio (normal ones: "
-            f"{_NORMAL:.0%}): {text}.",
-        ),
+        verdicts.weight_tails(shares),
         [draw(figures.weight_tails(weights), "Distribution of weights of every model")],
         counts=False,
     )
@@ -195,7 +188,7 @@ def _tails(weights: Mapping[str, Floats]) -> Panel:
 
 def _embedding(weights: Mapping[str, Floats]) -> Panel:
     strong = np.geomspace(0.2, 5, 25)
-    sets, texts, above = {}, [], False
+    sets, embedded = {}, {}
     for name, one in weights.items():
         falling = -np.sort(-np.abs(one), axis=None)
         counts = np.clip(np.round(strong * len(one)), 1, one.size).astype(np.int64)
@@ -204,8 +197,7 @@ def _embedding(weights: Mapping[str, Floats]) -> Panel:
         found = embedding(one, thresholds, generator, shuffles=5)
         sets[name] = found.fraction, found.shuffled
         at = int(np.argmin(np.abs(strong - 1)))
-        above = above or (name == "RBM" and found.fraction[at] >= found.shuffled[at])
-        texts.append(f"{name} {found.fraction[at]:.0%} (by chance {found.shuffled[at]:.0%})")
+        embedded[name] = float(found.fraction[at]), float(found.shuffled[at])
     return Panel(
         "baseline-embedding",
         "Neurons in assemblies",
@@ -213,10 +205,7 @@ def _embedding(weights: Mapping[str, Floats]) -> Panel:
         "shuffled, against how many strong weights a neuron has on average.",
         "Above 0: strong weights spread over the neurons more evenly than by chance, so that most "
         "neurons take part. Below 0: few neurons hold them.",
-        Verdict(
-            "good" if above else "fair",
-            f"With one strong weight per neuron on average: {'; '.join(texts)}.",
-        ),
+        verdicts.embedded_neurons(embedded),
         [draw(figures.embedded_neurons(strong, sets), "Embedded neurons of every model")],
         counts=False,
     )
@@ -232,7 +221,6 @@ def _occupancy(weights: Mapping[str, Floats], atlas: Regions) -> Panel | None:
         if used.shape[1]:
             # a neuron counts in every region that it lies in: masks of an atlas overlap
             sets[name] = effective_regions(region_occupancy(used, atlas)[:, kept])
-    text = ", ".join(f"{name} {np.median(values):.1f}" for name, values in sets.items())
     return Panel(
         "baseline-regions",
         "Regions that assemblies occupy",
@@ -240,9 +228,8 @@ def _occupancy(weights: Mapping[str, Floats], atlas: Regions) -> Panel | None:
         f"per region and neuron, over the {len(kept)} regions of {_LEAST_NEURONS} neurons or more. "
         "A neuron in several regions counts in each.",
         "Steep rise on the left: assemblies keep to few regions and can be read by anatomy.",
-        Verdict(
-            "good" if float(np.median(sets.get("RBM", np.inf))) < len(kept) / 2 else "fair",
-            f"Median over the assemblies: {text}, of {len(kept)} regions.",
+        verdicts.occupied_regions(
+            {name: float(np.median(values)) for name, values in sets.items()}, len(kept)
         ),
         [draw(figures.occupied_regions(sets, len(kept)), "Regions occupied by assemblies")],
         counts=False,

@@ -16,7 +16,7 @@ PAIRS, NEURONS = 2000, 50_000
 
 
 @dataclass(frozen=True)
-class Table:
+class SortableTable:
     """A table: heading, explanation, columns and rows.
 
     Attributes
@@ -39,7 +39,7 @@ class Table:
         return {"heads": list(self.heads), "columns": [list(column) for column in self.columns]}
 
 
-def reading_tables(found: Interpretation) -> dict[str, Table]:
+def interpretation_tables(found: Interpretation) -> dict[str, SortableTable]:
     """Return the tables by name: assemblies, couplings, regions and neurons."""
     tables = {"assemblies": _assemblies(found)}
     if "couplings/partners" in found:
@@ -55,7 +55,7 @@ def _rounded(values: Any, digits: int = 4) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in np.asarray(values, dtype=np.float64)]
 
 
-def _assemblies(found: Interpretation) -> Table:
+def _assemblies(found: Interpretation) -> SortableTable:
     units = found["assemblies/weights"].shape[1]
     heads = ["assembly", "members", "threshold", "mean activity"]
     columns: list[Sequence[Any]] = [
@@ -81,10 +81,10 @@ def _assemblies(found: Interpretation) -> Table:
             heads.append(head)
             columns.append([values[rows[unit]] if unit in rows else None for unit in range(units)])
     words = "One row per hidden unit. Regions that it spans hold a tenth of its members or more."
-    return Table("Assemblies", words, heads, columns)
+    return SortableTable("Assemblies", words, heads, columns)
 
 
-def _couplings(found: Interpretation) -> Table:
+def _couplings(found: Interpretation) -> SortableTable:
     partners, values = found["couplings/partners"], found["couplings/partner_values"]
     rows = np.repeat(np.arange(len(partners)), partners.shape[1])
     both = partners.ravel()
@@ -109,10 +109,10 @@ def _couplings(found: Interpretation) -> Table:
         heads.append("R (uniform)")
         columns.append(_rounded(found["couplings/r_pairs"][one, two]))
     words = "Pairs of largest coupling under the uniform reference, among each neuron's strongest."
-    return Table("Strongest couplings", words, heads, columns)
+    return SortableTable("Strongest couplings", words, heads, columns)
 
 
-def _regions(found: Interpretation) -> Table:
+def _regions(found: Interpretation) -> SortableTable:
     maps = found.maps("uniform")
     told = {one["name"]: one for one in found.summary["regions"]["distributions"]["J"]}
     spread = {one["name"]: one for one in found.summary["regions"]["distributions"].get("R", [])}
@@ -133,10 +133,10 @@ def _regions(found: Interpretation) -> Table:
         "Pairs within each region, uniform reference. E/I: positive over negative couplings, by "
         "number and by summed size; empty where none is negative."
     )
-    return Table("Regions", words, heads, columns)
+    return SortableTable("Regions", words, heads, columns)
 
 
-def _neurons(found: Interpretation) -> Table:
+def _neurons(found: Interpretation) -> SortableTable:
     chosen = slice(0, NEURONS)
     strongest = found["neurons/strongest_assembly"][chosen]
     weights = found["assemblies/weights"][chosen]
@@ -152,4 +152,4 @@ def _neurons(found: Interpretation) -> Table:
         [int(unit) if unit >= 0 else None for unit in strongest],
         _rounded(own),
     ]
-    return Table("Neurons", "One row per neuron.", heads, columns)
+    return SortableTable("Neurons", "One row per neuron.", heads, columns)

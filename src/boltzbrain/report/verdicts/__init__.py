@@ -1,1 +1,1 @@
-"""Every verdict and every threshold of one; nothing else judges."""
+"""Every verdict on a result, and in `thresholds` every threshold of one; nothing else judges."""

@@ -1,7 +1,6 @@
 """Sentences that judge the generated activity and the weights, each computed from evaluation.json.
 
-Thresholds stand in the modules of verdicts and nowhere else; each caption says what good looks
-like in words.
+Each caption of the page says in words what good looks like.
 """
 
 from __future__ import annotations
@@ -14,10 +13,27 @@ from numpy.typing import NDArray
 
 from boltzbrain.evaluation.statistics.agreement import kolmogorov_smirnov
 from boltzbrain.report.numbers import number
-from boltzbrain.report.verdicts.verdict import (
+from boltzbrain.report.verdicts.thresholds import (
+    AGREEMENT,
+    CALIBRATED_SHARE,
+    CALIBRATION,
+    CHANCE_TAIL,
     CLEAR,
+    COUNT_ALWAYS,
+    COUNT_POOR,
+    COUNT_WITHOUT_BAND,
+    DISTANCE_ALWAYS,
+    DISTANCE_RATIO,
     LEAST,
-    Level,
+    MEAN_ACTIVITY,
+    MOST_WEAK,
+    NORMALISED_ERROR,
+    RECONSTRUCTION_SHARE,
+    WEIGHT_WIDTH,
+    WIDEST_RATIO,
+    Limits,
+)
+from boltzbrain.report.verdicts.verdict import (
     Verdict,
     at_most,
     figure_at,
@@ -29,22 +45,17 @@ def _ratio(value: float | None, ceiling: float | None) -> float | None:
     return value / ceiling if value is not None and ceiling is not None and ceiling > 0 else None
 
 
-WIDEST_RATIO = 0.5
-"""Width of the 95 % interval of a ratio to a ceiling above which it is not judged."""
-
-
-def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: float) -> Verdict:
+def agreement(evaluation: Mapping[str, Any], name: str) -> Verdict:
     """Judge the correlation of a generated statistic with the test fold against its ceiling.
+
+    There is no verdict where train-vs-test is smaller than the 95 % error of generated-vs-test.
 
     Parameters
     ----------
     evaluation
         Content of evaluation.json.
     name
-        The statistic, e.g. "covariances".
-    good, fair
-        Least ratio of generated-vs-test to train-vs-test correlation for each level. There is none
-        where train-vs-test is smaller than the 95 % error of generated-vs-test.
+        The statistic, one of `thresholds.AGREEMENT`.
     """
     path = f"statistics.{name}.pearson"
     value = figure_at(evaluation, path)
@@ -62,7 +73,8 @@ def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: fl
             f"(95% interval: {interval[0]:.0%} to {interval[1]:.0%}).",
         )
     low, high = evaluation["statistics"][name].get("pearson_interval") or (0.0, 0.0)
-    if ceiling <= (high - low) / 2:
+    error = (high - low) / 2
+    if ceiling <= error:
         return Verdict(
             "unknown",
             f"The {what} of the training fold correlate with those of the test fold at "
@@ -74,16 +86,15 @@ def agreement(evaluation: Mapping[str, Any], name: str, *, good: float, fair: fl
         f"Generated {what} correlate with the test fold at {value:.3f}; the training fold itself "
         f"reaches {ceiling:.3f}, so the model has {ratio:.0%} of what can be had{beside}"
     )
-    level: Level = "good" if ratio >= good else "fair" if ratio >= fair else "poor"
-    return Verdict(level, f"{text}.")
+    return Verdict(AGREEMENT[name].high_is_good(ratio), f"{text}.")
 
 
 def population_count(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the distribution of the population count by its distance from the test fold's.
 
-    Good within the 95% bootstrap band of the training fold's distance, or below 5 %. Poor beyond
-    2.5 times the training fold's, or, as no distance is above 1, where it covers more than half the
-    way from the band to 1.
+    Good within the 95% bootstrap band of the training fold's distance. Poor beyond a multiple of
+    the training fold's, or, as no distance is above 1, where it covers more than half the way from
+    the band to 1. A small distance is good whatever the training fold has.
     """
     path = "statistics.population_count.total_variation"
     value = figure_at(evaluation, path)
@@ -96,11 +107,12 @@ def population_count(evaluation: Mapping[str, Any]) -> Verdict:
         f"{value:.1%} of the probability lies elsewhere than in the test fold (total variation); "
         f"between training and test fold it is {ceiling:.1%}{beside}"
     )
-    most = band[1] if band else 1.3 * ceiling
-    level: Level = "good" if value <= max(most, 0.05) else "fair"
-    if value > max(min(2.5 * ceiling, (1 + most) / 2), 0.15):
-        level = "poor"
-    return Verdict(level, f"{text}.")
+    most = band[1] if band else COUNT_WITHOUT_BAND * ceiling
+    limits = Limits(
+        max(most, COUNT_ALWAYS.good),
+        max(min(COUNT_POOR * ceiling, (1 + most) / 2), COUNT_ALWAYS.fair),
+    )
+    return Verdict(limits.low_is_good(value), f"{text}.")
 
 
 def mean_activity(recorded: float, generated: float) -> Verdict:
@@ -109,8 +121,13 @@ def mean_activity(recorded: float, generated: float) -> Verdict:
         f"{generated:.2%} of the generated states are active, {recorded:.2%} of the recorded ones"
     )
     apart = abs(generated / recorded - 1) if recorded > 0 else np.inf
-    level: Level = "good" if apart < 0.05 else "fair" if apart < 0.15 else "poor"
-    return Verdict(level, f"{text}.")
+    return Verdict(MEAN_ACTIVITY.low_is_good(apart), f"{text}.")
+
+
+def _distance_limits(ceiling: float) -> Limits:
+    """Return the limits of a Kolmogorov-Smirnov distance, given that of the training fold."""
+    pairs = zip(DISTANCE_RATIO, DISTANCE_ALWAYS, strict=True)
+    return Limits(*(max(ratio * ceiling, always) for ratio, always in pairs))
 
 
 def projection(
@@ -129,10 +146,7 @@ def projection(
         f"Along the two axes the distributions differ from the test fold by at most {mine:.3f} "
         f"(Kolmogorov-Smirnov); those of the training fold by {ceiling:.3f}"
     )
-    level: Level = "good" if mine <= max(1.5 * ceiling, 0.05) else "fair"
-    if mine > max(3 * ceiling, 0.2):
-        level = "poor"
-    return Verdict(level, f"{text}.")
+    return Verdict(_distance_limits(ceiling).low_is_good(mine), f"{text}.")
 
 
 def energy(evaluation: Mapping[str, Any]) -> Verdict:
@@ -146,17 +160,14 @@ def energy(evaluation: Mapping[str, Any]) -> Verdict:
         f"The distribution differs from that of the test fold by {value:.3f} (Kolmogorov-Smirnov); "
         f"that of the training fold by {ceiling:.3f}"
     )
-    level: Level = "good" if value <= max(1.5 * ceiling, 0.05) else "fair"
-    if value > max(3 * ceiling, 0.2):
-        level = "poor"
-    return Verdict(level, f"{text}.")
+    return Verdict(_distance_limits(ceiling).low_is_good(value), f"{text}.")
 
 
 def activation(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge the calibration of P(active | effective field): good up to 0.01, fair up to 0.03.
+    """Judge the calibration of P(active | effective field).
 
-    At most fair where less than 90 % of the quantiles lie within 3 standard errors, or where the
-    score given all others is not clearly above 0.
+    At most fair where too few quantiles lie within 3 standard errors, or where the score given all
+    others is not clearly above 0.
     """
     path = "statistics.h_eff.calibration_error"
     error = figure_at(evaluation, path)
@@ -164,14 +175,14 @@ def activation(evaluation: Mapping[str, Any]) -> Verdict:
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
     within = figure_at(evaluation, "statistics.h_eff.fraction_within_3_stderr")
     bits = figure_at(evaluation, "conditional.bits_per_spike")
-    level: Level = "good" if error <= 0.01 else "fair" if error <= 0.03 else "poor"
+    level = CALIBRATION.low_is_good(error)
     text = f"The probabilities are off by {error:.4f} on average"
     if within is not None:
         text += (
             f"; {within:.0%} of the quantiles lie within 3 of their standard errors, where 99.7% "
             "are expected"
         )
-        if within < 0.9:
+        if within < CALIBRATED_SHARE:
             level = at_most(level, "fair")
     if bits is not None:
         text += (
@@ -187,7 +198,7 @@ def activation(evaluation: Mapping[str, Any]) -> Verdict:
 def reconstruction(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the reconstruction by that of logistic regression on the same neurons.
 
-    At most fair where it is below 0.001: there a rate predicts as well.
+    At most fair where it counts as 0: there a rate predicts as well.
     """
     rbm = figure_at(evaluation, "reconstruction.rbm.median_nllh_same_neurons")
     glm = figure_at(evaluation, "reconstruction.glm.median_nllh")
@@ -204,7 +215,7 @@ def reconstruction(evaluation: Mapping[str, Any]) -> Verdict:
         f"On the same neurons the median is {number(rbm, 3)}, that of logistic regression "
         f"{number(glm, 3)}"
     )
-    level: Level = "good" if rbm >= glm else "fair" if rbm > 0.7 * glm else "poor"
+    level = Limits(*(share * glm for share in RECONSTRUCTION_SHARE)).high_is_good(rbm)
     if rbm < LEAST:
         return Verdict(
             at_most(level, "fair"),
@@ -225,26 +236,27 @@ def normalised_error(evaluation: Mapping[str, Any], name: str) -> Verdict:
         f"The normalised error is {number(value, 2)}, where 0 is the distance of the training fold "
         "and 1 that of a shuffled statistic"
     )
-    return Verdict("good" if value <= 0.2 else "fair" if value <= 0.4 else "poor", f"{text}.")
+    return Verdict(NORMALISED_ERROR.low_is_good(value), f"{text}.")
 
 
 def weights(values: NDArray[np.float64]) -> Verdict:
-    """Judge the width of the weights: good from 0.01 to 1, as in training's own check."""
+    """Judge the width of the weights, as training's own check does."""
     width, zeros = float(values.std()), float(np.mean(values == 0))
     share = f"{zeros:.0%}" if zeros else "none"
     text = f"The standard deviation is {width:.3g}, and {share} of the weights are exactly 0"
-    return Verdict("good" if 0.01 < width < 1 else "poor", f"{text}.")
+    least, most = WEIGHT_WIDTH
+    return Verdict("good" if least < width < most else "poor", f"{text}.")
 
 
 def strongest_weights(strongest: NDArray[np.float64], shuffled: NDArray[np.float64]) -> Verdict:
     """Say how many neurons are tied to the hidden units more strongly than by chance."""
-    weak = float(np.mean(strongest < np.quantile(shuffled, 0.01)))
-    strong = float(np.mean(strongest > np.quantile(shuffled, 0.99)))
+    low, high = np.quantile(shuffled, (CHANCE_TAIL, 1 - CHANCE_TAIL))
+    weak, strong = float(np.mean(strongest < low)), float(np.mean(strongest > high))
     text = (
         f"{weak:.0%} of the neurons have a weaker strongest weight than 99% of the shuffled ones, "
         f"and {strong:.0%} a stronger one than 99%"
     )
-    return Verdict("good" if weak < 0.5 else "fair", f"{text}.")
+    return Verdict("good" if weak < MOST_WEAK else "fair", f"{text}.")
 
 
 def overall(lines: Sequence[tuple[str, Verdict]]) -> Verdict:

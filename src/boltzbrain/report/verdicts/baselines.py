@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from boltzbrain.report.numbers import digits_of, number, with_error
-from boltzbrain.report.verdicts.verdict import CLEAR, LEAST, Level, Verdict, at_most
+from boltzbrain.report.verdicts.thresholds import CLEAR, LEAST, MOST_REGIONS, NORMAL_SHARE
+from boltzbrain.report.verdicts.verdict import Level, Verdict, at_most
 
 _WORDS = {
     "gain": ("nats per test bin over independent neurons", 2),
@@ -201,3 +202,54 @@ def _winning(baselines: Mapping[str, Any], kind: str) -> str:
         if _is_bound(one, kind) and name != best
     ]
     return _titled(trusted[best], kind) + (f" ({'; '.join(provisos)})" if provisos else "")
+
+
+def weight_tails(shares: Mapping[str, float]) -> Verdict:
+    """Judge whether few strong weights of the RBM stand out.
+
+    Parameters
+    ----------
+    shares
+        Participation ratio of the weights of every model, over their number.
+    """
+    text = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+    return Verdict(
+        "good" if shares.get("RBM", 1.0) < NORMAL_SHARE else "fair",
+        f"Share of the weights that count, by their participation ratio (normal ones: "
+        f"{NORMAL_SHARE:.0%}): {text}.",
+    )
+
+
+def embedded_neurons(shares: Mapping[str, tuple[float, float]]) -> Verdict:
+    """Judge whether the strong weights of the RBM spread over the neurons as evenly as by chance.
+
+    Parameters
+    ----------
+    shares
+        Share of neurons with a strong weight in every model, and by chance.
+    """
+    text = "; ".join(
+        f"{name} {share:.0%} (by chance {chance:.0%})" for name, (share, chance) in shares.items()
+    )
+    share, chance = shares.get("RBM", (0.0, 1.0))
+    return Verdict(
+        "good" if share >= chance else "fair",
+        f"With one strong weight per neuron on average: {text}.",
+    )
+
+
+def occupied_regions(medians: Mapping[str, float], regions: int) -> Verdict:
+    """Judge whether the assemblies of the RBM keep to few regions.
+
+    Parameters
+    ----------
+    medians
+        Effective number of regions of the median assembly of every model.
+    regions
+        Number of regions.
+    """
+    text = ", ".join(f"{name} {median:.1f}" for name, median in medians.items())
+    return Verdict(
+        "good" if medians.get("RBM", math.inf) < MOST_REGIONS * regions else "fair",
+        f"Median over the assemblies: {text}, of {regions} regions.",
+    )

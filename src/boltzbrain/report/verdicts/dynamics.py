@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from boltzbrain.report.verdicts.verdict import Level, Verdict, figure_at, reason_at
+from boltzbrain.report.verdicts.thresholds import (
+    BIMODAL_SHARE,
+    HIDDEN_CORRELATION,
+    MEMORY,
+    RELAXATION,
+    SLOWER_P,
+)
+from boltzbrain.report.verdicts.verdict import Verdict, figure_at, reason_at
 
 _WORDS = {"gibbs": "block Gibbs", "glauber": "single-site"}
 
@@ -25,8 +32,7 @@ def _share(explained: float) -> str:
 def memory(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the shapes of the model's autocorrelations of count and overlap, by the worse of both.
 
-    By the better of the two kinds of update: good from 90% of the recorded curve's power
-    explained, fair from 60%.
+    By the better of the two kinds of update.
     """
     path = "dynamics.stationary"
     found: dict[str, tuple[float, float]] = {}
@@ -54,7 +60,7 @@ def memory(evaluation: Mapping[str, Any]) -> Verdict:
     if time is not None:
         text += f". The count's integrated correlation time is {time:.3g} s"
     worse = min(count, overlap)
-    level: Level = "good" if worse >= 0.9 else "fair" if worse >= 0.6 else "poor"
+    level = MEMORY.high_is_good(worse)
     if alone is not None and alone >= count and level == "good":
         return Verdict("fair", f"{text}. Independent neurons do as well, so this proves little.")
     return Verdict(level, f"{text}.")
@@ -76,8 +82,7 @@ def relaxation(evaluation: Mapping[str, Any], protocol: str) -> Verdict:
         f"After {words} activity, {_WORDS[best]} updates explain {_share(found[best])} of the "
         "recorded return of the count"
     )
-    level: Level = "good" if found[best] >= 0.85 else "fair" if found[best] >= 0.5 else "poor"
-    return Verdict(level, f"{text}.")
+    return Verdict(RELAXATION.high_is_good(found[best]), f"{text}.")
 
 
 def hidden_periods(evaluation: Mapping[str, Any]) -> Verdict:
@@ -93,11 +98,11 @@ def hidden_periods(evaluation: Mapping[str, Any]) -> Verdict:
         f"The median period of hidden units is {hidden:.2g} s, that of neurons {neurons:.2g} s"
         + ("" if p is None else f" (one-sided Mann-Whitney p = {p:.2g} for slower units)")
     )
-    return Verdict("good" if p is not None and p < 0.01 else "fair", f"{text}.")
+    return Verdict("good" if p is not None and p < SLOWER_P else "fair", f"{text}.")
 
 
 def hidden_correlations(evaluation: Mapping[str, Any]) -> Verdict:
-    """Judge whether hidden units double each other: good below a mean correlation of 0.2."""
+    """Judge whether hidden units double each other."""
     path = "dynamics.hidden"
     mean = figure_at(evaluation, f"{path}.mean_absolute_correlation")
     if mean is None:
@@ -106,16 +111,16 @@ def hidden_correlations(evaluation: Mapping[str, Any]) -> Verdict:
     text = f"Two hidden units correlate at {mean:.2f} in absolute value, on average"
     if share is not None:
         text += f"; ten components hold {share:.0%} of their variance"
-    return Verdict("good" if mean < 0.2 else "fair" if mean < 0.5 else "poor", f"{text}.")
+    return Verdict(HIDDEN_CORRELATION.low_is_good(mean), f"{text}.")
 
 
 def bimodality(evaluation: Mapping[str, Any]) -> Verdict:
-    """Say how many hidden units have two states: good from half of them."""
+    """Say how many hidden units have two states."""
     share = figure_at(evaluation, "dynamics.hidden.bimodal_fraction")
     if share is None:
         return Verdict("unknown", "The hidden units were not looked at.")
     text = f"{share:.0%} of the hidden units have two peaks that are told apart"
-    return Verdict("good" if share >= 0.5 else "fair", f"{text}.")
+    return Verdict("good" if share >= BIMODAL_SHARE else "fair", f"{text}.")
 
 
 def phase(evaluation: Mapping[str, Any]) -> Verdict:

@@ -10,16 +10,21 @@ import numpy as np
 import pandas as pd
 
 from boltzbrain.report.numbers import error_words, number, with_error
+from boltzbrain.report.verdicts.thresholds import (
+    FEW_CLUSTERS,
+    GAIN_ERRORS,
+    LOG_PARTITION_ERROR,
+    RISING_SHARE,
+    SAMPLE_SHARE,
+    STILL_RISING,
+)
 from boltzbrain.report.verdicts.verdict import Level, Verdict, figure_at, reason_at
-
-FEW_CLUSTERS = 10
-"""Clusters of test bins below which an error over them is off by a quarter itself."""
 
 
 def gain(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the log-likelihood of the test fold against independent neurons.
 
-    Good above 4 standard errors, fair above 2; the error of log Z counts.
+    The error of log Z counts.
     """
     value = figure_at(evaluation, "log_likelihood.gain.value")
     if value is None:
@@ -37,15 +42,16 @@ def gain(evaluation: Mapping[str, Any]) -> Verdict:
         f"against independent neurons{beside}"
     )
     clusters = figure_at(evaluation, "log_likelihood.gain.clusters.number")
-    if error and clusters is not None and clusters < FEW_CLUSTERS and value > 2 * error:
+    above = bool(error) and value > GAIN_ERRORS.fair * error
+    if above and clusters is not None and clusters < FEW_CLUSTERS:
         return Verdict(
             "fair",
             f"{text}: above zero, but the test bins are worth {clusters:.0f} independent stretches "
             "only, so that the error is itself uncertain.",
         )
-    if error and value > 4 * error:
+    if error and value > GAIN_ERRORS.good * error:
         return Verdict("good", f"{text}: it has learned how the neurons depend on each other.")
-    if error and value > 2 * error:
+    if above:
         return Verdict("fair", f"{text}: above zero, but by few of its errors.")
     if not error:
         return Verdict("unknown", f"{text}; its error is unknown.")
@@ -67,11 +73,11 @@ def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
     doubts = evaluation["log_likelihood"].get("unreliable", [])
     if doubts:
         return Verdict("poor", f"{text}. Doubtful: {'; '.join(doubts)}.")
-    if size < 0.1 * chains or error > 0.5:
+    if size < SAMPLE_SHARE.fair * chains or error > LOG_PARTITION_ERROR.fair:
         return Verdict(
             "poor", f"{text}: too little to trust a likelihood. More rungs or chains are needed."
         )
-    if size < 0.3 * chains or error > 0.15:
+    if size < SAMPLE_SHARE.good * chains or error > LOG_PARTITION_ERROR.good:
         return Verdict("fair", f"{text}: good enough to compare models that differ by a nat.")
     return Verdict("good", f"{text}.")
 
@@ -87,10 +93,6 @@ def _checks(evaluation: Mapping[str, Any]) -> str:
         if forward is not None and value is not None and error is not None:
             parts.append(f"{name} {with_error(value - forward, error, 2, '+')}")
     return f" (other estimates, less this one: {', '.join(parts)})" if parts else ""
-
-
-STILL_RISING, RISING_SHARE = 0.1, 0.03
-"""Nats, and share of the gain, that a score may have risen since the checkpoint before."""
 
 
 def training(log: pd.DataFrame, chosen_update: int) -> Verdict:

@@ -17,12 +17,6 @@ class Verdict:
     text: str
 
 
-LEAST = 0.001
-"""Scores per spike, and shares of what could be told, below this count as 0."""
-CLEAR = 2.0
-"""A difference beyond this many of its standard errors is called clear."""
-
-
 def at_most(level: Level, most: Level) -> Level:
     """Return a level, lowered to another where it is better; "unknown" stays."""
     order: tuple[Level, ...] = ("poor", "fair", "good")

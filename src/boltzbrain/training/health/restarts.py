@@ -34,8 +34,8 @@ class Restart:
 
 
 @dataclass(frozen=True)
-class Course:
-    """The state of a training beside its parameters and chains.
+class Interventions:
+    """What was done to a training: its state beside its parameters and chains.
 
     Attributes
     ----------
@@ -66,11 +66,11 @@ class Course:
         """Whether there is no restart left."""
         return len(self.restarts) == len(MENDS)
 
-    def restarted(self, restart: Restart) -> Course:
-        """Return the course after one more restart."""
+    def restarted(self, restart: Restart) -> Interventions:
+        """Return the interventions after one more restart."""
         return replace(self, restarts=(*self.restarts, restart))
 
-    def includes(self, earlier: Course, update: int) -> bool:
+    def includes(self, earlier: Interventions, update: int) -> bool:
         """Return whether a checkpoint taken at `update` of another course lies on this one.
 
         It does not if a later restart went back to before it.
@@ -81,12 +81,12 @@ class Course:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the course in the types of JSON."""
+        """Return them in the types of JSON."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Course:
-        """Return the course that `to_json` gave."""
+    def from_json(cls, content: Mapping[str, Any]) -> Interventions:
+        """Return the interventions that `to_json` gave."""
         restarts = tuple(Restart(**one) for one in content.get("restarts", ()))
         abandoned = content.get("abandoned")
         return cls(restarts, content.get("l1"), abandoned and Restart(**abandoned))

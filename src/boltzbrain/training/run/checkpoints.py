@@ -18,8 +18,8 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.files import write_model
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
-from boltzbrain.training.health.restarts import Course
-from boltzbrain.training.score.running import OnlineScore
+from boltzbrain.training.health.restarts import Interventions
+from boltzbrain.training.score.running import RunningScore
 from boltzbrain.training.update.gradient import parameters_of
 
 FORMAT = FileFormat("boltzbrain checkpoint", what="checkpoint")
@@ -45,9 +45,9 @@ class Checkpoint:
         Seconds of training until here, over all sittings.
     row
         The row of log.csv that belongs to this update; empty for the rolling checkpoint.
-    course
+    interventions
         Restarts until here, and the L1 penalty that was chosen.
-    online
+    running_score
         The running validation score; None without one.
     """
 
@@ -58,8 +58,8 @@ class Checkpoint:
     optimizer: Mapping[str, Tensor]
     seconds: float
     row: Mapping[str, Any]
-    course: Course = field(default_factory=Course)
-    online: OnlineScore | None = None
+    interventions: Interventions = field(default_factory=Interventions)
+    running_score: RunningScore | None = None
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -70,7 +70,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             update=checkpoint.update,
             seconds=checkpoint.seconds,
             row=json.dumps(dict(checkpoint.row)),
-            course=json.dumps(checkpoint.course.to_json()),
+            course=json.dumps(checkpoint.interventions.to_json()),
         )
         write_model(file, checkpoint.model)
         if checkpoint.live is not checkpoint.model:
@@ -85,8 +85,10 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         for name in ("visible", "hidden"):
             states = getattr(checkpoint.chains, name).cpu().numpy()
             chains.create_dataset(name, data=states, compression="lzf")
-        if checkpoint.online is not None:
-            _write_online(file.create_group("online"), checkpoint.online, checkpoint.model)
+        if checkpoint.running_score is not None:
+            _write_running_score(
+                file.create_group("online"), checkpoint.running_score, checkpoint.model
+            )
         optimizer = file.create_group("optimizer")
         for name, value in checkpoint.optimizer.items():
             optimizer.create_dataset(name.replace("/", "|"), data=value.cpu().numpy())
@@ -120,22 +122,24 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
             optimizer=optimizer,
             seconds=float(file.attrs["seconds"]),
             row=json.loads(file.attrs["row"]),
-            course=Course.from_json(json.loads(file.attrs.get("course", "{}"))),
-            online=_read_online(file["online"], model) if "online" in file else None,
+            interventions=Interventions.from_json(json.loads(file.attrs.get("course", "{}"))),
+            running_score=(
+                _read_running_score(file["online"], model) if "online" in file else None
+            ),
         )
 
 
-def _write_online(group: h5py.Group, online: OnlineScore, model: RBM) -> None:
+def _write_running_score(group: h5py.Group, running_score: RunningScore, model: RBM) -> None:
     """Write the running score; the model of its chains only where it is not that of the file."""
-    mine, its = parameters_of(online.running.model), parameters_of(model)
+    mine, its = parameters_of(running_score.running.model), parameters_of(model)
     if not all(torch.equal(value, its[name]) for name, value in mine.items()):
-        write_model(group.create_group("model"), online.running.model)
-    for name, value in online.tensors().items():
+        write_model(group.create_group("model"), running_score.running.model)
+    for name, value in running_score.tensors().items():
         packed = {"compression": "lzf"} if name == "visible" else {}
         group.create_dataset(name, data=value.cpu().numpy(), **packed)
 
 
-def _read_online(group: h5py.Group, model: RBM) -> OnlineScore:
+def _read_running_score(group: h5py.Group, model: RBM) -> RunningScore:
     device = model.weights.device
     tensors = {
         name: torch.from_numpy(np.asarray(value[()])).to(device)
@@ -143,4 +147,4 @@ def _read_online(group: h5py.Group, model: RBM) -> OnlineScore:
         if name != "model"
     }
     own = RBM.read(group["model"]).to(device) if "model" in group else model
-    return OnlineScore.restore(own, tensors)
+    return RunningScore.restore(own, tensors)

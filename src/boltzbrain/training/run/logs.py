@@ -12,11 +12,11 @@ from torch import Tensor
 
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.model.rbm import RBM
-from boltzbrain.training.health.restarts import Course
+from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.run.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
-from boltzbrain.training.score.running import OnlineScore, ScoredBins
+from boltzbrain.training.score.running import RunningScore, ScoredBins
 from boltzbrain.training.update.normalisation import of_unit_variance
 from boltzbrain.training.update.state import State
 
@@ -24,7 +24,7 @@ GOOD_EVERY = 100
 """Updates between two checkpoints to which a training that went wrong can go back."""
 
 
-class Records:
+class TrainingLogs:
     """The files of one training.
 
     Parameters
@@ -35,8 +35,8 @@ class Records:
         Scores the models that are kept.
     bins
         Validation bins of the running score; None without one.
-    course
-        Kept checkpoints that do not lie on it are removed.
+    interventions
+        Kept checkpoints that a restart left behind are removed.
 
     Attributes
     ----------
@@ -45,17 +45,21 @@ class Records:
     """
 
     def __init__(
-        self, run: TrainingRun, likelihood: LikelihoodLog, bins: ScoredBins | None, course: Course
+        self,
+        run: TrainingRun,
+        likelihood: LikelihoodLog,
+        bins: ScoredBins | None,
+        interventions: Interventions,
     ) -> None:
         self.run, self.likelihood, self.bins = run, likelihood, bins
-        self.rows = self._rows_of(course)
+        self.rows = self._rows_of(interventions)
 
-    def _rows_of(self, course: Course) -> list[dict[str, Any]]:
+    def _rows_of(self, interventions: Interventions) -> list[dict[str, Any]]:
         """Return the rows of the kept checkpoints; those that a restart left behind are removed."""
         rows = []
         for one in self.run.checkpoints():
             kept = read_checkpoint(one.path)
-            if course.includes(kept.course, kept.update):
+            if interventions.includes(kept.interventions, kept.update):
                 rows.append({name: one for name, one in kept.row.items() if name != "turned"})
             else:
                 one.path.unlink()
@@ -67,9 +71,9 @@ class Records:
         estimate = likelihood.estimate(state.model, state.update)
         row = {**likelihood.row(state.model, state.update, estimate), "seconds": seconds}
         row |= {"learning_rate": state.learning_rate, "l1": state.penalties.l1}
-        row["restarts"] = len(state.course.restarts)
-        if state.online is not None and self.bins is not None:
-            state.online = state.online.checked(
+        row["restarts"] = len(state.interventions.restarts)
+        if state.running_score is not None and self.bins is not None:
+            state.running_score = state.running_score.checked(
                 state.model,
                 state.update,
                 estimate,
@@ -82,24 +86,24 @@ class Records:
                 likelihood.field,
                 state.plan,
             )
-            row["running_resets"] = state.online.resets
+            row["running_resets"] = state.running_score.resets
         self.rows.append(row)
         path = self.run.checkpoint_path(state.update)
         write_checkpoint(path, state.checkpoint(row, seconds))
-        self.write_logs(state.online)
+        self.write_logs(state.running_score)
 
-    def write_logs(self, online: OnlineScore | None) -> None:
+    def write_logs(self, running_score: RunningScore | None) -> None:
         """Write log.csv and, where there is a running score, running.csv."""
         with atomic_write(self.run.folder / "log.csv") as temporary:
             pd.DataFrame(self.rows).to_csv(temporary, index=False)
-        if online is not None:
+        if running_score is not None:
             with atomic_write(self.run.running_path) as temporary:
-                online.frame().to_csv(temporary, index=False)
+                running_score.frame().to_csv(temporary, index=False)
 
     def roll(self, state: State, seconds: float) -> None:
         """Write the rolling checkpoint."""
         write_checkpoint(self.run.resume_path, state.checkpoint({}, seconds))
-        self.write_logs(state.online)
+        self.write_logs(state.running_score)
 
     def write_good(self, state: State, seconds: float) -> None:
         """Write a checkpoint to go back to; two alternate, so that the one before is there too."""
@@ -111,15 +115,15 @@ class Records:
 
         Where there is no other, it serves again.
         """
-        course = state.course
+        interventions = state.interventions
         found = [read_checkpoint(path) for path in self.run.good_paths if path.exists()]
         usable = [
             one
             for one in found
-            if one.update <= state.update and course.includes(one.course, one.update)
+            if one.update <= state.update and interventions.includes(one.interventions, one.update)
         ]
         usable.sort(key=lambda one: one.update)
-        last = course.restarts[-1].back_to if course.restarts else None
+        last = interventions.restarts[-1].back_to if interventions.restarts else None
         fresh = [one for one in usable if one.update != last]
         return (fresh or usable)[-1]
 
@@ -129,8 +133,8 @@ class Records:
         Once this is written the old course is never gone on with, even if the process is killed.
         """
         write_checkpoint(self.run.resume_path, state.checkpoint({}, seconds))
-        self.rows = self._rows_of(state.course)
-        self.write_logs(state.online)
+        self.rows = self._rows_of(state.interventions)
+        self.write_logs(state.running_score)
 
     def scores_at(self, row: Mapping[str, Any]) -> Tensor:
         """Return the log-likelihood of every validation bin, (bin,), under the model of a row."""
@@ -149,7 +153,7 @@ class Records:
         if kept.row.get("turned"):
             return
         sparse, row = kept.model, {**kept.row, "turned": True}
-        if plan.penalties_at(update, kept.course.l1).l1:
+        if plan.penalties_at(update, kept.interventions.l1).l1:
             weights = torch.where(kept.live.weights == 0, 0.0, sparse.weights)
             if not torch.equal(weights, sparse.weights):
                 sparse = RBM(sparse.visible, sparse.hidden, weights)
@@ -162,5 +166,5 @@ class Records:
         moved = sparse.free_energy(state.data) - turned.free_energy(state.data)
         row["log_partition"] += float(moved.to(torch.float64).mean())
         write_checkpoint(self.run.checkpoint_path(update), replace(kept, model=turned, row=row))
-        self.rows = self._rows_of(state.course)
-        self.write_logs(state.online)
+        self.rows = self._rows_of(state.interventions)
+        self.write_logs(state.running_score)

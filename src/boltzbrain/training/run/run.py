@@ -163,7 +163,7 @@ class TrainingRun:
             if rolling is not None and one.update <= rolling.update:
                 break
             kept = read_checkpoint(one.path)
-            if rolling is None or rolling.course.includes(kept.course, kept.update):
+            if rolling is None or rolling.interventions.includes(kept.interventions, kept.update):
                 return kept
         return rolling
 
@@ -200,14 +200,8 @@ class TrainingRun:
         return int(chosen)
 
     def penalties_at(self, update: int) -> Penalties:
-        """Return the penalties at the checkpoint of an update, the L1 penalty chosen or planned.
-
-        Raises
-        ------
-        InputError
-            If there is no such checkpoint.
-        """
-        return self.plan.penalties_at(update, self.load(update).course.l1)
+        """Return the penalties at the checkpoint of an update, the L1 penalty chosen or planned."""
+        return self.plan.penalties_at(update, self.load(update).interventions.l1)
 
     @property
     def best(self) -> RBM:

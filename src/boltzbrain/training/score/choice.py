@@ -12,7 +12,7 @@ from torch import Tensor
 from boltzbrain.data.clusters import Clusters
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.score.likelihood_log import error_over_bins
-from boltzbrain.training.score.running import OnlineScore
+from boltzbrain.training.score.running import RunningScore
 
 Row = Mapping[str, Any]
 """A row of log.csv."""
@@ -111,7 +111,9 @@ def latest_as_good(
     return best
 
 
-def out_of_patience(plan: TrainingPlan, rows: Sequence[Row], online: OnlineScore | None) -> bool:
+def out_of_patience(
+    plan: TrainingPlan, rows: Sequence[Row], running_score: RunningScore | None
+) -> bool:
     """Return whether the best validation score lies `patience` updates or more before the newest.
 
     Running scores count where there are any, else those of the kept checkpoints. Trials of the L1
@@ -123,12 +125,12 @@ def out_of_patience(plan: TrainingPlan, rows: Sequence[Row], online: OnlineScore
         The plan.
     rows
         Rows of the kept checkpoints, by update.
-    online
+    running_score
         The running scores.
     """
     if plan.patience is None:
         return False
-    table = pd.DataFrame(list(rows)) if online is None else online.frame()
+    table = pd.DataFrame(list(rows)) if running_score is None else running_score.frame()
     if "validation_nats_per_bin" not in table:
         return False
     scores = table[["update", "validation_nats_per_bin"]].to_numpy(dtype=float)

@@ -114,7 +114,7 @@ def chains_of(plan: TrainingPlan) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class OnlineScore:
+class RunningScore:
     """The running estimate, and the scores that it gave so far.
 
     Attributes
@@ -145,7 +145,7 @@ class OnlineScore:
     resets: int = 0
 
     @classmethod
-    def start(cls, model: RBM, field: Tensor, plan: TrainingPlan) -> OnlineScore:
+    def start(cls, model: RBM, field: Tensor, plan: TrainingPlan) -> RunningScore:
         """Anneal chains to the model with which training starts.
 
         Parameters
@@ -162,7 +162,7 @@ class OnlineScore:
 
     def followed(
         self, model: RBM, update: int, bins: ScoredBins, plan: TrainingPlan
-    ) -> OnlineScore:
+    ) -> RunningScore:
         """Carry the chains to the model of an update and score the validation fold.
 
         Chains that are lost stay where they are until the next check.
@@ -202,7 +202,7 @@ class OnlineScore:
         bins: ScoredBins,
         field: Tensor,
         plan: TrainingPlan,
-    ) -> OnlineScore:
+    ) -> RunningScore:
         """Compare with annealed importance sampling of the model of a checkpoint, and anchor.
 
         An annealing that is itself unreliable checks nothing.
@@ -255,7 +255,7 @@ class OnlineScore:
         }
 
     @classmethod
-    def restore(cls, model: RBM, tensors: Mapping[str, Tensor]) -> OnlineScore:
+    def restore(cls, model: RBM, tensors: Mapping[str, Tensor]) -> RunningScore:
         """Return the state that `tensors` gave, with the model that its chains had then."""
         lost, checked_at, resets = (int(one) for one in tensors["state"])
         return cls(

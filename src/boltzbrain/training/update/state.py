@@ -15,11 +15,11 @@ from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS, Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
-from boltzbrain.training.health.restarts import Course
+from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.health.symptoms import EVERY, Symptom, rescued, symptom
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint
-from boltzbrain.training.score.running import OnlineScore
+from boltzbrain.training.score.running import RunningScore
 from boltzbrain.training.update.first_weights import at_rates, component_weights
 from boltzbrain.training.update.gradient import Ascent, parameters_of, with_parameters
 from boltzbrain.training.update.normalisation import held
@@ -54,17 +54,17 @@ class State:
         if checkpoint is not None:
             self.restore(checkpoint)
             return
-        self.update, self.course = 0, Course()
+        self.update, self.interventions = 0, Interventions()
         self.ascent = Ascent(_first_model(plan, data, field), plan)
         self.chains = start_chains(
             self.ascent.model, plan.chains, Generator.from_seed(plan.seed, "chains")
         )
         self.mean = {name: value.clone() for name, value in self.ascent.parameters.items()}
-        self.online: OnlineScore | None = None
+        self.running_score: RunningScore | None = None
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go to a checkpoint, its course included."""
-        self.update, self.course = checkpoint.update, checkpoint.course
+        """Go to a checkpoint, its interventions included."""
+        self.update, self.interventions = checkpoint.update, checkpoint.interventions
         self.ascent = Ascent(checkpoint.live.to(self.data.device), self.plan)
         self.ascent.restore_optimizer(checkpoint.optimizer)
         chains, device = checkpoint.chains, self.data.device
@@ -72,12 +72,12 @@ class State:
             chains, visible=chains.visible.to(device), hidden=chains.hidden.to(device)
         )
         self.mean = parameters_of(checkpoint.model.to(device))
-        self.online = checkpoint.online
+        self.running_score = checkpoint.running_score
 
     @property
     def learning_rate(self) -> float:
         """Learning rate of the last update."""
-        return self.plan.rate_at(max(self.update, 1)) / self.course.rate_divisor
+        return self.plan.rate_at(max(self.update, 1)) / self.interventions.rate_divisor
 
     @property
     def model(self) -> RBM:
@@ -88,7 +88,7 @@ class State:
     @property
     def penalties(self) -> Penalties:
         """Penalties of the last update."""
-        return self.plan.penalties_at(max(self.update, 1), self.course.l1)
+        return self.plan.penalties_at(max(self.update, 1), self.interventions.l1)
 
     def step(self) -> None:
         """Do one update."""
@@ -103,8 +103,8 @@ class State:
             self.batch,
             self.chains.visible,
             self.update,
-            rate_divisor=self.course.rate_divisor,
-            l1=self.course.l1,
+            rate_divisor=self.interventions.rate_divisor,
+            l1=self.interventions.l1,
         )
         if self.plan.averaging:
             # the mean of few updates must not remember the first, random, parameters
@@ -119,7 +119,10 @@ class State:
         weights = self.ascent.parameters["weights"]
         mean = self.mean["weights"] if self.plan.averaging else weights
         idle = self.ascent.idle_weights(
-            mean, self.update, rate_divisor=self.course.rate_divisor, l1=self.course.l1
+            mean,
+            self.update,
+            rate_divisor=self.interventions.rate_divisor,
+            l1=self.interventions.l1,
         )
         # some are 0 for the moment only: what is 0 from here on stays so
         weights.copy_(torch.where(weights == 0, mean, weights).masked_fill_(idle, 0.0))
@@ -145,14 +148,14 @@ class State:
             self.ascent.optimizer_tensors(),
             seconds,
             row,
-            self.course,
-            self.online,
+            self.interventions,
+            self.running_score,
         )
 
     def _next_batch(self) -> Tensor:
         """Return the training bins of an update: every bin once per epoch, in random order."""
         count = len(self.data)
-        size = min(self.plan.batch * self.course.batch_factor, count)
+        size = min(self.plan.batch * self.interventions.batch_factor, count)
         if size == count:
             return self.data
         epoch, place = divmod(self.update, count // size)

@@ -27,8 +27,8 @@ _KNOTS, _DAMPING = 12, 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Refined:
-    """A model at the end of a refinement, and the chains that follow it, (chain, neuron) uint8."""
+class Climbed:
+    """A model at the end of a climb, and the chains that follow it, (chain, neuron) uint8."""
 
     model: Pairwise
     chains: Tensor
@@ -90,7 +90,7 @@ class _Count:
         return result
 
 
-def refine(
+def climb_likelihood(
     start: Pairwise,
     states: NDArray[np.uint8],
     penalty: float,
@@ -103,8 +103,8 @@ def refine(
     final_rate: float = 0.01,
     averaging: float = 0.05,
     count: bool = False,
-) -> Refined:
-    """Climb log-likelihood per bin - penalty / 2 * sum over pairs J**2 by persistent chains.
+) -> Climbed:
+    """Climb the log-likelihood of all bins - penalty / 2 * sum over pairs J**2 by chains.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def refine(
     states
         (bin, neuron) uint8 training bins.
     penalty
-        Per bin.
+        See `pseudo_likelihood.PENALTIES`; 0 for none.
     generator
         Moves on.
     chains
@@ -124,13 +124,13 @@ def refine(
         Steps, and the share of a natural-gradient step that one takes: constant over the first
         quarter, then falling geometrically.
     averaging
-        Weight of the newest parameters in the running mean over the second half, which is the
+        Weight of the newest parameters in the moving mean over the second half, which is the
         result.
     count
         Whether a potential of the population count climbs too.
     """
     moments = _Moments(torch.from_numpy(states))
-    model = start
+    model, per_bin = start, penalty / len(states)
     if isinstance(chains, int):
         chains = draw_pairwise(model, chains, generator)
     mean, target = moments.mean, moments.covariance
@@ -144,7 +144,7 @@ def refine(
         pairs = model.couplings.to(torch.float64)
         # the field at the mean activity moves by itself: what the couplings add to it is taken out
         centred = model.field + pairs @ mean - step * moments.natural_field(shift)
-        pairs = pairs + step * moments.natural(target - covariance - penalty * pairs, penalty)
+        pairs = pairs + step * moments.natural(target - covariance - per_bin * pairs, per_bin)
         phi = model.count
         if potential is not None:
             phi = potential.basis @ (phi[potential.knots] + step * potential.natural(chains))
@@ -154,7 +154,7 @@ def refine(
             averaged = newest if averaged is None else _towards(averaged, newest, averaging)
     if averaged is not None:
         model = _uncentred(*averaged, mean)
-    return Refined(model, model.sweep(chains, generator, 5 * sweeps))
+    return Climbed(model, model.sweep(chains, generator, 5 * sweeps))
 
 
 def _towards(

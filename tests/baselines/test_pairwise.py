@@ -6,13 +6,13 @@ import torch
 from scipy.optimize import minimize
 from scipy.stats import chi2
 
-from boltzbrain.baselines.pairwise.fit import fit_ising
+from boltzbrain.baselines.pairwise.fit import fit_pairwise
+from boltzbrain.baselines.pairwise.likelihood import climb_likelihood
 from boltzbrain.baselines.pairwise.model import Pairwise, draw_pairwise
 from boltzbrain.baselines.pairwise.pseudo_likelihood import (
     fit_pseudo_likelihood,
     log_pseudo_likelihood,
 )
-from boltzbrain.baselines.pairwise.refinement import refine
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator, philox_words
 from boltzbrain.kernels.cpu.pairs import sweep_pairs
@@ -142,13 +142,15 @@ def exact_fit(states, penalty):
     return Pairwise.of(torch.from_numpy(found.x[:neurons]), torch.from_numpy(pairs + pairs.T))
 
 
-def test_refinement_ends_at_the_maximum_of_the_likelihood():
+def test_the_climb_ends_at_the_maximum_of_the_likelihood():
     truth = random_pairwise(15, spread=0.5)
     states = exact_draw(truth, 4000, seed=7).numpy()
     penalty = 2e-3
     exact = exact_fit(states, penalty)
     rough, _ = fit_pseudo_likelihood(states, 200.0)
-    found = refine(rough, states, penalty, Generator.from_seed(8), chains=4000, updates=200).model
+    found = climb_likelihood(
+        rough, states, penalty * len(states), Generator.from_seed(8), chains=4000, updates=200
+    ).model
     first, second = np.triu_indices(15, 1)
     wanted, got, before = (one.couplings.numpy()[first, second] for one in (exact, found, rough))
     # the noise of 4000 chains in a coupling between neurons of rate 0.3 is 0.02 after averaging
@@ -172,8 +174,8 @@ def test_a_potential_of_the_count_is_found_where_there_is_one():
     scores, distances = {}, {}
     wanted = np.bincount(fresh.sum(dim=1), minlength=13) / len(fresh)
     for with_count in (False, True):
-        found = refine(
-            start, states.numpy(), 1e-3, Generator.from_seed(16), chains=2000, updates=150,
+        found = climb_likelihood(
+            start, states.numpy(), 8.0, Generator.from_seed(16), chains=2000, updates=150,
             count=with_count,
         ).model  # fmt: skip
         assert found.counts == with_count
@@ -192,7 +194,7 @@ def test_a_potential_of_the_count_is_found_where_there_is_one():
 def test_the_likelihood_of_a_fitted_model_is_the_exact_one():
     truth = random_pairwise(15)
     train, validation = (exact_draw(truth, n, seed=n).numpy() for n in (3000, 1000))
-    found = fit_ising(
+    found = fit_pairwise(
         train, validation, Generator.from_seed(10), penalties=(100.0, 30.0), factors=(1.0, 0.5),
         chains=500, updates=40, rungs=200,
     )  # fmt: skip
@@ -213,7 +215,7 @@ def test_couplings_of_a_known_model_of_200_neurons_are_found():
     truth = random_pairwise(200, spread=0.5, field=-1.2, share=0.03)
     states = draw_pairwise(truth, 10_000, Generator.from_seed(11), anneal=10, sweeps=20).numpy()
     # a penalty that is given: the one that predicts best shrinks couplings of which 97 % are 0
-    found = fit_ising(
+    found = fit_pairwise(
         states[:8000], states[8000:], Generator.from_seed(12), penalties=(10.0,), factors=(1.0,),
         chains=1000, updates=30, rungs=50,
     )  # fmt: skip
