@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape
 from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 
@@ -65,7 +65,7 @@ def draw_samples(
     anneal: int = 100,
     sweeps: int = 200,
     spacing: int = 50,
-    progress: Callable[[int, int], None] | None = None,
+    tell: Teller = SILENT,
 ) -> Samples:
     """Draw samples from independent chains, none of which ever saw the recording.
 
@@ -89,8 +89,8 @@ def draw_samples(
         Sweeps of the model after annealing.
     spacing
         Sweeps between two samples of a chain.
-    progress
-        Called with sweeps done and sweeps in all.
+    tell
+        Told the sweeps.
     """
     if chains is None:
         chains = affordable(model, most=_CHAINS, fewest=_FEWEST_CHAINS)
@@ -104,8 +104,7 @@ def draw_samples(
         nonlocal visible, done
         visible, _ = rung.sweep(visible, generator, count)
         done += count
-        if progress is not None:
-            progress(done, total)
+        tell(done, total)
 
     for rung in range(1, anneal + 1):
         step(base.mixed(model, rung / (anneal + 1)), 1)

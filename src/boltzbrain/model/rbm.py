@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.checks import InputError, bad_input, whole_number_in
+from boltzbrain.foundations.progress import Callback, Teller, with_old
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.files import open_readable, read_parts, save
@@ -262,6 +263,7 @@ class RBM:
         seed: int = 0,
         sweeps: int = 1000,
         anneal: int = 200,
+        callbacks: Sequence[Callback] = (),
         callback: Callable[[int, int], None] | None = None,
     ) -> Tensor:
         """Draw samples: independent chains annealed from the model without weights, then swept.
@@ -276,8 +278,10 @@ class RBM:
             Gibbs sweeps of the model itself after annealing.
         anneal
             Rungs of the annealing, one sweep each, weights t W for t rising from 0 to 1.
+        callbacks
+            Called now and then with a `foundations.progress.Progress`: sweeps, annealing included.
         callback
-            Called now and then with sweeps done and planned, annealing included.
+            Deprecated: called with sweeps done and planned.
 
         Returns
         -------
@@ -285,19 +289,18 @@ class RBM:
             (n, visible) states.
         """
         whole_number_in("n", n, low=1)
+        tell = Teller(with_old(callbacks, callback), "sampling", "sweeps")
         generator = Generator.from_seed(seed, "sample")
         base = self.independent()
         zeros = self.weights.new_zeros((n, len(self.visible)))
         visible = self.visible.sample(zeros, generator)
         for rung in range(1, anneal + 1):
             visible, _ = base.mixed(self, rung / (anneal + 1)).sweep(visible, generator)
-            if callback is not None:
-                callback(rung, anneal + sweeps)
+            tell(rung, anneal + sweeps)
         for done in range(0, sweeps, 10):
             at_once = min(10, sweeps - done)
             visible, _ = self.sweep(visible, generator, at_once)
-            if callback is not None:
-                callback(anneal + done + at_once, anneal + sweeps)
+            tell(anneal + done + at_once, anneal + sweeps)
         return visible
 
     def save(self, path: str | Path) -> None:
