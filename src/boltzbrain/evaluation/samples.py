@@ -15,6 +15,7 @@ from boltzbrain.foundations.files import atomic_hdf5
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.annealed import annealed
 
 FORMAT, VERSION = "boltzbrain samples", 1
 
@@ -95,26 +96,18 @@ def draw_samples(
     if chains is None:
         chains = affordable(model, most=_CHAINS, fewest=_FEWEST_CHAINS)
     generator = Generator.from_seed(seed, "evaluation", "samples")
-    base = model.independent()
-    visible = model.visible.sample(model.weights.new_zeros((chains, len(model.visible))), generator)
     per_chain = min(_MOST_PER_CHAIN, max(PER_CHAIN, -(-at_least // chains)))
-    total, done, parts = anneal + sweeps + spacing * (per_chain - 1), 0, []
-
-    def step(rung: RBM, count: int) -> None:
-        nonlocal visible, done
-        visible, _ = rung.sweep(visible, generator, count)
-        done += count
-        tell(done, total)
-
-    for rung in range(1, anneal + 1):
-        step(base.mixed(model, rung / (anneal + 1)), 1)
-    for sample in range(per_chain):
-        left = sweeps if sample == 0 else spacing
-        while left:
-            part = min(left, 10)
-            step(model, part)
-            left -= part
-        parts.append(visible.to("cpu", torch.uint8).numpy())
+    drawn = annealed(
+        model,
+        chains,
+        generator,
+        anneal=anneal,
+        sweeps=sweeps,
+        times=per_chain,
+        spacing=spacing,
+        tell=tell,
+    )
+    parts = [visible.to("cpu", torch.uint8).numpy() for visible in drawn]
     return Samples(np.concatenate(parts), np.tile(np.arange(chains), per_chain), sweeps)
 
 
