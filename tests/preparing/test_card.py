@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from boltzbrain.data.timescale import (
     population_count,
 )
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.memory import slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.preparing.card.card import data_card
 from boltzbrain.preparing.card.words import card_in_words
@@ -238,7 +240,7 @@ class TestTimescales:
         states = (rng.random((41, 3)) < 0.4).astype(np.uint8)
         segment = np.repeat([0, 1], [20, 21]).astype(np.int32)
         whole = lag1_correlation_of_neurons(states, segment)
-        monkeypatch.setattr("boltzbrain.data.timescale._CHUNK", 12)
+        monkeypatch.setattr("boltzbrain.data.timescale.slices", partial(slices, budget=12))
         np.testing.assert_array_equal(lag1_correlation_of_neurons(states, segment), whole)
 
     def test_a_neuron_that_does_not_vary_is_left_out(self):

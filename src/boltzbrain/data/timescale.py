@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.activity import stretches
 from boltzbrain.foundations.autocorrelation import lagged_products, windowed_sum
+from boltzbrain.foundations.memory import slices
 
-_CHUNK = 1 << 24
 _LONGEST = 1 << 18
 """Most bins that are transformed at once: a stretch of more is cut, and lags end there."""
 
@@ -63,11 +63,10 @@ def lag1_correlation_of_neurons(
     together = segment[1:] == segment[:-1]
     neurons = states.shape[1]
     both, now, after = (np.zeros(neurons, dtype=np.float64) for _ in range(3))
-    rows = max(1, _CHUNK // max(1, neurons))
-    for start in range(0, len(together), rows):
-        pairs = together[start : start + rows]
-        first = states[start : start + len(pairs)][pairs]
-        second = states[start + 1 : start + 1 + len(pairs)][pairs]
+    for part in slices(len(together), neurons):
+        pairs = together[part]
+        first = states[part][pairs]
+        second = states[part.start + 1 : part.stop + 1][pairs]
         both += (first & second).sum(axis=0, dtype=np.int64)
         now += first.sum(axis=0, dtype=np.int64)
         after += second.sum(axis=0, dtype=np.int64)

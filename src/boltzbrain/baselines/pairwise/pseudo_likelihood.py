@@ -18,14 +18,13 @@ from torch import Tensor
 from boltzbrain.baselines.pairwise.model import Pairwise
 from boltzbrain.baselines.protocol import Trial
 from boltzbrain.baselines.search import Tried, search
+from boltzbrain.foundations.memory import VALUES, rows_at_once
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.independent import independent_field
 
 PENALTIES = (1800.0, 1000.0, 560.0, 320.0, 180.0, 100.0, 56.0, 32.0, 18.0, 10.0)
 """L2 penalties of the summed negative log-pseudo-likelihood: penalty / 2 * sum over pairs J**2."""
-
-_VALUES = 1 << 22
 
 
 def log_pseudo_likelihood(log_odds: Tensor, states: Tensor) -> Tensor:
@@ -82,7 +81,7 @@ def fit_pseudo_likelihood(
     variance = rate * (1 - rate)
     stretch = 1 / np.sqrt(2 * bins * variance[first] * variance[second] + penalty)
     own = 1 / np.sqrt(bins * variance)
-    step = max(1, _VALUES // neurons)
+    step = rows_at_once(neurons, VALUES)
 
     def full(pairs: NDArray[np.float64]) -> Tensor:
         square = np.zeros(neurons * neurons, dtype=np.float32)
