@@ -101,6 +101,7 @@ hang(
         "Recording.mend": "preparing.faults.mend:mend",
         "Recording.deconvolve": "preparing.calcium.deconvolve:deconvolve",
         "Activity.split": "preparing.folds.split:split",
+        "RBM.sample": "sampling.annealed:sample",
     }
 )
 

@@ -17,6 +17,7 @@ from boltzbrain.data.signals import Binned
 from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
 from boltzbrain.foundations.files import folder_to_write, new_file, page_file
+from boltzbrain.foundations.progress import Callback, with_old
 from boltzbrain.readers.detect import read
 from boltzbrain.training import train as training
 from boltzbrain.training.plan import make_plan
@@ -25,12 +26,9 @@ from boltzbrain.writers.npz import write_npz
 from boltzbrain.writers.nwb import write_nwb
 
 if TYPE_CHECKING:
-    from boltzbrain.evaluation.evaluate import Callback as EvaluationCallback
     from boltzbrain.interpretation.animals.compare import Comparison
     from boltzbrain.interpretation.animals.structure import RegionMatrix
-    from boltzbrain.interpretation.choices import Callback as InterpretationCallback
     from boltzbrain.interpretation.file import Interpretation
-    from boltzbrain.training.progress import Callback as TrainingCallback
 
 RECORDING_ENDINGS = (".npz", ".nwb")
 
@@ -54,7 +52,7 @@ def fit(
     out: str | Path = "run",
     seed: int = 0,
     *,
-    callbacks: Sequence[TrainingCallback] = (),
+    callbacks: Sequence[Callback] = (),
     **overrides: Any,
 ) -> TrainingRun:
     """Train an RBM on the training fold of an activity.
@@ -73,7 +71,7 @@ def fit(
     seed
         Seed of every random stream of the training.
     callbacks
-        Called with a `training.progress.Progress` after every update.
+        Called with a `foundations.progress.Progress` after every update.
     **overrides
         Other fields of `TrainingPlan`, e.g. ``updates=500``.
 
@@ -104,7 +102,7 @@ def fit(
 def resume(
     run: TrainingRun | str | Path,
     *,
-    callbacks: Sequence[TrainingCallback] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> TrainingRun:
     """Go on with a training that was stopped; a finished one is returned as it is.
 
@@ -129,7 +127,7 @@ def evaluate(
     seed: int | None = None,
     full: bool = False,
     baselines: Sequence[str] = (),
-    callbacks: Sequence[EvaluationCallback] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Score the chosen model on every fold and compare what it generates with the test fold.
 
@@ -145,7 +143,7 @@ def evaluate(
         Simpler models to fit and score beside it: independent, ising, kpairwise, glm, pca, vae,
         hopfield. They write RUN/baselines.h5 too.
     callbacks
-        Called with an `evaluation.evaluate.EvaluationProgress`.
+        As in `fit`, phase by phase: "log-partition", "samples", "statistics", "baselines".
 
     Returns
     -------
@@ -173,7 +171,7 @@ def interpret(
     run: TrainingRun | str | Path,
     *,
     seed: int | None = None,
-    callbacks: Sequence[InterpretationCallback] = (),
+    callbacks: Sequence[Callback] = (),
     **choices: Any,
 ) -> Interpretation:
     """Read couplings, assemblies and regions out of the chosen model.
@@ -185,7 +183,8 @@ def interpret(
     seed
         Seed of what is sampled and shuffled; the run's own if None.
     callbacks
-        Called with an `interpretation.choices.InterpretationProgress`.
+        As in `fit`, phase by phase: "couplings", "beyond pairs", "norms along training",
+        "assemblies", "models of pairs", "regions".
     **choices
         Fields of `interpretation.choices.Choices`, e.g. ``min_neurons=30``.
 
@@ -266,6 +265,7 @@ def sample(
     warm_up: int | None = None,
     anneal: int | None = None,
     out: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
     callback: Callable[[int, int], None] | None = None,
 ) -> Activity:
     """Draw samples of a trained model.
@@ -298,8 +298,10 @@ def sample(
         Rungs of the annealing of "gibbs", 200 if None.
     out
         An npz file to write, which must not exist yet; none is written if None.
+    callbacks
+        As in `fit`, after every step.
     callback
-        Called with steps done and planned.
+        Deprecated: called with steps done and planned.
 
     Returns
     -------
@@ -318,6 +320,7 @@ def sample(
     from boltzbrain.model.independent import independent_field
     from boltzbrain.sampling.draw import draw
 
+    callbacks = with_old(callbacks, callback)
     opened = TrainingRun.open(_folder(run))
     path = None if out is None else new_file("out", Path(out), (".npz",))
     activity = opened.activity()
@@ -334,7 +337,7 @@ def sample(
         sweeps=sweeps,
         warm_up=warm_up,
         anneal=anneal,
-        callback=callback,
+        callbacks=callbacks,
     )
     facts = {"update": number, **found.facts}
     drawn = replace(

@@ -27,6 +27,7 @@ from boltzbrain.evaluation.results import (
 )
 from boltzbrain.evaluation.samples import Samples, draw_samples, read_samples, write_samples
 from boltzbrain.foundations.checks import InputError, Undefined
+from boltzbrain.foundations.progress import Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers.discrete import Bernoulli, Ising
@@ -310,7 +311,12 @@ def test_large_models_get_fewer_chains_and_progress_is_told(monkeypatch):
     model, seen = small_model(), []
     monkeypatch.setattr("boltzbrain.evaluation.samples._WEIGHTS", 6)
     samples = draw_samples(
-        model, 0, anneal=3, sweeps=12, spacing=1, progress=lambda *step: seen.append(step)
+        model,
+        0,
+        anneal=3,
+        sweeps=12,
+        spacing=1,
+        tell=Teller([lambda told: seen.append((told.done, told.total))]),
     )
     assert len(samples.states) == 5 * round(2000 * 6 / 18)
     assert seen[-1] == (19, 19)

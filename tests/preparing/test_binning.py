@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations import memory
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.memory import slices
 from boltzbrain.preparing.bins.binarize import binarize, plan_bins
 
 
@@ -227,7 +230,7 @@ class TestStoredBins:
     def test_pieces_count_as_one(self, monkeypatch):
         counts = np.random.default_rng(0).poisson(0.5, (101, 3))
         whole = binarize(make(binned(counts)), bin_ms=20)
-        monkeypatch.setattr("boltzbrain.preparing.bins.binarize._CHUNK", 10)
+        monkeypatch.setattr("boltzbrain.preparing.bins.binarize.slices", partial(slices, budget=10))
         pieces = binarize(make(binned(counts)), bin_ms=20)
         assert (pieces.states == whole.states).all()
         assert options(pieces) == options(whole)

@@ -84,12 +84,12 @@ def stopped(recording, tmp_path, capsys, monkeypatch) -> Path:
     """A run that Ctrl-C stopped in the middle."""
 
     def interrupt(_stage, progress):
-        if progress.update == 25:
+        if progress.done == 25:
             raise KeyboardInterrupt
 
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("boltzbrain.cli.display.Stage.training", interrupt)
+        patch.setattr("boltzbrain.cli.display.Stage.show", interrupt)
         told = run_command(["fit", recording, "-o", run, *QUICK], capsys)
     assert told.status == 130
     assert told.err.splitlines()[-1].endswith(f"go on with: boltzbrain fit --resume {run}")

@@ -226,10 +226,10 @@ def test_two_axes_with_the_whole_evaluation_in_python(recording, tmp_path):
     seen = []
     done = bb.sweep(
         activity, tmp_path / "sweep", hidden=[3, 6], l2=[0.0, 0.1], full=True, rule="one-stderr",
-        callback=seen.append, **quick,
+        callbacks=[seen.append], **quick,
     )  # fmt: skip
     assert [one.done for one in seen] == [0, 1, 2, 3, 4]
-    assert seen[-1].best[0] == done.table()["validation_nats_per_bin"].max()
+    assert seen[-1].facts["best"][0] == done.table()["validation_nats_per_bin"].max()
     assert done.choice["rule"] == "one-stderr"
     assert done.choice["hidden"] in (3, 6)
     assert done.chosen.plan.l2 == done.choice["l2"]

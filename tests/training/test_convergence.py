@@ -12,6 +12,7 @@ import torch
 from boltzbrain.cli.summaries.results import convergence_line
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import TrainingFailedError
+from boltzbrain.foundations.progress import Progress
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
@@ -31,7 +32,6 @@ from boltzbrain.training.health.convergence import (
 from boltzbrain.training.health.restarts import MENDS, Interventions, Restart
 from boltzbrain.training.health.symptoms import Symptom, rescued, symptom
 from boltzbrain.training.plan import make_plan
-from boltzbrain.training.progress import Progress
 from boltzbrain.training.run.checkpoints import read_checkpoint
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.train import resume, train
@@ -369,7 +369,7 @@ def test_a_divergence_is_noticed_and_mended(
     told: list[int] = []
     run = train(
         activity, make_plan(**SMALL), tmp_path / "run",
-        [lambda progress: told.append(len(progress.restarts))],
+        [lambda progress: told.append(len(progress.facts["restarts"]))],
     )  # fmt: skip
     history = run.info["convergence"]["history"]
     assert [one["back_to"] for one in history] == [100, 200, 100]
@@ -396,7 +396,7 @@ def test_a_killed_training_takes_the_same_course(
 
     def stop_at(update: int) -> Callable[[Progress], None]:
         def callback(progress: Progress) -> None:
-            if progress.update >= update:
+            if progress.done >= update:
                 raise KeyboardInterrupt
 
         return callback
@@ -473,7 +473,7 @@ def test_the_penalty_is_chosen_on_the_validation_fold(
 
     def stop_at(update: int) -> Callable[[Progress], None]:
         def callback(progress: Progress) -> None:
-            if progress.update == update:
+            if progress.done == update:
                 raise KeyboardInterrupt
 
         return callback
@@ -540,7 +540,7 @@ def test_a_training_that_has_not_converged_at_its_end_goes_back_once(
 
     def stop_at(update: int, restarts: int) -> Callable[[Progress], None]:
         def callback(progress: Progress) -> None:
-            if (progress.update, len(progress.restarts)) == (update, restarts):
+            if (progress.done, len(progress.facts["restarts"])) == (update, restarts):
                 raise KeyboardInterrupt
 
         return callback

@@ -25,7 +25,7 @@ def test_fields_hold_the_rates_of_neurons(kind: str, monkeypatch: pytest.MonkeyP
     before = torch.sigmoid(model.inputs_to_visible(hidden).double() + model.visible.field.double())
     assert not torch.allclose(before.mean(dim=0), rates, atol=1e-2)
     # in parts it is the same
-    monkeypatch.setattr(initial, "_INPUTS", 7 * len(states))
+    monkeypatch.setattr(initial, "VALUES", 7 * len(states))
     apart = at_rates(model, states, rates, Generator.from_seed(3))
     assert torch.allclose(apart.visible.field, found.visible.field, atol=1e-5)
 

@@ -13,8 +13,8 @@ from boltzbrain.data.clusters import Clusters, clustered_stderr
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling import running
+from boltzbrain.sampling.annealing import log_weight
 from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples
-from boltzbrain.sampling.importance import log_weight
 from boltzbrain.sampling.partition import LogPartition, annealed_importance
 from boltzbrain.sampling.synthetic import random_model
 from boltzbrain.training.plan import make_plan

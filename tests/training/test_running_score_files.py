@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.foundations.progress import Progress
 from boltzbrain.foundations.random import Generator
 from boltzbrain.sampling.enumeration import exact_log_partition
 from boltzbrain.sampling.synthetic import random_model
 from boltzbrain.training import train as training
 from boltzbrain.training.plan import make_plan
-from boltzbrain.training.progress import Progress
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
 from boltzbrain.training.score.running import RunningScore
@@ -51,7 +51,7 @@ def running(run: TrainingRun) -> pd.DataFrame:
 
 def stop_at(update: int) -> Callable[[Progress], None]:
     def callback(progress: Progress) -> None:
-        if progress.update == update and progress.phase == "training":
+        if progress.done == update and progress.phase == "training":
             raise KeyboardInterrupt
 
     return callback
@@ -101,7 +101,7 @@ def test_what_is_told_is_the_newest_score(activity: Activity, tmp_path: Path) ->
     told: list[Progress] = []
     run = train(activity, make_plan(**SMALL), tmp_path / "run", [told.append])
     found, log = running(run), run.log().set_index("update")
-    last = {one.update: one.validation for one in told if one.phase == "training"}
+    last = {one.done: one.facts["validation"] for one in told if one.phase == "training"}
     assert last[200] is not None
     assert (last[200].by, last[200].update) == ("annealing", 200)
     assert last[200].nats_per_bin == pytest.approx(log["validation_nats_per_bin"][200])
@@ -165,8 +165,8 @@ def test_a_restart_drops_the_scores_it_left_behind(
     monkeypatch.setattr(State, "step", poisoned)
 
     def look(progress: Progress) -> None:
-        if progress.phase == "training" and progress.validation is not None:
-            seen.append((len(progress.restarts), progress.validation.update))
+        if progress.phase == "training" and progress.facts["validation"] is not None:
+            seen.append((len(progress.facts["restarts"]), progress.facts["validation"].update))
 
     plan = make_plan(**SMALL)
     run = train(activity, plan, tmp_path / "run", [look])

@@ -11,6 +11,7 @@ import torch
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, TrainingFailedError
+from boltzbrain.foundations.progress import Progress
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
@@ -18,7 +19,6 @@ from boltzbrain.sampling.enumeration import exact_log_partition
 from boltzbrain.sampling.synthetic import simulate_assemblies
 from boltzbrain.training import train as training
 from boltzbrain.training.plan import PRESETS, TrainingPlan, make_plan
-from boltzbrain.training.progress import Progress
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.train import resume, train
 from boltzbrain.training.update.gradient import parameters_of
@@ -85,7 +85,7 @@ def test_interrupted_training_ends_where_the_undisturbed_one_ends(
 
     def stop_at(update: int) -> Callable[[Progress], None]:
         def callback(progress: Progress) -> None:
-            if progress.update == update:
+            if progress.done == update:
                 raise KeyboardInterrupt
 
         return callback

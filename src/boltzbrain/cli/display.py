@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import Progress as Bars
 from rich.text import Text
 
 from boltzbrain.cli.summaries.results import figure, signed
+from boltzbrain.foundations.progress import Progress
 
 if TYPE_CHECKING:
-    from boltzbrain.evaluation.evaluate import EvaluationProgress
-    from boltzbrain.interpretation.choices import InterpretationProgress
-    from boltzbrain.training.progress import Progress as TrainingProgress
+    from boltzbrain.training.progress import Score
 
 QUIET_SECONDS = 2.0
 """Work shorter than this leaves no plain line."""
@@ -42,87 +42,63 @@ def duration(seconds: float) -> str:
 
 
 class Stage:
-    """One piece of long work; whoever does the work calls `update`.
+    """One piece of long work; whoever does the work calls `show`.
 
     Attributes
     ----------
-    title, unit
-        What is done, and what is counted; without a unit nothing is.
-    done, total
-        Units done and planned; `total` is None until the first `update`.
-    rate, seconds_left
-        Units per second and seconds to go, where they can be known.
+    title
+        What is done.
     note
         What to show beside.
+    progress
+        What was told last, None before.
     """
 
-    def __init__(self, title: str, unit: str, show: Callable[[Stage], None]) -> None:
-        self.title, self.unit, self._show = title, unit, show
-        self.started = self._phase_started = time.monotonic()
-        self.done = 0
-        self.total: int | None = None
-        self.rate: float | None = None
-        self.seconds_left: float | None = None
+    def __init__(self, title: str, phases: bool, draw: Callable[[Stage], None]) -> None:
+        self.title, self._work, self._phases, self._draw = title, title, phases, draw
+        self.started = time.monotonic()
         self.note = ""
+        self.progress: Progress | None = None
 
-    def update(self, done: int, total: int) -> None:
-        """Tell how many units are done and planned; the rate is that since the stage began."""
-        elapsed = time.monotonic() - self._phase_started
-        rate = done / elapsed if done and elapsed > 0 else None
-        self._set(done, total, rate, (total - done) / rate if rate else None)
-
-    def _set(self, done: int, total: int, rate: float | None, seconds_left: float | None) -> None:
-        self.done, self.total, self.rate, self.seconds_left = done, total, rate, seconds_left
-        self._show(self)
-
-    def training(self, progress: TrainingProgress) -> None:
-        """Show the progress of a training: a callback of `training.train`."""
-        parts = ["scoring a checkpoint"] if progress.phase == "scoring" else []
-        if progress.restarts:
-            last = progress.restarts[-1]
-            parts.append(
-                f"restart {len(progress.restarts)}: at update {last.update} the training "
-                f"{last.reason}, and went on from update {last.back_to} with smaller steps"
-            )
-        if progress.validation is not None:
-            score = progress.validation
-            by = " by the running estimate" if score.by == "running" else ""
-            parts.append(
-                f"validation {figure(score.nats_per_bin, score.stderr)} nats per bin at update "
-                f"{score.update}{by}, "
-                f"{signed(score.gain, score.gain_stderr)} over independent neurons"
-            )
-        self.note = "; ".join(parts)
-        self._set(
-            progress.update,
-            progress.updates,
-            progress.updates_per_second or None,
-            progress.seconds_left,
-        )
-
-    def evaluation(self, progress: EvaluationProgress) -> None:
-        """Show the progress of an evaluation: a callback of `evaluation.evaluate`."""
-        self._phase(f"evaluating, {progress.phase}", progress.done, progress.total)
-
-    def interpretation(self, progress: InterpretationProgress) -> None:
-        """Show the progress of a reading: a callback of `interpretation.interpret`."""
-        self._phase(f"reading, {progress.phase}", progress.done, progress.total)
-
-    def _phase(self, title: str, done: int, total: int) -> None:
-        if title != self.title:
-            self.title, self._phase_started = title, time.monotonic()
-        self.update(done, total)
+    def show(self, progress: Progress) -> None:
+        """Show how far it is: a callback of everything that takes its time."""
+        self.progress = progress
+        if self._phases:
+            self.title = f"{self._work}, {progress.phase}"
+        parts = [progress.note, _validation(progress.facts), _best(progress.facts)]
+        self.note = "; ".join(part for part in parts if part)
+        self._draw(self)
 
     def words(self) -> str:
         """Return the state in one line."""
-        if not self.total:
+        told = self.progress
+        if told is None or not told.total:
             return f"{self.title} ..."
-        parts = [f"{self.title}: {self.done} of {self.total} {self.unit}"]
-        if self.rate:
-            parts.append(f"{self.rate:.3g} per second")
-        if self.seconds_left is not None and self.done < self.total:
-            parts.append(f"{duration(self.seconds_left)} left")
+        parts = [f"{self.title}: {told.done} of {told.total} {told.unit}"]
+        if told.rate:
+            parts.append(f"{told.rate:.3g} per second")
+        if told.seconds_left is not None and told.done < told.total:
+            parts.append(f"{duration(told.seconds_left)} left")
         return ", ".join(parts) + (f"; {self.note}" if self.note else "")
+
+
+def _validation(facts: Mapping[str, Any]) -> str:
+    """Return the newest validation score of a training in words, "" without one."""
+    score: Score | None = facts.get("validation")
+    if score is None:
+        return ""
+    by = " by the running estimate" if score.by == "running" else ""
+    return (
+        f"validation {figure(score.nats_per_bin, score.stderr)} nats per bin at update "
+        f"{score.update}{by}, "
+        f"{signed(score.gain, score.gain_stderr)} over independent neurons"
+    )
+
+
+def _best(facts: Mapping[str, Any]) -> str:
+    """Return the best validation score of a sweep in words, "" without one."""
+    best: tuple[float, float] | None = facts.get("best")
+    return "" if best is None else f"best validation so far {figure(*best)} nats per bin"
 
 
 class _Figures(ProgressColumn):
@@ -130,17 +106,18 @@ class _Figures(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         stage: Stage | None = task.fields.get("stage")
-        if stage is None or not stage.total:
+        told = None if stage is None else stage.progress
+        if told is None or not told.total:
             return Text(duration(task.elapsed or 0.0), style="dim")
-        text = Text(f"{stage.done}/{stage.total}")
-        if stage.rate:
-            text.append(f" · {stage.rate:.3g} {stage.unit}/s", style="cyan")
-        if stage.seconds_left is not None:
-            text.append(f" · {duration(stage.seconds_left)} left", style="green")
+        text = Text(f"{told.done}/{told.total}")
+        if told.rate:
+            text.append(f" · {told.rate:.3g} {told.unit}/s", style="cyan")
+        if told.seconds_left is not None:
+            text.append(f" · {duration(told.seconds_left)} left", style="green")
         return text
 
 
-class _Bars(Progress):
+class _Bars(Bars):
     """Bars with the note of the running stage below them."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
@@ -164,17 +141,20 @@ class Display:
         self.console = console or Console(stderr=True, highlight=False)
 
     @contextmanager
-    def stage(self, title: str, unit: str = "") -> Iterator[Stage]:
-        """Open a stage; without a `unit` it has no total and only shows that it lives."""
+    def stage(self, title: str, *, phases: bool = False) -> Iterator[Stage]:
+        """Open a stage; until something is told it only shows that it lives.
+
+        With `phases` the title is followed by the phase that is told.
+        """
         if self.console.is_terminal:
-            with self._bar(title, unit) as stage:
+            with self._bar(title, phases) as stage:
                 yield stage
         else:
-            with self._lines(title, unit) as stage:
+            with self._lines(title, phases) as stage:
                 yield stage
 
     @contextmanager
-    def _bar(self, title: str, unit: str) -> Iterator[Stage]:
+    def _bar(self, title: str, phases: bool) -> Iterator[Stage]:
         bars = _Bars(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -186,15 +166,17 @@ class Display:
         )
 
         def show(stage: Stage) -> None:
-            bars.update(task, description=stage.title, completed=stage.done, total=stage.total)
+            if stage.progress is not None:
+                told = stage.progress
+                bars.update(task, description=stage.title, completed=told.done, total=told.total)
 
-        stage = Stage(title, unit, show)
+        stage = Stage(title, phases, show)
         with bars:
             task = bars.add_task(title, total=None, stage=stage)
             yield stage
 
     @contextmanager
-    def _lines(self, title: str, unit: str) -> Iterator[Stage]:
+    def _lines(self, title: str, phases: bool) -> Iterator[Stage]:
         due = time.monotonic() + QUIET_SECONDS
 
         def write(stage: Stage) -> None:
@@ -209,7 +191,7 @@ class Display:
             if time.monotonic() >= due:
                 write(stage)
 
-        stage = Stage(title, unit, show)
+        stage = Stage(title, phases, show)
         # work that does not report yet still says that it lives
         timer = threading.Timer(QUIET_SECONDS - 0.1, write, (stage,))
         timer.daemon = True

@@ -175,13 +175,13 @@ def evaluate(
     names = baseline_names(baselines)
     with display.stage("opening the run"):
         from boltzbrain import api
-    with display.stage("evaluating", "steps") as stage:
+    with display.stage("evaluating", phases=True) as stage:
         found = api.evaluate(
             run,
             seed=seed,
             full=full,
             baselines=names,
-            callbacks=(stage.evaluation,),
+            callbacks=(stage.show,),
         )
     summaries.show_evaluation(out(), found)
     if "baselines" in found:
@@ -237,11 +237,11 @@ def interpret(
     display = Display()
     with display.stage("opening the run"):
         from boltzbrain import api
-    with display.stage("reading", "steps") as stage:
+    with display.stage("reading", phases=True) as stage:
         found = api.interpret(
             run,
             seed=seed,
-            callbacks=(stage.interpretation,),
+            callbacks=(stage.show,),
             rule=rule,
             threshold=threshold,
             atlas=atlas,
@@ -339,7 +339,7 @@ def sample(
     display = Display()
     with display.stage("opening the run"):
         from boltzbrain import api
-    with display.stage("sampling", "steps") as stage:
+    with display.stage("sampling") as stage:
         drawn = api.sample(
             run,
             n,
@@ -351,7 +351,7 @@ def sample(
             warm_up=warm_up,
             anneal=anneal,
             out=output,
-            callback=stage.update,
+            callbacks=(stage.show,),
         )
     typer.echo(
         f"{output}: {drawn.n_bins} samples of {drawn.n_neurons} neurons, "

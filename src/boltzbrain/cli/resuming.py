@@ -74,8 +74,8 @@ def go_on(
             "be left out when resuming from the run folder alone, which holds the activity",
             "it without the recording",
         )
-    with display.stage("training", "updates") as stage:
-        return resume(folder, (stage.training,))
+    with display.stage("training") as stage:
+        return resume(folder, (stage.show,))
 
 
 def require_same_plan(run: TrainingRun, values: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ The scores are those of `comparison.score`, paired with the RBM's bin by bin.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from boltzbrain.comparison.score import Figures, TestScorer, scores_of_none
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
+from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 
 FORMAT = FileFormat(
@@ -75,7 +76,7 @@ def compare_baselines(
     seed: int = 0,
     *,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Teller = SILENT,
 ) -> Compared:
     """Fit baselines to the training bins and score them beside the RBM on the test bins.
 
@@ -92,7 +93,7 @@ def compare_baselines(
     options
         Name to options of the function that fits it.
     tell
-        Called with steps done and steps in all.
+        Told the steps.
 
     Returns
     -------
@@ -112,8 +113,7 @@ def compare_baselines(
     arrays: dict[str, dict[str, NDArray[Any]]] = {}
     best: tuple[Figures | None, Figures] | None = None
     for number, name in enumerate(["rbm", *names]):
-        if tell is not None:
-            tell(number, len(names) + 1)
+        tell(number, len(names) + 1)
         baseline: Baseline | Unfitted = rbm
         if name != "rbm":
             baseline = _fitted(name, activity, rbm, seed, given.get(name, {}))
@@ -140,8 +140,7 @@ def compare_baselines(
             "gain": scorer.gain_between((rbm, best[0]), (baseline, gain)),
             "conditional": scorer.mean(best[1] - each, scorer.unit),
         }
-    if tell is not None:
-        tell(len(names) + 1, len(names) + 1)
+    tell(len(names) + 1, len(names) + 1)
     return Compared(figures, arrays)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -13,9 +12,10 @@ from boltzbrain.baselines.protocol import Fit
 from boltzbrain.comparison.compare import check_baselines, compare_baselines, write_baselines
 from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of
 from boltzbrain.comparison.rbms import Trained
-from boltzbrain.evaluation.evaluate import Callback, evaluate_model, teller
+from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import draw_samples, write_samples
+from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
 from boltzbrain.training.run.run import TrainingRun
@@ -59,10 +59,9 @@ def evaluate_run(
     model = trajectory[-1]
     seed = plan.seed if seed is None else seed
     started = time.monotonic()
-
-    tell = teller(callbacks, started)
+    tell = Teller(callbacks)
     bins = len(activity.bins_of("train"))
-    samples = draw_samples(model, seed, at_least=bins, progress=partial(tell, "samples"))
+    samples = draw_samples(model, seed, at_least=bins, tell=tell.phase("samples"))
     drawing = time.monotonic() - started
     write_samples(run.folder / "samples.h5", samples)
     result = evaluate_model(
@@ -79,7 +78,7 @@ def evaluate_run(
     result["seconds"] += drawing
     if names:
         rbm = _beside(run, model, result["log_likelihood"])
-        compared = compare_baselines(rbm, activity, names, seed, tell=partial(tell, "baselines"))
+        compared = compare_baselines(rbm, activity, names, seed, tell=tell.phase("baselines"))
         found = plain(compared.figures)
         reasons = {f"baselines.{path}": words for path, words in found.pop("reasons").items()}
         result["baselines"], result["reasons"] = found, {**result["reasons"], **reasons}

@@ -31,11 +31,11 @@ from boltzbrain.foundations.hdf5_tables import (
     write_text,
     write_text_list,
 )
-from boltzbrain.foundations.memory import require_memory
+from boltzbrain.foundations.memory import require_memory, rows_at_once
 
 FORMAT = FileFormat("boltzbrain activity", what="the activity file")
 # bytes of states per chunk: small enough to read a stretch of bins, large enough to be quick
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 def write_activity(path: str | Path, activity: Activity) -> None:
@@ -55,7 +55,7 @@ def write_activity(path: str | Path, activity: Activity) -> None:
             data=activity.states,
             compression="gzip",
             compression_opts=1,
-            chunks=(min(bins, max(1, _CHUNK // neurons)), neurons),
+            chunks=(min(bins, rows_at_once(neurons, _CHUNK_BYTES)), neurons),
             fletcher32=True,
         )
         for name, values in (("segment", activity.segment), ("fold", activity.fold)):

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import stretches
+from boltzbrain.foundations.autocorrelation import lagged_products, windowed_sum
+from boltzbrain.foundations.memory import slices
 
-# the window of the sum of autocorrelations reaches this many times the correlation time
-_WINDOW = 5.0
-_CHUNK = 1 << 24
 _LONGEST = 1 << 18
 """Most bins that are transformed at once: a stretch of more is cut, and lags end there."""
 
@@ -64,11 +63,10 @@ def lag1_correlation_of_neurons(
     together = segment[1:] == segment[:-1]
     neurons = states.shape[1]
     both, now, after = (np.zeros(neurons, dtype=np.float64) for _ in range(3))
-    rows = max(1, _CHUNK // max(1, neurons))
-    for start in range(0, len(together), rows):
-        pairs = together[start : start + rows]
-        first = states[start : start + len(pairs)][pairs]
-        second = states[start + 1 : start + 1 + len(pairs)][pairs]
+    for part in slices(len(together), neurons):
+        pairs = together[part]
+        first = states[part][pairs]
+        second = states[part.start + 1 : part.stop + 1][pairs]
         both += (first & second).sum(axis=0, dtype=np.int64)
         now += first.sum(axis=0, dtype=np.int64)
         after += second.sum(axis=0, dtype=np.int64)
@@ -85,10 +83,8 @@ def lag1_correlation_of_neurons(
 def independent_bins(values: NDArray[np.int64], segment: NDArray[np.int32]) -> float | None:
     """Return the number of independent bins that would tell the mean of the values as well.
 
-    This is bins / (1 + 2 sum of autocorrelations), at most the number of bins. The sum ends at the
-    first lag that is five times the correlation time or more (the window of Sokal, "Monte Carlo
-    methods in statistical mechanics", 1997, section 3), and bins are compared only within their
-    segment.
+    This is bins / (1 + 2 sum of autocorrelations), at most the number of bins, with the window of
+    `foundations.autocorrelation`; bins are compared only within their segment.
 
     Parameters
     ----------
@@ -112,13 +108,7 @@ def independent_bins(values: NDArray[np.int64], segment: NDArray[np.int32]) -> f
     for begin, whole in zip(first.tolist(), length.tolist(), strict=True):
         for start in range(begin, begin + whole, _LONGEST):
             size = min(_LONGEST, begin + whole - start)
-            # twice the length, so that the far end does not meet the beginning
-            spectrum = np.fft.rfft(centred[start : start + size], n=2 * size)
-            products[:size] += np.fft.irfft(np.abs(spectrum) ** 2, n=2 * size)[:size]
+            products[:size] += lagged_products(centred[start : start + size])
             pairs[:size] += np.arange(size, 0, -1)
-    correlation = products / (pairs * power)
-    times = 0.5 + np.cumsum(correlation[1:])
-    lags = np.arange(1, longest)
-    enough = np.flatnonzero(lags >= _WINDOW * times)
-    time = float(times[enough[0]] if len(enough) else times[-1])
+    time = windowed_sum(products / (pairs * power))
     return float(np.clip(len(values) / max(2 * time, 1.0), 1.0, len(values)))

@@ -20,6 +20,7 @@ from torch import Tensor
 from boltzbrain.data.clusters import Clusters, clustered_stderr
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
@@ -29,7 +30,6 @@ QUANTILES = 100
 """Bins of the effective field that its calibration is computed in."""
 _WORK = 2_000_000_000
 """Most evaluations of Gamma; with more bins than this allows, a uniform sample of them is taken."""
-_CHUNK = 1 << 22
 
 
 def effective_fields(model: RBM, states: Tensor) -> Tensor:
@@ -48,9 +48,7 @@ def effective_fields(model: RBM, states: Tensor) -> Tensor:
     sign = 1 - 2 * states.to(inputs.dtype)
     fields = torch.empty_like(sign)
     bins, hidden = inputs.shape
-    step = max(1, _CHUNK // max(1, bins * hidden))
-    for first in range(0, len(model.weights), step):
-        part = slice(first, first + step)
+    for part in slices(len(model.weights), bins * hidden, VALUES):
         flipped = inputs[:, None, :] + sign[:, part, None] * model.weights[part]
         gamma = model.hidden.log_partition(flipped.reshape(-1, hidden)).sum(dim=1)
         fields[:, part] = gamma.reshape(bins, -1) - base[:, None]
@@ -182,10 +180,9 @@ def conditionals(model: RBM, bins: BinSet, seed: int = 0) -> Conditionals:
         order = Generator.from_seed(seed, "conditionals").permutation(len(kept))
         kept = np.sort(order[:most])
     states, cluster = bins.states[kept], np.unique(bins.cluster[kept], return_inverse=True)[1]
-    step = max(1, min(64, _CHUNK // (4 * model.weights.shape[1])))
     fields = [
-        effective_fields(model, torch.from_numpy(states[first : first + step]))
-        for first in range(0, len(states), step)
+        effective_fields(model, torch.from_numpy(states[part]))
+        for part in slices(len(states), 4 * model.weights.shape[1], VALUES, most=64)
     ]
     return Conditionals(torch.cat(fields).to(torch.float32).cpu().numpy(), states, cluster)
 

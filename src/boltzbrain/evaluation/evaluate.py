@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -23,43 +21,11 @@ from boltzbrain.evaluation.statistics.compare import compare_statistics
 from boltzbrain.evaluation.statistics.energies import compare_energies, energies
 from boltzbrain.evaluation.statistics.hidden_statistics import compare_hidden
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.update.penalties import Penalties
-
-
-@dataclass(frozen=True)
-class EvaluationProgress:
-    """What a callback is told.
-
-    Attributes
-    ----------
-    phase
-        "log-partition", "samples", "statistics" or "baselines".
-    done, total
-        Steps of the phase.
-    seconds
-        Seconds since the evaluation began.
-    """
-
-    phase: str
-    done: int
-    total: int
-    seconds: float
-
-
-Callback = Callable[[EvaluationProgress], None]
-
-
-def teller(callbacks: Sequence[Callback], started: float) -> Callable[[str, int, int], None]:
-    """Return what tells the callbacks a phase and its steps, with the seconds since `started`."""
-
-    def tell(phase: str, done: int, total: int) -> None:
-        for callback in callbacks:
-            callback(EvaluationProgress(phase, done, total, time.monotonic() - started))
-
-    return tell
 
 
 def evaluate_model(
@@ -123,7 +89,7 @@ def evaluate_model(
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     started = time.monotonic()
-    tell = teller(callbacks, started)
+    tell = Teller(callbacks)
     estimates = log_partitions(
         model,
         independent_field(torch.from_numpy(activity.states_of("train"))),
@@ -131,18 +97,20 @@ def evaluate_model(
         checkpoints=checkpoints,
         chains=ais_chains,
         rungs=ais_rungs,
-        tell=partial(tell, "log-partition"),
+        tell=tell.phase("log-partition"),
     )
     if samples is None:
         samples = draw_samples(
             model,
             seed,
             at_least=len(activity.bins_of("train")),
-            progress=partial(tell, "samples"),
+            tell=tell.phase("samples"),
         )
     result = {
         "log_likelihood": likelihoods(model, estimates, activity),
-        **_findings(model, activity, samples, seed, penalties or Penalties(), full, tell),
+        **_findings(
+            model, activity, samples, seed, penalties or Penalties(), full, tell.phase("statistics")
+        ),
         "weights": {
             "std": float(model.weights.to(torch.float64).std(correction=0)),
             "zero_fraction": float((model.weights == 0).to(torch.float64).mean()),
@@ -164,16 +132,16 @@ def _findings(
     seed: int,
     penalties: Penalties,
     full: bool,
-    tell: Callable[[str, int, int], None],
+    tell: Teller,
 ) -> dict[str, Any]:
     """Return everything but the likelihood: statistics, conditionals, dynamics and the rest."""
     train, validation, test = (BinSet.of_fold(activity, fold) for fold in FOLD_NAMES)
     generated = BinSet.of_samples(samples)
     sets = (train.states, test.states, generated.states)
-    phase, steps = "statistics", 6
-    tell(phase, 0, steps)
+    steps = 6
+    tell(0, steps)
     statistics = compare_statistics(train, test, generated, seed)
-    tell(phase, 1, steps)
+    tell(1, steps)
     statistics["energy"] = compare_energies(*(energies(model, one) for one in sets))
     hidden = compare_hidden(model, *sets, penalties)
     statistics["hidden"] = hidden["hidden"]
@@ -182,11 +150,11 @@ def _findings(
         "vv": statistics["covariances"]["normalised_rmse"],
         **hidden["nrmse"],
     }
-    tell(phase, 2, steps)
+    tell(2, steps)
     found = conditionals(model, test, seed) if len(test) else None
     scores = conditional_scores(found, independent_field(torch.from_numpy(train.states)))
     statistics["h_eff"] = scores["h_eff"]
-    tell(phase, 3, steps)
+    tell(3, steps)
     reconstruction = reconstruction_scores(
         model,
         train.states,
@@ -195,9 +163,9 @@ def _findings(
         neurons=None if full else GLM_NEURONS,
         seed=seed,
     )
-    tell(phase, 5, steps)
+    tell(5, steps)
     dynamics = compare_dynamics(model, activity, samples, seed)
-    tell(phase, steps, steps)
+    tell(steps, steps)
     return {
         "statistics": statistics,
         "reconstruction": reconstruction,

@@ -16,14 +16,12 @@ from boltzbrain.data.activity import FOLDS, Activity, FoldName
 from boltzbrain.data.clusters import clustered_stderr, clusters_of
 from boltzbrain.evaluation.partitions import unreliable
 from boltzbrain.foundations.checks import Undefined, bad_input
+from boltzbrain.foundations.memory import slices
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
 
 FOLD_NAMES: tuple[FoldName, ...] = tuple(FOLDS)  # type: ignore[arg-type]  # the keys are FoldName
-
-_CHUNK = 1 << 24
-"""States held at once in float64."""
 
 
 def log_likelihood(
@@ -40,10 +38,9 @@ def log_likelihood(
     states
         (bin, neuron) uint8.
     """
-    step = max(1, _CHUNK // states.shape[1])
     parts = [
-        -model.free_energy(torch.from_numpy(states[first : first + step])).cpu() - log_partition
-        for first in range(0, len(states), step)
+        -model.free_energy(torch.from_numpy(states[part])).cpu() - log_partition
+        for part in slices(*states.shape)
     ]
     result: NDArray[np.float64] = torch.cat(parts).numpy() if parts else np.empty(0)
     return result
@@ -62,11 +59,7 @@ def independent_log_likelihood(field: Tensor, states: NDArray[np.uint8]) -> NDAr
     """
     field = field.to(torch.float64)
     log_partition = float(softplus(field, threshold=80.0).sum())
-    step = max(1, _CHUNK // states.shape[1])
-    parts = [
-        states[first : first + step] @ field.numpy() - log_partition
-        for first in range(0, len(states), step)
-    ]
+    parts = [states[part] @ field.numpy() - log_partition for part in slices(*states.shape)]
     return np.concatenate(parts) if parts else np.empty(0)
 
 

@@ -9,13 +9,14 @@ trusted, by itself or beside the others, is said in words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from boltzbrain.evaluation.samples import affordable
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.bridge import bridge_log_partition
@@ -31,8 +32,6 @@ from boltzbrain.sampling.partition import (
 )
 from boltzbrain.sampling.running import RunningLogPartition
 from boltzbrain.sampling.tempering import sample_ladder
-
-Tell = Callable[[int, int], None]
 
 METHODS = ("forward", "backward", "trajectory", "running")
 
@@ -54,7 +53,7 @@ def log_partitions(
     checkpoints: Sequence[RBM] = (),
     chains: int | None = None,
     rungs: int = 1000,
-    tell: Tell | None = None,
+    tell: Teller = SILENT,
 ) -> dict[str, LogPartition | Undefined]:
     """Estimate log Z of a model in every way that there is.
 
@@ -73,7 +72,7 @@ def log_partitions(
         Of the forward estimate. None takes 500 chains; a model of more than a million weights gets
         fewer in proportion, at least 200. The other estimates scale with them.
     tell
-        Called with steps done and steps in all.
+        Told the steps.
 
     Returns
     -------
@@ -81,15 +80,10 @@ def log_partitions(
         By the names in `METHODS`.
     """
     chains = affordable(model, most=500, fewest=200) if chains is None else chains
-
-    def done(steps: int) -> None:
-        if tell is not None:
-            tell(steps, _STEPS)
-
     forward = forward_log_partition(
-        model, field, seed, chains=chains, rungs=rungs, tell=lambda steps, _: done(steps)
+        model, field, seed, chains=chains, rungs=rungs, tell=tell.part(0, _STEPS)
     )
-    done(_BATCHES)
+    tell(_BATCHES, _STEPS)
     generator = Generator.from_seed(seed, "evaluation", "ladder")
     columns = max(10, min(chains, affordable(model, most=_COLUMNS, fewest=20)))
     ladder = (
@@ -108,7 +102,7 @@ def log_partitions(
     running: LogPartition | Undefined = Undefined(NO_CHECKPOINTS)
     if checkpoints:
         trajectory = bridge_log_partition(ladder, run.exchanges, generator)
-    done(_BATCHES + 1)
+    tell(_BATCHES + 1, _STEPS)
     # the columns are independent of one another, so one state of each is taken
     backward = annealed_importance_backward(
         model,
@@ -117,10 +111,10 @@ def log_partitions(
         rungs=rungs,
         visible_field=field,
     )
-    done(_BATCHES + 2)
+    tell(_BATCHES + 2, _STEPS)
     if checkpoints:
         running = _running(checkpoints, field, seed, min(chains, _RUNNING_CHAINS))
-    done(_STEPS)
+    tell(_STEPS, _STEPS)
     return {
         "forward": forward,
         "backward": backward,
@@ -149,7 +143,7 @@ def forward_log_partition(
     *,
     chains: int | None = None,
     rungs: int = 1000,
-    tell: Tell | None = None,
+    tell: Teller = SILENT,
 ) -> LogPartition:
     """Estimate log Z by annealing alone, in batches of chains, each from a stream of its own.
 
@@ -159,8 +153,7 @@ def forward_log_partition(
     parts = []
     batch = max(10, -(-chains // _BATCHES))
     for number in range(_BATCHES):
-        if tell is not None:
-            tell(number, _BATCHES)
+        tell(number, _BATCHES)
         generator = Generator.from_seed(seed, "evaluation", "ais", number)
         estimate = annealed_importance(
             model, generator, chains=batch, rungs=rungs, visible_field=field

@@ -19,13 +19,13 @@ from torch import Tensor
 
 from boltzbrain.baselines.logistic import LogisticFit, fit_logistic
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 
 GLM_NEURONS = 50
-_CHUNK = 1 << 23
 
 
 def normalised_log_likelihood(
@@ -62,9 +62,8 @@ def reconstruction_quality(model: RBM, states: NDArray[np.uint8]) -> NDArray[np.
         (bin, neuron) uint8, at least one bin.
     """
     total = torch.zeros(states.shape[1], dtype=torch.float64)
-    step = max(1, _CHUNK // states.shape[1])
-    for first in range(0, len(states), step):
-        visible = torch.from_numpy(states[first : first + step])
+    for part in slices(len(states), states.shape[1], 2 * VALUES):
+        visible = torch.from_numpy(states[part])
         inputs = model.inputs_to_visible(model.mean_hidden(visible))
         gamma = model.visible.log_partition(inputs).to(torch.float64)
         field = model.visible.parameters()["field"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import has_shape
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
+from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.annealed import annealed
 
 FORMAT = FileFormat("boltzbrain samples", what="samples.h5", command="boltzbrain evaluate")
 
@@ -64,7 +65,7 @@ def draw_samples(
     anneal: int = 100,
     sweeps: int = 200,
     spacing: int = 50,
-    progress: Callable[[int, int], None] | None = None,
+    tell: Teller = SILENT,
 ) -> Samples:
     """Draw samples from independent chains, none of which ever saw the recording.
 
@@ -88,33 +89,24 @@ def draw_samples(
         Sweeps of the model after annealing.
     spacing
         Sweeps between two samples of a chain.
-    progress
-        Called with sweeps done and sweeps in all.
+    tell
+        Told the sweeps.
     """
     if chains is None:
         chains = affordable(model, most=_CHAINS, fewest=_FEWEST_CHAINS)
     generator = Generator.from_seed(seed, "evaluation", "samples")
-    base = model.independent()
-    visible = model.visible.sample(model.weights.new_zeros((chains, len(model.visible))), generator)
     per_chain = min(_MOST_PER_CHAIN, max(PER_CHAIN, -(-at_least // chains)))
-    total, done, parts = anneal + sweeps + spacing * (per_chain - 1), 0, []
-
-    def step(rung: RBM, count: int) -> None:
-        nonlocal visible, done
-        visible, _ = rung.sweep(visible, generator, count)
-        done += count
-        if progress is not None:
-            progress(done, total)
-
-    for rung in range(1, anneal + 1):
-        step(base.mixed(model, rung / (anneal + 1)), 1)
-    for sample in range(per_chain):
-        left = sweeps if sample == 0 else spacing
-        while left:
-            part = min(left, 10)
-            step(model, part)
-            left -= part
-        parts.append(visible.to("cpu", torch.uint8).numpy())
+    drawn = annealed(
+        model,
+        chains,
+        generator,
+        anneal=anneal,
+        sweeps=sweeps,
+        times=per_chain,
+        spacing=spacing,
+        tell=tell,
+    )
+    parts = [visible.to("cpu", torch.uint8).numpy() for visible in drawn]
     return Samples(np.concatenate(parts), np.tile(np.arange(chains), per_chain), sweeps)
 
 

@@ -1,13 +1,55 @@
-"""The size of a large array is said, and compared with what is there, before it is taken."""
+"""The size of a large array is said before it is taken, and a long loop goes by pieces."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from boltzbrain.foundations.checks import bad_input, number_in
 
+STATES = 1 << 24
+"""Values of a byte or so, or a few times as many bytes for a moment, that a loop holds at once."""
+
+VALUES = 1 << 22
+"""Numbers in floating point, of which there are several kinds, that a loop holds at once."""
+
 _GROUP_FOLDER = Path("/sys/fs/cgroup")
+
+
+def rows_at_once(width: int, budget: int = STATES) -> int:
+    """Return how many rows of so many values fit into a budget of values, at least 1."""
+    return max(1, budget // max(1, width))
+
+
+def slices(
+    count: int, width: int, budget: int = STATES, *, most: int | None = None
+) -> Iterator[slice]:
+    """Cut rows into pieces that a loop takes one after another.
+
+    Floating-point sums over pieces depend on where they are cut: the budget of a loop that sums is
+    part of its result.
+
+    Parameters
+    ----------
+    count
+        Rows.
+    width
+        Values of a row.
+    budget
+        Most values of a piece.
+    most
+        Most rows of a piece.
+
+    Examples
+    --------
+    >>> list(slices(5, 3, 6))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    step = rows_at_once(width, budget)
+    step = step if most is None else min(step, most)
+    for first in range(0, count, step):
+        yield slice(first, min(count, first + step))
 
 
 def available_bytes() -> int | None:

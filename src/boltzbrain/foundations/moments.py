@@ -21,10 +21,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
-
-_CHUNK = 1 << 22
-"""Counts held at once while groups are weighed."""
 
 
 @dataclass(frozen=True)
@@ -173,10 +171,8 @@ def _means(
     if weights is None:
         return coincidences(packed, tuples) / packed.bins
     share = (weights / (weights @ packed.sizes.astype(np.float64))[:, None]).T
-    step = max(1, _CHUNK // len(packed.sizes))
     means = np.empty((len(tuples), len(weights)))
-    for first in range(0, len(tuples), step):
-        part = slice(first, first + step)
+    for part in slices(len(tuples), len(packed.sizes), VALUES):
         means[part] = coincidences(packed, tuples[part], by_group=True) @ share
     return means
 

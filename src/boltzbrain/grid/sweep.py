@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from boltzbrain.foundations.checks import (
     one_of,
     whole_number_in,
 )
+from boltzbrain.foundations.progress import Callback, Teller, warn_of_old_callback
 from boltzbrain.grid.choice import RULES, choose
 from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.grid.one_run import fold_scores
@@ -22,36 +22,6 @@ from boltzbrain.grid.points import Grid
 from boltzbrain.grid.workers import completed
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.training.run.run import TrainingRun
-
-
-@dataclass(frozen=True)
-class SweepProgress:
-    """What a callback is told after every run.
-
-    Attributes
-    ----------
-    done, total
-        Runs done and planned.
-    failed
-        How many of those that are done have failed.
-    name
-        The run that was done last, None before the first.
-    error
-        What went wrong with it, None if nothing did.
-    best
-        Highest validation score so far and its standard error, in nats per bin; None before the
-        first.
-    """
-
-    done: int
-    total: int
-    failed: int
-    name: str | None
-    error: str | None
-    best: tuple[float, float] | None
-
-
-Callback = Callable[[SweepProgress], None]
 
 
 def sweep(
@@ -65,6 +35,7 @@ def sweep(
     full: bool | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    callbacks: Sequence[Callback] = (),
     callback: Callback | None = None,
     **values: Any,
 ) -> SweepFolder:
@@ -90,7 +61,7 @@ def sweep(
     full
         Evaluate every run whole and show the figures over the grid; for real-valued hidden units
         if None.
-    workers, scheduler, callback
+    workers, scheduler, callbacks, callback
         As in `resume_sweep`.
     **values
         Fields of `TrainingPlan`, a list where several values are tried: ``hidden=[25, 50, 100]``.
@@ -109,10 +80,11 @@ def sweep(
     TrainingFailedError
         If every run failed.
     """
+    callbacks = _with_old(callbacks, callback)
     started = start_sweep(
         activity, out, preset=preset, seeds=seeds, seed=seed, rule=rule, full=full, **values
     )
-    return run_sweep(started, workers=workers, scheduler=scheduler, callback=callback)
+    return run_sweep(started, workers=workers, scheduler=scheduler, callbacks=callbacks)
 
 
 def resume_sweep(
@@ -120,6 +92,7 @@ def resume_sweep(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    callbacks: Sequence[Callback] = (),
     callback: Callback | None = None,
 ) -> SweepFolder:
     """Go on with a sweep that was stopped; what becomes of failed runs stands in `run_sweep`.
@@ -133,8 +106,10 @@ def resume_sweep(
     scheduler
         Address of a Dask scheduler, whose workers must reach the folder under the same name; a
         cluster on this machine if None.
+    callbacks
+        Called with a `foundations.progress.Progress` before the first run and after every run.
     callback
-        Called with a `grid.sweep.SweepProgress` before the first run and after every run.
+        Deprecated: one callback.
 
     Raises
     ------
@@ -143,9 +118,18 @@ def resume_sweep(
     TrainingFailedError
         If every run failed.
     """
+    callbacks = _with_old(callbacks, callback)
     return run_sweep(
-        SweepFolder.open(folder), workers=workers, scheduler=scheduler, callback=callback
+        SweepFolder.open(folder), workers=workers, scheduler=scheduler, callbacks=callbacks
     )
+
+
+def _with_old(callbacks: Sequence[Callback], callback: Callback | None) -> Sequence[Callback]:
+    """Return the callbacks with the one that 0.1.0 took."""
+    if callback is None:
+        return callbacks
+    warn_of_old_callback(stacklevel=4)
+    return (*callbacks, callback)
 
 
 def start_sweep(
@@ -200,7 +184,7 @@ def run_sweep(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
-    callback: Callback | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> SweepFolder:
     """Do every run of a sweep that is not done yet, then choose a model and write the page.
 
@@ -218,7 +202,7 @@ def run_sweep(
     scheduler
         Address of a Dask scheduler, whose workers must reach the folder under the same name; a
         cluster on this machine if None.
-    callback
+    callbacks
         Called before the first run and after every run.
 
     Raises
@@ -236,18 +220,19 @@ def run_sweep(
     done: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
 
+    teller = Teller(callbacks, "training and scoring", "runs")
+
     def tell(name: str | None) -> None:
-        if callback is not None:
-            scores = [
-                (one["validation_nats_per_bin"], one["validation_stderr"]) for one in done.values()
-            ]
-            best = max(scores, default=None)
-            error = None if name is None else failed.get(name)
-            callback(
-                SweepProgress(
-                    len(done) + len(failed), len(grid.runs), len(failed), name, error, best
-                )
-            )
+        scores = [
+            (one["validation_nats_per_bin"], one["validation_stderr"]) for one in done.values()
+        ]
+        facts = {
+            "failed": len(failed),
+            "name": name,
+            "error": None if name is None else failed.get(name),
+            "best": max(scores, default=None),
+        }
+        teller(len(done) + len(failed), len(grid.runs), facts=facts)
 
     sweep.write_table(done, failed)
     tell(None)

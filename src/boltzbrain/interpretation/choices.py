@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from boltzbrain.data.activity import Activity
@@ -89,27 +88,3 @@ class Choices:
         if self.atlas is not None:
             return activity.regions[one_of("atlas", self.atlas, sorted(activity.regions))]
         return activity.regions[min(activity.regions)] if activity.regions else None
-
-
-@dataclass(frozen=True)
-class InterpretationProgress:
-    """What a callback is told.
-
-    Attributes
-    ----------
-    phase
-        "couplings", "beyond pairs", "norms along training", "assemblies" or "regions".
-    done, total
-        Steps of the phase.
-    seconds
-        Seconds since the reading began.
-    """
-
-    phase: str
-    done: int
-    total: int
-    seconds: float
-
-
-Callback = Callable[[InterpretationProgress], None]
-Tell = Callable[[str, int, int], None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,9 +10,10 @@ import numpy as np
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.assemblies.find import find_assemblies, positions
-from boltzbrain.interpretation.choices import Callback, Choices, InterpretationProgress
+from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.couplings.find import find_couplings, find_norms
 from boltzbrain.interpretation.file import Entries, Entry, Interpretation, write_interpretation
 from boltzbrain.interpretation.regions.find import find_region_maps
@@ -65,19 +65,15 @@ def interpret_model(
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     regions = choices.regions_of(activity)
     generator = Generator.from_seed(seed, "interpretation")
-    started = time.monotonic()
-
-    def tell(phase: str, done: int, total: int) -> None:
-        for callback in callbacks:
-            callback(InterpretationProgress(phase, done, total, time.monotonic() - started))
-
+    tell = Teller(callbacks)
     entries, of_couplings, pairs = find_couplings(model, states, choices, generator, tell)
     norms, of_norms = find_norms(
         along or [(0, lambda: model)], choices, generator.child("norms"), tell
     )
-    tell("assemblies", 0, 1)
+    finding = tell.phase("assemblies")
+    finding(0, 1)
     assemblies, of_assemblies, _ = find_assemblies(model, activity, regions, choices, generator)
-    tell("assemblies", 1, 1)
+    finding(1, 1)
     entries |= norms | assemblies | _neurons(activity, choices)
     summary: dict[str, Any] = {
         "options": {**asdict(choices), "seed": seed},

@@ -14,14 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.model.layers.layer import Layer
 from boltzbrain.model.rbm import RBM
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-_CHUNK = 1 << 21
-"""Inputs given to the hidden layer at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +102,9 @@ class Marginal:
     def log_weight(self, states: NDArray[np.uint8]) -> Floats:
         """Return f(v) of states (sample, neuron) in {0, 1}, (sample,)."""
         everyone = np.arange(self.units)
-        step = max(1, _CHUNK // max(self.units, self.neurons))
         parts = []
-        for first in range(0, len(states), step):
-            part = states[first : first + step]
+        for piece in slices(len(states), max(self.units, self.neurons), VALUES // 2):
+            part = states[piece]
             gamma = self.gamma(everyone, self.inputs(part)).sum(axis=1)
             parts.append(part.astype(np.float64) @ self.bias + gamma)
         return np.concatenate(parts) if parts else np.zeros(0)

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.model.rbm import RBM
-
-_VALUES = 1 << 23
 
 
 def hidden_activity(model: RBM, states: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -21,14 +20,11 @@ def hidden_activity(model: RBM, states: NDArray[np.uint8]) -> NDArray[np.float32
     states
         (bin, visible) uint8, at least one bin.
     """
-    step = max(1, _VALUES // max(1, model.weights.shape[1]))
     device = model.weights.device
     parts = [
-        model.mean_hidden(
-            torch.from_numpy(np.ascontiguousarray(states[first : first + step])).to(device)
-        )
+        model.mean_hidden(torch.from_numpy(np.ascontiguousarray(states[part])).to(device))
         .to("cpu", torch.float32)
         .numpy()
-        for first in range(0, len(states), step)
+        for part in slices(len(states), model.weights.shape[1], 2 * VALUES)
     ]
     return np.concatenate(parts)

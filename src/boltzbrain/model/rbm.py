@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.checks import InputError, bad_input, whole_number_in
+from boltzbrain.foundations.doors import keeper
+from boltzbrain.foundations.progress import Callback, with_old
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.files import open_readable, read_parts, save
@@ -262,43 +264,23 @@ class RBM:
         seed: int = 0,
         sweeps: int = 1000,
         anneal: int = 200,
+        callbacks: Sequence[Callback] = (),
         callback: Callable[[int, int], None] | None = None,
     ) -> Tensor:
-        """Draw samples: independent chains annealed from the model without weights, then swept.
+        """Draw samples, (n, visible): independent chains annealed and then swept.
 
-        Parameters
-        ----------
-        n
-            Number of samples, one chain each.
-        seed
-            Seed of the stream.
-        sweeps
-            Gibbs sweeps of the model itself after annealing.
-        anneal
-            Rungs of the annealing, one sweep each, weights t W for t rising from 0 to 1.
-        callback
-            Called now and then with sweeps done and planned, annealing included.
-
-        Returns
-        -------
-        Tensor
-            (n, visible) states.
+        The options and the errors are those of `boltzbrain.sampling.annealed.sample`; ``callback``
+        is deprecated, and called with sweeps done and planned.
         """
-        whole_number_in("n", n, low=1)
-        generator = Generator.from_seed(seed, "sample")
-        base = self.independent()
-        zeros = self.weights.new_zeros((n, len(self.visible)))
-        visible = self.visible.sample(zeros, generator)
-        for rung in range(1, anneal + 1):
-            visible, _ = base.mixed(self, rung / (anneal + 1)).sweep(visible, generator)
-            if callback is not None:
-                callback(rung, anneal + sweeps)
-        for done in range(0, sweeps, 10):
-            at_once = min(10, sweeps - done)
-            visible, _ = self.sweep(visible, generator, at_once)
-            if callback is not None:
-                callback(anneal + done + at_once, anneal + sweeps)
-        return visible
+        drawn: Tensor = keeper("RBM.sample")(
+            self,
+            n,
+            seed=seed,
+            sweeps=sweeps,
+            anneal=anneal,
+            callbacks=with_old(callbacks, callback),
+        )
+        return drawn
 
     def save(self, path: str | Path) -> None:
         """Write this model to an HDF5 file, whole or not at all; one of that name is replaced.

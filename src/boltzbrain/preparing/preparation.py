@@ -136,8 +136,8 @@ class Preparation:
             if chosen:
                 raise bad_input("--calcium", "be given too", f"--{next(iter(chosen))} alone")
             return recording
-        with display.stage("finding events", "cells") as stage:
-            return recording.deconvolve(method=self.calcium, callback=stage.update, **chosen)
+        with display.stage("finding events") as stage:
+            return recording.deconvolve(method=self.calcium, callbacks=[stage.show], **chosen)
 
     def _read_one(self, path: str, display: Stages) -> Recording:
         with display.stage(f"reading {Path(path).name}"):

@@ -1,4 +1,4 @@
-"""The rungs between an independent model and a model, none of them ever built.
+"""Importance weights between models, and the rungs from an independent model, never built.
 
 Rung t has the visible fields (1 - t) b0 + t b, the weights t W and the hidden parameters as they
 are: with I = v W computed once per state, its free energy and both its draws need only t I and
@@ -19,6 +19,28 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 
 _PILOT_CHAINS, _PILOT_RUNGS = 100, 64
+
+
+def log_weight(start: RBM, stop: RBM, visible: Tensor) -> Tensor:
+    """Return F_start(v) - F_stop(v), (chain,) float64.
+
+    Parameters
+    ----------
+    start, stop
+        Models of equal kinds and sizes.
+    visible
+        (chain, visible) states.
+    """
+    before, after = start.visible.parameters(), stop.visible.parameters()
+    result = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
+    if any(after[name] is not value for name, value in before.items()):
+        # energies are linear in the parameters, so their difference is one energy
+        change = {name: value - after[name] for name, value in before.items()}
+        result += start.visible.with_parameters(change).energy(visible)
+    for model, sign in ((start, -1.0), (stop, 1.0)):
+        gamma = model.hidden.log_partition(model.inputs_to_hidden(visible))
+        result += sign * gamma.to(torch.float64).sum(dim=1)
+    return result
 
 
 class ModelPath(Protocol):

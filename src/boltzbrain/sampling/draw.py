@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
+from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
@@ -30,8 +31,6 @@ STEPS = 50
 GIBBS_SWEEPS, ANNEAL = 1000, 200
 _WATCHED, _WATCHED_SWEEPS = 100, 50
 """Chains of the sampler "gibbs" that are swept on, and how far, to see how they mix."""
-
-Callback = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def draw(
     sweeps: int | None,
     warm_up: int | None,
     anneal: int | None,
-    callback: Callback | None,
+    callbacks: Sequence[Callback],
 ) -> Drawn:
     """Draw samples of a model; see `api.sample` for the options.
 
@@ -73,7 +72,7 @@ def draw(
         alone uses the others.
     field
         (visible,) fields of independent neurons, where ladders begin.
-    n, seed, sampler, chains, sweeps, warm_up, anneal, callback
+    n, seed, sampler, chains, sweeps, warm_up, anneal, callbacks
         As of `api.sample`.
 
     Raises
@@ -92,7 +91,7 @@ def draw(
     if sampler == "gibbs":
         sweeps = GIBBS_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=0)
         anneal = ANNEAL if anneal is None else whole_number_in("anneal", anneal, low=0)
-        states = model.sample(n, seed=seed, sweeps=sweeps, anneal=anneal, callback=callback)
+        states = model.sample(n, seed=seed, sweeps=sweeps, anneal=anneal, callbacks=callbacks)
         mixing = _watched(model, states, seed)
         options = {"sweeps": sweeps, "anneal": anneal, "steps": _WATCHED_SWEEPS}
         return Drawn(states, {**facts, **options, "mixing": _plain(mixing)})
@@ -110,7 +109,7 @@ def draw(
         sweeps=sweeps,
         warm_up=warm_up,
         thin=thin,
-        callback=callback,
+        tell=Teller(callbacks, "sampling"),
     )
     options = {"chains": chains, "sweeps": sweeps, "warm_up": warm_up, "rungs": len(ladder)}
     options |= {"thin": thin, "steps": len(drawn.exchanges)}

@@ -13,7 +13,8 @@ from boltzbrain.model.rbm import RBM
 ENUMERATED_UNITS = 20
 """Most units of a layer whose states are listed one by one (2**20 states)."""
 
-_CHUNK = 1 << 14
+_AT_ONCE = 1 << 14
+"""States whose energies are summed at once."""
 
 
 def all_states(layer: Layer) -> Tensor:
@@ -60,7 +61,7 @@ def _enumerates_visible(model: RBM) -> bool:
 def _log_probabilities(model: RBM, states: Tensor, visible: bool) -> Tensor:
     """Return minus the free energy of states of one layer, (state,) float64."""
     energy = model.free_energy if visible else model.free_energy_of_hidden
-    return -torch.cat([energy(part) for part in states.split(_CHUNK)])
+    return -torch.cat([energy(part) for part in states.split(_AT_ONCE)])
 
 
 def exact_log_partition(model: RBM) -> float:

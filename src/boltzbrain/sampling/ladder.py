@@ -29,7 +29,7 @@ from boltzbrain.foundations.checks import bad_input, number_in, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.layer import Layer
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.importance import log_weight
+from boltzbrain.sampling.annealing import log_weight
 
 _PILOT_CHAINS, _PILOT_STEPS = 100, 100
 _LEAST_ACCEPTANCE, _MOST_ACCEPTANCE = 1e-4, 0.99

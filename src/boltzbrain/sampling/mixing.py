@@ -15,12 +15,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from boltzbrain.foundations.autocorrelation import lagged_products, windowed_sum
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains, advance
-
-SOKAL_WINDOW = 6.0
-"""Lags are summed up to this many autocorrelation times."""
 
 _LEAST_STEPS = 8
 
@@ -71,11 +69,9 @@ def autocovariance(values: ArrayLike) -> NDArray[np.float64]:
         If the series is too short or not finite.
     """
     series = _series(values)
-    steps = series.shape[1]
-    centred = series - series.mean(axis=1, keepdims=True)
-    spectrum = np.fft.rfft(centred, n=1 << (2 * steps - 1).bit_length(), axis=1)
-    covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :steps] / steps
-    return np.asarray(covariance, dtype=np.float64)
+    products = lagged_products(series - series.mean(axis=1, keepdims=True))
+    products /= series.shape[1]
+    return products
 
 
 def split_r_hat(values: ArrayLike) -> float | None:
@@ -102,11 +98,10 @@ def split_r_hat(values: ArrayLike) -> float | None:
 def integrated_time(values: ArrayLike) -> float | None:
     """Return the integrated autocorrelation time in steps, None if the series is constant.
 
-    tau = 1/2 + sum of the autocorrelation over lags 1 to W, with W the smallest lag that is at
-    least `SOKAL_WINDOW` times tau (Sokal, "Monte Carlo methods in statistical mechanics", 1997).
-    The autocorrelation is 1 - (w - c(t)) / p with w the mean variance within chains, c(t) the mean
-    autocovariance and p the pooled variance, so that chains which disagree show a long time
-    (Gelman et al., Bayesian Data Analysis, 3rd edition, section 11.5). Independent steps give 1/2.
+    The window is that of `foundations.autocorrelation`. The autocorrelation is
+    1 - (w - c(t)) / p with w the mean variance within chains, c(t) the mean autocovariance and p
+    the pooled variance, so that chains which disagree show a long time (Gelman et al., Bayesian
+    Data Analysis, 3rd edition, section 11.5). Independent steps give 1/2.
 
     Raises
     ------
@@ -122,9 +117,7 @@ def integrated_time(values: ArrayLike) -> float | None:
     if pooled == 0:
         return None
     correlation = 1 - (within - covariance * steps / (steps - 1)) / pooled
-    times = 0.5 + np.concatenate([[0.0], np.cumsum(correlation[1:])])
-    window = np.flatnonzero(np.arange(steps) >= SOKAL_WINDOW * times)
-    return float(times[window[0] if len(window) else -1])
+    return windowed_sum(correlation)
 
 
 def diagnose(values: ArrayLike) -> Mixing:

@@ -31,8 +31,7 @@ from torch import Tensor
 from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.annealing import AnnealedPath, annealing_schedule
-from boltzbrain.sampling.importance import log_weight
+from boltzbrain.sampling.annealing import AnnealedPath, annealing_schedule, log_weight
 from boltzbrain.sampling.partition import (
     LogPartition,
     bootstrap_log_mean,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.foundations.checks import whole_number_in
+from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.sampling.exchange import (
     Exchange,
@@ -65,7 +65,7 @@ def run_ladder(
     steps: int,
     *,
     sweeps: int = 1,
-    callback: Callable[[int, int], None] | None = None,
+    tell: Teller = SILENT,
 ) -> LadderRun:
     """Run a ladder and keep the states of its highest rung.
 
@@ -79,8 +79,8 @@ def run_ladder(
         Steps, at least 8; each sweeps every rung and proposes every second exchange.
     sweeps
         Gibbs sweeps of every rung per step.
-    callback
-        Called after each step with the number of steps done and `steps`.
+    tell
+        Told the steps.
 
     Raises
     ------
@@ -97,8 +97,7 @@ def run_ladder(
         exchanges.append(exchange)
         samples.append(replicas.visible[-1])
         flow += replica_flow(replicas)
-        if callback is not None:
-            callback(step + 1, steps)
+        tell(step + 1, steps)
     up_and_down = flow.cpu().numpy().astype(np.float64)
     mixing = diagnose_states(ladder.model, samples)
     return LadderRun(
@@ -181,7 +180,7 @@ def sample_ladder(
     sweeps: int = 1,
     warm_up: int = 50,
     thin: int = 1,
-    callback: Callable[[int, int], None] | None = None,
+    tell: Teller = SILENT,
 ) -> LadderRun:
     """Draw samples of the highest rung of a ladder that starts empty.
 
@@ -201,8 +200,8 @@ def sample_ladder(
         Steps before the first sample.
     thin
         Keep every `thin`-th step.
-    callback
-        Called after each step with the number of steps done and of all steps.
+    tell
+        Told the steps, those of the warm-up included.
 
     Returns
     -------
@@ -221,13 +220,8 @@ def sample_ladder(
     steps = max(8, thin * -(-n // chains))
     for step in range(warm_up):
         replicas, _ = exchange_step(ladder, replicas, sweeps=sweeps)
-        if callback is not None:
-            callback(step + 1, warm_up + steps)
-
-    def report(done: int, _: int) -> None:
-        if callback is not None:
-            callback(warm_up + done, warm_up + steps)
-
-    run = run_ladder(ladder, replicas, steps, sweeps=sweeps, callback=report)
+        tell(step + 1, warm_up + steps)
+    rest = tell.part(warm_up, warm_up + steps)
+    run = run_ladder(ladder, replicas, steps, sweeps=sweeps, tell=rest)
     kept = run.samples.reshape(steps, chains, -1)[thin - 1 :: thin].flatten(0, 1)
     return replace(run, samples=kept[-n:])

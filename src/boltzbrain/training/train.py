@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
 from boltzbrain.training.health import symptoms
 from boltzbrain.training.health.restarts import Interventions, Restart
 from boltzbrain.training.plan import TrainingPlan
-from boltzbrain.training.progress import Callback, Score, Sitting
+from boltzbrain.training.progress import Score, in_words
 from boltzbrain.training.run.logs import GOOD_EVERY, TrainingLogs
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.choice import choose_penalty, is_choosing, out_of_patience
@@ -43,7 +44,7 @@ def train(
     folder
         The run folder, made here.
     callbacks
-        Called with a `training.progress.Progress` after every update.
+        Called with a `foundations.progress.Progress` after every update.
     device
         Torch device.
 
@@ -96,6 +97,7 @@ class _Training:
         data = self.likelihood.states["train"].to(device)
         newest = run.newest()
         self.seconds = 0.0 if newest is None else newest.seconds
+        self.worked = 0
         self.state = State(plan, data, self.likelihood.field, newest)
         follows = plan.score_every is not None and (
             newest is None or newest.running_score is not None
@@ -116,7 +118,7 @@ class _Training:
 
     def go_on(self, callbacks: Sequence[Callback]) -> TrainingRun:
         """Run the remaining updates, choose the model and close the run."""
-        sitting = Sitting(callbacks, self.plan.updates, self.seconds)
+        sitting = Teller(callbacks, "training", "updates", before=self.seconds)
         while self.run.info["chosen_update"] is None:
             self._climb(sitting)
             found = convergence_of(self.state)
@@ -124,7 +126,7 @@ class _Training:
                 choose(self.logs, self.state, found, self.seconds)
         return finish(self.logs, self.state)
 
-    def _climb(self, sitting: Sitting) -> None:
+    def _climb(self, sitting: Teller) -> None:
         """Run the remaining updates."""
         plan, state, logs = self.plan, self.state, self.logs
         kept = set(plan.checkpoint_updates())
@@ -134,7 +136,7 @@ class _Training:
             if self._choosing and state.update >= plan.trial_updates:
                 self._choose_penalty()
             state.step()
-            sitting.done += 1
+            self.worked += 1
             self.seconds = sitting.seconds
             keeping = state.update in kept
             scoring = keeping or self._scores_at(state.update)
@@ -261,9 +263,17 @@ class _Training:
             )
         return True
 
-    def _tell(self, sitting: Sitting, phase: str) -> None:
+    def _tell(self, sitting: Teller, phase: str) -> None:
         state = self.state
-        sitting.tell(phase, state.update, self._newest_score(), state.interventions.restarts)
+        restarts = state.interventions.restarts
+        sitting(
+            state.update,
+            self.plan.updates,
+            worked=self.worked,
+            name=phase,
+            note=in_words(phase, restarts),
+            facts={"validation": self._newest_score(), "restarts": restarts},
+        )
 
     def _newest_score(self) -> Score | None:
         """Return the newest score of the validation fold; an annealed one before a running one."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from boltzbrain.baselines.pairwise.model import Pairwise
 from boltzbrain.baselines.protocol import Trial
 from boltzbrain.baselines.search import Tried, search
+from boltzbrain.foundations.memory import VALUES, rows_at_once
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.independent import independent_field
@@ -25,8 +26,6 @@ from boltzbrain.model.independent import independent_field
 PENALTIES = (1800.0, 1000.0, 560.0, 320.0, 180.0, 100.0, 56.0, 32.0, 18.0, 10.0)
 """L2 penalties to try. Every fit of the pairwise model here maximises the log-(pseudo-)likelihood
 summed over bins less penalty / 2 * sum over pairs J**2, J of states in {0, 1}."""
-
-_VALUES = 1 << 22
 
 
 def log_pseudo_likelihood(log_odds: Tensor, states: Tensor) -> Tensor:
@@ -83,7 +82,7 @@ def fit_pseudo_likelihood(
     variance = rate * (1 - rate)
     stretch = 1 / np.sqrt(2 * bins * variance[first] * variance[second] + penalty)
     own = 1 / np.sqrt(bins * variance)
-    step = max(1, _VALUES // neurons)
+    step = rows_at_once(neurons, VALUES)
 
     def full(pairs: NDArray[np.float64]) -> Tensor:
         square = np.zeros(neurons * neurons, dtype=np.float32)

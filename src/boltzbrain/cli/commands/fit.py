@@ -171,8 +171,8 @@ def start(
     RUN.require_none(folder_to_write("output folder", folder))
     activity = preparation.activity(recording, plan.seed, display)
     note(activity_line(activity))
-    with display.stage("training", "updates") as stage:
-        return train(activity, plan, folder, (stage.training,))
+    with display.stage("training") as stage:
+        return train(activity, plan, folder, (stage.show,))
 
 
 def stopped(folder: Path) -> str:

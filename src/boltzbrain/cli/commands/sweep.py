@@ -12,11 +12,12 @@ from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import Others, Preset, Updates, named_values, option
 from boltzbrain.cli.preparation import BINNING, READING, SPLITTING, prepares
 from boltzbrain.cli.resuming import places, require_same_activity
-from boltzbrain.cli.summaries.results import activity_line, figure
+from boltzbrain.cli.summaries.results import activity_line
 from boltzbrain.cli.summaries.sweep import show_sweep
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import folder_to_write
+from boltzbrain.foundations.progress import Progress
 from boltzbrain.preparing.preparation import Preparation
 
 if TYPE_CHECKING:
@@ -243,17 +244,17 @@ def _known(
 def _work(known: SweepFolder, workers: int | None, scheduler: str | None) -> None:
     """Do what is left of the sweep, with progress."""
     display = Display()
-    with display.stage("training and scoring", "runs") as stage:
-        from boltzbrain.grid.sweep import SweepProgress, run_sweep
+    with display.stage("training and scoring") as stage:
+        from boltzbrain.grid.sweep import run_sweep
 
-        def show(progress: SweepProgress) -> None:
-            if progress.error is not None:
-                note(f"Warning: {progress.name} failed: {progress.error}")
-            if progress.best is not None:
-                stage.note = f"best validation so far {figure(*progress.best)} nats per bin"
-            stage.update(progress.done, progress.total)
+        callbacks = (_warn_of_failure, stage.show)
+        run_sweep(known, workers=workers, scheduler=scheduler, callbacks=callbacks)
 
-        run_sweep(known, workers=workers, scheduler=scheduler, callback=show)
+
+def _warn_of_failure(progress: Progress) -> None:
+    facts = progress.facts
+    if facts["error"] is not None:
+        note(f"Warning: {facts['name']} failed: {facts['error']}")
 
 
 def _stopped(folder: Path) -> str:

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.statistics.population import population_counts
+from boltzbrain.foundations.memory import VALUES, slices
 
 Floats = NDArray[np.float64]
 
 _FIRST, _MOST_LAGS, _LONGEST = 10, 36, 200
-_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -123,17 +123,15 @@ class Recorded:
         self.counts = counts
         self.deviation = counts - counts.mean()
         self._square = float(rates @ rates)
-        step = max(1, _CHUNK // states.shape[1])
-        parts = [states[one : one + step] @ rates for one in range(0, len(states), step)]
+        pieces = slices(len(states), states.shape[1], VALUES)
+        parts = [states[part] @ rates for part in pieces]
         self._linear = np.concatenate(parts)
         self._packed = _words(states)
 
     def overlaps(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
         """Return d(first) . d(second) of pairs of bins, (pair,)."""
         result = np.empty(len(first))
-        step = max(1, _CHUNK // self._packed.shape[1])
-        for start in range(0, len(first), step):
-            part = slice(start, start + step)
+        for part in slices(len(first), self._packed.shape[1], VALUES):
             both = self._packed[first[part]] & self._packed[second[part]]
             result[part] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
         result -= self._linear[first] + self._linear[second] - self._square

@@ -18,6 +18,7 @@ from sklearn.mixture import GaussianMixture
 
 from boltzbrain.data.activity import stretches
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.ordering import order_by_activity
 from boltzbrain.foundations.participation import participation_ratio
 
@@ -28,7 +29,6 @@ _SEPARATED = 2.0
 _FEWEST_PERIODS = 5
 _CLUMPED, _SPREAD = 1.5, 1 / 3
 _COMPONENTS = 50
-_CHUNK = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,9 @@ def active_units(activity: NDArray[np.float32], inactive: Floats) -> Floats:
     inactive
         (hidden,) activity of each unit when it is inactive.
     """
-    step = max(1, _CHUNK // activity.shape[1])
     parts = [
-        participation_ratio(activity[first : first + step] - inactive, axis=1)
-        for first in range(0, len(activity), step)
+        participation_ratio(activity[part] - inactive, axis=1)
+        for part in slices(len(activity), activity.shape[1], VALUES)
     ]
     return np.concatenate(parts)
 
@@ -285,9 +284,8 @@ def hidden_dynamics(
 
 
 def _neuron_periods(states: NDArray[np.uint8], segment: NDArray[np.int32]) -> Floats:
-    step = max(1, 16 * _CHUNK // len(states))
     parts = [
-        median_periods(states[:, first : first + step].astype(bool), segment)[0]
-        for first in range(0, states.shape[1], step)
+        median_periods(states[:, part].astype(bool), segment)[0]
+        for part in slices(states.shape[1], len(states))
     ]
     return np.concatenate(parts)

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize_scalar
 
 from boltzbrain.evaluation.dynamics.curves import Curve
+from boltzbrain.foundations.autocorrelation import windowed
 from boltzbrain.foundations.checks import Undefined
 
 Floats = NDArray[np.float64]
 
-_POINTS, _GRID, _WINDOW = 40, 60, 8.0
+_POINTS, _GRID = 40, 60
 
 
 def at_times(curve: Curve, times: Floats) -> Floats:
@@ -131,16 +132,14 @@ def fit_time_scale(pairs: Sequence[tuple[Curve, Curve]]) -> TimeScale | Undefine
 
 
 def integrated_time(curve: Curve) -> float:
-    """Return the integral of a curve, up to the time that is eight times the integral so far.
+    """Return the integral of a curve, by trapezoids, to the end of the window.
 
-    By trapezoids between its times. For a curve at every bin it is bin width times 1/2 + sum C, the
-    integrated autocorrelation time with a window after Sokal ("Monte Carlo methods in statistical
-    mechanics", 1997), wide as most of the curve may be lost within the first bin.
+    The window is that of `foundations.autocorrelation`. For a curve at every bin it is bin width
+    times 1/2 + sum C.
     """
     steps = np.diff(curve.times)
-    parts = np.concatenate(([0.0], np.cumsum(steps * (curve.values[1:] + curve.values[:-1]) / 2)))
-    enough = np.flatnonzero(curve.times[1:] >= _WINDOW * parts[1:])
-    return float(parts[enough[0] + 1] if len(enough) else parts[-1])
+    parts = np.cumsum(steps * (curve.values[1:] + curve.values[:-1]) / 2)
+    return windowed(curve.times[1:], parts) if len(parts) else 0.0
 
 
 def decay(curve: Curve) -> dict[str, Any]:

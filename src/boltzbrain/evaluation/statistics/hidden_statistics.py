@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from boltzbrain.evaluation.statistics.agreement import Comparison, normalised_rmse
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.memory import slices
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.update.penalties import Penalties
 
-_CHUNK = 1 << 24
 _PRODUCTS = 20_000_000
 """Most products v_i h_a compared; beyond, every so many-th neuron is left out."""
 
@@ -56,9 +56,8 @@ def hidden_moments(model: RBM, states: NDArray[np.uint8]) -> HiddenMoments:
     h = torch.zeros(hidden, dtype=torch.float64)
     vh = torch.zeros((neurons, hidden), dtype=torch.float64)
     hh = torch.zeros((hidden, hidden), dtype=torch.float64)
-    step = max(1, _CHUNK // neurons)
-    for first in range(0, len(states), step):
-        visible = torch.from_numpy(states[first : first + step])
+    for part in slices(len(states), neurons):
+        visible = torch.from_numpy(states[part])
         moments = model.moments(visible)
         means = model.mean_hidden(visible).to(torch.float64)
         h += means.sum(dim=0)

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, one_of
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.ordering import order_by_activity as order_by_activity
 from boltzbrain.foundations.participation import participation_ratio
 from boltzbrain.interpretation.marginal import Floats, Indices
@@ -28,7 +29,6 @@ RULES = ("effective", "fixed", "one_per_neuron", "participation", "mixture")
 PAPER_THRESHOLD = 0.15
 """Threshold of the zebrafish paper's figure 3."""
 
-_VALUES = 1 << 23
 _MIXTURE_VALUES = 200_000
 _MIXTURE_STEPS = 300
 
@@ -36,10 +36,9 @@ _MIXTURE_STEPS = 300
 def hidden_deviation(model: RBM, states: States) -> Floats:
     """Return the standard deviation of every hidden unit over bins and its own noise, (hidden,)."""
     total = np.zeros((3, model.weights.shape[1]))
-    step = max(1, _VALUES // max(1, model.weights.shape[1]))
     device = model.weights.device
-    for first in range(0, len(states), step):
-        part = torch.from_numpy(np.ascontiguousarray(states[first : first + step])).to(device)
+    for piece in slices(len(states), model.weights.shape[1], 2 * VALUES):
+        part = torch.from_numpy(np.ascontiguousarray(states[piece])).to(device)
         inputs = model.inputs_to_hidden(part)
         mean = model.hidden.mean(inputs).to("cpu", torch.float64)
         noise = model.hidden.variance(inputs).to("cpu", torch.float64)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from boltzbrain.foundations.progress import Teller
 from boltzbrain.foundations.random import Generator
-from boltzbrain.interpretation.choices import Choices, Tell
+from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.couplings.beyond_pairs import MOST_DENSE_NEURONS, conditional_spread
 from boltzbrain.interpretation.couplings.couplings import (
     DISAGREEMENT,
@@ -38,7 +39,7 @@ _SPREAD_PAIRS = 1000
 
 
 def find_couplings(
-    model: RBM, states: States, choices: Choices, generator: Generator, tell: Tell
+    model: RBM, states: States, choices: Choices, generator: Generator, tell: Teller
 ) -> tuple[Entries, dict[str, Any], dict[str, Couplings]]:
     """Return fields, pairs, R, triplets and top partners; their summary; the pairs by reference.
 
@@ -59,8 +60,9 @@ def find_couplings(
     dense = pair_memory_gb(neurons) <= choices.memory_limit_gb
     entries: Entries = {}
     pairs: dict[str, Couplings] = {}
+    finding = tell.phase("couplings")
     for number, reference in enumerate(REFERENCES):
-        tell("couplings", number, len(REFERENCES))
+        finding(number, len(REFERENCES))
         folder = "couplings" if reference == "uniform" else f"couplings/{reference}"
         options: dict[str, Any] = {"data": states, "bins": choices.bins}
         fields = couplings(model, 1, reference, **options)
@@ -79,7 +81,8 @@ def find_couplings(
             told += ", in Taylor form (van der Plas et al. 2023, eq. 17)"
         entries.update(pair_entries(found, reference, told))
         pairs[reference] = found
-    tell("couplings", len(REFERENCES), len(REFERENCES))
+    finding(len(REFERENCES), len(REFERENCES))
+    beyond = tell.phase("beyond pairs")
     summary: dict[str, Any] = {"form": "dense" if dense else "low rank"}
     if neurons > 1:
         partners, values = top_partners(pairs["uniform"], min(choices.partners, neurons - 1))
@@ -93,7 +96,7 @@ def find_couplings(
         strong = _strong(pairs["uniform"], partners, values)
         summary["strong_pairs"] = len(strong)
         summary["strong_pairs_that_change_sign"] = _compared(model, strong, states, choices)
-        entries.update(_spreads(model, states, choices, generator, tell, dense))
+        entries.update(_spreads(model, states, choices, generator, beyond, dense))
     if neurons > 2:
         found_3 = sampled_triplets(model, choices.triplets, generator.child("triplets"))
         entries["couplings/triplets/tuples"] = Entry(
@@ -102,7 +105,7 @@ def find_couplings(
         entries["couplings/triplets/values"] = Entry(
             found_3.values, f"(triplet,) coupling J_ijk {_SPINS}, uniform reference", "nats"
         )
-    tell("beyond pairs", 3, 3)
+    beyond(3, 3)
     return entries, summary, pairs
 
 
@@ -139,7 +142,7 @@ def _spreads(
     states: States,
     choices: Choices,
     generator: Generator,
-    tell: Tell,
+    tell: Teller,
     dense: bool,
 ) -> Entries:
     """Return R of all pairs, or of pairs drawn at random where there are too many neurons."""
@@ -153,7 +156,7 @@ def _spreads(
         tuples = draws[draws[:, 0] != draws[:, 1]]
         entries["couplings/r_sample/tuples"] = Entry(tuples, "(pair, 2) neurons drawn at random")
     for number, reference in enumerate(REFERENCES):
-        tell("beyond pairs", number, 3)
+        tell(number, 3)
         folder = "couplings" if reference == "uniform" else f"couplings/{reference}"
         spread = conditional_spread(
             model, reference, tuples=tuples, data=states, samples=choices.spread_samples,
@@ -175,7 +178,7 @@ def find_norms(
     models: Sequence[tuple[int, Callable[[], RBM]]],
     choices: Choices,
     generator: Generator,
-    tell: Tell,
+    tell: Teller,
 ) -> tuple[Entries, dict[str, Any]]:
     """Return the norm of each order of coupling along training.
 
@@ -187,11 +190,12 @@ def find_norms(
         As in `find_couplings`.
     """
     found = []
+    tell = tell.phase("norms along training")
     for number, (_, load) in enumerate(models):
-        tell("norms along training", number, len(models))
+        tell(number, len(models))
         # the same sets and states for every checkpoint, so that the curve is smooth
         found.append(coupling_norms(load(), triplets=choices.triplets, generator=generator.copy()))
-    tell("norms along training", len(models), len(models))
+    tell(len(models), len(models))
     definitions = {
         "fields": "root of the sum of squared Ising fields",
         "pairs": "root of the sum over pairs of squared Ising couplings",

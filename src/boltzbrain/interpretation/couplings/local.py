@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.interpretation.couplings.expansion import DEGREES, TOLERANCE, to_tensor
 from boltzbrain.interpretation.couplings.point_sets import chebyshev_points, polynomials
 from boltzbrain.interpretation.marginal import Floats, Indices, Marginal
 from boltzbrain.interpretation.references import States
 
-_VALUES = 1 << 22
 _PILOT_BINS = 64
 
 
@@ -44,11 +44,9 @@ def local_differences(marginal: Marginal, tuples: Indices, states: States) -> Fl
     if order == 1:
         result += marginal.bias[tuples[:, 0]][:, None]
     inputs = marginal.inputs(states)
-    step = max(1, _VALUES // max(1, marginal.units * (1 << order)))
     for row, members in enumerate(tuples):
         weights = marginal.weights[members]
-        for first in range(0, len(states), step):
-            part = slice(first, first + step)
+        for part in slices(len(states), marginal.units * (1 << order), VALUES):
             corners = inputs[part] - states[part][:, members].astype(np.float64) @ weights
             corners = corners[None]
             signs = np.ones(1)
@@ -63,9 +61,8 @@ def local_differences(marginal: Marginal, tuples: Indices, states: States) -> Fl
 def mean_curvature(marginal: Marginal, states: States) -> Floats:
     """Return the mean over bins of Gamma'' = Var(h | v), (hidden,); see eq. 17."""
     total = np.zeros(marginal.units)
-    step = max(1, _VALUES // max(1, marginal.units))
-    for first in range(0, len(states), step):
-        inputs = torch.from_numpy(marginal.inputs(states[first : first + step]))
+    for part in slices(len(states), marginal.units, VALUES):
+        inputs = torch.from_numpy(marginal.inputs(states[part]))
         total += marginal.hidden.variance(inputs).sum(dim=0).numpy()
     result: Floats = total / len(states)
     return result
@@ -117,9 +114,7 @@ class LocalBlock:
 
     def pieces(self, values_per_unit: int) -> Iterator[LocalBlock]:
         """Cut the block so that a piece holds some millions of numbers."""
-        step = max(1, 4 * _VALUES // values_per_unit)
-        for first in range(0, len(self.units), step):
-            part = slice(first, first + step)
+        for part in slices(len(self.units), values_per_unit, 4 * VALUES):
             yield LocalBlock(self.marginal, self.units[part], self.radius[part], self.degree)
 
 

@@ -17,6 +17,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from boltzbrain.foundations.checks import number_in, whole_number_in
+from boltzbrain.foundations.memory import slices
 from boltzbrain.interpretation.couplings.all_pairs import (
     PairPiece,
     large_pairs,
@@ -31,7 +32,6 @@ from boltzbrain.interpretation.references import States
 TOLERANCE = 1e-4
 """Norm of the modes that are left out, relative to that of all."""
 
-_BLOCK = 1 << 24
 """Couplings held at once."""
 
 
@@ -137,9 +137,9 @@ def row_blocks(
     With `upper` the columns begin at the first row: the rest is known by symmetry.
     """
     count = len(couplings)
-    step = max(1, _BLOCK // max(1, count))
-    for first in range(0, count, step):
-        last, start = min(count, first + step), first if upper else 0
+    for part in slices(count, count):
+        first, last = part.start, part.stop
+        start = first if upper else 0
         if isinstance(couplings, LowRank):
             yield first, couplings.row_block(first, last, start)
         else:

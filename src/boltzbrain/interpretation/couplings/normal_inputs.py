@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boltzbrain.foundations.checks import number_in, whole_number_in
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.interpretation.couplings.point_sets import GammaTable, normal_means
 from boltzbrain.interpretation.marginal import Floats, Indices, Marginal
 
@@ -28,7 +29,6 @@ _MOST_LARGE = 40
 _REACH = 8.0
 _FEWEST_NODES = 24
 _MOST_NODES = 1 << 16
-_VALUES = 1 << 22
 """Cases held at once."""
 
 
@@ -158,7 +158,7 @@ class InputLaw:
         high = -low
         for count in np.unique(outliers).tolist():
             columns = np.flatnonzero(outliers == count)
-            step = max(1, _VALUES >> (members.shape[1] + count))
+            step = max(1, VALUES >> (members.shape[1] + count))
             for start in range(0, len(columns), step):
                 part = columns[start : start + step]
                 jobs.append((part, taken[part, :count]))
@@ -242,12 +242,11 @@ def tuple_differences(law: InputLaw, tuples: Indices) -> Floats:
     result = np.zeros(count)
     if tuples.shape[1] == 1:
         result += law.marginal.bias[tuples[:, 0]]
-    step = max(1, _VALUES // max(1, units * 8))
-    for first in range(0, count, step):
-        part = tuples[first : first + step]
+    for piece in slices(count, units * 8, VALUES):
+        part = tuples[piece]
         columns = np.tile(np.arange(units), len(part))
         values = law.mixed_differences(columns, np.repeat(part, units, axis=0))
-        result[first : first + step] += values.reshape(len(part), units).sum(axis=1)
+        result[piece] += values.reshape(len(part), units).sum(axis=1)
     return result
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from boltzbrain.foundations.checks import bad_input, whole_number_in
+from boltzbrain.foundations.memory import VALUES, rows_at_once
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.couplings.all_pairs import field_differences, pair_differences
 from boltzbrain.interpretation.couplings.beyond_pairs import independent_states
@@ -32,7 +33,6 @@ ENUMERATED_NEURONS = 14
 _DENSE_NEURONS = 8000
 _TRIPLET_DEGREE = 16
 _TRIPLET_SHARE, _TRIPLET_OUTLIERS = 0.2, 3
-_VALUES = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def triplet_differences(marginal: Marginal, means: Floats, tuples: Indices) -> F
     result = np.zeros(len(distinct))
     for block in blocks:
         width = len(block.kept)
-        units = max(1, _VALUES // (len(distinct) * width * width))
+        units = rows_at_once(len(distinct) * width * width, VALUES)
         for first in range(0, len(block.units), units):
             piece = block.part(first, first + units)
             features = torch.from_numpy(piece.features())

@@ -10,8 +10,9 @@ import numpy as np
 
 from boltzbrain.data.regions import Regions
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.progress import Teller
 from boltzbrain.foundations.random import Generator
-from boltzbrain.interpretation.choices import Choices, Tell
+from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.couplings.low_rank import Couplings
 from boltzbrain.interpretation.file import Entries, Entry, map_entries
 from boltzbrain.interpretation.marginal import Floats
@@ -48,7 +49,7 @@ def find_region_maps(
     states: States,
     choices: Choices,
     generator: Generator,
-    tell: Tell,
+    tell: Teller,
 ) -> tuple[Entries, dict[str, Any], dict[str, str]]:
     """Return the maps, their summary, and why figures are missing.
 
@@ -75,17 +76,19 @@ def find_region_maps(
         matrices |= {"covariance": covariance(states), "correlation": correlation(states)}
     reasons: dict[str, str] = {}
     if choices.pairwise:
+        fitting = tell.phase("models of pairs")
         for name, fit in (("ising", pairwise), ("graphical_lasso", graphical_lasso)):
-            tell("models of pairs", name == "graphical_lasso", 2)
+            fitting(int(name == "graphical_lasso"), 2)
             try:
                 matrices[name] = fit(states)
             except InputError as error:
                 reasons[f"regions.{name}"] = str(error)
-        tell("models of pairs", 2, 2)
+        fitting(2, 2)
     total = len(matrices) + 1
+    tell = tell.phase("regions")
     summary: dict[str, Any] = {}
     for number, (name, matrix) in enumerate(matrices.items()):
-        tell("regions", number, total)
+        tell(number, total)
         maps = region_maps(matrix, regions, min_neurons=choices.min_neurons)
         if name == "uniform":
             entries["regions/names"] = Entry(np.array(maps.names, dtype=object), "(region,) names")
@@ -98,7 +101,7 @@ def find_region_maps(
             except InputError as error:
                 reasons["regions.log_normality"] = str(error)
         entries.update(map_entries(maps, name, *_TITLES[name]))
-    tell("regions", total - 1, total)
+    tell(total - 1, total)
     summary["distributions"] = {
         name: [_plain(one) for one in region_distributions(
             matrix, regions, min_neurons=choices.min_neurons
@@ -122,7 +125,7 @@ def find_region_maps(
             reasons["regions.label_tests"] = str(error)
     if not dense:
         reasons["regions.label_tests"] = "the couplings are kept in factors"
-    tell("regions", total, total)
+    tell(total, total)
     return entries, summary, reasons
 
 

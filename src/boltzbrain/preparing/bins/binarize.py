@@ -20,7 +20,7 @@ from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import bad_input, whole_number_in
-from boltzbrain.foundations.memory import require_memory
+from boltzbrain.foundations.memory import require_memory, slices
 from boltzbrain.preparing.bins.plan import BinPlan, plan_bins
 
 __all__ = ["MIN_ACTIVE_BINS", "BinPlan", "binarize", "plan_bins"]
@@ -29,7 +29,6 @@ MIN_ACTIVE_BINS = 20
 """Neurons active in fewer training bins are dropped by `split`."""
 
 # counts added up, and spikes, neurons and bytes placed, in one go: some 100 MB of scratch
-_CHUNK = 1 << 24
 _SPIKES = 1 << 20
 _NEURONS = 64
 _BLOCK_BYTES = 1 << 26
@@ -206,16 +205,15 @@ def _fill_from_stored(
     first += within * plan.merged
     states = np.empty((plan.bins, plan.neurons), dtype=np.uint8)
     wide: type[np.unsignedinteger[Any]] = np.uint16 if plan.merged <= 257 else np.uint32
-    rows_at_once = max(1, _CHUNK // plan.neurons)
     spikes = active = multiple = largest = 0
-    for start in range(0, plan.bins, rows_at_once):
-        rows = first[start : start + rows_at_once]
+    for part in slices(plan.bins, plan.neurons):
+        rows = first[part]
         total = np.zeros((len(rows), plan.neurons), dtype=wide)
         for shift in range(plan.merged):
-            part = values[rows + shift].astype(np.uint8, copy=False)
-            largest = max(largest, int(part.max()))
-            total += part
-        states[start : start + rows_at_once] = total > 0
+            counts = values[rows + shift].astype(np.uint8, copy=False)
+            largest = max(largest, int(counts.max()))
+            total += counts
+        states[part] = total > 0
         spikes += int(total.sum(dtype=np.int64))
         active += int(np.count_nonzero(total))
         multiple += int(np.count_nonzero(total > 1))

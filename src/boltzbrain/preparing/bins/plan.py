@@ -15,6 +15,7 @@ from boltzbrain.data.pauses import frames_and_segments
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.foundations.checks import bad_input, number_in
+from boltzbrain.foundations.memory import slices
 
 DEFAULT_BIN_MS = 20.0
 """Bin width for spike times, milliseconds: the custom of maximum-entropy work on spikes."""
@@ -22,7 +23,6 @@ DEFAULT_BIN_MS = 20.0
 # times written as decimals are off by rounding: a thousandth of a bin is still a whole bin
 _ROUNDING = 1e-3
 # values of traces looked at in one go
-_CHUNK = 1 << 24
 # more bins than any number of them could be counted exactly
 _TOO_MANY = 2**53
 
@@ -239,9 +239,8 @@ def trace_frames(signal: Traces, where: str) -> tuple[float, NDArray[np.int32]]:
 
 def _require_states(signal: Traces, where: str) -> None:
     """Raise unless every value of the traces is 0 or 1."""
-    rows = max(1, _CHUNK // max(1, signal.frames.shape[1]))
-    for first in range(0, signal.frames.shape[0], rows):
-        values = np.asarray(signal.frames[first : first + rows])
+    for part in slices(*signal.frames.shape):
+        values = np.asarray(signal.frames[part])
         wrong = values[(values != 0) & (values != 1)]
         if len(wrong):
             raise bad_input(

@@ -8,7 +8,7 @@ correlations when it moves.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +22,7 @@ from boltzbrain.data.signals import Binned, Traces
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import InputError, bad_input, number_in, one_of
 from boltzbrain.foundations.memory import require_memory
+from boltzbrain.foundations.progress import SILENT, Callback, Teller, with_old
 from boltzbrain.preparing.bins.plan import trace_frames
 from boltzbrain.preparing.calcium.blind_deconvolution import (
     Kernel,
@@ -80,6 +81,7 @@ def deconvolve(
     baseline_s: float = BASELINE_S,
     background: float = 0.0,
     workers: int | None = None,
+    callbacks: Sequence[Callback] = (),
     callback: Callable[[int, int], None] | None = None,
 ) -> Recording:
     """Turn the traces of a recording into binary states.
@@ -101,9 +103,11 @@ def deconvolve(
     background
         Fluorescence where there is no cell.
     workers
-        Threads; as many as there are processors if None. The result does not depend on it.
+        Threads, as many as processors if None; the result does not depend on it.
+    callbacks
+        Called with a `foundations.progress.Progress` after every cell.
     callback
-        Called with cells done and planned.
+        Deprecated: called with cells done and planned.
 
     Returns
     -------
@@ -117,6 +121,7 @@ def deconvolve(
         If the recording has no traces, an option is unknown or out of range, deconvolved values
         are to be deconvolved again, or the library for OASIS is not installed.
     """
+    tell = Teller(with_old(callbacks, callback), "finding events", "cells")
     signal = recording.signal
     where = recording.source.path
     if not isinstance(signal, Traces):
@@ -131,10 +136,8 @@ def deconvolve(
             file=where,
         )
     chosen = METHODS[name]
-    limit = number_in(
-        "threshold", chosen.threshold if threshold is None else threshold, low=0.0,
-        include_low=False,
-    )  # fmt: skip
+    limit = chosen.threshold if threshold is None else threshold
+    limit = number_in("threshold", limit, low=0.0, include_low=False)
     number_in("baseline_s", baseline_s, low=0.0, include_low=False)
     if len(signal.times) < _SHORTEST:
         raise bad_input(
@@ -162,7 +165,7 @@ def deconvolve(
         )
         told = {"window_s": baseline_s, "percent": BASELINE_PERCENT, "background": background}
         steps.append(Step("dff", told))
-    scores, found = _scores(traces, segment, frame_s, name, kernel, workers, callback)
+    scores, found = _scores(traces, segment, frame_s, name, kernel, workers, tell)
     states = (scores > limit).astype(np.uint8)
     rate = float(states.mean())
     options: dict[str, Any] = {
@@ -229,7 +232,7 @@ def _scores(
     method: str,
     kernel: str | tuple[float, float],
     workers: int | None,
-    callback: Callable[[int, int], None] | None,
+    tell: Teller,
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Return the score of every frame and neuron in units of its noise, and what was found."""
     scores = np.zeros(traces.shape, dtype=np.float32)
@@ -276,7 +279,7 @@ def _scores(
                 varied = True
         return varied
 
-    varied = _share(cell, traces.shape[1], workers, callback)
+    varied = _share(cell, traces.shape[1], workers, tell)
     found["flat_traces"] = traces.shape[1] - sum(varied)
     if asked == "each":
         known = [one for one in own if one is not None]
@@ -289,7 +292,7 @@ def _share(
     task: Callable[[int], bool],
     total: int,
     workers: int | None,
-    callback: Callable[[int, int], None] | None,
+    tell: Teller,
 ) -> list[bool]:
     """Call the task on every cell, on several threads: the compiled loops release Python's lock."""
     threads = workers or os.cpu_count() or 1
@@ -297,8 +300,7 @@ def _share(
     with ThreadPoolExecutor(threads) as pool:
         for done, result in enumerate(pool.map(task, range(total)), start=1):
             results.append(result)
-            if callback is not None:
-                callback(done, total)
+            tell(done, total)
     return results
 
 
@@ -321,7 +323,7 @@ def _common_kernel(
         kernels[number] = estimate_kernel(_whole(part[:, best[number]]), frame_s)
         return True
 
-    _share(cell, len(best), workers, None)
+    _share(cell, len(best), workers, SILENT)
     known = [one for number in sorted(kernels) if (one := kernels[number]) is not None]
     if not known:
         return None

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from boltzbrain.data.activity import FOLDS, TEST, TRAIN, VALIDATION, Activity, stretches
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import bad_input, number_in, one_of, whole_number_in
+from boltzbrain.foundations.memory import slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.preparing.bins.binarize import MIN_ACTIVE_BINS
 from boltzbrain.preparing.folds.blocks import block_folds, gap_of
@@ -253,10 +254,8 @@ def _cut(segment: NDArray[np.int32], fold: NDArray[np.int8]) -> NDArray[np.int32
 def _drop_rare(activity: Activity, min_active_bins: int) -> Activity:
     training = activity.fold == TRAIN
     active = np.zeros(activity.n_neurons, dtype=np.int64)
-    rows = max(1, (1 << 24) // activity.n_neurons)
-    for start in range(0, activity.n_bins, rows):
-        chunk = activity.states[start : start + rows][training[start : start + rows]]
-        active += chunk.sum(axis=0, dtype=np.int64)
+    for part in slices(*activity.states.shape):
+        active += activity.states[part][training[part]].sum(axis=0, dtype=np.int64)
     keep = active >= min_active_bins
     ids = activity.neurons["id"].to_numpy()
     step = Step(

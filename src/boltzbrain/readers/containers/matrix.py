@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.memory import require_memory
+from boltzbrain.foundations.memory import require_memory, slices
 
 Values = Literal["counts", "states", "dff", "fluorescence", "deconvolved"]
 VALUES = ("counts", "states", "dff", "fluorescence", "deconvolved")
@@ -18,8 +18,6 @@ VALUES = ("counts", "states", "dff", "fluorescence", "deconvolved")
 
 AXES = ("time,neuron", "neuron,time")
 """The two orientations of a matrix, rows first."""
-
-_CHUNK_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,8 @@ def matrix_of(values: NDArray[Any], name: str, where: str) -> Matrix:
     """Return an array in memory as a `Matrix`."""
 
     def blocks() -> Iterator[NDArray[Any]]:
-        step = max(1, _CHUNK_BYTES // max(1, values[:1].nbytes))
-        for first in range(0, len(values), step):
-            yield values[first : first + step]
+        for part in slices(len(values), values[:1].nbytes):
+            yield values[part]
 
     return Matrix(values.shape, values.dtype, name, where, blocks)
 

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from boltzbrain.foundations.memory import slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate, mean_states
 from boltzbrain.model.layers.layer import Layer
@@ -55,7 +56,6 @@ _PRODUCTS = 1_000_000
 _BINS = 5000
 """About so many bins tell which units are idle."""
 _ROUNDING = 1e-6
-_CHUNK = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -163,11 +163,11 @@ def _statistics(model: RBM, states: Tensor, stride: int) -> dict[str, Tensor]:
 
 def _means_of_bins(model: RBM, states: Tensor, stride: int) -> _Means:
     """Return the statistics of the training bins, each a sample; v is its own square."""
-    count, step = len(states), max(1, _CHUNK // states.shape[1])
+    count = len(states)
     value: dict[str, Tensor] = {}
     square: dict[str, Tensor] = {}
-    for first in range(0, count, step):
-        part = states[first : first + step]
+    for piece in slices(*states.shape):
+        part = states[piece]
         share = len(part) / count
         means = model.mean_hidden(part)
         squares = means * means

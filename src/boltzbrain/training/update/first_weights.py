@@ -11,6 +11,7 @@ from scipy.linalg import eigh
 from sklearn.decomposition import FastICA
 from torch import Tensor
 
+from boltzbrain.foundations.memory import VALUES, rows_at_once, slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate
 from boltzbrain.model.rbm import RBM
@@ -19,9 +20,6 @@ Floats = NDArray[np.float64]
 
 _LARGEST = 3000
 """Most neurons whose covariances are diagonalised; with more, about as many bins are looked at."""
-_CHUNK = 1 << 23
-_INPUTS = 1 << 22
-"""Most inputs to neurons held at once."""
 LARGEST = 0.3
 """Largest norm of a neuron's first weights. Slopes of rarely active neurons are large and
 uncertain, and with large ones the model's activity feeds itself."""
@@ -106,7 +104,7 @@ def at_rates(model: RBM, states: Tensor, rates: Tensor, generator: Generator) ->
     fields = []
     # neurons do not wait for each other, and the inputs of all at once would take gigabytes
     parts = (weights, rates, model.visible.parameters()["field"])
-    size = max(1, _INPUTS // len(states))
+    size = rows_at_once(len(states), VALUES)
     for some, wanted, start in zip(*(one.split(size) for one in parts), strict=True):
         inputs, field = (hidden @ some.T).to(torch.float64), start.to(torch.float64)
         for _ in range(_NEWTON_STEPS):
@@ -136,9 +134,7 @@ def _principal(
     by_bins = bins < neurons
     size = min(bins, neurons)
     matrix = np.zeros((size, size))
-    step = max(1, _CHUNK // size)
-    for first in range(0, max(bins, neurons), step):
-        part = slice(first, first + step)
+    for part in slices(max(bins, neurons), size, 2 * VALUES):
         cut = (slice(None), part) if by_bins else (part, slice(None))
         of = cut[1]
         scored = ((binary[cut] - rates[of]) / spread[of]).astype(np.float32)
@@ -150,7 +146,7 @@ def _principal(
         return sizes, vectors * np.sqrt(bins)
     turned = (vectors / spread[:, None]).astype(np.float32)
     components = np.empty((bins, count))
-    for first in range(0, bins, step):
-        components[first : first + step] = binary[first : first + step] @ turned
+    for part in slices(bins, size, 2 * VALUES):
+        components[part] = binary[part] @ turned
     components -= rates @ turned
     return sizes, components / np.sqrt(np.maximum(sizes, np.finfo(np.float64).tiny))

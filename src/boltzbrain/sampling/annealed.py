@@ -1,0 +1,93 @@
+"""The one drawer of samples: chains annealed from the model without weights, then swept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor
+
+from boltzbrain.foundations.checks import whole_number_in
+from boltzbrain.foundations.progress import SILENT, Callback, Teller
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.rbm import RBM
+
+_AT_ONCE = 10
+"""Sweeps between two words on progress."""
+
+
+def annealed(
+    model: RBM,
+    n: int,
+    generator: Generator,
+    *,
+    anneal: int,
+    sweeps: int,
+    times: int = 1,
+    spacing: int = 0,
+    tell: Teller = SILENT,
+) -> Iterator[Tensor]:
+    """Give the visible states of independent chains that never saw data, (n, visible).
+
+    Parameters
+    ----------
+    model
+        The model.
+    n
+        Chains, at least 1.
+    generator
+        Moves on.
+    anneal
+        Rungs of the annealing, one sweep each, weights t W for t rising from 0 to 1.
+    sweeps
+        Gibbs sweeps of the model itself before the first states.
+    times, spacing
+        How often states are given, and sweeps between.
+    tell
+        Told the sweeps, annealing included.
+    """
+    whole_number_in("n", n, low=1)
+    base = model.independent()
+    visible = model.visible.sample(model.weights.new_zeros((n, len(model.visible))), generator)
+    total, done = anneal + sweeps + spacing * (times - 1), 0
+    for rung in range(1, anneal + 1):
+        visible, _ = base.mixed(model, rung / (anneal + 1)).sweep(visible, generator)
+        done += 1
+        tell(done, total)
+    for number in range(times):
+        left = spacing if number else sweeps
+        while left > 0:
+            part = min(left, _AT_ONCE)
+            visible, _ = model.sweep(visible, generator, part)
+            left, done = left - part, done + part
+            tell(done, total)
+        yield visible
+
+
+def sample(
+    model: RBM,
+    n: int,
+    *,
+    seed: int = 0,
+    sweeps: int = 1000,
+    anneal: int = 200,
+    callbacks: Sequence[Callback] = (),
+) -> Tensor:
+    """Draw samples of a model, (n, visible), each of a chain of its own.
+
+    Parameters
+    ----------
+    model, n, sweeps, anneal
+        As of `annealed`.
+    seed
+        Seed of the stream.
+    callbacks
+        Called now and then with a `foundations.progress.Progress`: sweeps, annealing included.
+
+    Raises
+    ------
+    InputError
+        If `n` is below 1.
+    """
+    generator = Generator.from_seed(seed, "sample")
+    tell = Teller(callbacks, "sampling", "sweeps")
+    return next(annealed(model, n, generator, anneal=anneal, sweeps=sweeps, tell=tell))
