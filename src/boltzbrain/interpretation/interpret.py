@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -80,7 +79,7 @@ def interpret_model(
     tell("assemblies", 1, 1)
     entries |= norms | assemblies | _neurons(activity, choices)
     summary: dict[str, Any] = {
-        "options": {**asdict(choices), "seed": seed},
+        "options": {**choices.model_dump(), "seed": seed},
         "couplings": {**of_couplings, "norms": of_norms},
         "assemblies": of_assemblies,
         "regions": None,
