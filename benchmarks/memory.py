@@ -42,8 +42,8 @@ def peak():
 path, out, hidden, weights_from = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 imported = peak()
 recording = bb.read(path)
-activity = recording.binarize(min_active_bins=1)
-activity = activity.split(validation=0.15, test=0.15, by="blocks", seed=0)
+activity = recording.binarize()
+activity = activity.split(by="blocks", seed=0, min_active_bins=1)
 prepared = peak()
 bb.fit(
     activity, hidden=hidden, out=out, hidden_kind="drelu", normalised=True, optimizer="rmsprop",

@@ -42,6 +42,7 @@ def update(neurons: int, hidden: int, chains: int) -> tuple[Callable[[], object]
         optimizer="rmsprop",
         learning_rate=1e-5,
         l1=0.02,
+        l2=0.0,
     )
     data = states(2 * chains, neurons, 0.03, "data")
     return our_update(model, plan, data), peers.bare_products(model, chains, SWEEPS)

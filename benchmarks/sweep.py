@@ -47,7 +47,9 @@ def trained(updates: int = 1000) -> tuple[RBM, Tensor]:
     counts = data.sum(dim=0, dtype=torch.int64)
     busiest = torch.argsort(counts, descending=True, stable=True)[:918].sort().values
     data = data[:, busiest].contiguous()
-    plan = TrainingPlan(hidden=100, learning_rate=0.2, sweeps=5, chains=500, batch=1000)
+    plan = TrainingPlan(
+        hidden=100, learning_rate=0.2, final_learning_rate=None, l2=0.0, averaging=0.0
+    )
     field = independent_field(data).to(torch.float32)
     weights = 0.01 * Generator.from_seed(0, "weights").normal((len(field), plan.hidden))
     ascent = Ascent(RBM(Bernoulli(field), Bernoulli(torch.zeros(plan.hidden)), weights), plan)

@@ -50,6 +50,7 @@ OURS = TrainingPlan(
     batch=1000,
     sweeps=5,
     learning_rate=0.5,
+    final_learning_rate=None,
     l2=0.002,
     averaging=0.98,
 )

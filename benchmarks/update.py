@@ -61,7 +61,7 @@ def binary() -> list[Row]:
     model = bernoulli_model(visible, hidden, 0.04)
     data = states(2 * chains, visible, 0.04, "data")
     plan = TrainingPlan(
-        hidden=hidden, chains=chains, batch=chains, sweeps=sweeps, learning_rate=0.01
+        hidden=hidden, chains=chains, batch=chains, sweeps=sweeps, learning_rate=0.01, l2=0.0
     )
     rbms = peers.RbmsTrainer(model, data.to(torch.float32), chains, 0.01, sweeps)
     contestants = {
@@ -98,6 +98,7 @@ def compositional(zeros: float, name: str) -> list[Row]:
         optimizer="rmsprop",
         learning_rate=1e-5,
         l1=0.02,
+        l2=0.0,
     )
     data = states(2 * chains, visible, 0.03, "data")
     contestants = {

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
-from boltzbrain.data.signals import Binned
-from boltzbrain.data.steps import Source, Step
-from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
+from boltzbrain.foundations.checks import whole_number_in
 from boltzbrain.foundations.files import folder_to_write, new_file, page_file
 from boltzbrain.foundations.progress import Callback, with_old
+from boltzbrain.preparing.convert import RECORDING_ENDINGS, write_recording
 from boltzbrain.readers.detect import read
 from boltzbrain.training import train as training
-from boltzbrain.training.plan import make_plan
+from boltzbrain.training.plan import TrainingPlan, make_plan
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.writers.npz import write_npz
-from boltzbrain.writers.nwb import write_nwb
 
 if TYPE_CHECKING:
     from boltzbrain.interpretation.animals.compare import Comparison
     from boltzbrain.interpretation.animals.structure import RegionMatrix
     from boltzbrain.interpretation.file import Interpretation
-
-RECORDING_ENDINGS = (".npz", ".nwb")
 
 __all__ = [
     "compare",
@@ -47,11 +39,12 @@ __all__ = [
 
 def fit(
     activity: Activity,
-    preset: str = "binary",
+    preset: str | None = None,
     hidden: int | None = None,
     out: str | Path = "run",
-    seed: int = 0,
+    seed: int | None = None,
     *,
+    plan: TrainingPlan | None = None,
     callbacks: Sequence[Callback] = (),
     **overrides: Any,
 ) -> TrainingRun:
@@ -63,13 +56,15 @@ def fit(
         What the model sees; `Activity.split` makes its folds. Without a validation fold the last
         checkpoint is chosen, and there is no held-out score.
     preset
-        Name of the recipe, one of `training.plan.PRESETS`.
+        Name of the recipe, one of `training.plan.PRESETS`; "binary" if None.
     hidden
         Number of hidden units; the recipe's if None.
     out
         The run folder, made here.
     seed
-        Seed of every random stream of the training.
+        Seed of every random stream of the training; 0 if None.
+    plan
+        The whole plan, in place of preset, hidden, seed and overrides.
     callbacks
         Called with a `foundations.progress.Progress` after every update.
     **overrides
@@ -84,12 +79,13 @@ def fit(
     Raises
     ------
     InputError
-        If a hyperparameter is unknown or out of range, the training fold is empty, or the folder
-        already holds a run.
+        If a hyperparameter is unknown, out of range or not that of the plan, the training fold is
+        empty, or the folder already holds a run.
     TrainingFailedError
         If the parameters leave the finite numbers.
     """
-    plan = make_plan(preset, hidden=hidden, seed=seed, **overrides)
+    asked = {"preset": preset, "hidden": hidden, "seed": seed, **overrides}
+    plan = make_plan(**asked) if plan is None else plan.require(**asked)
     if activity.step("split") is None:
         warnings.warn(
             "the activity has no folds (see Activity.split): every bin trains, the last checkpoint "
@@ -159,11 +155,8 @@ def evaluate(
     # here, as it takes a second: SciPy's sparse solvers, and matplotlib and plotly in `report`
     from boltzbrain.comparison.evaluate_run import evaluate_run
 
-    if seed is not None:
-        whole_number_in("seed", seed, low=0)
-    opened = TrainingRun.open(_folder(run))
     return evaluate_run(
-        opened, seed=seed, full=full, baselines=tuple(baselines), callbacks=callbacks
+        _opened(run), seed=_seed(seed), full=full, baselines=tuple(baselines), callbacks=callbacks
     )
 
 
@@ -201,12 +194,7 @@ def interpret(
     from boltzbrain.interpretation.choices import Choices
     from boltzbrain.interpretation.interpret import interpret_run
 
-    if seed is not None:
-        whole_number_in("seed", seed, low=0)
-    for name in choices:
-        one_of("choice", name, Choices.__dataclass_fields__)
-    opened = TrainingRun.open(_folder(run))
-    return interpret_run(opened, Choices(**choices), seed=seed, callbacks=callbacks)
+    return interpret_run(_opened(run), Choices(**choices), seed=_seed(seed), callbacks=callbacks)
 
 
 def compare(
@@ -246,7 +234,7 @@ def compare(
     whole_number_in("seed", seed, low=0)
     if out is not None:
         folder_to_write("out", Path(out))
-    opened = [TrainingRun.open(_folder(run)) for run in runs]
+    opened = [_opened(run) for run in runs]
     found = compare_runs(opened, load_structure(structure), kind=kind, seed=seed)
     if out is not None:
         write_comparison(Path(out), found)
@@ -306,31 +294,24 @@ def sample(
     Returns
     -------
     Activity
-        ``states`` (n, neuron); as samples do not follow one another in time, each is a segment of
-        its own. The options of its step "sample" hold how the chains mix; of a ladder also
-        ``independent_samples``, the number of independent samples that would give means as
-        precisely, ``acceptance`` of every pair of neighbours and ``flow``, the share of the states
-        of every rung that come from the lowest one.
+        ``states`` (n, neuron), each a segment of its own. The options of its step "sample" hold how
+        the chains mix; of a ladder also ``independent_samples``, the number of independent samples
+        that would give means as precisely, ``acceptance`` of every pair of neighbours and ``flow``,
+        the share of the states of every rung that come from the lowest one.
 
     Raises
     ------
     InputError
         If the folder holds no such model or an option is out of range.
     """
-    from boltzbrain.model.independent import independent_field
-    from boltzbrain.sampling.draw import draw
+    from boltzbrain.evaluation.drawn import draw_of_run
 
     callbacks = with_old(callbacks, callback)
-    opened = TrainingRun.open(_folder(run))
     path = None if out is None else new_file("out", Path(out), (".npz",))
-    activity = opened.activity()
-    number = opened.chosen_update if update is None else whole_number_in("update", update, low=1)
-    along = sampler == "trajectory"
-    models = opened.trajectory(number) if along else [opened.load(number).model]
-    found = draw(
-        models,
-        independent_field(torch.from_numpy(activity.states_of("train"))),
+    drawn = draw_of_run(
+        _opened(run),
         n,
+        update=update,
         seed=seed,
         sampler=sampler,
         chains=chains,
@@ -338,15 +319,6 @@ def sample(
         warm_up=warm_up,
         anneal=anneal,
         callbacks=callbacks,
-    )
-    facts = {"update": number, **found.facts}
-    drawn = replace(
-        activity,
-        states=found.states.to("cpu").numpy().astype(np.uint8),
-        segment=np.arange(n, dtype=np.int32),
-        fold=np.zeros(n, dtype=np.int8),
-        steps=(*activity.steps, Step("sample", facts)),
-        source=Source("boltzbrain run", str(opened.folder), "", facts),
     )
     if path is not None:
         write_npz(path, drawn)
@@ -373,7 +345,7 @@ def report(run: TrainingRun | str | Path, path: str | Path | None = None) -> Pat
     InputError
         If the folder holds no finished run, or the page would replace something else.
     """
-    opened = TrainingRun.open(_folder(run))
+    opened = _opened(run)
     target = opened.folder / "report.html" if path is None else page_file("out", Path(path))
     from boltzbrain.report.report import write_report
 
@@ -413,17 +385,16 @@ def convert(
     """
     target = new_file("output file", Path(path), RECORDING_ENDINGS)
     given = {"bin_ms": bin_ms, "epochs": epochs or None, "memory_limit_gb": memory_limit_gb}
-    asked = [name for name, value in given.items() if value is not None]
-    if target.suffix.lower() == ".nwb":
-        if asked:
-            raise bad_input(asked[0], "be left out for NWB, which holds spike times", "it")
-        write_nwb(target, recording)
-        return recording
-    as_it_is = isinstance(recording.signal, Binned) and not asked
-    data = recording if as_it_is else recording.binarize(**given)  # type: ignore[arg-type]
-    write_npz(target, data)
-    return data
+    return write_recording(recording, target, given)
+
+
+def _seed(seed: int | None) -> int | None:
+    return None if seed is None else whole_number_in("seed", seed, low=0)
 
 
 def _folder(run: TrainingRun | str | Path) -> Path:
     return run.folder if isinstance(run, TrainingRun) else Path(run)
+
+
+def _opened(run: TrainingRun | str | Path) -> TrainingRun:
+    return TrainingRun.open(_folder(run))

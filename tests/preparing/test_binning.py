@@ -330,12 +330,24 @@ def test_an_impossible_bin_width(bin_ms):
 
 def test_the_table_regions_and_source_come_along():
     recording = make(spikes([0.1], [0.2]), regions=["CA1", "VISp"])
-    activity = recording.binarize(bin_ms=10, min_active_bins=3)
+    activity = recording.binarize(bin_ms=10)
     assert activity.neurons["id"].tolist() == ["n0", "n1"]
     assert activity.regions["area"].labels().tolist() == ["CA1", "VISp"]
     assert activity.source is recording.source
     assert (activity.fold == 0).all()
-    assert options(activity)["min_active_bins"] == 3
+
+
+def test_the_least_number_of_active_bins_is_an_option_of_split():
+    recording = make(spikes([0.1], [0.2, 0.21]))
+    assert "min_active_bins" not in options(recording.binarize(bin_ms=10))
+    # as it was given before 0.2.0, it still holds
+    with pytest.warns(DeprecationWarning, match=r"belongs to Activity\.split") as told:
+        activity = recording.binarize(bin_ms=10, min_active_bins=2)
+    assert told[0].filename == __file__
+    assert activity.split(by="none").neurons["id"].tolist() == ["n1"]
+    assert activity.split(by="none", min_active_bins=1).n_neurons == 2
+    with pytest.raises(InputError, match="min_active_bins must be a whole number, at least 0"):
+        recording.binarize(min_active_bins=-1)
 
 
 def test_a_real_recording(shared_data):

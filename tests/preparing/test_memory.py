@@ -11,6 +11,7 @@ import pytest
 import boltzbrain as bb
 from boltzbrain.data.recording import Recording
 from boltzbrain.preparing.preparation import Preparation
+from boltzbrain.preparing.prepare import size_of
 from helpers.spike_trains import make, poisson
 
 
@@ -68,6 +69,6 @@ def test_a_group_of_trains_is_read_into_one_array(tmp_path):
 
 def test_the_size_of_the_activity_is_told():
     recording = make(poisson())
-    told = Preparation(bin_ms=50).size_of(recording)
+    told = size_of(Preparation(bin_ms=50), recording)
     assert told == " (52 kB for 4,000 bins x 8 neurons)"
     assert recording.binarize(bin_ms=50).step("binarize").options["memory_bytes"] == 52_000

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import boltzbrain as bb
+from boltzbrain.cli import simulated as made
 from boltzbrain.cli.commands import demo
 from boltzbrain.data.clusters import clustered_stderr, clusters_of
 from boltzbrain.foundations.checks import InputError
@@ -20,28 +21,28 @@ pytestmark = pytest.mark.usefixtures("quick_evaluation")
 
 @pytest.fixture(scope="module")
 def simulated():
-    return demo.simulate(0)
+    return made.simulate(0)
 
 
 def test_the_file_gives_back_what_was_planted(simulated, tmp_path):
     truth, recording = simulated
     read = bb.read(write_nwb(tmp_path / "recording.nwb", recording))
-    activity = read.binarize(bin_ms=demo.BIN_MS)
+    activity = read.binarize(bin_ms=made.BIN_MS)
     np.testing.assert_array_equal(activity.states, truth.states)
     assert activity.neurons["id"].tolist() == recording.neurons["id"].tolist()
     np.testing.assert_allclose(activity.neurons["x_um"], recording.neurons["x_um"])
     regions = next(iter(read.regions.values()))
-    assert regions.names == demo.REGIONS
+    assert regions.names == made.REGIONS
     assert regions.labels().tolist() == recording.regions["areas"].labels().tolist()
     assert sorted(set(read.epochs["label"])) == ["spontaneous", "task"]
 
 
 def test_assemblies_overlap_and_span_regions(simulated):
     truth, recording = simulated
-    assert truth.states.shape == (demo.BINS, demo.NEURONS)
+    assert truth.states.shape == (made.BINS, made.NEURONS)
     assert (truth.membership.sum(axis=1) == 2).mean() == pytest.approx(0.25)
     label = recording.regions["areas"].labels()
-    for assembly in range(demo.ASSEMBLIES):
+    for assembly in range(made.ASSEMBLIES):
         _, counts = np.unique(label[truth.membership[:, assembly]], return_counts=True)
         assert len(counts) > 1
         second, home = np.sort(counts)[-2:]
@@ -49,23 +50,23 @@ def test_assemblies_overlap_and_span_regions(simulated):
 
 
 def test_seeds_differ_and_repeat():
-    first, again, other = demo.simulate(1)[0], demo.simulate(1)[0], demo.simulate(2)[0]
+    first, again, other = made.simulate(1)[0], made.simulate(1)[0], made.simulate(2)[0]
     np.testing.assert_array_equal(first.states, again.states)
     assert (first.states != other.states).any()
 
 
 def test_the_planted_gain_is_the_likelihood_of_the_truth():
     # against a second way to the same number: few assemblies, one pattern of them at a time
-    truth, recording = demo.simulate(3)
+    truth, recording = made.simulate(3)
     activity = recording.binarize().split(seed=3)
     # far enough apart for an error
     bins = activity.bins_of("test")[::100][:40]
     states = activity.states[bins]
     some = _some_of_test(activity, bins)
-    few, error = demo.planted_gain(truth, some)
+    few, error = made.planted_gain(truth, some)
     prior, total = truth.on.mean(axis=0), np.zeros(len(states))
-    for pattern in range(2**demo.ASSEMBLIES):
-        on = np.array([pattern >> number & 1 for number in range(demo.ASSEMBLIES)])
+    for pattern in range(2**made.ASSEMBLIES):
+        on = np.array([pattern >> number & 1 for number in range(made.ASSEMBLIES)])
         active = truth.membership @ on
         firing = np.where(active > 0, 1 - (1 - truth.firing) ** active, truth.background)
         weight = np.prod(np.where(on, prior, 1 - prior))
@@ -99,9 +100,9 @@ def test_demo_from_the_simulation_to_the_page(tmp_path, capsys, monkeypatch):
     assert "</html>" in (folder / "run" / "report.html").read_text(encoding="utf-8")
     gains = next(line for line in told.err.splitlines() if "which no model can beat" in line)
     assert len(re.findall(r"gains [+−][0-9.]+ ± [0-9.]+", gains)) == 2
-    assert bb.read(folder / "samples.npz").signal.counts.shape == (1000, demo.NEURONS)
+    assert bb.read(folder / "samples.npz").signal.counts.shape == (1000, made.NEURONS)
     card = json.loads(run_command(["info", folder / "recording.nwb", "--json"], capsys).out)
-    assert card["neurons"] == demo.NEURONS
+    assert card["neurons"] == made.NEURONS
     assert len(card["regions"]) == 6
 
     # a second demo replaces the first, and leaves what it did not write

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from PIL import Image
 
 from boltzbrain.cli.main import app
 from boltzbrain.comparison.compare import NAMES as BASELINES
+from boltzbrain.interpretation.choices import Choices
 from boltzbrain.model import KINDS
-from boltzbrain.preparing.folds.split import WAYS
+from boltzbrain.preparing.preparation import WAYS, Preparation
 from boltzbrain.readers.detect import FORMATS
 from boltzbrain.readers.units import PRESETS as UNIT_PRESETS
 from boltzbrain.training.plan import PRESETS, TrainingPlan
@@ -35,10 +37,17 @@ def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
-def test_every_hyperparameter_is_explained():
-    rows = re.findall(r"^\| `(\w+)` \| (?:`--[\w-]+`)? ?\| (.+) \|$", page("training.md"), re.M)
-    fields = {name: field.description for name, field in TrainingPlan.model_fields.items()}
-    assert {name: text for name, text in rows if name not in PRESETS} == fields
+def test_the_tables_of_options_are_those_of_the_fields():
+    tables = runpy.run_path(str(ROOT / "docs" / "options.py"))
+    marks = []
+    for name in tables["PAGES"]:
+        assert tables["with_tables"](page(name)) == page(name), "run docs/options.py"
+        marks += re.findall(r"<!-- options: (\w+) -->", page(name))
+    # no option of a model stands in none of them
+    assert sorted(marks) == sorted(tables["TABLES"])
+    for model in (Preparation, TrainingPlan, Choices):
+        for field in model.model_fields:
+            assert any(f"| `{field}` | " in page(name) for name in tables["PAGES"]), field
 
 
 def test_every_recipe_filter_and_way_to_split_is_explained():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from boltzbrain.api import fit
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, TrainingFailedError
 from boltzbrain.foundations.progress import Progress
@@ -212,6 +213,39 @@ def test_presets_are_valid_plans(preset: str) -> None:
     assert TrainingPlan(**plan.model_dump()) == plan
 
 
+def test_the_plan_is_the_recipe_that_it_names() -> None:
+    """Its digest of version 0.1.0, so that no value has moved since."""
+    digests = {
+        "binary": "f44a87c2a67d9bbaa1c4230ac867576fdeb5cc447503d6287806d0e54b12ce04",
+        "bereux2026": "cd06ec088791b8790da90ca78db7efab0d416860271400cc6ac84fb82c79420b",
+        "compositional": "74aa5b733add2548bb6233fff0d04a335e7676dbe4ebf30234efaa9b13feef28",
+        "vanderplas2023": "7d9af9c8e54d3fd1e59d294f583e7c679f48b01d00f570a767a8202f92487595",
+    }
+    assert {name: make_plan(name).digest() for name in PRESETS} == digests
+    assert TrainingPlan() == make_plan("binary") == make_plan()
+    for preset in PRESETS:
+        assert TrainingPlan(preset=preset) == make_plan(preset)
+    # what is given beside the recipe keeps its proportions
+    assert TrainingPlan(learning_rate=0.25).final_learning_rate == 0.01
+    assert TrainingPlan(preset="compositional", l1=0.01).l1_choices is None
+
+
+def test_a_plan_may_be_given_whole(tmp_path: Path) -> None:
+    states = (np.random.default_rng(0).random((60, 6)) < 0.3).astype(np.uint8)
+    plan = TrainingPlan(hidden=2, updates=2, checkpoints=1, seed=3)
+    activity = activity_of(states).split(by="none", min_active_bins=0)
+    run = fit(activity, out=tmp_path / "run", plan=plan, hidden=2)
+    assert run.plan == plan
+    for options, message in (
+        ({"hidden": 3}, r"hidden must be left out beside a plan, .* \(2\); got 3"),
+        ({"preset": "compositional"}, "preset must be left out beside a plan"),
+        ({"seed": 0}, "seed must be left out"),
+        ({"hiden": 2}, "did you mean 'hidden'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            fit(activity, out=tmp_path / "other", plan=plan, **options)
+
+
 def test_the_published_settings_are_those_of_the_paper() -> None:
     """Van der Plas et al. 2023, Methods, 'Stimulus-driven' fish: M = 200, lambda = 0.02."""
     plan = make_plan("vanderplas2023")
@@ -251,7 +285,7 @@ def test_the_published_settings_train(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"hiden": 5}, "did you mean 'hidden'"),
-        ({"hidden": 0}, "hidden must be greater than or equal to 1; got 0"),
+        ({"hidden": 0}, "hidden must be a whole number, at least 1; got 0"),
         ({"hidden_kind": "bernouli"}, "did you mean 'bernoulli'"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"optimizer": "adamw"}, "optimizer"),

@@ -135,9 +135,9 @@ def test_steps_are_carried_whatever_their_options_are_made_of(tmp_path: Path):
 
 
 def test_an_activity_keeps_its_steps_and_not_its_folds(tmp_path: Path):
-    activity = spikes_recording().binarize(bin_ms=500, min_active_bins=0)
-    divided = activity.split(by="blocks", validation=0.2, test=0.2, gap_s=0.0)
-    again = read(write_npz(tmp_path / "a.npz", divided)).binarize(min_active_bins=0)
+    activity = spikes_recording().binarize(bin_ms=500)
+    divided = activity.split(by="blocks", validation=0.2, test=0.2, gap_s=0.0, min_active_bins=0)
+    again = read(write_npz(tmp_path / "a.npz", divided)).binarize()
     assert again.step("split") is None  # its folds are not there: it must be split again
     assert [step.name for step in again.steps].count("binarize") == 2
     np.testing.assert_array_equal(again.states, divided.states)

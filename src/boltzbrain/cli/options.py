@@ -1,18 +1,24 @@
-"""The options that several commands share, each with its one explanation."""
+"""Options: those made from the fields of a model, and those that several commands share."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 import typer
 
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.options import Described, Options, describe
+from boltzbrain.training.plan import TrainingPlan
 
-FROM_FILE = "The recording"
-INTO_BINS = "From recording to activity"
-INTO_FOLDS = "Folds"
-LEARNING = "Model and training (defaults: those of the preset 'binary')"
+LEARNING = (
+    f"{TrainingPlan.group} (defaults: those of the preset "
+    f"'{TrainingPlan.model_fields['preset'].default}')"
+)
 
 
 def option(
@@ -27,6 +33,116 @@ def option(
     return typer.Option(
         *names, help=text + told, show_default=False, rich_help_panel=panel, metavar=metavar
     )
+
+
+def takes(
+    parameter: str,
+    model: type[Options],
+    names: Iterable[str],
+    *,
+    panel: str | None = None,
+    listed: bool = False,
+    whole: bool = False,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of some fields of a model in place of one of its parameters.
+
+    Parameters
+    ----------
+    parameter
+        The parameter of the command, which is passed those that were given, by name.
+    model
+        The model.
+    names
+        Its fields.
+    panel
+        Where the help shows them; in the field's own group if None.
+    listed
+        Each takes several values to try, with commas between, and is passed as that text.
+    whole
+        The parameter is passed the model itself.
+    """
+    fields = [describe(model, name) for name in names]
+    in_place = [
+        inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=_listed(one, panel) if listed else _annotation(one, panel),
+        )
+        for one in fields
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def filled(**words: Any) -> None:
+            found = {one.name: _value(one, words.pop(one.name)) for one in fields}
+            given = {name: value for name, value in found.items() if value is not None}
+            command(**words, **{parameter: model(**given) if whole else given})
+
+        signature = inspect.signature(command, eval_str=True)
+        parameters: list[inspect.Parameter] = []
+        for one in signature.parameters.values():
+            keyword = one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            parameters += in_place if one.name == parameter else [keyword]
+        # what typer reads the options from
+        filled.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return filled
+
+    return decorate
+
+
+def _annotation(one: Described, panel: str | None) -> Any:
+    """Return the type of an option and how it is told."""
+    hint: Any = one.hint if one.hint in (int, float, bool) else str
+    text = _sentence(one.text)
+    if _several(one):
+        hint = list[str]
+        text += " May be given several times."
+    if any(f"`{name}`" not in one.text for name in one.names):
+        text += f" One of {', '.join(one.names)}."
+    shown = option(
+        one.flag,
+        text=text,
+        default="; ".join(part for part in (_default(one), one.span) if part) or None,
+        panel=panel or one.group,
+        metavar=one.metavar or None,
+    )
+    return Annotated[hint | None, shown]
+
+
+def _default(one: Described) -> str:
+    number = re.fullmatch(r"[\d.,e-]+", one.default)
+    return f"{one.default} {one.unit}".strip() if number else one.default
+
+
+def _listed(one: Described, panel: str | None) -> Any:
+    letter = "N" if one.hint is int else "X"
+    shown = option(
+        one.flag,
+        text=_sentence(f"{one.text}: values to try"),
+        default=_default(one),
+        panel=panel or one.group,
+        metavar=f"{letter},{letter},...",
+    )
+    return Annotated[str | None, shown]
+
+
+def _sentence(phrase: str) -> str:
+    marked = re.sub(r"`([^`]+)`", r"[bold]\1[/]", phrase)
+    return f"{marked[0].upper()}{marked[1:]}."
+
+
+def _several(one: Described) -> bool:
+    return one.hint == tuple[str, ...] or get_origin(one.hint) is Mapping
+
+
+def _value(one: Described, words: Any) -> Any:
+    """Return what was given as the model takes it, None if nothing was."""
+    if not _several(one):
+        return words
+    if not words:
+        return None
+    return tuple(words) if one.hint == tuple[str, ...] else named_values(one.flag, words)
 
 
 def named_values(option_name: str, texts: list[str] | None) -> dict[str, str]:
@@ -49,15 +165,18 @@ def named_values(option_name: str, texts: list[str] | None) -> dict[str, str]:
     return values
 
 
-def baseline_names(text: str | None) -> list[str]:
-    """Return the names of baselines given as NAME,NAME, 'all' for every one."""
-    names = [part.strip() for part in (text or "").split(",") if part.strip()]
-    if names == ["all"]:
-        # here, as it takes a second
-        from boltzbrain.comparison.compare import NAMES
+def merged(named: dict[str, Any], other: list[str] | None) -> dict[str, Any]:
+    """Return the hyperparameters given as options and by ``--set``, none of them twice.
 
-        return list(NAMES)
-    return names
+    Examples
+    --------
+    >>> merged({"hidden": 50}, ["optimizer=adam"])
+    {'hidden': 50, 'optimizer': 'adam'}
+    """
+    more = named_values("--set", other)
+    for name in set(named) & set(more):
+        raise bad_input(name, "be given once", f"{named[name]} and {more[name]}")
+    return {**named, **more}
 
 
 RecordingPaths = Annotated[
@@ -68,183 +187,8 @@ RecordingPaths = Annotated[
         "docs/recordings.md lists the formats. Several are joined as --join says.",
     ),
 ]
-Join = Annotated[
-    str | None,
-    option(
-        "--join",
-        metavar="WAY",
-        text="How several recordings become one: [bold]probes[/] (different neurons at the same "
-        "time) or [bold]sessions[/] (the same neurons one after another).",
-        panel=FROM_FILE,
-    ),
-]
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run folder that 'boltzbrain fit' wrote.")
-]
-Format = Annotated[
-    str | None,
-    option(
-        "--format",
-        metavar="NAME",
-        text="Read the file as this format.",
-        default="found by looking into the file",
-        panel=FROM_FILE,
-    ),
-]
-Units = Annotated[
-    str | None,
-    option(
-        "--units",
-        metavar="PRESET",
-        text="Keep the units that pass a filter, e.g. allen_strict, ibl, channel.",
-        default="all units",
-        panel=FROM_FILE,
-    ),
-]
-ReaderOptions = Annotated[
-    list[str] | None,
-    option(
-        "--read",
-        metavar="NAME=VALUE",
-        text="An option of the format's reader, e.g. --read frame_s=0.25 for a zebrafish file "
-        "without times; may be given several times. docs/recordings.md lists them.",
-        panel=FROM_FILE,
-    ),
-]
-BinMs = Annotated[
-    float | None,
-    option(
-        "--bin-ms",
-        metavar="MS",
-        text="Width of a bin in milliseconds.",
-        default="20 for spike times, else the stored width",
-        panel=INTO_BINS,
-    ),
-]
-Epochs = Annotated[
-    list[str] | None,
-    option(
-        "--epoch",
-        metavar="LABEL",
-        text="Keep this epoch only; may be given several times.",
-        default="the whole recording",
-        panel=INTO_BINS,
-    ),
-]
-MemoryLimit = Annotated[
-    float | None,
-    option(
-        "--memory-limit-gb",
-        metavar="GB",
-        text="Refuse to take more memory than this for the activity.",
-        default="the memory that is free",
-        panel=INTO_BINS,
-    ),
-]
-Calcium = Annotated[
-    str | None,
-    option(
-        "--calcium",
-        metavar="METHOD",
-        text="Make calcium traces binary by bsd (blind sparse deconvolution), oasis, threshold, or "
-        "deconvolved (for traces that the pipeline deconvolved).",
-        panel=INTO_BINS,
-    ),
-]
-CalciumKernel = Annotated[
-    str | None,
-    option(
-        "--kernel",
-        metavar="KERNEL",
-        text="Response to one event: gcamp6s, gcamp6f, RISE,DECAY in seconds, estimate (one for "
-        "all cells) or each.",
-        default="estimate",
-        panel=INTO_BINS,
-    ),
-]
-CalciumThreshold = Annotated[
-    float | None,
-    option(
-        "--calcium-threshold",
-        metavar="K",
-        text="Threshold of the method in units of each trace's noise.",
-        default="that of the method: 4, 4, 3, 3",
-        panel=INTO_BINS,
-    ),
-]
-Mend = Annotated[
-    list[str] | None,
-    option(
-        "--mend",
-        metavar="WHAT",
-        text="Mend a fault that 'boltzbrain info --check' names: duplicate-spikes, refractory, "
-        "silent, drifting, unstable, duplicate-neurons, laser; may be given several times.",
-        default="nothing",
-        panel=FROM_FILE,
-    ),
-]
-MinActiveBins = Annotated[
-    int | None,
-    option(
-        "--min-active-bins",
-        text="Drop neurons that are active in fewer training bins.",
-        default="20",
-        panel=INTO_BINS,
-    ),
-]
-SplitWay = Annotated[
-    str | None,
-    option(
-        "--split",
-        text="How bins are divided into train, validation and test: whole [bold]segments[/] at "
-        "random, [bold]blocks[/] of time with a gap, tenths of the recording chosen so that "
-        "the folds have like [bold]statistics[/], [bold]shuffled[/] bins (leaks), or "
-        "[bold]auto[/]: segments where there are at least 20, else blocks.",
-        default="auto",
-        panel=INTO_FOLDS,
-        metavar="WAY",
-    ),
-]
-FoldFile = Annotated[
-    str | None,
-    option(
-        "--folds",
-        text="Take the folds from a csv: a column 'segment', and the named column of train, "
-        "validation and test.",
-        default="they are drawn",
-        panel=INTO_FOLDS,
-        metavar="FILE:COLUMN",
-    ),
-]
-ValidationShare = Annotated[
-    float | None,
-    option(
-        "--validation",
-        text="Share of the bins that choose the model.",
-        default="0.15",
-        panel=INTO_FOLDS,
-    ),
-]
-TestShare = Annotated[
-    float | None,
-    option("--test", text="Share of the bins that score it.", default="0.15", panel=INTO_FOLDS),
-]
-GapS = Annotated[
-    float | None,
-    option(
-        "--gap-s",
-        text="Seconds left out between blocks.",
-        default="2, at most 1 % of the recording",
-        panel=INTO_FOLDS,
-    ),
-]
-Preset = Annotated[
-    str | None,
-    option("--preset", text="Recipe.", default="binary", panel=LEARNING, metavar="NAME"),
-]
-Updates = Annotated[
-    int | None,
-    option("--updates", text="Gradient steps at most.", default="2000", panel=LEARNING),
 ]
 Others = Annotated[
     list[str] | None,

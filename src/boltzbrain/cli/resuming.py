@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from boltzbrain.cli.display import Display
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.preparing.preparation import Preparation
+from boltzbrain.preparing.prepare import prepare
+from boltzbrain.training.plan import make_plan
 
 if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
@@ -70,7 +72,7 @@ def go_on(
         )
     elif preparation.given:
         raise bad_input(
-            preparation.given[0],
+            preparation.flags[0],
             "be left out when resuming from the run folder alone, which holds the activity",
             "it without the recording",
         )
@@ -82,8 +84,6 @@ def require_same_plan(run: TrainingRun, values: dict[str, Any]) -> None:
     """Refuse hyperparameters that differ from those of the run."""
     if not values:
         return
-    from boltzbrain.training.plan import make_plan
-
     plan = run.plan
     started = {name: "none" if one is None else one for name, one in plan.model_dump().items()}
     given = make_plan(**{**started, **values})
@@ -109,7 +109,7 @@ def require_same_activity(
     """Refuse a recording, or options on it, that give another activity than that of the folder."""
     import numpy as np
 
-    mine = preparation.activity(recording, seed, display)
+    mine = prepare(preparation, recording, seed, display)
     if mine.source.sha256 != theirs.source.sha256:
         raise bad_input(
             "sha256",

@@ -150,9 +150,9 @@ class Activity:
     def split(
         self,
         *,
-        by: str = "auto",
-        validation: float = 0.15,
-        test: float = 0.15,
+        by: str | None = None,
+        validation: float | None = None,
+        test: float | None = None,
         folds: str | Path | None = None,
         gap_s: float | None = None,
         seed: int = 0,
@@ -160,8 +160,24 @@ class Activity:
     ) -> Activity:
         """Return this activity divided into train, validation and test folds, rare neurons dropped.
 
-        The options, the rules and the errors are those of
+        Defaults, for None, and ranges are those of the fields of
+        `boltzbrain.preparing.preparation.Preparation`; rules, warnings and errors are told by
         `boltzbrain.preparing.folds.split.split`.
+
+        Parameters
+        ----------
+        by
+            How the bins are divided: auto, segments, blocks, statistics, shuffled or none.
+        validation, test
+            Shares of the bins that choose and that score the model.
+        folds
+            ``FILE.csv:COLUMN``, the folds themselves.
+        gap_s
+            Seconds left out between two folds.
+        seed
+            Seed of the draw.
+        min_active_bins
+            Neurons active in fewer training bins are dropped.
         """
         divided: Activity = keeper("Activity.split")(
             self,

@@ -95,13 +95,25 @@ class Recording:
         *,
         bin_ms: float | None = None,
         epochs: Sequence[str] | None = None,
-        min_active_bins: int = 20,
+        min_active_bins: int | None = None,
         memory_limit_gb: float | None = None,
     ) -> Activity:
-        """Return the binary activity of every neuron in bins of `bin_ms` milliseconds.
+        """Return the binary activity of every neuron.
 
-        The options, the rules and the errors are those of
+        Defaults and ranges are those of the fields of
+        `boltzbrain.preparing.preparation.Preparation`; rules and errors are told by
         `boltzbrain.preparing.bins.binarize.binarize`.
+
+        Parameters
+        ----------
+        bin_ms
+            Width of a bin, milliseconds.
+        epochs
+            Labels of the epochs to keep; the whole recording if None.
+        min_active_bins
+            Deprecated: an option of `Activity.split`.
+        memory_limit_gb
+            Memory that the activity may take, GB.
         """
         activity: Activity = keeper("Recording.binarize")(
             self,
@@ -142,7 +154,14 @@ class Recording:
     ) -> Recording:
         """Return this recording with the named faults mended.
 
-        The options, the rules and the errors are those of `boltzbrain.preparing.faults.mend.mend`.
+        Rules and errors are those of `boltzbrain.preparing.faults.mend.mend`.
+
+        Parameters
+        ----------
+        what
+            Names of faults, as ``boltzbrain info --check`` gives them.
+        bin_ms, epochs, memory_limit_gb
+            The bins in which they are looked for, as in `binarize`.
         """
         mended: Recording = keeper("Recording.mend")(
             self, what, bin_ms=bin_ms, epochs=epochs, memory_limit_gb=memory_limit_gb
@@ -152,8 +171,11 @@ class Recording:
     def deconvolve(self, **options: Any) -> Recording:
         """Return this recording with its calcium traces turned into binary states.
 
-        The options, the rules and the errors are those of
-        `boltzbrain.preparing.calcium.deconvolve.deconvolve`.
+        Parameters
+        ----------
+        **options
+            ``method``, ``kernel``, ``threshold`` and others of
+            `boltzbrain.preparing.calcium.deconvolve.deconvolve`, which tells rules and errors.
         """
         binary: Recording = keeper("Recording.deconvolve")(self, **options)
         return binary

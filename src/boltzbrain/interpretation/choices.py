@@ -2,80 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from boltzbrain.data.activity import Activity
-from boltzbrain.data.regions import Regions
-from boltzbrain.foundations.checks import bad_input, number_in, one_of, whole_number_in
-from boltzbrain.interpretation.assemblies.assemblies import PAPER_THRESHOLD, RULES
+from pydantic import model_validator
+
+from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.foundations.options import Options, setting
+
+if TYPE_CHECKING:
+    from boltzbrain.data.activity import Activity
+    from boltzbrain.data.regions import Regions
 
 
-@dataclass(frozen=True)
-class Choices:
-    """Options of `interpret`.
+RULES = ("effective", "fixed", "one_per_neuron", "participation", "mixture")
+"""Rules for the members of assemblies, see `assemblies.assemblies.find_assemblies`."""
+PAPER_THRESHOLD = 0.15
+"""Threshold of the zebrafish paper's figure 3."""
 
-    Attributes
-    ----------
-    rule, threshold
-        How members of assemblies are chosen (`assemblies_by_rule`). A threshold other than the
-        default is for the rule "fixed" alone.
-    atlas
-        Which regions to use; the first by name if None.
-    min_neurons
-        Fewest neurons of a region of the maps.
-    bins
-        Training bins that the data reference averages over.
-    spread_samples
-        States or bins for R, the spread of the conditional coupling.
-    triplets
-        Triplets drawn at random.
-    partners
-        Strongest partners kept of each neuron.
-    checkpoints
-        Checkpoints whose coupling norms are computed, the chosen one among them.
-    shuffles
-        Shuffles of every test against chance.
-    pairwise
-        Whether to fit two models of pairs to the training bins, for maps beside those of the RBM:
-        an Ising model by pseudo-likelihood and the graphical lasso, slow beyond some hundred
-        neurons.
-    memory_limit_gb
-        Most memory for arrays of neurons x neurons; beyond, couplings come in factors.
-    """
 
-    rule: str = "effective"
-    threshold: float = PAPER_THRESHOLD
-    atlas: str | None = None
-    min_neurons: int = 10
-    bins: int = 500
-    spread_samples: int = 200
-    triplets: int = 20_000
-    partners: int = 100
-    checkpoints: int = 10
-    shuffles: int = 1000
-    pairwise: bool = False
-    memory_limit_gb: float = 4.0
+class Choices(Options):
+    """Options of `interpret`."""
 
-    def __post_init__(self) -> None:
-        """Refuse what no reading can use, before any work."""
-        one_of("rule", self.rule, RULES)
-        number_in("threshold", self.threshold, low=0.0, include_low=False)
+    noun: ClassVar[str] = "a choice of interpret"
+    group: ClassVar[str] = "What is read"
+
+    rule: str = setting(
+        "effective",
+        "how the members of assemblies are chosen",
+        flag="--rule",
+        metavar="NAME",
+        names=RULES,
+    )
+    threshold: float = setting(
+        PAPER_THRESHOLD,
+        "least size of a member's weight, for the rule `fixed` alone",
+        flag="--threshold",
+        gt=0,
+    )
+    atlas: str | None = setting(
+        None, "which regions to use", none="the first by name", flag="--atlas", metavar="NAME"
+    )
+    min_neurons: int = setting(
+        10, "fewest neurons of a region of the maps", flag="--min-neurons", ge=2
+    )
+    bins: int = setting(
+        500,
+        "training bins that the data reference averages over",
+        unit="bins",
+        flag="--bins",
+        ge=1,
+    )
+    spread_samples: int = setting(
+        200,
+        "states or bins for R, the spread of a coupling over what the others do",
+        flag="--spread-samples",
+        ge=2,
+    )
+    triplets: int = setting(20_000, "triplets drawn at random", flag="--triplets", ge=2)
+    partners: int = setting(100, "strongest partners kept of each neuron", flag="--partners", ge=1)
+    checkpoints: int = setting(
+        10,
+        "checkpoints whose coupling norms are computed, the chosen one among them",
+        flag="--checkpoints",
+        ge=1,
+    )
+    shuffles: int = setting(1000, "shuffles of every test against chance", flag="--shuffles", ge=10)
+    pairwise: bool = setting(
+        False,
+        "also map an Ising model of pairs, by pseudo-likelihood, and the graphical lasso; slow "
+        "beyond some hundred neurons",
+        flag="--pairwise",
+    )
+    memory_limit_gb: float = setting(
+        4.0,
+        "memory for arrays of neurons x neurons, beyond which couplings are kept in factors",
+        unit="GB",
+        flag="--memory-limit-gb",
+        metavar="GB",
+        ge=0,
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Refuse a threshold that no rule would use."""
         if self.rule != "fixed" and self.threshold != PAPER_THRESHOLD:
             raise bad_input(
                 "threshold", "come with --rule fixed, the only rule that uses it",
                 f"{self.threshold:g} with the rule {self.rule}",
             )  # fmt: skip
-        number_in("memory_limit_gb", self.memory_limit_gb, low=0.0)
-        for name, low in (
-            ("min_neurons", 2),
-            ("bins", 1),
-            ("spread_samples", 2),
-            ("triplets", 2),
-            ("partners", 1),
-            ("checkpoints", 1),
-            ("shuffles", 10),
-        ):
-            whole_number_in(name, getattr(self, name), low=low)
+        return self
 
     def regions_of(self, activity: Activity) -> Regions | None:
         """Return the regions of the chosen atlas; None where the activity has none.

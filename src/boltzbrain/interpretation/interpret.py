@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -76,7 +75,7 @@ def interpret_model(
     finding(1, 1)
     entries |= norms | assemblies | _neurons(activity, choices)
     summary: dict[str, Any] = {
-        "options": {**asdict(choices), "seed": seed},
+        "options": {**choices.model_dump(), "seed": seed},
         "couplings": {**of_couplings, "norms": of_norms},
         "assemblies": of_assemblies,
         "regions": None,

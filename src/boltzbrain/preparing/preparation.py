@@ -1,73 +1,209 @@
-"""From a file to the activity that a model sees, as the command line asks for it."""
+"""What may be chosen on the way from a file to the activity that a model sees."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from boltzbrain.foundations.checks import bad_input, one_of
-from boltzbrain.foundations.progress import Stages
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.options import Options, describe, setting
 
-if TYPE_CHECKING:
-    from boltzbrain.data.activity import Activity
-    from boltzbrain.data.recording import Recording
+RECORDING, BINS, FOLDS = "The recording", "From recording to activity", "Folds"
+"""The groups of the options."""
 
 JOINS = ("probes", "sessions")
+WAYS = ("auto", "segments", "blocks", "statistics", "shuffled", "none")
+"""Ways to divide bins into folds; "none" leaves all of them to training."""
+MENDABLE = (
+    "duplicate-spikes", "refractory", "silent", "drifting", "unstable", "duplicate-neurons",
+    "laser",
+)  # fmt: skip
+"""Faults that `faults.mend.mend` mends."""
+THRESHOLDS: Mapping[str, float] = {"bsd": 4.0, "oasis": 4.0, "threshold": 3.0, "deconvolved": 3.0}
+"""Method of `calcium.deconvolve.deconvolve` to its default threshold."""
+DEFAULT_BIN_MS = 20.0
+"""Bin width for spike times, milliseconds: the custom of maximum-entropy work on spikes."""
+DEFAULT_GAP_S = 2.0
+LARGEST_GAP_SHARE = 0.01
+"""The gap between folds, seconds, and the share of the recording that it is at most."""
+ENOUGH_SEGMENTS = 20
+"""From so many segments on, whole segments are held out."""
 
 
-@dataclass(frozen=True)
-class Preparation:
-    """Options of reading, binning and splitting; None stands for an option that was not given.
+class Preparation(Options):
+    """Options of reading, binning and splitting; `prepare` does what they say.
 
-    Attributes
-    ----------
-    format, units, reader
-        Of `readers.detect.read`; `reader` holds further options of the format's reader, as text.
-    join
-        How several recordings become one, a name of `JOINS`.
-    mend
-        Of `Recording.mend`.
-    calcium, kernel, calcium_threshold
-        Of `Recording.deconvolve`: method, kernel, threshold.
-    bin_ms, epochs, memory_limit_gb, min_active_bins
-        Of `Recording.binarize`.
-    by, folds, validation, test, gap_s
-        Of `Activity.split`.
-    all_data
-        Train on every bin.
+    Those of `readers.detect.read` (format, units, and in `reader` the further options of the
+    format's reader, as text), `Recording.deconvolve` (calcium, kernel, calcium_threshold),
+    `Recording.mend`, `Recording.binarize` (bin_ms, epochs, memory_limit_gb) and `Activity.split`.
     """
 
-    format: str | None = None
-    units: str | None = None
-    reader: Mapping[str, str] = field(default_factory=dict)
-    join: str | None = None
-    mend: list[str] | None = None
-    calcium: str | None = None
-    kernel: str | None = None
-    calcium_threshold: float | None = None
-    bin_ms: float | None = None
-    epochs: list[str] | None = None
-    memory_limit_gb: float | None = None
-    min_active_bins: int | None = None
-    by: str | None = None
-    folds: str | None = None
-    validation: float | None = None
-    test: float | None = None
-    gap_s: float | None = None
-    all_data: bool = False
+    noun: ClassVar[str] = "an option of reading, binning or splitting"
+
+    format: str | None = setting(
+        None,
+        "read the file as this format",
+        none="found by looking into the file",
+        flag="--format",
+        metavar="NAME",
+        group=RECORDING,
+    )
+    units: str | None = setting(
+        None,
+        "keep the units that pass a filter, e.g. allen_strict, ibl, channel",
+        none="all units",
+        flag="--units",
+        metavar="PRESET",
+        group=RECORDING,
+    )
+    reader: Mapping[str, str] = setting(
+        {},
+        "an option of the format's reader, e.g. `frame_s=0.25` for a zebrafish file without times; "
+        "docs/recordings.md lists them",
+        flag="--read",
+        metavar="NAME=VALUE",
+        group=RECORDING,
+    )
+    join: str | None = setting(
+        None,
+        "how several recordings become one: `probes` (different neurons at the same time) or "
+        "`sessions` (the same neurons one after another)",
+        none="there is only one",
+        flag="--join",
+        metavar="WAY",
+        group=RECORDING,
+        names=JOINS,
+    )
+    mend: tuple[str, ...] | None = setting(
+        None,
+        "mend a fault that 'boltzbrain info --check' names",
+        none="nothing",
+        flag="--mend",
+        metavar="WHAT",
+        group=RECORDING,
+        names=MENDABLE,
+    )
+    calcium: str | None = setting(
+        None,
+        "make calcium traces binary by `bsd` (blind sparse deconvolution), `oasis`, `threshold` "
+        "or `deconvolved` (for traces that the pipeline deconvolved)",
+        none="traces of 0 and 1 only",
+        flag="--calcium",
+        metavar="METHOD",
+        group=BINS,
+        names=tuple(THRESHOLDS),
+    )
+    kernel: str | None = setting(
+        None,
+        "response to one event: `gcamp6s`, `gcamp6f`, `RISE,DECAY` in seconds, `estimate` (one for "
+        "all cells) or `each`",
+        none="estimate",
+        flag="--kernel",
+        metavar="KERNEL",
+        group=BINS,
+    )
+    calcium_threshold: float | None = setting(
+        None,
+        "threshold of the method in units of each trace's noise",
+        none="that of the method: "
+        + ", ".join(f"{name} {value:g}" for name, value in THRESHOLDS.items()),
+        flag="--calcium-threshold",
+        metavar="K",
+        group=BINS,
+        gt=0,
+    )
+    bin_ms: float | None = setting(
+        None,
+        "width of a bin in milliseconds",
+        unit="ms",
+        none=f"{DEFAULT_BIN_MS:g} ms for spike times, else the stored width",
+        flag="--bin-ms",
+        metavar="MS",
+        group=BINS,
+        gt=0,
+    )
+    epochs: tuple[str, ...] | None = setting(
+        None,
+        "keep this epoch only",
+        none="the whole recording",
+        flag="--epoch",
+        metavar="LABEL",
+        group=BINS,
+    )
+    memory_limit_gb: float | None = setting(
+        None,
+        "refuse to take more memory than this for the activity",
+        unit="GB",
+        none="the memory that is free",
+        flag="--memory-limit-gb",
+        metavar="GB",
+        group=BINS,
+        gt=0,
+    )
+    by: str = setting(
+        "auto",
+        "how bins are divided into train, validation and test: whole `segments` at random, "
+        "`blocks` of time with a gap, tenths of the recording chosen so that the folds have like "
+        "`statistics`, `shuffled` bins (leaks), `none` (all bins train), or `auto`: segments where "
+        f"there are at least {ENOUGH_SEGMENTS}, else blocks",
+        flag="--split",
+        metavar="WAY",
+        group=FOLDS,
+        names=WAYS,
+    )
+    folds: str | None = setting(
+        None,
+        "take the folds from a csv: a column 'segment', and the named column of train, validation "
+        "and test",
+        none="they are drawn",
+        flag="--folds",
+        metavar="FILE:COLUMN",
+        group=FOLDS,
+    )
+    validation: float = setting(
+        0.15,
+        "share of the bins that choose the model",
+        flag="--validation",
+        group=FOLDS,
+        gt=0,
+        lt=1,
+    )
+    test: float = setting(
+        0.15, "share of the bins that score it", flag="--test", group=FOLDS, gt=0, lt=1
+    )
+    gap_s: float | None = setting(
+        None,
+        "time left out between two folds of `blocks` or `statistics`",
+        unit="s",
+        none=f"{DEFAULT_GAP_S:g} s, at most {100 * LARGEST_GAP_SHARE:g} % of the recording",
+        flag="--gap-s",
+        metavar="S",
+        group=FOLDS,
+        ge=0,
+    )
+    min_active_bins: int = setting(
+        20,
+        "drop neurons that are active in fewer training bins; 0 keeps all",
+        unit="bins",
+        flag="--min-active-bins",
+        group=FOLDS,
+        ge=0,
+    )
+    all_data: bool = setting(
+        False,
+        "train on every bin: no held-out score, and no choice of the best update",
+        flag="--all-data",
+        group=FOLDS,
+    )
 
     @property
-    def given(self) -> list[str]:
-        """Names of the options that were given, as on the command line."""
-        names = {"by": "split", "epochs": "epoch", "reader": "read"}
-        return [
-            "--" + names.get(name, name).replace("_", "-")
-            for name, value in vars(self).items()
-            # 0 was given, None and False were not
-            if value is not None and value is not False and value != {}
-        ]
+    def flags(self) -> list[str]:
+        """The options that were given, as on the command line."""
+        return [describe(type(self), name).flag for name in self.given]
+
+    def of_split(self) -> dict[str, Any]:
+        """Return the options of `Activity.split` that were given."""
+        return {name: value for name, value in self.given.items() if name in _OF_SPLIT}
 
     def refuse_conflicts(self) -> None:
         """Refuse options that exclude each other, before any work.
@@ -77,132 +213,13 @@ class Preparation:
         InputError
             If two options cannot both be meant.
         """
-        of_split = {
-            "--split": self.by,
-            "--validation": self.validation,
-            "--test": self.test,
-            "--gap-s": self.gap_s,
-        }
-        given = [name for name, value in of_split.items() if value is not None]
-        if self.all_data and self.folds is not None:
-            given.append("--folds")
-        ruler = "--all-data" if self.all_data else "--folds" if self.folds is not None else None
-        if ruler and given:
-            raise bad_input(ruler, "be the only option on folds", f"{ruler} with {given[0]}")
-
-    def read(self, paths: Sequence[str], display: Stages) -> Recording:
-        """Read the recording, or several that are one, made binary and mended as asked.
-
-        Raises
-        ------
-        InputError
-            If several recordings are given and not how they are joined, or the other way round.
-        """
-        if self.join is not None:
-            one_of("--join", self.join, JOINS)
-        if (len(paths) > 1) != (self.join is not None):
-            given = "no" if self.join is None else "a"
-            raise bad_input(
-                "--join",
-                f"be {' or '.join(JOINS)} for several recordings, and only for them",
-                f"{given} --join for {len(paths)}",
-            )
-        recordings = [self._read_one(path, display) for path in paths]
-        recording = recordings[0]
-        if self.join is not None:
-            with display.stage("joining"):
-                from boltzbrain.preparing.joining import join_probes, join_sessions
-
-                join = join_probes if self.join == "probes" else join_sessions
-                names = [Path(path).stem for path in paths]
-                recording = join(recordings, names if len(set(names)) == len(names) else None)
-        recording = self._made_binary(recording, display)
-        if self.mend:
-            # of the states, as what was found was found in them
-            with display.stage("mending"):
-                return recording.mend(
-                    *self.mend,
-                    bin_ms=self.bin_ms,
-                    epochs=self.epochs or None,
-                    memory_limit_gb=self.memory_limit_gb,
-                )
-        return recording
-
-    def _made_binary(self, recording: Recording, display: Stages) -> Recording:
-        """Return the events of traces if they were asked for."""
-        given_options = {"kernel": self.kernel, "threshold": self.calcium_threshold}
-        chosen = {name: value for name, value in given_options.items() if value is not None}
-        if self.calcium is None:
-            if chosen:
-                raise bad_input("--calcium", "be given too", f"--{next(iter(chosen))} alone")
-            return recording
-        with display.stage("finding events") as stage:
-            return recording.deconvolve(method=self.calcium, callbacks=[stage.show], **chosen)
-
-    def _read_one(self, path: str, display: Stages) -> Recording:
-        with display.stage(f"reading {Path(path).name}"):
-            from boltzbrain.readers.detect import read
-
-            options: dict[str, Any] = {
-                name: _number_or_text(text) for name, text in self.reader.items()
-            }
-            for name, wanted in (("units", self.units), ("format", self.format)):
-                if wanted is not None and name in options:
-                    raise bad_input(f"--{name}", "be given once", f"--read {name} as well")
-                options.setdefault(name, wanted)
-            return read(path, **options)
-
-    def size_of(self, recording: Recording) -> str:
-        """Return what the activity will take, to be said before it is taken; "" of traces."""
-        from boltzbrain.data.signals import Traces
-        from boltzbrain.foundations.memory import show_bytes
-        from boltzbrain.preparing.bins.plan import plan_bins
-
-        if isinstance(recording.signal, Traces):
-            return ""
-        plan = plan_bins(recording, bin_ms=self.bin_ms, epochs=self.epochs or None)
-        size = show_bytes(plan.memory_bytes)
-        return f" ({size} for {plan.bins:,} bins x {plan.neurons:,} neurons)"
-
-    def binarize(self, recording: Recording, display: Stages) -> Activity:
-        """Bin a recording."""
-        options: dict[str, Any] = {"bin_ms": self.bin_ms, "epochs": self.epochs or None}
-        if self.min_active_bins is not None:
-            options["min_active_bins"] = self.min_active_bins
-        with display.stage(f"binning{self.size_of(recording)}"):
-            return recording.binarize(**options, memory_limit_gb=self.memory_limit_gb)
-
-    def activity(self, paths: Sequence[str], seed: int, display: Stages) -> Activity:
-        """Read, bin and split.
-
-        Parameters
-        ----------
-        paths
-            The recording, or several that are joined.
-        seed
-            Seed of the folds.
-        display
-            Where progress is shown.
-        """
-        self.refuse_conflicts()
-        whole = self.binarize(self.read(paths, display), display)
-        if self.all_data:
-            return whole.split(by="none")
-        given: dict[str, Any] = {
-            "by": self.by,
-            "folds": self.folds,
-            "validation": self.validation,
-            "test": self.test,
-            "gap_s": self.gap_s,
-        }
-        with display.stage("making folds"):
-            return whole.split(
-                seed=seed, **{name: value for name, value in given.items() if value is not None}
-            )
+        given = self.given
+        ruler = next((name for name in ("all_data", "folds") if name in given), None)
+        others = [name for name in _DRAWING if name in given and name != ruler]
+        if ruler and others:
+            first, second = (describe(type(self), name).flag for name in (ruler, others[0]))
+            raise bad_input(first, "be the only option on folds", f"{first} with {second}")
 
 
-def _number_or_text(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+_DRAWING = ("by", "validation", "test", "gap_s", "folds")
+_OF_SPLIT = (*_DRAWING, "min_active_bins")

@@ -4,100 +4,170 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-from boltzbrain.foundations.checks import bad_input, closest, one_of
-from boltzbrain.model.layers.layer import KINDS
-from boltzbrain.training.update.penalties import Penalties
+from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.foundations.options import Options, setting
+from boltzbrain.training.presets import PRESETS as PRESETS
+
+if TYPE_CHECKING:
+    from boltzbrain.training.update.penalties import Penalties
+
+_RATES = ("learning_rate", "final_learning_rate")
 
 
-class TrainingPlan(BaseModel):
+def _kinds() -> list[str]:
+    # here, as PyTorch takes seconds to import
+    from boltzbrain.model.layers.layer import KINDS
+
+    return sorted(KINDS)
+
+
+class TrainingPlan(Options):
     """What `training.train` does, from the first update to the last.
 
-    Rates and penalties are per update of the mean log-likelihood of a bin (nats). The L1 and L2
-    penalties apply to the weights only: l1 * sum |w| + l2 / 2 * sum w**2.
+    It is the recipe that it names: a field that is not given has the recipe's value. Where only the
+    first learning rate is given, the recipe's ratio of the last to the first holds; where `l1` is
+    given, no other penalty is tried. Rates and penalties are per update of the mean log-likelihood
+    of a bin (nats). The L1 and L2 penalties apply to the weights only:
+    l1 * sum |w| + l2 / 2 * sum w**2.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    noun: ClassVar[str] = "a hyperparameter of the plan"
+    group: ClassVar[str] = "Model and training"
+    takes_text: ClassVar[bool] = True
 
-    preset: str = Field("binary", description="name of the recipe that this plan started from")
-    hidden: int = Field(100, ge=1, description="number of hidden units")
-    hidden_kind: str = Field("bernoulli", description="kind of the hidden units")
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of every random stream")
-    updates: int = Field(2000, ge=1, description="number of gradient steps at most")
-    batch: int = Field(1000, ge=1, description="training bins per update")
-    chains: int = Field(1000, ge=2, description="persistent chains")
-    sweeps: int = Field(10, ge=1, description="Gibbs sweeps of every chain per update")
-    optimizer: Literal["sgd", "adam", "rmsprop"] = Field("sgd", description="gradient rule")
-    learning_rate: float = Field(0.1, gt=0, description="learning rate at the start")
-    final_learning_rate: float | None = Field(
-        None, gt=0, description="rate at the last update, reached geometrically; none: constant"
+    preset: str = setting(
+        "binary",
+        f"recipe that the plan starts from: {', '.join(f'`{name}`' for name in PRESETS)}",
+        flag="--preset",
+        metavar="NAME",
     )
-    decay_from: float = Field(0.25, ge=0, le=1, description="share of updates before the decay")
-    potential_rate: float | None = Field(
-        None,
+    hidden: int = setting(100, "number of hidden units", flag="--hidden", metavar="N", ge=1)
+    hidden_kind: str = setting("bernoulli", "kind of the hidden units", names=_kinds)
+    seed: int = setting(0, "seed of every random stream", ge=0, lt=2**63)
+    updates: int = setting(2000, "number of gradient steps at most", flag="--updates", ge=1)
+    batch: int = setting(1000, "training bins per update", unit="bins", flag="--batch", ge=1)
+    chains: int = setting(500, "persistent chains", flag="--chains", ge=2)
+    sweeps: int = setting(5, "Gibbs sweeps of every chain per update", flag="--sweeps", ge=1)
+    optimizer: Literal["sgd", "adam", "rmsprop"] = setting("sgd", "gradient rule")
+    learning_rate: float = setting(0.5, "learning rate at the start", flag="--learning-rate", gt=0)
+    final_learning_rate: float | None = setting(
+        0.02,
+        "rate at the last update, reached geometrically",
+        none="constant",
         gt=0,
-        description="learning rate of hidden potentials over that of weights, in steps of their "
-        "natural size; none: that of weights, in plain steps",
     )
-    longest_step: float | None = Field(
+    decay_from: float = setting(0.25, "share of updates before the decay", ge=0, le=1)
+    potential_rate: float | None = setting(
         None,
+        "learning rate of hidden potentials over that of weights, in steps of their natural size",
+        none="that of weights, in plain steps",
         gt=0,
-        description="longest step of a parameter in units of the learning rate, with adam and "
-        "rmsprop; none: any",
     )
-    momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd, beta1 of adam")
-    centred: bool = Field(True, description="centred gradient")
-    l1: float = Field(0.0, ge=0, description="L1 penalty on the weights")
-    l1_by_unit: bool = Field(
+    longest_step: float | None = setting(
+        None,
+        "longest step of a parameter in units of the learning rate, with adam and rmsprop",
+        none="any",
+        gt=0,
+    )
+    momentum: float = setting(0.0, "momentum of sgd, beta1 of adam", ge=0, lt=1)
+    centred: bool = setting(True, "centred gradient")
+    l1: float = setting(0.0, "L1 penalty on the weights", unit="nats per bin", flag="--l1", ge=0)
+    l1_by_unit: bool = setting(
         False,
-        description="L1 penalty of a hidden unit in proportion to the sum of its absolute weights",
+        "L1 penalty of a hidden unit in proportion to the sum of its absolute weights",
     )
-    l1_warmup: float = Field(
-        0.0, ge=0, le=1, description="share of updates over which the L1 penalty rises from 0"
-    )
-    l1_choices: tuple[float, ...] | None = Field(
-        None,
-        description="L1 penalties, rising, of which the validation fold chooses one; none: `l1`",
-    )
-    l1_trial: float = Field(
-        0.05, gt=0, lt=1, description="share of updates with each of `l1_choices`"
-    )
-    l2: float = Field(0.0, ge=0, description="L2 penalty on the weights")
-    normalised: bool = Field(
-        False, description="hold the activity of real-valued hidden units at mean 0, variance 1"
-    )
-    release: float = Field(
+    l1_warmup: float = setting(
         0.0,
+        "share of updates over which the L1 penalty rises from 0",
         ge=0,
         le=1,
-        description="share of updates, the last, in which L1 holds weights at 0 but shrinks none, "
-        "activity is not held and precisions rest",
     )
-    weights_from: Literal["noise", "data"] = Field(
-        "noise", description="first weights: noise, or the independent components of the data"
+    l1_choices: tuple[float, ...] | None = setting(
+        None,
+        "L1 penalties, rising, of which the validation fold chooses one",
+        unit="nats per bin",
+        none="`l1`",
     )
-    averaging: float = Field(
-        0.0, ge=0, lt=1, description="decay per update of the running mean of the parameters"
+    l1_trial: float = setting(0.05, "share of updates with each of `l1_choices`", gt=0, lt=1)
+    l2: float = setting(0.002, "L2 penalty on the weights", unit="nats per bin", flag="--l2", ge=0)
+    normalised: bool = setting(
+        False,
+        "hold the activity of real-valued hidden units at mean 0, variance 1",
     )
-    weight_std: float = Field(0.01, ge=0, description="standard deviation of the first weights")
-    checkpoints: int = Field(30, ge=1, description="number of log-spaced checkpoints")
-    score_every: int | None = Field(
-        25, ge=1, description="updates between two running validation scores; none: no running ones"
-    )
-    late_restarts: int = Field(
-        0,
+    release: float = setting(
+        0.0,
+        "share of updates, the last, in which L1 holds weights at 0 but shrinks none, activity is "
+        "not held and precisions rest",
         ge=0,
-        description="times that a training which has not converged at its end goes back to half of "
-        "it, with smaller steps",
+        le=1,
     )
-    patience: int | None = Field(
-        None, ge=1, description="updates without a better validation score before the end"
+    weights_from: Literal["noise", "data"] = setting(
+        "noise",
+        "first weights: noise, or the independent components of the data",
     )
-    ais_chains: int = Field(500, ge=10, description="chains of the likelihood estimate")
-    ais_rungs: int = Field(500, ge=2, description="rungs of the likelihood estimate")
+    averaging: float = setting(
+        0.99,
+        "decay per update of the running mean of the parameters",
+        ge=0,
+        lt=1,
+    )
+    weight_std: float = setting(0.01, "standard deviation of the first weights", ge=0)
+    checkpoints: int = setting(26, "number of log-spaced checkpoints", ge=1)
+    score_every: int | None = setting(
+        100,
+        "updates between two running validation scores",
+        unit="updates",
+        none="no running ones",
+        ge=1,
+    )
+    late_restarts: int = setting(
+        0,
+        "times that a training which has not converged at its end goes back to half of it, with "
+        "smaller steps",
+        ge=0,
+    )
+    patience: int | None = setting(
+        None,
+        "updates without a better validation score before the end",
+        unit="updates",
+        none="to the last update",
+        ge=1,
+    )
+    ais_chains: int = setting(300, "chains of the likelihood estimate", ge=10)
+    ais_rungs: int = setting(300, "rungs of the likelihood estimate", ge=2)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_recipe(cls, given: Any) -> Any:
+        """Fill in what the recipe says of the fields that are not given."""
+        if not isinstance(given, dict):
+            return given
+        recipe = dict(PRESETS.get(str(given.get("preset")), {}))
+        rate = cls._scaled_rate(recipe, given)
+        if rate is not None:
+            recipe["final_learning_rate"] = rate
+        if "l1" in given:
+            # who gives the penalty does not want another
+            recipe["l1_choices"] = None
+        return {**recipe, **given}
+
+    @classmethod
+    def _scaled_rate(cls, recipe: Mapping[str, Any], given: Mapping[str, Any]) -> float | None:
+        """Return the last learning rate where only the first is given, at the recipe's ratio."""
+        default = {name: cls.model_fields[name].default for name in _RATES}
+        first, last = (recipe.get(name, default[name]) for name in _RATES)
+        asked = given.get(_RATES[0])
+        if last is None or _RATES[1] in given or not isinstance(asked, (int, float, str)):
+            return None
+        try:
+            return float(last * float(asked) / first)
+        except ValueError:
+            return None
 
     @field_validator("l1_choices", mode="before")
     @classmethod
@@ -116,11 +186,9 @@ class TrainingPlan(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _known_kind(self) -> Self:
-        one_of("hidden_kind", self.hidden_kind, sorted(KINDS))
-        if self.normalised and not KINDS[self.hidden_kind].scale_powers:
-            real = ", ".join(sorted(kind for kind, layer in KINDS.items() if layer.scale_powers))
-            raise bad_input("hidden_kind", f"be one of {real} to be normalised", self.hidden_kind)
+    def _fit_together(self) -> Self:
+        if self.normalised:
+            self._require_scale()
         if self.trial_updates >= self.updates:
             count = len(self.l1_choices or ())
             raise bad_input("l1_trial", f"leave updates after {count} trials", self.l1_trial)
@@ -131,6 +199,16 @@ class TrainingPlan(BaseModel):
                 self.final_learning_rate,
             )
         return self
+
+    def _require_scale(self) -> None:
+        """Refuse hidden units of fixed size where their activity is to be held."""
+        from boltzbrain.model.layers.layer import KINDS
+
+        real = sorted(kind for kind, layer in KINDS.items() if layer.scale_powers)
+        if self.hidden_kind not in real:
+            raise bad_input(
+                "hidden_kind", f"be one of {', '.join(real)} to be normalised", self.hidden_kind
+            )
 
     def rate_at(self, update: int) -> float:
         """Return the learning rate of an update, counted from 1."""
@@ -178,6 +256,8 @@ class TrainingPlan(BaseModel):
 
     def penalties_at(self, update: int, chosen: float | None = None) -> Penalties:
         """Return the penalties of an update; parameters as in `l1_at`."""
+        from boltzbrain.training.update.penalties import Penalties
+
         l1 = self.l1_at(update, chosen)
         return Penalties(l1, self.l2, self.l1_by_unit, released=self.released_at(update))
 
@@ -200,91 +280,41 @@ class TrainingPlan(BaseModel):
         ends = set(range(self.trial_length, trials + 1, self.trial_length))
         return sorted({trials + step for step in steps} | ends)
 
+    def require(self, **overrides: Any) -> Self:
+        """Return this plan; refuse hyperparameters beside it that say something else.
+
+        Parameters
+        ----------
+        overrides
+            As in `make_plan`.
+
+        Raises
+        ------
+        InputError
+            If one is unknown, or has another value than the plan.
+        """
+        given = _given(overrides)
+        other = type(self)(**{**self.model_dump(), **given})
+        for name in given:
+            mine, its = getattr(self, name), getattr(other, name)
+            if mine != its:
+                raise bad_input(
+                    name, f"be left out beside a plan, or be what the plan says ({mine})", its
+                )
+        return self
+
     def digest(self) -> str:
         """Return the SHA-256 of the plan as hexadecimal text."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "binary": {
-        "hidden": 100,
-        "updates": 2000,
-        "batch": 1000,
-        "chains": 500,
-        "sweeps": 5,
-        "learning_rate": 0.5,
-        "final_learning_rate": 0.02,
-        "l2": 0.002,
-        "averaging": 0.99,
-        "score_every": 100,
-        "checkpoints": 26,
-        "ais_chains": 300,
-        "ais_rungs": 300,
-    },
-    "bereux2026": {
-        "hidden": 100,
-        "updates": 10_000,
-        "batch": 2000,
-        "chains": 2000,
-        "sweeps": 100,
-        "learning_rate": 0.01,
-        "checkpoints": 50,
-        "ais_chains": 1000,
-        "ais_rungs": 5000,
-    },
-    "compositional": {
-        "hidden": 100,
-        "hidden_kind": "drelu",
-        "normalised": True,
-        "release": 0.5,
-        "weights_from": "data",
-        "updates": 6000,
-        "batch": 400,
-        "chains": 100,
-        "sweeps": 15,
-        "optimizer": "rmsprop",
-        "learning_rate": 5e-3,
-        "final_learning_rate": 2e-4,
-        "potential_rate": 5.0,
-        "longest_step": 3.0,
-        "averaging": 0.998,
-        "l1": 6e-3,
-        "l1_by_unit": True,
-        "l1_warmup": 0.2,
-        "l1_choices": (6e-3, 0.01, 0.016),
-        "l1_trial": 0.04,
-        "checkpoints": 10,
-        "late_restarts": 2,
-        "score_every": 100,
-        "ais_chains": 200,
-        "ais_rungs": 300,
-    },
-    "vanderplas2023": {
-        "hidden": 200,
-        "hidden_kind": "drelu",
-        "normalised": True,
-        "updates": 200_000,
-        "batch": 100,
-        "chains": 100,
-        "sweeps": 15,
-        "optimizer": "rmsprop",
-        "learning_rate": 5e-3,
-        "final_learning_rate": 1e-5,
-        "l1": 0.02,
-        "checkpoints": 50,
-        "score_every": 100,
-    },
-}
-"""Recipe name to the fields in which it differs from the defaults of `TrainingPlan`."""
-
-
-def make_plan(preset: str = "binary", **overrides: Any) -> TrainingPlan:
+def make_plan(preset: str | None = None, **overrides: Any) -> TrainingPlan:
     """Return a recipe with some of its hyperparameters replaced.
 
     Parameters
     ----------
     preset
-        One of `PRESETS`.
+        One of `PRESETS`; that of the defaults of `TrainingPlan` if None.
     overrides
         Fields of `TrainingPlan`; those that are None keep the recipe's value, the word "none"
         stands for None itself.
@@ -299,41 +329,16 @@ def make_plan(preset: str = "binary", **overrides: Any) -> TrainingPlan:
     >>> make_plan("binary", hidden=50).hidden
     50
     """
-    one_of("preset", preset, PRESETS)
-    given = {
-        name: None if value == "none" else value
+    given = _given({"preset": preset, **overrides})
+    if "preset" in given:
+        one_of("preset", given["preset"], PRESETS)
+    return TrainingPlan(**given)
+
+
+def _given(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given; the word "none" stands for None itself."""
+    return {
+        name: None if isinstance(value, str) and value == "none" else value
         for name, value in overrides.items()
         if value is not None
     }
-    known = TrainingPlan.model_fields
-    for name in given:
-        if name not in known:
-            raise bad_input(
-                name, "be a hyperparameter of the plan", name, suggestion=closest(name, known)
-            )
-    try:
-        recipe = _rescaled(PRESETS[preset], given)
-        if "l1" in given and "l1_choices" not in given:
-            # who gives the penalty does not want another
-            recipe = {**recipe, "l1_choices": None}
-        return TrainingPlan(**{**recipe, **given, "preset": preset})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "plan"
-        raise bad_input(name, _requirement(first["msg"]), first["input"]) from None
-
-
-def _rescaled(recipe: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Keep the recipe's ratio of the last to the first learning rate where only one is given."""
-    last, first = recipe.get("final_learning_rate"), given.get("learning_rate")
-    if last is None or "final_learning_rate" in given or not isinstance(first, (int, float, str)):
-        return recipe
-    try:
-        return {**recipe, "final_learning_rate": last * float(first) / recipe["learning_rate"]}
-    except ValueError:
-        return recipe
-
-
-def _requirement(message: str) -> str:
-    """Turn pydantic's 'Input should be ...' into the end of 'NAME must ...'."""
-    return message.replace("Input should be", "be", 1).replace("Value error, ", "", 1)

@@ -9,6 +9,7 @@ import typer
 
 from boltzbrain.cli.terminal import columns, out, pairs
 from boltzbrain.foundations.checks import bad_input, number_in
+from boltzbrain.preparing.prepare import bin_as_asked
 
 if TYPE_CHECKING:
     from boltzbrain.cli.display import Display
@@ -80,7 +81,7 @@ def _activity(preparation: Preparation, recording: Recording, display: Display) 
 
     if isinstance(recording.signal, Traces):
         return None
-    return preparation.binarize(recording, display)
+    return bin_as_asked(preparation, recording, display)
 
 
 def _show_validation(validation: Validation) -> None:

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from boltzbrain.cli.display import Display
-from boltzbrain.cli.options import (
-    INTO_FOLDS,
-    LEARNING,
-    Others,
-    Preset,
-    Updates,
-    named_values,
-    option,
-)
-from boltzbrain.cli.preparation import BINNING, READING, SPLITTING, prepares
+from boltzbrain.cli.options import LEARNING, Others, merged, option, takes
 from boltzbrain.cli.resuming import go_on, places
 from boltzbrain.cli.summaries.results import activity_line, show_run
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import folder_to_write
+from boltzbrain.foundations.options import names_of, options_of
 from boltzbrain.preparing.preparation import Preparation
+from boltzbrain.preparing.prepare import prepare
+from boltzbrain.training.plan import TrainingPlan, make_plan
 
 if TYPE_CHECKING:
     from boltzbrain.training.run.run import TrainingRun
 
+OWN = [one.name for one in options_of(TrainingPlan) if one.flag]
+"""Hyperparameters with an option of their own; --set sets any of them."""
 
-@prepares(READING, BINNING, SPLITTING)
+
+@takes("preparation", Preparation, names_of(Preparation), whole=True)
+@takes("hyperparameters", TrainingPlan, OWN, panel=LEARNING)
 def fit(
     recording: Annotated[
         list[str] | None,
@@ -58,54 +56,7 @@ def fit(
     ] = None,
     *,
     preparation: Preparation,
-    all_data: Annotated[
-        bool,
-        typer.Option(
-            "--all-data",
-            help="Train on every bin: no held-out score, and no choice of the best update.",
-            rich_help_panel=INTO_FOLDS,
-        ),
-    ] = False,
-    preset: Preset = None,
-    hidden: Annotated[
-        int | None,
-        option("--hidden", text="Hidden units.", default="100", panel=LEARNING),
-    ] = None,
-    updates: Updates = None,
-    batch: Annotated[
-        int | None,
-        option("--batch", text="Training bins per update.", default="1000", panel=LEARNING),
-    ] = None,
-    chains: Annotated[
-        int | None,
-        option("--chains", text="Persistent chains.", default="500", panel=LEARNING),
-    ] = None,
-    sweeps: Annotated[
-        int | None,
-        option(
-            "--sweeps",
-            text="Gibbs sweeps of every chain per update.",
-            default="5",
-            panel=LEARNING,
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        option(
-            "--learning-rate",
-            text="Learning rate at the start.",
-            default="0.5",
-            panel=LEARNING,
-        ),
-    ] = None,
-    l1: Annotated[
-        float | None,
-        option("--l1", text="L1 penalty on the weights.", default="0", panel=LEARNING),
-    ] = None,
-    l2: Annotated[
-        float | None,
-        option("--l2", text="L2 penalty on the weights.", default="0.002", panel=LEARNING),
-    ] = None,
+    hyperparameters: Mapping[str, Any],
     other: Others = None,
 ) -> None:
     """Train a model of a recording.
@@ -114,20 +65,8 @@ def fit(
     score. The model chosen in the end is the latest checkpoint whose validation log-likelihood is
     within one standard error of the highest.
     """
-    named = {
-        "preset": preset,
-        "hidden": hidden,
-        "updates": updates,
-        "batch": batch,
-        "chains": chains,
-        "sweeps": sweeps,
-        "learning_rate": learning_rate,
-        "l1": l1,
-        "l2": l2,
-        "seed": seed,
-    }
-    values = merged({name: value for name, value in named.items() if value is not None}, other)
-    preparation = replace(preparation, all_data=all_data)
+    named = {**hyperparameters, **({} if seed is None else {"seed": seed})}
+    values = merged(named, other)
     preparation.refuse_conflicts()
     recording, folder = places(recording, folder, resume, "run")
     try:
@@ -141,20 +80,6 @@ def fit(
     show_run(out(), run)
 
 
-def merged(named: dict[str, Any], other: list[str] | None) -> dict[str, Any]:
-    """Return the hyperparameters given as options and by ``--set``, none of them twice.
-
-    Examples
-    --------
-    >>> merged({"hidden": 50}, ["optimizer=adam"])
-    {'hidden': 50, 'optimizer': 'adam'}
-    """
-    more = named_values("--set", other)
-    for name in set(named) & set(more):
-        raise bad_input(name, "be given once", f"{named[name]} and {more[name]}")
-    return {**named, **more}
-
-
 def start(
     folder: Path, recording: list[str] | None, preparation: Preparation, values: dict[str, Any]
 ) -> TrainingRun:
@@ -163,13 +88,12 @@ def start(
         raise bad_input("RECORDING", "be given", "none")
     display = Display()
     with display.stage("starting"):
-        from boltzbrain.training.plan import make_plan
         from boltzbrain.training.run.run import RUN
         from boltzbrain.training.train import train
 
     plan = make_plan(**values)
     RUN.require_none(folder_to_write("output folder", folder))
-    activity = preparation.activity(recording, plan.seed, display)
+    activity = prepare(preparation, recording, plan.seed, display)
     note(activity_line(activity))
     with display.stage("training") as stage:
         return train(activity, plan, folder, (stage.show,))

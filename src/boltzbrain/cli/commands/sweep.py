@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from boltzbrain.cli.display import Display
-from boltzbrain.cli.options import Others, Preset, Updates, named_values, option
-from boltzbrain.cli.preparation import BINNING, READING, SPLITTING, prepares
+from boltzbrain.cli.options import LEARNING, Others, merged, named_values, option, takes
 from boltzbrain.cli.resuming import places, require_same_activity
 from boltzbrain.cli.summaries.results import activity_line
 from boltzbrain.cli.summaries.sweep import show_sweep
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import folder_to_write
+from boltzbrain.foundations.options import names_of
 from boltzbrain.foundations.progress import Progress
 from boltzbrain.preparing.preparation import Preparation
+from boltzbrain.preparing.prepare import prepare
+from boltzbrain.training.plan import TrainingPlan
 
 if TYPE_CHECKING:
     from boltzbrain.grid.folder import SweepFolder
 
 GRID = "Grid"
 WORK = "How it is done"
+OF_ALL = [name for name in names_of(Preparation) if name != "all_data"]
+"""Without folds no model could be chosen."""
 
 
-@prepares(READING, BINNING, SPLITTING)
+@takes("lists", TrainingPlan, ("hidden", "l1", "l2"), panel=GRID, listed=True)
+@takes("preparation", Preparation, OF_ALL, whole=True)
+@takes("fixed", TrainingPlan, ("preset", "updates"), panel=LEARNING)
 def sweep(
     recording: Annotated[
         list[str] | None,
@@ -50,36 +57,8 @@ def sweep(
             "others go on where they were stopped.",
         ),
     ] = False,
-    hidden: Annotated[
-        str | None,
-        option(
-            "--hidden",
-            metavar="N,N,...",
-            text="Numbers of hidden units.",
-            default="100",
-            panel=GRID,
-        ),
-    ] = None,
-    l1: Annotated[
-        str | None,
-        option(
-            "--l1",
-            metavar="X,X,...",
-            text="L1 penalties on the weights.",
-            default="0",
-            panel=GRID,
-        ),
-    ] = None,
-    l2: Annotated[
-        str | None,
-        option(
-            "--l2",
-            metavar="X,X,...",
-            text="L2 penalties on the weights.",
-            default="0.002",
-            panel=GRID,
-        ),
-    ] = None,
+    *,
+    lists: Mapping[str, str],
     vary: Annotated[
         list[str] | None,
         option(
@@ -135,10 +114,8 @@ def sweep(
             panel=WORK,
         ),
     ] = None,
-    *,
     preparation: Preparation,
-    preset: Preset = None,
-    updates: Updates = None,
+    fixed: Mapping[str, Any],
     other: Others = None,
 ) -> None:
     """Train many models of a recording and choose one.
@@ -147,20 +124,15 @@ def sweep(
     and the test fold, and chooses one by the validation fold alone. Writes table.csv, choice.json
     and the page sweep.html into the folder, and every run below it.
     """
-    lists = {"hidden": hidden, "l1": l1, "l2": l2}
-    values: dict[str, Any] = {
-        name: _values(f"--{name}", text) for name, text in lists.items() if text is not None
-    }
+    values: dict[str, Any] = {name: _values(f"--{name}", text) for name, text in lists.items()}
     more = {name: _values(name, text) for name, text in named_values("--vary", vary).items()}
-    fixed: dict[str, Any] = dict(named_values("--set", other))
-    if updates is not None:
-        fixed["updates"] = updates
-    for name in [*more, *fixed]:
-        if name in values or (name in more and name in fixed):
+    held = merged({name: value for name, value in fixed.items() if name != "preset"}, other)
+    for name in [*more, *held]:
+        if name in values or (name in more and name in held):
             raise bad_input(name, "be given once", "it twice")
-    values |= more | fixed
+    values |= more | held
     asked = {
-        "preset": preset,
+        "preset": fixed.get("preset"),
         "values": values or None,
         "seeds": seeds,
         "seed": seed,
@@ -207,7 +179,7 @@ def _started(
     # before the recording is read: a bad value must not cost minutes
     Grid.of(asked.get("preset", "binary"), values)
     SWEEP.require_none(folder_to_write("output folder", folder))
-    activity = preparation.activity(recording, asked.get("seed", 0), display)
+    activity = prepare(preparation, recording, asked.get("seed", 0), display)
     note(activity_line(activity))
     return start_sweep(activity, folder, **options, **values)
 
@@ -234,7 +206,7 @@ def _known(
         require_same_activity(folder, theirs, known.asked["seed"], recording, preparation, display)
     elif preparation.given:
         raise bad_input(
-            preparation.given[0],
+            preparation.flags[0],
             "be left out when resuming from the folder alone, which holds the activity",
             "it without the recording",
         )

@@ -20,14 +20,11 @@ from boltzbrain.foundations.checks import bad_input, has_shape, number_in, one_o
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.ordering import order_by_activity as order_by_activity
 from boltzbrain.foundations.participation import participation_ratio
+from boltzbrain.interpretation.choices import PAPER_THRESHOLD, RULES
 from boltzbrain.interpretation.marginal import Floats, Indices
 from boltzbrain.interpretation.references import States
 from boltzbrain.model.hidden_activity import hidden_activity as hidden_activity
 from boltzbrain.model.rbm import RBM
-
-RULES = ("effective", "fixed", "one_per_neuron", "participation", "mixture")
-PAPER_THRESHOLD = 0.15
-"""Threshold of the zebrafish paper's figure 3."""
 
 _MIXTURE_VALUES = 200_000
 _MIXTURE_STEPS = 300

@@ -8,6 +8,7 @@ dropped and counted. A bin is active if it holds any spike; how many held more t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,14 +20,12 @@ from boltzbrain.data.epochs import summarise_epochs
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.data.steps import Step
-from boltzbrain.foundations.checks import bad_input, whole_number_in
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory, slices
 from boltzbrain.preparing.bins.plan import BinPlan, plan_bins
+from boltzbrain.preparing.preparation import Preparation
 
-__all__ = ["MIN_ACTIVE_BINS", "BinPlan", "binarize", "plan_bins"]
-
-MIN_ACTIVE_BINS = 20
-"""Neurons active in fewer training bins are dropped by `split`."""
+__all__ = ["BinPlan", "binarize", "plan_bins"]
 
 # counts added up, and spikes, neurons and bytes placed, in one go: some 100 MB of scratch
 _SPIKES = 1 << 20
@@ -39,7 +38,7 @@ def binarize(
     *,
     bin_ms: float | None = None,
     epochs: Sequence[str] | None = None,
-    min_active_bins: int = MIN_ACTIVE_BINS,
+    min_active_bins: int | None = None,
     memory_limit_gb: float | None = None,
 ) -> Activity:
     """Return the binary activity of every neuron of a recording.
@@ -54,7 +53,7 @@ def binarize(
     epochs
         Labels of epochs to keep; every interval becomes a segment. All of the recording if None.
     min_active_bins
-        Noted for `split`, which knows the training bins: neurons active in fewer are dropped there.
+        Of `Activity.split`, which knows the training bins; noted for it here, with a warning.
     memory_limit_gb
         Refuse to take more than this many GB (10**9 bytes); the memory available if None.
 
@@ -64,6 +63,11 @@ def binarize(
         All bins in the training fold; the step "binarize" holds every option and count, among them
         ``multi_spike_fraction`` (active bins that held more than one spike, None where the file
         cannot tell) and ``spikes_lost`` (spikes beyond the first of their bin).
+
+    Warns
+    -----
+    DeprecationWarning
+        With `min_active_bins`.
 
     Raises
     ------
@@ -79,7 +83,15 @@ def binarize(
     >>> activity.states.tolist(), activity.steps[0].options["multi_spike_bins"]
     ([[1, 0], [0, 0], [0, 1]], 1)
     """
-    min_active_bins = whole_number_in("min_active_bins", min_active_bins, low=0)
+    noted: dict[str, Any] = {}
+    if min_active_bins is not None:
+        noted["min_active_bins"] = Preparation(min_active_bins=min_active_bins).min_active_bins
+        warnings.warn(
+            "min_active_bins belongs to Activity.split, which knows the training bins: "
+            "split(min_active_bins=...); binarize will not take it in a later version",
+            DeprecationWarning,
+            stacklevel=3,
+        )
     plan = plan_bins(recording, bin_ms=bin_ms, epochs=epochs)
     advice = "a longer bin_ms, fewer epochs, a unit filter"
     if isinstance(recording.signal, SpikeTimes):
@@ -108,7 +120,7 @@ def binarize(
         **counted,
         **plan.notes,
         "memory_bytes": plan.memory_bytes,
-        "min_active_bins": min_active_bins,
+        **noted,
     }
     return Activity(
         states=states,

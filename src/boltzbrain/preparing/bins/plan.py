@@ -16,9 +16,7 @@ from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.foundations.memory import slices
-
-DEFAULT_BIN_MS = 20.0
-"""Bin width for spike times, milliseconds: the custom of maximum-entropy work on spikes."""
+from boltzbrain.preparing.preparation import DEFAULT_BIN_MS, Preparation
 
 # times written as decimals are off by rounding: a thousandth of a bin is still a whole bin
 _ROUNDING = 1e-3
@@ -74,8 +72,7 @@ def plan_bins(
 ) -> BinPlan:
     """Lay the bins; the options and errors are those of `binarize`, but for the memory."""
     where = recording.source.path
-    if bin_ms is not None:
-        bin_ms = number_in("bin_ms", bin_ms, low=0.0, include_low=False)
+    bin_ms = Preparation(bin_ms=bin_ms).bin_ms
     labels = [epochs] if isinstance(epochs, str) else epochs
     signal = recording.signal
     if isinstance(signal, SpikeTimes):

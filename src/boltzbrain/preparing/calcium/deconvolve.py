@@ -32,6 +32,7 @@ from boltzbrain.preparing.calcium.blind_deconvolution import (
 from boltzbrain.preparing.calcium.dff import BASELINE_PERCENT, BASELINE_S, relative_change
 from boltzbrain.preparing.calcium.sensitivity import sensitivity_table
 from boltzbrain.preparing.calcium.sparse_solver import unit_peak
+from boltzbrain.preparing.preparation import THRESHOLDS
 
 KERNELS: Mapping[str, Kernel] = {
     "gcamp6s": Kernel(0.2, 3.55),
@@ -59,11 +60,14 @@ class Method:
     threshold: float
 
 
+_RULES = {
+    "bsd": "event > K noise of one event's amplitude (blind sparse deconvolution)",
+    "oasis": "event > K noise of one event's amplitude (OASIS)",
+    "threshold": "trace > baseline + K robust standard deviations of its noise",
+    "deconvolved": "value > K medians of the trace's positive values",
+}
 METHODS: Mapping[str, Method] = {
-    "bsd": Method("event > K noise of one event's amplitude (blind sparse deconvolution)", 4.0),
-    "oasis": Method("event > K noise of one event's amplitude (OASIS)", 4.0),
-    "threshold": Method("trace > baseline + K robust standard deviations of its noise", 3.0),
-    "deconvolved": Method("value > K medians of the trace's positive values", 3.0),
+    name: Method(_RULES[name], threshold) for name, threshold in THRESHOLDS.items()
 }
 """Name to method; "deconvolved" is for traces that the pipeline deconvolved in arbitrary units."""
 

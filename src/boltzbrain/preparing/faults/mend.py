@@ -24,6 +24,7 @@ from boltzbrain.preparing.faults.find import (
     refractory_units,
     silent_neurons,
 )
+from boltzbrain.preparing.preparation import MENDABLE
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def mend(
     recording
         As it was read; traces after `deconvolve`, but for "silent".
     what
-        Names of `MENDS`, done in the order given.
+        Names of `preparation.MENDABLE`, done in the order given.
     bin_ms, epochs, memory_limit_gb
         As `binarize`: the bins in which silent, drifting and duplicate neurons and unstable
         stretches are looked for.
@@ -69,7 +70,7 @@ def mend(
     InputError
         If a name is unknown, does not fit the recording, or would leave no neuron or no time.
     """
-    names = [one_of("mend", name, MENDS) for name in what]
+    names = [one_of("mend", name, MENDABLE) for name in what]
     bins = Bins(bin_ms, epochs, memory_limit_gb)
     for name in names:
         by_bins = name in _BY_BINS and not isinstance(recording.signal, Traces)

@@ -21,11 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import GAP, TEST, TRAIN, VALIDATION
-from boltzbrain.foundations.checks import bad_input, number_in
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
+from boltzbrain.preparing.preparation import DEFAULT_GAP_S, LARGEST_GAP_SHARE
 
-DEFAULT_GAP_S = 2.0
-LARGEST_GAP_SHARE = 0.01
 MOST_ROUNDS = 10
 GAPS_PER_BLOCK = 5
 
@@ -37,7 +36,6 @@ def gap_of(gap_s: float | None, bins: int, bin_width_s: float) -> int:
     """
     if gap_s is None:
         gap_s = min(DEFAULT_GAP_S, LARGEST_GAP_SHARE * bins * bin_width_s)
-    gap_s = number_in("gap_s", gap_s, low=0.0)
     return math.ceil(min(gap_s / bin_width_s, float(bins)) - 1e-6)
 
 

@@ -18,17 +18,15 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.activity import FOLDS, TEST, TRAIN, VALIDATION, Activity, stretches
 from boltzbrain.data.steps import Step
-from boltzbrain.foundations.checks import bad_input, number_in, one_of, whole_number_in
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import slices
 from boltzbrain.foundations.random import Generator
-from boltzbrain.preparing.bins.binarize import MIN_ACTIVE_BINS
 from boltzbrain.preparing.folds.blocks import block_folds, gap_of
 from boltzbrain.preparing.folds.from_csv import folds_from_csv
 from boltzbrain.preparing.folds.like_statistics import folds_of_like_statistics
+from boltzbrain.preparing.preparation import ENOUGH_SEGMENTS, Preparation
 
-WAYS = ("auto", "segments", "blocks", "statistics", "shuffled", "none")
 _WITH_GAP = ("blocks", "statistics")
-ENOUGH_SEGMENTS = 20
 LEAK = (
     "bins were drawn one by one: neighbouring bins resemble each other, so the validation and test "
     "folds repeat the training fold and the scores are too good; split by segments or blocks"
@@ -43,15 +41,17 @@ class LeakageWarning(UserWarning):
 def split(
     activity: Activity,
     *,
-    by: str = "auto",
-    validation: float = 0.15,
-    test: float = 0.15,
+    by: str | None = None,
+    validation: float | None = None,
+    test: float | None = None,
     folds: str | Path | None = None,
     gap_s: float | None = None,
     seed: int = 0,
     min_active_bins: int | None = None,
 ) -> Activity:
     """Divide the bins into folds and drop the neurons that are rarely active in training.
+
+    Defaults and ranges are those of the fields of `preparation.Preparation`, for None.
 
     Parameters
     ----------
@@ -64,20 +64,19 @@ def split(
         van der Plas et al. 2023, some of 10 chronological parts, chosen so that the held-out bins
         have much the same rates and covariances as the rest (`folds.like_statistics`); trials stay
         whole where there are at least 20 segments. ``shuffled``: single bins at random, which
-        leaks. ``none``: every bin trains. ``auto``: segments where there are at least 20, else
-        blocks.
+        leaks. ``none``: every bin trains. ``auto``: segments where there are enough, else blocks.
     validation, test
         Fractions of the bins; the rest trains.
     folds
         ``FILE.csv:COLUMN``, the fold of each segment, instead of drawing them.
     gap_s
-        Seconds left out between two folds, for blocks and statistics; 2 s if None, but at most 1 %
-        of the recording, and none between trials.
+        Seconds left out between two folds, for blocks and statistics; none between trials unless
+        given.
     seed
         Of the draw; its stream is ("split",).
     min_active_bins
-        Neurons active in fewer training bins are dropped; as noted by `binarize`, else 20, if None.
-        With 0 every neuron stays, those never active too.
+        Neurons active in fewer training bins are dropped; where None, a number that an older file
+        noted at binning comes before the default. With 0 every neuron stays.
 
     Returns
     -------
@@ -95,12 +94,19 @@ def split(
         If an option is impossible, a fold is left without bins, or no neuron is left.
     """
     where = activity.source.path
-    one_of("by", by, WAYS)
+    given: dict[str, Any] = {
+        "by": by,
+        "validation": validation,
+        "test": test,
+        "gap_s": gap_s,
+        "min_active_bins": _noted(activity) if min_active_bins is None else min_active_bins,
+    }
+    asked = Preparation(**{name: value for name, value in given.items() if value is not None})
+    by, validation, test = asked.by, asked.validation, asked.test
     if activity.step("split") is not None:
         raise bad_input(
             "split", "be called on an activity without folds", "one split already", file=where
         )
-    rare = _rarity(activity, min_active_bins)
     options: dict[str, Any] = {"asked": by}
     if folds is not None:
         if by != "auto":
@@ -114,7 +120,7 @@ def split(
         generator = Generator.from_seed(seed, "split")
         options["seed"] = int(seed)
         if way != "none":
-            _check_fractions(validation, test)
+            _check_shares(validation, test)
             options |= {"validation": float(validation), "test": float(test)}
         fold = np.full(activity.n_bins, TRAIN, dtype=np.int8)
         if way == "segments":
@@ -158,15 +164,14 @@ def split(
         options["warning"] = NO_SCORE
     if way in _WITH_GAP:
         activity = replace(activity, segment=_cut(activity.segment, fold))
-    return _drop_rare(activity.with_fold(fold, Step("split", options)), rare)
+    return _drop_rare(activity.with_fold(fold, Step("split", options)), asked.min_active_bins)
 
 
-def _rarity(activity: Activity, min_active_bins: int | None) -> int:
-    if min_active_bins is None:
-        binned = activity.step("binarize")
-        noted = binned.options.get("min_active_bins") if binned else None
-        min_active_bins = MIN_ACTIVE_BINS if noted is None else int(noted)
-    return whole_number_in("min_active_bins", min_active_bins, low=0)
+def _noted(activity: Activity) -> int | None:
+    """Return the least number of active bins that was noted at binning, before 0.2.0."""
+    binned = activity.step("binarize")
+    noted = binned.options.get("min_active_bins") if binned else None
+    return None if noted is None else int(noted)
 
 
 def _way(activity: Activity, by: str) -> str:
@@ -186,9 +191,7 @@ def _edges(activity: Activity, gap_s: float | None) -> tuple[NDArray[np.int64], 
     return np.arange(bins + 1), gap_of(gap_s, bins, activity.bin_width_s)
 
 
-def _check_fractions(validation: float, test: float) -> None:
-    for name, value in (("validation", validation), ("test", test)):
-        number_in(name, value, low=0.0, high=1.0, include_low=False, include_high=False)
+def _check_shares(validation: float, test: float) -> None:
     if validation + test >= 1.0:
         raise bad_input(
             "validation + test",

@@ -1,0 +1,67 @@
+"""The command `boltzbrain evaluate`: the score of a run, beside simpler models if asked."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from boltzbrain.cli.display import Display
+from boltzbrain.cli.options import RunFolder, option
+from boltzbrain.cli.summaries.baselines import show_baselines
+from boltzbrain.cli.summaries.results import show_evaluation
+from boltzbrain.cli.terminal import out
+
+
+def evaluate(
+    run: RunFolder,
+    seed: Annotated[
+        int | None,
+        option("--seed", text="Seed of samples and estimates.", default="that of the run"),
+    ] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Fit logistic regression to every neuron, not to 50 of them."),
+    ] = False,
+    baselines: Annotated[
+        str | None,
+        option(
+            "--baselines",
+            metavar="NAME,NAME,...",
+            text="Simpler models to fit and score beside it, of independent, ising, kpairwise, "
+            "glm, pca, vae, hopfield; 'all' for every one.",
+            default="none; those fitted before are kept, if the model is the same",
+        ),
+    ] = None,
+) -> None:
+    """Score the chosen model on the test fold and compare its statistics."""
+    display = Display()
+    names = baseline_names(baselines)
+    with display.stage("opening the run"):
+        from boltzbrain import api
+    with display.stage("evaluating", phases=True) as stage:
+        found = api.evaluate(
+            run,
+            seed=seed,
+            full=full,
+            baselines=names,
+            callbacks=(stage.show,),
+        )
+    show_evaluation(out(), found)
+    if "baselines" in found:
+        show_baselines(out(), found["baselines"], names)
+    typer.echo(
+        f"written: {run / 'evaluation.json'}\nnext:    boltzbrain report {shlex.quote(str(run))}"
+    )
+
+
+def baseline_names(text: str | None) -> list[str]:
+    """Return the names of baselines given as NAME,NAME, 'all' for every one."""
+    names = [part.strip() for part in (text or "").split(",") if part.strip()]
+    if names == ["all"]:
+        # here, as it takes a second
+        from boltzbrain.comparison.compare import NAMES
+
+        return list(NAMES)
+    return names

@@ -1,0 +1,85 @@
+"""The command `boltzbrain sample`: activity drawn from a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boltzbrain.cli.display import Display
+from boltzbrain.cli.options import RunFolder, option
+from boltzbrain.cli.summaries.results import show_mixing
+from boltzbrain.cli.terminal import out
+
+
+def sample(
+    run: RunFolder,
+    output: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.npz", help="npz file to write.")
+    ],
+    n: Annotated[int, typer.Option("-n", help="Number of samples.")] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the samples.")] = 0,
+    update: Annotated[
+        int | None,
+        option(
+            "--update", text="Draw from the checkpoint of this update.", default="the chosen one"
+        ),
+    ] = None,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            "--sampler",
+            metavar="NAME",
+            help="[bold]trajectory[/]: chains that exchange states along the checkpoints of the "
+            "training; [bold]annealing[/], [bold]temperature[/]: along a ladder from independent "
+            "neurons, or from a hot model; [bold]gibbs[/]: one annealed chain for each sample.",
+        ),
+    ] = "trajectory",
+    chains: Annotated[
+        int | None, option("--chains", text="Chains of each rung.", default="200")
+    ] = None,
+    sweeps: Annotated[
+        int | None,
+        option(
+            "--sweeps",
+            text="Sweeps between two samples of a chain; of gibbs: sweeps after annealing.",
+            default="2; of gibbs 1000",
+        ),
+    ] = None,
+    warm_up: Annotated[
+        int | None,
+        option("--warm-up", text="Steps before the first sample.", default="100"),
+    ] = None,
+    anneal: Annotated[
+        int | None,
+        option(
+            "--anneal",
+            text="Of gibbs: rungs from independent neurons to the model.",
+            default="200",
+        ),
+    ] = None,
+) -> None:
+    """Draw activity from a trained model."""
+    display = Display()
+    with display.stage("opening the run"):
+        from boltzbrain import api
+    with display.stage("sampling") as stage:
+        drawn = api.sample(
+            run,
+            n,
+            seed=seed,
+            update=update,
+            sampler=sampler,
+            chains=chains,
+            sweeps=sweeps,
+            warm_up=warm_up,
+            anneal=anneal,
+            out=output,
+            callbacks=(stage.show,),
+        )
+    typer.echo(
+        f"{output}: {drawn.n_bins} samples of {drawn.n_neurons} neurons, "
+        f"mean activity {drawn.states.mean():.4f}"
+    )
+    show_mixing(out(), drawn)

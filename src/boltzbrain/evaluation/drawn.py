@@ -1,0 +1,52 @@
+"""Samples of the model of a run, as an activity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.steps import Source, Step
+from boltzbrain.foundations.checks import whole_number_in
+from boltzbrain.model.independent import independent_field
+from boltzbrain.sampling.draw import draw
+from boltzbrain.training.run.run import TrainingRun
+
+
+def draw_of_run(
+    run: TrainingRun, n: int, *, seed: int, sampler: str, update: int | None = None, **options: Any
+) -> Activity:
+    """Draw samples of a trained model; as they do not follow in time, each is a segment.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    n, seed, sampler, update
+        As of `api.sample`.
+    **options
+        The others of `sampling.draw.draw`.
+
+    Raises
+    ------
+    InputError
+        If the run holds no such model or an option is out of range.
+    """
+    activity = run.activity()
+    number = run.chosen_update if update is None else whole_number_in("update", update, low=1)
+    along = sampler == "trajectory"
+    models = run.trajectory(number) if along else [run.load(number).model]
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    found = draw(models, field, n, seed=seed, sampler=sampler, **options)
+    facts = {"update": number, **found.facts}
+    return replace(
+        activity,
+        states=found.states.to("cpu").numpy().astype(np.uint8),
+        segment=np.arange(n, dtype=np.int32),
+        fold=np.zeros(n, dtype=np.int8),
+        steps=(*activity.steps, Step("sample", facts)),
+        source=Source("boltzbrain run", str(run.folder), "", facts),
+    )
