@@ -17,7 +17,6 @@ TESTS = ROOT / "tests"
 MOST_FILES, MOST_LINES, LONGEST_SENTENCE = 14, 400, 100
 
 TESTED_ELSEWHERE = {
-    "cli": "tests/stories types the commands as a person does",
     "comparison": "tests/stories compares whole runs, tests/baselines the scores",
 }
 

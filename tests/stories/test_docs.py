@@ -129,7 +129,7 @@ def test_every_path_is_there(path):
 @pytest.mark.parametrize("folder", ["src", "tests", "proofs", "benchmarks", "docs"])
 def test_every_path_that_code_names_is_there(folder):
     for path in sorted((ROOT / folder).rglob("*.py")):
-        if path == Path(__file__):  # it names some that are not
+        if path.name in ("test_docs.py", "test_house.py"):  # they name some that are made up
             continue
         whole, inside = paths_in(path.read_text(encoding="utf-8"))
         for name in whole:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,32 +44,14 @@ FEW_EVENTS = 0.02
 """Events per neuron and frame below which the zebrafish paper left recordings out."""
 
 
-@dataclass(frozen=True)
-class Method:
-    """A way from traces to events.
-
-    Attributes
-    ----------
-    rule
-        The threshold rule in words; K is `threshold`.
-    threshold
-        Its default.
-    """
-
-    rule: str
-    threshold: float
-
-
-_RULES = {
+RULES: Mapping[str, str] = {
     "bsd": "event > K noise of one event's amplitude (blind sparse deconvolution)",
     "oasis": "event > K noise of one event's amplitude (OASIS)",
     "threshold": "trace > baseline + K robust standard deviations of its noise",
     "deconvolved": "value > K medians of the trace's positive values",
 }
-METHODS: Mapping[str, Method] = {
-    name: Method(_RULES[name], threshold) for name, threshold in THRESHOLDS.items()
-}
-"""Name to method; "deconvolved" is for traces that the pipeline deconvolved in arbitrary units."""
+"""Method to its threshold rule in words, K the threshold; "deconvolved" is for traces that the
+pipeline deconvolved, in arbitrary units."""
 
 _KERNEL_CELLS = 24
 _SHORTEST = 10
@@ -95,7 +77,7 @@ def deconvolve(
     recording
         With `Traces`. Of fluorescence dF/F is taken first; other traces are taken as they are.
     method
-        One of `METHODS`; "bsd" if None, or "deconvolved" where the traces are that already.
+        One of `RULES`; "bsd" if None, or "deconvolved" where the traces are that already.
     kernel
         For "bsd" and "oasis": a name of `KERNELS`, (rise, decay) in seconds, also as text
         "0.2,3.55"; "estimate" finds one for all cells (the median over the 24 whose traces vary
@@ -130,17 +112,16 @@ def deconvolve(
     where = recording.source.path
     if not isinstance(signal, Traces):
         raise bad_input("the recording", "have traces", type(signal).__name__, file=where)
-    name = one_of("method", default_method(signal) if method is None else method, METHODS)
+    name = one_of("method", default_method(signal) if method is None else method, RULES)
     if (name == "deconvolved") != (signal.kind == "deconvolved"):
-        others = ", ".join(one for one in METHODS if one != "deconvolved")
+        others = ", ".join(one for one in RULES if one != "deconvolved")
         raise bad_input(
             "method",
             f"be 'deconvolved' for traces that are deconvolved, {others} for others",
             f"{name} for {signal.words}",
             file=where,
         )
-    chosen = METHODS[name]
-    limit = chosen.threshold if threshold is None else threshold
+    limit = THRESHOLDS[name] if threshold is None else threshold
     limit = number_in("threshold", limit, low=0.0, include_low=False)
     number_in("baseline_s", baseline_s, low=0.0, include_low=False)
     if len(signal.times) < _SHORTEST:
@@ -174,7 +155,7 @@ def deconvolve(
     rate = float(states.mean())
     options: dict[str, Any] = {
         "method": name,
-        "rule": chosen.rule.replace(" K ", f" {limit:g} "),
+        "rule": RULES[name].replace(" K ", f" {limit:g} "),
         "threshold": limit,
         **found,
         "events_per_neuron_and_frame": rate,
