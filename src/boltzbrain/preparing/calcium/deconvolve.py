@@ -59,14 +59,14 @@ class Method:
     threshold: float
 
 
-_RULES = {
-    "bsd": "event > K noise of one event's amplitude (blind sparse deconvolution)",
-    "oasis": "event > K noise of one event's amplitude (OASIS)",
-    "threshold": "trace > baseline + K robust standard deviations of its noise",
-    "deconvolved": "value > K medians of the trace's positive values",
-}
 METHODS: Mapping[str, Method] = {
-    name: Method(_RULES[name], threshold) for name, threshold in THRESHOLDS.items()
+    name: Method(rule, THRESHOLDS[name])
+    for name, rule in {
+        "bsd": "event > K noise of one event's amplitude (blind sparse deconvolution)",
+        "oasis": "event > K noise of one event's amplitude (OASIS)",
+        "threshold": "trace > baseline + K robust standard deviations of its noise",
+        "deconvolved": "value > K medians of the trace's positive values",
+    }.items()
 }
 """Name to method; "deconvolved" is for traces that the pipeline deconvolved in arbitrary units."""
 
@@ -135,10 +135,8 @@ def deconvolve(
             file=where,
         )
     chosen = METHODS[name]
-    limit = number_in(
-        "threshold", chosen.threshold if threshold is None else threshold, low=0.0,
-        include_low=False,
-    )  # fmt: skip
+    factor = chosen.threshold if threshold is None else threshold
+    limit = number_in("threshold", factor, low=0.0, include_low=False)
     number_in("baseline_s", baseline_s, low=0.0, include_low=False)
     if len(signal.times) < _SHORTEST:
         raise bad_input(
