@@ -22,10 +22,6 @@ TESTED_ELSEWHERE = {
 
 UNUSED = {
     "Study.common_regions": "a method of the public Study",
-    "structural_estimate": "makes a structural matrix (eq. 20) for `compare --structure`",
-    "free_energy_difference": "an experiment in silico that no command runs yet",
-    "shifted_activity": "the null recording that formulas.md asks for beside region maps",
-    "resampled_activity": "the bootstrap recording whose fits `repeats` summarises",
     "RemoteFile.seekable": "asked for by io",
     "_Reader.find_class": "called by pickle",
 }
