@@ -1,5 +1,7 @@
 """What every training promises: it repeats, it resumes, it never looks at the test fold."""
 
+import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -228,6 +230,12 @@ def test_the_plan_is_the_recipe_that_it_names() -> None:
     # what is given beside the recipe keeps its proportions
     assert TrainingPlan(learning_rate=0.25).final_learning_rate == 0.01
     assert TrainingPlan(preset="compositional", l1=0.01).l1_choices is None
+
+
+def test_the_plan_of_an_older_run_keeps_its_digest() -> None:
+    with zipfile.ZipFile(Path(__file__).parents[1] / "frozen" / "0.1.0.zip") as frozen:
+        told = json.loads(frozen.read("drelu/run.json"))
+    assert TrainingPlan(**told["plan"]).digest() == told["plan_sha256"]
 
 
 def test_a_plan_may_be_given_whole(tmp_path: Path) -> None:
