@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.training.plan import TrainingPlan
 
 ADDED: dict[str, dict[str, Any]] = {
@@ -75,7 +73,7 @@ def past_plan(told: Any, file: object) -> TrainingPlan:
     values = {name: told.get(name, before[name]) for name in TrainingPlan.model_fields}
     try:
         return TrainingPlan(**values)
-    except ValidationError:
+    except InputError:
         # what was a value then is none today; the model is there all the same
         values = {k: tuple(one) if isinstance(one, list) else one for k, one in values.items()}
         return TrainingPlan.model_construct(**values)
@@ -109,11 +107,10 @@ def plan_to_go_on(told: Any, wrote: str, file: object) -> TrainingPlan:
                 raise bad_input(name, must, "a plan without it", file=file)
     try:
         return TrainingPlan(**plan.model_dump())
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "plan"
+    except InputError as error:
+        name = error.argument or "plan"
         must = f"have a value of this boltzbrain to go on with the training {then}"
-        raise bad_input(name, must, f"{first['input']!r}: {first['msg']}", file=file) from None
+        raise bad_input(name, must, f"one of then: {error}", file=file) from None
 
 
 def _numbers(version: str) -> tuple[int, ...]:
