@@ -9,8 +9,8 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.progress import Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.sampling.annealed import annealed
-from boltzbrain.sampling.enumeration import exact_distribution
 from boltzbrain.sampling.synthetic import random_model
+from helpers.enumeration import exact_distribution
 
 
 def small_model() -> bb.RBM:
