@@ -33,8 +33,12 @@ def test_rate_and_time_left_are_those_of_the_phase_and_seconds_those_of_the_work
     phase(2, 8)
     assert seen == [
         Progress("second", 0, 8, "cells", 60.0),
-        Progress("second", 2, 8, "cells", 64.0, 0.5, 12.0),
+        Progress("second", 2, 8, "cells", 64.0, 0.5),
     ]
+    for done in (3, 4, 5):
+        clock[0] += 1
+        phase(done, 8)
+    assert seen[-1] == Progress("second", 5, 8, "cells", 67.0, 1.0, 3.0)
 
 
 def test_a_part_counts_on_from_the_phase_that_it_belongs_to(clock):
@@ -50,9 +54,11 @@ def test_a_part_counts_on_from_the_phase_that_it_belongs_to(clock):
 def test_units_worked_and_not_units_done_make_the_rate_of_work_that_goes_back(clock):
     seen = []
     training = Teller([seen.append], "training", "updates")
-    clock[0] += 2
-    training(1000, 1100, worked=10, name="scoring")
-    assert (seen[0].phase, seen[0].rate, seen[0].seconds_left) == ("scoring", 5.0, 20.0)
+    for worked in (10, 20, 30, 40):
+        clock[0] += 2
+        training(1000, 1100, worked=worked)
+    training(1000, 1100, worked=40, name="scoring")
+    assert (seen[-1].phase, seen[-1].rate, seen[-1].seconds_left) == ("scoring", 5.0, 20.0)
 
 
 def test_nobody_need_listen():
@@ -85,3 +91,52 @@ def test_a_callback_of_two_numbers_works_with_a_warning():
     assert old == [(one.done, one.total) for one in new]
     assert old[-1] == (28, 28)
     assert {(one.phase, one.unit) for one in new} == {("sampling", "sweeps")}
+
+
+def within_two(seen, ends):
+    """Return whether every shown estimate lies within a factor of two of the truth, and the share.
+
+    `ends` are the seconds of the clock at each call and at the end.
+    """
+    shown = [
+        (one.seconds_left, ends[-1] - at)
+        for one, at in zip(seen, ends[:-1], strict=True)
+        if one.seconds_left is not None and one.done < one.total
+    ]
+    assert all(truth / 2 <= left <= truth * 2 for left, truth in shown), shown
+    return len(shown) / len(seen)
+
+
+@pytest.mark.parametrize("first", [1.0, 60.0, 4000.0])
+@pytest.mark.parametrize("second", [1.0, 30.0])
+@pytest.mark.parametrize("jitter", [0.0, 0.2])
+def test_first_units_that_compile_do_not_spoil_the_time_left(clock, first, second, jitter):
+    generator = np.random.default_rng(0)
+    seen, at = [], []
+    phase = Teller([seen.append]).phase("sampling")
+    for done in range(1, 201):
+        unit = {1: first, 2: second}.get(done, 1.0)
+        clock[0] += unit * (1 + jitter * generator.uniform(-1, 1))
+        at.append(clock[0])
+        phase(done, 200)
+    assert within_two(seen, [*at, clock[0]]) > 0.9
+    assert all(one.seconds_left is None for one in seen[:3])
+
+
+def test_nothing_is_shown_while_the_units_do_not_agree(clock):
+    seen = []
+    phase = Teller([seen.append]).phase("sampling")
+    for done in range(1, 12):
+        clock[0] += 3.0**done
+        phase(done, 20)
+    assert all(one.seconds_left is None for one in seen)
+
+
+def test_the_pace_of_many_units_is_kept_in_little_room(clock):
+    seen = []
+    phase = Teller([seen.append]).phase("sampling")
+    for done in range(1, 20_001):
+        clock[0] += 0.01
+        phase(done, 40_000)
+    assert seen[-1].seconds_left == pytest.approx(200.0)
+    assert len(phase.pace._marks[""]._marks) <= 512

@@ -127,6 +127,10 @@ class TestFigures:
         assert rows["bins"] == "2 of 100 ms in 1 segment, 0.2 s"
         # the reason that holds for many figures is told once
         assert sum("binary first" in text for text in rows.values()) == 1
+        told = [(label, text) for label, text in card_in_words(card) if label == "not known"]
+        names = "mean activity, rates, silent, multi-spike bins, lag-1 correlation, "
+        assert told == [("not known", f"{names}independent bins, memory: {card.warnings[0]}")]
+        assert "not known" not in rows["bins"]
 
     def test_traces_whose_times_do_not_ascend_tell_no_frames(self):
         signal = Traces(np.array([[0.2], [0.4]], np.float32), np.array([0.1, 0.1]), "dff")

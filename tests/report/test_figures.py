@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import boltzbrain as bb
 from boltzbrain.evaluation.conditional import Conditionals
@@ -322,6 +323,59 @@ def test_segments_of_hidden_traces_are_separated_where_lines_leave_room(number, 
     assert (ends[:, 0, 1] == lowest).all()
     assert (ends[:, 1, 1] > 1).all()
     assert lines.get_alpha() is None
+
+
+HOSTILE = (
+    "$x_1$",
+    "_under",
+    "a$b",
+    "\\alpha $\\alpha$",
+    "\x1b[31mred",
+    "神",
+    "a\udcff",
+    "<b>x</b>",
+)
+
+
+def texts_of(ax):
+    ax.figure.draw_without_rendering()
+    found = [one for one in ax.figure.findobj(Text) if one.get_text()]
+    return found + ([] if ax.get_legend() is None else ax.get_legend().get_texts())
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda name: figures.region_map(
+            [name, "b"], np.array([2, 3]), np.array([[1.0, -1.0], [2.0, 1.0]]), "J"
+        ),
+        lambda name: figures.region_histograms({name: normal(40), "b": normal(40)}, "J"),
+        lambda name: figures.region_assemblies([name, "b"], np.abs(normal((2, 3)))),
+        lambda name: figures.raster(states(), [name] * states().shape[1], 0.02),
+        lambda name: figures.coupling_histogram({name: normal(40), "b": normal(40)}, "J"),
+        lambda name: figures.baseline_scores([(name, 1.0, 0.1, False)], "gain"),
+        lambda name: figures.weight_tails({name: normal((9, 3)), "RBM": normal((9, 3))}),
+        lambda name: figures.occupied_regions({name: np.abs(normal(9)) + 1}, 9),
+    ],
+    ids=["map", "ridges", "assemblies", "raster", "histogram", "baselines", "tails", "occupied"],
+)
+def test_a_name_is_text_in_every_figure(draw, name):
+    ax = draw(name)
+    save_svg(ax)  # a warning of a sign without a glyph would fail
+    shown = {"\x1b[31mred": r"\x1b[31mred", "神": r"\u795e", "a\udcff": r"a\udcff"}.get(name, name)
+    found = [one for one in texts_of(ax) if shown in one.get_text().replace(r"\$", "$")]
+    assert found
+    for one in found:
+        words, formula = one._preprocess_math(one.get_text())
+        assert formula is False
+        assert shown in words
+
+
+def test_a_user_s_settings_change_no_figure_of_ours():
+    plain = save_svg(figures.rates(rates))
+    with mpl.rc_context({"text.usetex": True, "axes.formatter.use_locale": True}):
+        assert save_svg(figures.rates(rates)) == plain
 
 
 def test_every_public_figure_is_tested():

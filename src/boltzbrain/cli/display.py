@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
 from boltzbrain.cli.summaries.results import figure, signed
+from boltzbrain.cli.terminal import Terminal
 from boltzbrain.foundations.progress import Progress
 
 if TYPE_CHECKING:
@@ -104,6 +105,10 @@ def _best(facts: Mapping[str, Any]) -> str:
 class _Figures(ProgressColumn):
     """Units done, units per second and time left."""
 
+    def __init__(self, shown: Callable[[str], str]) -> None:
+        super().__init__()
+        self._shown = shown
+
     def render(self, task: Task) -> Text:
         stage: Stage | None = task.fields.get("stage")
         told = None if stage is None else stage.progress
@@ -111,21 +116,23 @@ class _Figures(ProgressColumn):
             return Text(duration(task.elapsed or 0.0), style="dim")
         text = Text(f"{told.done}/{told.total}")
         if told.rate:
-            text.append(f" · {told.rate:.3g} {told.unit}/s", style="cyan")
+            text.append(self._shown(f" · {told.rate:.3g} {told.unit}/s"), style="cyan")
         if told.seconds_left is not None:
-            text.append(f" · {duration(told.seconds_left)} left", style="green")
+            text.append(self._shown(f" · {duration(told.seconds_left)} left"), style="green")
         return text
 
 
 class _Bars(Bars):
     """Bars with the note of the running stage below them."""
 
+    console: Terminal
+
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
         for task in self.tasks:
             stage: Stage | None = task.fields.get("stage")
             if stage is not None and stage.note and not task.finished:
-                yield Text(f"  {stage.note}", style="dim")
+                yield Text(self.console.shown(f"  {stage.note}"), style="dim")
 
 
 class Display:
@@ -137,8 +144,8 @@ class Display:
         A console on stderr; plain lines are written where it is no terminal.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+    def __init__(self, console: Terminal | None = None) -> None:
+        self.console = console or Terminal(stderr=True)
 
     @contextmanager
     def stage(self, title: str, *, phases: bool = False) -> Iterator[Stage]:
@@ -155,11 +162,12 @@ class Display:
 
     @contextmanager
     def _bar(self, title: str, phases: bool) -> Iterator[Stage]:
+        shown = self.console.shown
         bars = _Bars(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
+            SpinnerColumn("line" if self.console.options.ascii_only else "dots"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            _Figures(),
+            _Figures(shown),
             console=self.console,
             transient=True,
             expand=True,
@@ -168,11 +176,13 @@ class Display:
         def show(stage: Stage) -> None:
             if stage.progress is not None:
                 told = stage.progress
-                bars.update(task, description=stage.title, completed=told.done, total=told.total)
+                bars.update(
+                    task, description=shown(stage.title), completed=told.done, total=told.total
+                )
 
         stage = Stage(title, phases, show)
         with bars:
-            task = bars.add_task(title, total=None, stage=stage)
+            task = bars.add_task(shown(title), total=None, stage=stage)
             yield stage
 
     @contextmanager
@@ -184,8 +194,7 @@ class Display:
             now = time.monotonic()
             spent = now - stage.started
             due = now + min(max(spent / 20, _FIRST_INTERVAL), _LAST_INTERVAL)
-            # one line stays one line, however long
-            self.console.print(stage.words(), soft_wrap=True, markup=False)
+            self.console.sentence(stage.words())
 
         def show(stage: Stage) -> None:
             if time.monotonic() >= due:

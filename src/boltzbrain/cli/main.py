@@ -18,6 +18,7 @@ from boltzbrain.cli.commands.interpret import interpret
 from boltzbrain.cli.commands.report import report
 from boltzbrain.cli.commands.sample import sample
 from boltzbrain.cli.commands.sweep import sweep
+from boltzbrain.cli.streams import plain_where_needed
 from boltzbrain.cli.terminal import Commands, failures_as_status, warnings_as_lines
 
 app = typer.Typer(
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # threads that wait sleep: on a machine shared with others, spinning ones cost a factor of ten
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with failures_as_status(), warnings_as_lines():
+    with plain_where_needed(), failures_as_status(), warnings_as_lines():
         app(None if arguments is None else list(arguments), prog_name="boltzbrain")
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 import typer
-from rich.box import SIMPLE_HEAD
+from rich.box import SIMPLE_HEAD, Box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperGroup
 
+from boltzbrain.cli.streams import encoding_of, shown
 from boltzbrain.foundations.checks import InputError, TrainingFailedError
 
 BAD_INPUT, TRAINING_FAILED, INTERRUPTED = 2, 3, 130
@@ -39,8 +43,37 @@ _OF_THE_MACHINE = frozenset(
 
 def note(text: str) -> None:
     """Write one line to stderr, whatever is in the text."""
-    sys.stderr.write(" ".join(text.split()) + "\n")
+    sys.stderr.write(shown(" ".join(text.split()), encoding_of(sys.stderr)) + "\n")
     sys.stderr.flush()
+
+
+def say(*lines: str) -> None:
+    """Write lines to stdout, whatever is in their text."""
+    for line in lines:
+        sys.stdout.write(shown(line, encoding_of(sys.stdout)) + "\n")
+    sys.stdout.flush()
+
+
+def say_path(path: Path) -> None:
+    """Write a path to stdout: for people as they can read it, for a program byte by byte."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None or sys.stdout.isatty():
+        say(str(path))
+    else:
+        sys.stdout.flush()
+        buffer.write(os.fsencode(path) + b"\n")
+        buffer.flush()
+
+
+def say_json(content: Any) -> None:
+    """Write JSON to stdout; signs that stdout does not have are escaped, so that none changes."""
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+    try:
+        text.encode(encoding_of(sys.stdout))
+    except UnicodeEncodeError:
+        text = json.dumps(content, indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -118,26 +151,57 @@ def warnings_as_lines() -> Iterator[None]:
         yield
 
 
-def out() -> Console:
+_PLAIN_HEAD = Box(str(SIMPLE_HEAD).replace("─", "-"), ascii=True)
+
+
+class Terminal(Console):
+    """A console for which text is text: no markup, no emoji names, no control sequence.
+
+    Parameters
+    ----------
+    stderr
+        Write to stderr, not to stdout.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def shown(self, text: object, *, lines: bool = False) -> str:
+        """Return text as this console can show it."""
+        return shown(text, self.encoding, lines=lines)
+
+    def sentence(self, text: str) -> None:
+        """Print one line, however long."""
+        self.print(self.shown(text), soft_wrap=True)
+
+    def pairs(self, rows: Iterable[tuple[str, str]], *, soft_wrap: bool = False) -> None:
+        """Print a table of names and values, without a head."""
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for row in rows:
+            table.add_row(*self._cells(row))
+        self.print(table, soft_wrap=soft_wrap)
+
+    def columns(self, heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
+        """Print a table with a head; every column but the first holds numbers."""
+        box = _PLAIN_HEAD if self.options.ascii_only else SIMPLE_HEAD
+        table = Table(box=box, pad_edge=False)
+        for number, head in enumerate(heads):
+            table.add_column(
+                Text(self.shown(head, lines=True)),
+                justify="right" if number else "left",
+                no_wrap=bool(number),
+            )
+        for row in rows:
+            table.add_row(*self._cells(row))
+        self.print(table)
+
+    def _cells(self, row: Iterable[str]) -> list[Text]:
+        # the signs are chosen before the table is laid out, so that its columns stand straight
+        return [Text(self.shown(cell)) for cell in row]
+
+
+def out() -> Terminal:
     """Return a console on stdout: colours on a terminal, plain text elsewhere."""
-    return Console(highlight=False)
-
-
-def pairs(rows: Iterable[tuple[str, str]]) -> Table:
-    """Return a table of names and values, without a head."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, value)
-    return table
-
-
-def columns(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
-    """Return a table with a head; every column but the first holds numbers."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for number, head in enumerate(heads):
-        table.add_column(head, justify="right" if number else "left", no_wrap=bool(number))
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return Terminal()

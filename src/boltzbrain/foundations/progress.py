@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from boltzbrain.foundations.pace import Pace
+
 _MOVED = {"update": "done", "updates": "total", "updates_per_second": "rate"}
 _FACTS = ("validation", "restarts", "failed", "name", "error", "best")
 
@@ -26,9 +28,11 @@ class Progress:
     seconds
         Since the work began; of a training over all its sittings.
     rate
-        Units per second since the phase began; None before the first.
+        Units per second over the later half of those of the phase, what is told by another name
+        left out; None before the first.
     seconds_left
-        Expected seconds until the end of the phase; None where there is no rate.
+        Expected seconds until the end of the phase; None until they are known within a factor of
+        two, which the first units, that compile, do not tell.
     note
         What else there is to say, in words; may be empty.
     facts
@@ -86,8 +90,10 @@ class Teller:
         The phase, and what is counted in it.
     before
         Seconds of the work before this sitting.
-    started, phase_started
-        When this sitting and the phase began, by `time.monotonic`.
+    started
+        When this sitting began, by `time.monotonic`.
+    pace
+        That of the phase, shared by its parts.
     offset, whole
         Units of the phase done before this part of it, and units of the whole phase; None where
         this is no part.
@@ -98,7 +104,7 @@ class Teller:
     unit: str = "steps"
     before: float = 0.0
     started: float = field(default_factory=lambda: time.monotonic())
-    phase_started: float = field(default_factory=lambda: time.monotonic())
+    pace: Pace = field(default_factory=lambda: Pace(time.monotonic()), compare=False)
     offset: int = 0
     whole: int | None = None
 
@@ -113,7 +119,7 @@ class Teller:
             self,
             name=name,
             unit=self.unit if unit is None else unit,
-            phase_started=time.monotonic(),
+            pace=Pace(time.monotonic()),
             offset=0,
             whole=None,
         )
@@ -132,7 +138,8 @@ class Teller:
         total: int,
         *,
         worked: int | None = None,
-        name: str | None = None,
+        name: str = "",
+        to_come: Mapping[str, int] | None = None,
         note: str = "",
         facts: Mapping[str, Any] | None = None,
     ) -> None:
@@ -145,24 +152,26 @@ class Teller:
         worked
             Units since the phase began, where they are not those that are done.
         name
-            The phase, where another than the teller's goes on by its clock.
+            Of what begins now within the phase and takes its own time, such as scoring; "" where
+            the next unit begins.
+        to_come
+            How many times each of those named so is still to be done.
         note, facts
             As of `Progress`.
         """
         if not self.callbacks:
             return
         done, total = self.offset + done, total if self.whole is None else self.whole
-        elapsed = time.monotonic() - self.phase_started
-        units = done if worked is None else worked
-        rate = units / elapsed if units and elapsed > 0 else None
+        self.pace.told(name, done if worked is None else worked, time.monotonic())
+        left = {**({} if to_come is None else to_come), "": total - done}
         progress = Progress(
-            self.name if name is None else name,
+            name or self.name,
             done,
             total,
             self.unit,
             self.seconds,
-            rate,
-            (total - done) / rate if rate else None,
+            self.pace.rate(),
+            self.pace.seconds_left(left),
             note,
             {} if facts is None else facts,
         )

@@ -108,7 +108,8 @@ def write_sweep_page(page: SweepPage, path: Path) -> Path:
         ),
     )
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # the name of a file may hold bytes that are no text
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
 
 

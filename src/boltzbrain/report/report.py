@@ -58,7 +58,8 @@ def write_page(page: PageData, path: Path) -> Path:
     """
     text = render(page)
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # the name of a file may hold bytes that are no text
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
 
 

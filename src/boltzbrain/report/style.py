@@ -6,13 +6,14 @@ import base64
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK, MUTED, FAINT = "#1b1b1f", "#6a6a72", "#dcdce2"
@@ -43,6 +44,9 @@ SMALL, WIDE, TALL = (3.4, 2.8), (4.3, 2.8), (3.4, 3.6)
 """Inches: one column of a journal, a column and a half, one column for a raster."""
 
 _RC: Any = {
+    # what a user has set for other figures would change numbers and names
+    "axes.formatter.use_locale": False,
+    "text.usetex": False,
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.grid": False,
@@ -79,6 +83,29 @@ _RC: Any = {
 }
 
 P = ParamSpec("P")
+
+
+def as_text(name: object) -> str:
+    r"""Return a name as a figure shows it: no formula, and a number for a sign without a glyph.
+
+    Examples
+    --------
+    >>> as_text("$x_1$"), as_text("_x"), as_text("\x1b[31m")
+    ('\\$x_1\\$', '\u200b_x', '\\x1b[31m')
+    """
+    glyphs = _glyphs()
+    text = "".join(
+        sign if ord(sign) in glyphs else sign.encode("unicode_escape").decode()
+        for sign in str(name).encode("utf-8", "backslashreplace").decode()
+    ).replace("$", "\\$")
+    # a legend leaves labels out that begin with an underscore: something without width precedes it
+    return f"\u200b{text}" if text.startswith("_") else text
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """Return the signs that the font of the figures has."""
+    return frozenset(get_font(findfont(_RC["font.sans-serif"][0])).get_charmap())
 
 
 def house_style() -> AbstractContextManager[None]:

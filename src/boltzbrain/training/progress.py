@@ -8,6 +8,9 @@ from typing import Literal
 
 from boltzbrain.training.health.restarts import Restart
 
+SCORING = "scoring"
+"""The phase in which a checkpoint is scored."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -33,9 +36,9 @@ class Score:
     by: Literal["annealing", "running"]
 
 
-def in_words(phase: str, restarts: Sequence[Restart]) -> str:
-    """Return what there is to say of a training in a phase, "training" or "scoring"."""
-    parts = ["scoring a checkpoint"] if phase == "scoring" else []
+def in_words(begins: str, restarts: Sequence[Restart]) -> str:
+    """Return what there is to say of a training in which `SCORING` or an update ("") begins."""
+    parts = ["scoring a checkpoint"] if begins == SCORING else []
     if restarts:
         last = restarts[-1]
         parts.append(

@@ -14,7 +14,7 @@ from boltzbrain.training.finish import choose, convergence_of, fail, failure, fi
 from boltzbrain.training.health import symptoms
 from boltzbrain.training.health.restarts import Interventions, Restart
 from boltzbrain.training.plan import TrainingPlan
-from boltzbrain.training.progress import Score, in_words
+from boltzbrain.training.progress import SCORING, Score, in_words
 from boltzbrain.training.run.logs import GOOD_EVERY, TrainingLogs
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.choice import choose_penalty, is_choosing, out_of_patience
@@ -93,6 +93,7 @@ class _Training:
         self, run: TrainingRun, activity: Activity, plan: TrainingPlan, device: str
     ) -> None:
         self.run, self.plan = run, plan
+        self.kept = frozenset(plan.checkpoint_updates())
         self.likelihood = LikelihoodLog.of(activity, plan)
         data = self.likelihood.states["train"].to(device)
         newest = run.newest()
@@ -129,7 +130,6 @@ class _Training:
     def _climb(self, sitting: Teller) -> None:
         """Run the remaining updates."""
         plan, state, logs = self.plan, self.state, self.logs
-        kept = set(plan.checkpoint_updates())
         rolled = sitting.seconds
         ended = self._ended()
         while state.update < plan.updates and not ended:
@@ -138,7 +138,7 @@ class _Training:
             state.step()
             self.worked += 1
             self.seconds = sitting.seconds
-            keeping = state.update in kept
+            keeping = state.update in self.kept
             scoring = keeping or self._scores_at(state.update)
             look = scoring or state.update % symptoms.EVERY == 0 or not state.finite
             found = state.symptom() if look else None
@@ -151,7 +151,7 @@ class _Training:
                 if state.update % GOOD_EVERY == 0:
                     logs.write_good(state, self.seconds)
                 if keeping:
-                    self._tell(sitting, "scoring")
+                    self._tell(sitting, SCORING)
                     logs.keep(state, self.seconds)
                     rolled = sitting.seconds
                 elif self.seconds - rolled >= ROLLING_SECONDS:
@@ -160,10 +160,10 @@ class _Training:
                 ended = scoring and self._ended()
                 if ended and not keeping:
                     # the running score has the last word only once annealing has checked it
-                    self._tell(sitting, "scoring")
+                    self._tell(sitting, SCORING)
                     logs.keep(state, self.seconds)
                     ended = self._ended()
-            self._tell(sitting, "training")
+            self._tell(sitting)
 
     def _goes_back(self, verdict: Mapping[str, Any]) -> bool:
         """Go back to half the training, with smaller steps, if it has not converged at its end.
@@ -263,15 +263,18 @@ class _Training:
             )
         return True
 
-    def _tell(self, sitting: Teller, phase: str) -> None:
+    def _tell(self, sitting: Teller, begins: str = "") -> None:
+        """Tell how far it is, and whether a score of a checkpoint begins now."""
         state = self.state
         restarts = state.interventions.restarts
+        at = state.update - (begins == SCORING)
         sitting(
             state.update,
             self.plan.updates,
             worked=self.worked,
-            name=phase,
-            note=in_words(phase, restarts),
+            name=begins,
+            to_come={SCORING: sum(one > at for one in self.kept)},
+            note=in_words(begins, restarts),
             facts={"validation": self._newest_score(), "restarts": restarts},
         )
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from boltzbrain.cli.terminal import columns, out, pairs
+from boltzbrain.cli.terminal import out, say_json
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.preparing.prepare import bin_as_asked
 
@@ -72,7 +69,7 @@ def show_findings(
         if not as_json:
             _show_bins(choice)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False))
+        say_json(found)
 
 
 def _activity(preparation: Preparation, recording: Recording, display: Display) -> Activity | None:
@@ -96,7 +93,7 @@ def _show_validation(validation: Validation) -> None:
     rows.append(
         ("not found", ", ".join(name for name in validation.looked_for if name not in named))
     )
-    out().print(pairs(rows))
+    out().pairs(rows)
 
 
 def _show_bins(choice: BinWidths) -> None:
@@ -113,8 +110,8 @@ def _show_bins(choice: BinWidths) -> None:
         for row in choice.table
     ]
     console = out()
-    console.print(columns(heads, rows))
-    console.print(f"recommended: {choice.recommended_ms:g} ms, {choice.reason}")
+    console.columns(heads, rows)
+    console.sentence(f"recommended: {choice.recommended_ms:g} ms, {choice.reason}")
 
 
 def _shown(value: float | None, form: str) -> str:

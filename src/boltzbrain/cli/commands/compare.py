@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from boltzbrain.cli.display import Display
+from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import option
 from boltzbrain.cli.summaries.results import show_comparison
-from boltzbrain.cli.terminal import out
+from boltzbrain.cli.terminal import out, say
 
 
 def compare(
@@ -37,9 +38,10 @@ def compare(
 ) -> None:
     """Compare runs: repeats of one animal, several animals, a structural matrix."""
     display = Display()
+    open_runs(display, runs)
     with display.stage("comparing"):
         from boltzbrain import api
 
         found = api.compare(runs, structure=structure, out=output, kind=kind, seed=seed)
     show_comparison(out(), found)
-    typer.echo(f"written: {output / 'comparison.json'}")
+    say(f"written: {output / 'comparison.json'}")

@@ -9,6 +9,7 @@ import typer
 
 from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import takes
+from boltzbrain.cli.terminal import say
 from boltzbrain.foundations.files import new_file
 from boltzbrain.foundations.options import names_of
 from boltzbrain.preparing.preparation import BINS, RECORDING, Preparation
@@ -48,4 +49,4 @@ def convert(
             memory_limit_gb=preparation.memory_limit_gb,
         )
     form = f"states in {written.n_bins} bins" if isinstance(written, Activity) else "as read"
-    typer.echo(f"{output}: {len(written.neurons)} neurons, {form}")
+    say(f"{output}: {len(written.neurons)} neurons, {form}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from boltzbrain.cli.display import Display, duration
+from boltzbrain.cli.streams import quoted
 from boltzbrain.cli.summaries.results import signed
 from boltzbrain.cli.terminal import note
 from boltzbrain.foundations.checks import Undefined, bad_input, whole_number_in
@@ -84,7 +84,7 @@ def run_demo(folder: Path, *, seed: int, command: Callable[[list[str]], object])
         ["interpret", str(run)],
         ["report", str(run)],
     ):
-        note(f"\n$ boltzbrain {shlex.join(words)}")
+        note(f"\n$ boltzbrain {' '.join(map(quoted, words))}")
         command(words)
     opened = TrainingRun.open(run)
     mine = read_evaluation(run / "evaluation.json")["log_likelihood"]["gain"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated
 
 import typer
 
 from boltzbrain.cli.display import Display
+from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import RunFolder, option
+from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.baselines import show_baselines
 from boltzbrain.cli.summaries.results import show_evaluation
-from boltzbrain.cli.terminal import out
+from boltzbrain.cli.terminal import out, say
 
 
 def evaluate(
@@ -38,9 +39,10 @@ def evaluate(
     """Score the chosen model on the test fold and compare its statistics."""
     display = Display()
     names = baseline_names(baselines)
-    with display.stage("opening the run"):
-        from boltzbrain import api
+    open_runs(display, [run])
     with display.stage("evaluating", phases=True) as stage:
+        from boltzbrain import api
+
         found = api.evaluate(
             run,
             seed=seed,
@@ -51,9 +53,7 @@ def evaluate(
     show_evaluation(out(), found)
     if "baselines" in found:
         show_baselines(out(), found["baselines"], names)
-    typer.echo(
-        f"written: {run / 'evaluation.json'}\nnext:    boltzbrain report {shlex.quote(str(run))}"
-    )
+    say(f"written: {run / 'evaluation.json'}", f"next:    boltzbrain report {path_to_type(run)}")
 
 
 def baseline_names(text: str | None) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import LEARNING, Others, merged, option, takes
 from boltzbrain.cli.resuming import go_on, places
+from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.results import activity_line, show_run
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
@@ -103,5 +103,5 @@ def stopped(folder: Path) -> str:
     """Return what to say when a training was interrupted."""
     if not (folder / "run.json").exists():
         return "Stopped before the training began; nothing was kept."
-    command = f"boltzbrain fit --resume {shlex.quote(str(folder))}"
+    command = f"boltzbrain fit --resume {path_to_type(folder)}"
     return f"Stopped. What was learnt is in {folder}; go on with: {command}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from boltzbrain.cli.commands.checking import show_findings, widths_ms
 from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import RecordingPaths, option, takes
 from boltzbrain.cli.summaries.results import show_card
-from boltzbrain.cli.terminal import out
+from boltzbrain.cli.terminal import out, say_json
 from boltzbrain.foundations.options import names_of
 from boltzbrain.preparing.preparation import BINS, RECORDING, Preparation
 from boltzbrain.preparing.prepare import bin_as_asked, read_as_asked, size_of
@@ -21,7 +20,7 @@ def _show_schema(asked: bool) -> None:
     if asked:
         from boltzbrain.cli.schema import schema
 
-        typer.echo(json.dumps(schema(), indent=2, allow_nan=False, ensure_ascii=False))
+        say_json(schema())
         raise typer.Exit
 
 
@@ -66,6 +65,6 @@ def info(
 
         card = data_card(whole, activity)
     if as_json:
-        typer.echo(json.dumps(card.to_json(), indent=2, allow_nan=False, ensure_ascii=False))
+        say_json(card.to_json())
     else:
         show_card(out(), card)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import typer
-
 from boltzbrain.cli.display import Display
+from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import RunFolder, option, takes
+from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.results import show_interpretation
-from boltzbrain.cli.terminal import out
+from boltzbrain.cli.terminal import out, say
 from boltzbrain.foundations.options import names_of
 from boltzbrain.interpretation.choices import Choices
 
@@ -28,9 +27,10 @@ def interpret(
 ) -> None:
     """Read couplings, assemblies and regions out of the chosen model."""
     display = Display()
-    with display.stage("opening the run"):
-        from boltzbrain import api
+    open_runs(display, [run])
     with display.stage("reading", phases=True) as stage:
+        from boltzbrain import api
+
         found = api.interpret(
             run,
             seed=seed,
@@ -38,6 +38,4 @@ def interpret(
             **choices,
         )
     show_interpretation(out(), found)
-    typer.echo(
-        f"written: {run / 'interpretation.h5'}\nnext:    boltzbrain report {shlex.quote(str(run))}"
-    )
+    say(f"written: {run / 'interpretation.h5'}", f"next:    boltzbrain report {path_to_type(run)}")

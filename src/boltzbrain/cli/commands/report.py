@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from boltzbrain.cli.display import Display
+from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import RunFolder, option
+from boltzbrain.cli.terminal import say_path
 
 
 def report(
@@ -19,8 +19,10 @@ def report(
     ] = None,
 ) -> None:
     """Write the page of a run: one html file that needs nothing else."""
-    with Display().stage("drawing the page"):
+    display = Display()
+    open_runs(display, [run])
+    with display.stage("drawing the page"):
         from boltzbrain import api
 
         page = api.report(run, output)
-    typer.echo(str(page))
+    say_path(page)

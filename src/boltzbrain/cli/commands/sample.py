@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from boltzbrain.cli.display import Display
+from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import RunFolder, option
 from boltzbrain.cli.summaries.results import show_mixing
-from boltzbrain.cli.terminal import out
+from boltzbrain.cli.terminal import out, say
 
 
 def sample(
@@ -62,9 +63,10 @@ def sample(
 ) -> None:
     """Draw activity from a trained model."""
     display = Display()
-    with display.stage("opening the run"):
-        from boltzbrain import api
+    open_runs(display, [run])
     with display.stage("sampling") as stage:
+        from boltzbrain import api
+
         drawn = api.sample(
             run,
             n,
@@ -78,7 +80,7 @@ def sample(
             out=output,
             callbacks=(stage.show,),
         )
-    typer.echo(
+    say(
         f"{output}: {drawn.n_bins} samples of {drawn.n_neurons} neurons, "
         f"mean activity {drawn.states.mean():.4f}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import LEARNING, Others, merged, named_values, option, takes
 from boltzbrain.cli.resuming import places, require_same_activity
+from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.results import activity_line
 from boltzbrain.cli.summaries.sweep import show_sweep
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
@@ -233,5 +233,5 @@ def _stopped(folder: Path) -> str:
     """Return what to say when a sweep was interrupted."""
     if not (folder / "sweep.json").exists():
         return "Stopped before the sweep began; nothing was kept."
-    command = f"boltzbrain sweep --resume {shlex.quote(str(folder))}"
+    command = f"boltzbrain sweep --resume {path_to_type(folder)}"
     return f"Stopped. What is done is in {folder}; go on with: {command}"

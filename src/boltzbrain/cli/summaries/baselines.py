@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from boltzbrain.cli.summaries.results import UNDEFINED, figure, signed
-from boltzbrain.cli.terminal import columns
+from boltzbrain.cli.terminal import Terminal
 
 
-def show_baselines(console: Console, found: Mapping[str, Any], fitted: Sequence[str]) -> None:
+def show_baselines(console: Terminal, found: Mapping[str, Any], fitted: Sequence[str]) -> None:
     """Print the scores of all models, and who wins where.
 
     Parameters
@@ -26,9 +24,8 @@ def show_baselines(console: Console, found: Mapping[str, Any], fitted: Sequence[
 
     kept = [one["title"] for name, one in found.items() if name not in ("rbm", *fitted)]
     if kept:
-        console.print(
-            f"kept from the evaluation before, of the same model and data: {', '.join(kept)}",
-            soft_wrap=True,
+        console.sentence(
+            f"kept from the evaluation before, of the same model and data: {', '.join(kept)}"
         )
     gains, conditionals = [], []
     for one in found.values():
@@ -48,10 +45,10 @@ def show_baselines(console: Console, found: Mapping[str, Any], fitted: Sequence[
             (one["title"], figure(value, error, 3), _difference(less.get("conditional"), 3))
         )
     # two tables, as one would not fit the 80 columns of a file or a narrow terminal
-    console.print(columns(("nats per test bin", "gain", "kind", "RBM less this"), gains))
-    console.print(winner(found, "gain").text, soft_wrap=True)
-    console.print(columns(("bits per spike", "given the others", "RBM less this"), conditionals))
-    console.print(winner(found, "conditional").text, soft_wrap=True)
+    console.columns(("nats per test bin", "gain", "kind", "RBM less this"), gains)
+    console.sentence(winner(found, "gain").text)
+    console.columns(("bits per spike", "given the others", "RBM less this"), conditionals)
+    console.sentence(winner(found, "conditional").text)
 
 
 def _difference(one: Mapping[str, Any] | None, digits: int) -> str:

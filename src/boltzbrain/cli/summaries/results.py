@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from boltzbrain.cli.terminal import columns, note, pairs
+from boltzbrain.cli.streams import path_to_type
+from boltzbrain.cli.terminal import Terminal, note
 from boltzbrain.report.numbers import with_error
 
 if TYPE_CHECKING:
@@ -44,12 +42,12 @@ def figure(value: float | None, error: float | None = None, digits: int = 2) -> 
     return UNDEFINED if value is None else with_error(value, error, digits)
 
 
-def show_card(console: Console, card: DataCard) -> None:
+def show_card(console: Terminal, card: DataCard) -> None:
     """Print the data card."""
     # here, as it takes a second
     from boltzbrain.preparing.card.words import card_in_words
 
-    console.print(pairs(card_in_words(card)))
+    console.pairs(card_in_words(card))
 
 
 def activity_line(activity: Activity) -> str:
@@ -66,7 +64,7 @@ def activity_line(activity: Activity) -> str:
     )
 
 
-def show_run(console: Console, run: TrainingRun) -> None:
+def show_run(console: Terminal, run: TrainingRun) -> None:
     """Print where a run is, how good its model is, and what to do next."""
     info, log, chosen = run.info, run.log(), run.chosen_update
     row = log[log["update"] == chosen].iloc[-1].to_dict()
@@ -99,14 +97,14 @@ def show_run(console: Console, run: TrainingRun) -> None:
             ("held-out score", "none: every bin trained the model"),
         ]
     rows.append(("training", convergence_line(info.get("convergence"))))
-    console.print(pairs(rows), soft_wrap=True)
-    name = shlex.quote(str(run.folder))
+    console.pairs(rows, soft_wrap=True)
+    name = path_to_type(run.folder)
     for command, meaning in (
         ("evaluate", "the score on the test fold, and the statistics"),
         ("interpret", "couplings, assemblies and regions"),
         ("report", "the page, after these"),
     ):
-        console.print(f"next: boltzbrain {command} {name}  ({meaning})", soft_wrap=True)
+        console.sentence(f"next: boltzbrain {command} {name}  ({meaning})")
 
 
 def convergence_line(found: Mapping[str, Any] | None) -> str:
@@ -129,7 +127,7 @@ def convergence_line(found: Mapping[str, Any] | None) -> str:
     return text if found["reason"] is None else f"{text}: {found['reason']}"
 
 
-def show_mixing(console: Console, drawn: Activity) -> None:
+def show_mixing(console: Terminal, drawn: Activity) -> None:
     """Print how many independent samples a drawing gave, and how its chains mix."""
     # here, as no other command needs it
     from boltzbrain.report.verdicts.chains import chains
@@ -137,59 +135,53 @@ def show_mixing(console: Console, drawn: Activity) -> None:
     step = drawn.step("sample")
     facts = {} if step is None else step.options
     if facts.get("sampler") == "gibbs":
-        console.print(
+        console.sentence(
             f"independent samples: {facts['n']}, one chain each after {facts['sweeps']} sweeps, "
-            "which must be many autocorrelation times",
-            soft_wrap=True,
+            "which must be many autocorrelation times"
         )
     else:
         independent = facts["independent_samples"]
         count = UNDEFINED if independent is None else f"about {independent:.0f} of {facts['n']}"
-        console.print(
+        console.sentence(
             f"independent samples: {count}; {facts['chains']} chains on {facts['rungs']} rungs, "
             f"{facts['round_trips']} round trips, least exchange rate "
-            f"{facts['least_acceptance']:.2f}",
-            soft_wrap=True,
+            f"{facts['least_acceptance']:.2f}"
         )
-    console.print(
-        columns(
-            ("series", "autocorrelation time (steps)", "effective samples", "split R-hat"),
-            [
-                (
-                    name.replace("_", " "),
-                    figure(one["autocorrelation_time"]),
-                    figure(one["effective_samples"], digits=0),
-                    figure(one["r_hat"], digits=3),
-                )
-                for name, one in facts["mixing"].items()
-            ],
-        )
+    console.columns(
+        ("series", "autocorrelation time (steps)", "effective samples", "split R-hat"),
+        [
+            (
+                name.replace("_", " "),
+                figure(one["autocorrelation_time"]),
+                figure(one["effective_samples"], digits=0),
+                figure(one["r_hat"], digits=3),
+            )
+            for name, one in facts["mixing"].items()
+        ],
     )
     verdict = chains(facts)
     if verdict.level == "unknown":
-        console.print(verdict.text, soft_wrap=True)
+        console.sentence(verdict.text)
     elif verdict.level == "poor":
         note(f"Warning: {verdict.text}")
 
 
-def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
+def show_evaluation(console: Terminal, found: Mapping[str, Any]) -> None:
     """Print the scores and the statistics of an evaluation."""
     scores, independent = found["log_likelihood"], found["log_likelihood"]["independent"]
     folds = ("train", "validation", "test")
-    console.print(
-        columns(
-            ("nats per bin", *folds),
-            [
-                (
-                    "model",
-                    *(figure(scores[one]["nats_per_bin"], scores[one]["stderr"]) for one in folds),
-                ),
-                (
-                    "independent neurons",
-                    *(figure(independent[one], independent["stderr"][one]) for one in folds),
-                ),
-            ],
-        )
+    console.columns(
+        ("nats per bin", *folds),
+        [
+            (
+                "model",
+                *(figure(scores[one]["nats_per_bin"], scores[one]["stderr"]) for one in folds),
+            ),
+            (
+                "independent neurons",
+                *(figure(independent[one], independent["stderr"][one]) for one in folds),
+            ),
+        ],
     )
     partition = scores["log_partition"]["forward"]
     rows = [
@@ -208,27 +200,25 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     ]
     if others:
         rows.append(("", "checked by " + ", ".join(others)))
-    console.print(pairs(rows), soft_wrap=True)
+    console.pairs(rows, soft_wrap=True)
     for words in scores["unreliable"]:
         note(f"Warning: {words}")
     statistics = found["statistics"]
-    console.print(
-        columns(
-            ("Pearson with test", "generated", "train (ceiling)"),
-            [
-                (
-                    name,
-                    figure(statistics[name]["pearson"], digits=3),
-                    figure(statistics["ceiling"][name]["pearson"], digits=3),
-                )
-                for name in ("rates", "covariances")
-            ],
-        )
+    console.columns(
+        ("Pearson with test", "generated", "train (ceiling)"),
+        [
+            (
+                name,
+                figure(statistics[name]["pearson"], digits=3),
+                figure(statistics["ceiling"][name]["pearson"], digits=3),
+            )
+            for name in ("rates", "covariances")
+        ],
     )
     # without any gain its line says why
     path = "log_likelihood.gain.stderr"
     if scores["gain"]["value"] is not None and path in found.get("reasons", {}):
-        console.print(f"{path}: none, as {found['reasons'][path]}", soft_wrap=True)
+        console.sentence(f"{path}: none, as {found['reasons'][path]}")
 
 
 def _gain_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -246,7 +236,7 @@ def _gain_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def show_interpretation(console: Console, found: Interpretation) -> None:
+def show_interpretation(console: Terminal, found: Interpretation) -> None:
     """Print what was read out of a model."""
     summary = found.summary
     couplings, assemblies = summary["couplings"], summary["assemblies"]
@@ -287,27 +277,25 @@ def show_interpretation(console: Console, found: Interpretation) -> None:
                     f"|J| {ratio:.2f} times as large, p = {test['p_value']:.2g} (shuffled labels)",
                 )
             )
-    console.print(pairs(rows), soft_wrap=True)
+    console.pairs(rows, soft_wrap=True)
     for path, reason in summary["reasons"].items():
-        console.print(f"{path}: none, as {reason}", soft_wrap=True)
+        console.sentence(f"{path}: none, as {reason}")
 
 
-def show_comparison(console: Console, found: Comparison) -> None:
+def show_comparison(console: Terminal, found: Comparison) -> None:
     """Print how runs and animals agree."""
     summary = found.summary
-    console.print(
-        columns(
-            ("run", "animal", "gain (nats per bin)", "converged"),
-            [
-                (
-                    one["folder"],
-                    str(one["animal"]),
-                    figure(one["gain"], one["gain_stderr"]),
-                    "yes" if one["converged"] else "no",
-                )
-                for one in summary["runs"]
-            ],
-        )
+    console.columns(
+        ("run", "animal", "gain (nats per bin)", "converged"),
+        [
+            (
+                one["folder"],
+                str(one["animal"]),
+                figure(one["gain"], one["gain_stderr"]),
+                "yes" if one["converged"] else "no",
+            )
+            for one in summary["runs"]
+        ],
     )
     rows = [
         (f"{matrix}, {between}", f"{one['first']} and {one['second']}: correlation of maps "
@@ -327,9 +315,9 @@ def show_comparison(console: Console, found: Comparison) -> None:
          f"{figure(one['mantel_p'], digits=4)}")
         for matrix, one in (summary["structure"] or {}).items()
     ]  # fmt: skip
-    console.print(pairs(rows), soft_wrap=True)
+    console.pairs(rows, soft_wrap=True)
     together: dict[str, list[str]] = {}
     for path, reason in summary["reasons"].items():
         together.setdefault(reason, []).append(path)
     for reason, paths in together.items():
-        console.print(f"{', '.join(paths)}: none, as {reason}", soft_wrap=True)
+        console.sentence(f"{', '.join(paths)}: none, as {reason}")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.results import UNDEFINED, convergence_line, figure, signed
-from boltzbrain.cli.terminal import columns, note, pairs
+from boltzbrain.cli.terminal import Terminal, note
 
 if TYPE_CHECKING:
     from boltzbrain.grid.folder import SweepFolder
 
 
-def show_sweep(console: Console, sweep: SweepFolder) -> None:
+def show_sweep(console: Terminal, sweep: SweepFolder) -> None:
     """Print the table of a sweep, the chosen run and why it was chosen."""
     from boltzbrain.grid.points import ALWAYS
     from boltzbrain.report.numbers import value_words
@@ -48,13 +46,13 @@ def show_sweep(console: Console, sweep: SweepFolder) -> None:
                 row["status"] + (", UNRELIABLE" if doubtful else ""),
             )
         )  # fmt: skip
-    console.print(columns(heads, rows))
-    console.print(f"chosen: {choice['reason']}", soft_wrap=True)
+    console.columns(heads, rows)
+    console.sentence(f"chosen: {choice['reason']}")
     folder = sweep.folder / choice["run"]
-    console.print(pairs([
+    console.pairs([
         ("run", str(folder)),
         ("training", convergence_line(TrainingRun.open(folder).info.get("convergence"))),
         ("page", str(sweep.folder / "sweep.html")),
-    ]))  # fmt: skip
-    name = shlex.quote(str(folder))
-    console.print(f"next: boltzbrain evaluate {name}", soft_wrap=True)
+    ])  # fmt: skip
+    name = path_to_type(folder)
+    console.sentence(f"next: boltzbrain evaluate {name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from boltzbrain.foundations.memory import show_bytes
@@ -12,8 +12,8 @@ _REGIONS_SHOWN = 12
 
 
 def card_in_words(card: DataCard) -> list[tuple[str, str]]:
-    """Return pairs of a label and a text; a figure that is not known says so."""
-    pairs = [
+    """Return pairs of a label and a text; a reason why figures are not known stands once."""
+    pairs: list[tuple[str, str | None]] = [
         ("file", f"{card.path} ({card.format}, {card.values})"),
         ("neurons", f"{card.neurons:,}"),
         ("bins", _bins(card)),
@@ -47,21 +47,51 @@ def card_in_words(card: DataCard) -> list[tuple[str, str]]:
         pairs.append(
             ("folds", ", ".join(f"{name} {count:,}" for name, count in card.folds.items() if count))
         )
-    return [*pairs, *(("note", text) for text in card.warnings)]
+    return [
+        *((label, text) for label, text in pairs if text is not None),
+        *_not_known(card, [label for label, text in pairs if text is None]),
+        *(("note", text) for text in card.warnings if text not in card.reasons.values()),
+    ]
 
 
-def _bins(card: DataCard) -> str:
+def _not_known(card: DataCard, labels: Sequence[str]) -> list[tuple[str, str]]:
+    """Return a line for each reason why figures are not known, with the labels of all of them."""
+    together: dict[str, list[str]] = {}
+    for label in labels:
+        reasons = [card.reasons.get(name) for name in _FIGURES_OF[label]]
+        reason = next((one for one in reasons if one is not None), "")
+        together.setdefault(reason, []).append(label)
+    return [
+        ("not known", ", ".join(names) + (f": {reason}" if reason else ""))
+        for reason, names in together.items()
+    ]
+
+
+_FIGURES_OF = {
+    "bins": ("bins", "bin_width_s", "duration_s"),
+    "mean activity": ("mean_activity",),
+    "rates": ("rates_hz",),
+    "silent": ("silent_neurons", "silent_bins_fraction"),
+    "multi-spike bins": ("multi_spike_fraction", "multi_spike_fraction_of_all"),
+    "lag-1 correlation": ("lag1_correlation",),
+    "independent bins": ("independent_bins",),
+    "memory": ("memory_bytes",),
+}
+"""The figures of the card that a line tells."""
+
+
+def _bins(card: DataCard) -> str | None:
     if card.bins is None or card.bin_width_s is None or card.duration_s is None:
-        return _unknown(card, "bins")
+        return None
     segments = "1 segment" if card.segments == 1 else f"{card.segments:,} segments"
     return (
         f"{card.bins:,} of {1000 * card.bin_width_s:g} ms in {segments}, {card.duration_s:,.1f} s"
     )
 
 
-def _silent(card: DataCard) -> str:
+def _silent(card: DataCard) -> str | None:
     if card.silent_neurons is None or card.silent_bins_fraction is None:
-        return "not known"
+        return None
     return (
         f"{card.silent_neurons:,} neurons never active, "
         f"{100 * card.silent_bins_fraction:.1f} % of bins without any active neuron"
@@ -77,9 +107,9 @@ def _regions(card: DataCard) -> str:
     return f"{len(ordered)}: {shown}" + (f" and {rest} more" if rest > 0 else "")
 
 
-def _multi_spike(card: DataCard) -> str:
+def _multi_spike(card: DataCard) -> str | None:
     if card.multi_spike_fraction is None or card.multi_spike_fraction_of_all is None:
-        return _unknown(card, "multi_spike_fraction")
+        return None
     return (
         f"{100 * card.multi_spike_fraction:.1f} % of active bins, "
         f"{100 * card.multi_spike_fraction_of_all:.2f} % of all bins "
@@ -87,21 +117,15 @@ def _multi_spike(card: DataCard) -> str:
     )
 
 
-def _lag1(card: DataCard) -> str:
+def _lag1(card: DataCard) -> str | None:
     if card.lag1_correlation is None:
-        return _unknown(card, "lag1_correlation")
-    each = _show(card.lag1_correlation_neurons, lambda x: f", mean of neurons {x:.3f}")
-    return f"population count {card.lag1_correlation:.3f}" + each
+        return None
+    each = _show(card.lag1_correlation_neurons, lambda x: f", mean of neurons {x:.3f}") or ""
+    return f"population count {card.lag1_correlation:.3f}{each}"
 
 
-def _unknown(card: DataCard, figure: str) -> str:
-    reason = card.reasons.get(figure, "")
-    # a reason of many figures stands among the notes, once
-    return "not known" if reason in card.warnings else f"not known: {reason}"
-
-
-def _show(value: Any, how: Callable[[Any], str]) -> str:
-    return "not known" if value is None else str(how(value))
+def _show(value: Any, how: Callable[[Any], str]) -> str | None:
+    return None if value is None else how(value)
 
 
 def _show_rates(rates: Mapping[str, float]) -> str:

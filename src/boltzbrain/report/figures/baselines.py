@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from boltzbrain.report.style import CATEGORIES, GENERATED, INK, MUTED, WIDE, figure
+from boltzbrain.report.style import CATEGORIES, GENERATED, INK, MUTED, WIDE, as_text, figure
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def baseline_scores(
             value, place, xerr=error, color=colour, fmt=">" if bound else "o", markersize=5,
             elinewidth=1.2, markerfacecolor="white" if bound else colour,
         )  # fmt: skip
-    ax.set_yticks(range(len(order)), [row[0] for row in order])
+    ax.set_yticks(range(len(order)), [as_text(row[0]) for row in order])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.6, len(order) - 0.4)
     ax.axvline(0, color=MUTED, linewidth=0.7, linestyle=":")
@@ -73,7 +73,7 @@ def weight_tails(ax: Axes, sets: Mapping[str, Floats]) -> None:
         share, _ = np.histogram(size, bins=bins)
         density = share / len(size) / np.diff(bins)
         floor = min(floor, float(density[density > 0].min(initial=1.0)))
-        ax.stairs(density, bins, color=shades[name], linewidth=1.3, label=name)
+        ax.stairs(density, bins, color=shades[name], linewidth=1.3, label=as_text(name))
     line = np.linspace(0, _FAR, 200)
     ax.plot(
         line, np.sqrt(2 / np.pi) * np.exp(-(line**2) / 2), ":", color=INK, linewidth=1,
@@ -103,7 +103,7 @@ def embedded_neurons(ax: Axes, strong: Floats, sets: Mapping[str, tuple[Floats, 
     """
     shades = colours(list(sets))
     for name, (own, shuffled) in sets.items():
-        ax.plot(strong, own - shuffled, color=shades[name], label=name)
+        ax.plot(strong, own - shuffled, color=shades[name], label=as_text(name))
     ax.axhline(0, color=MUTED, linewidth=0.8, linestyle="--")
     ax.axvline(1, color=MUTED, linewidth=0.7, linestyle=":")
     ax.set_xscale("log")
@@ -137,7 +137,7 @@ def occupied_regions(ax: Axes, sets: Mapping[str, Floats], regions: int) -> None
         middle = float(np.median(values))
         ax.step(
             np.concatenate(([1.0], np.sort(values))), np.concatenate(([0.0], share)), where="post",
-            color=shades[name], label=f"{name}, median {middle:.1f}",
+            color=shades[name], label=as_text(f"{name}, median {middle:.1f}"),
         )  # fmt: skip
     ax.set_xlim(1, regions)
     # room for the names above the curves

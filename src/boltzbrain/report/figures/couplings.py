@@ -21,6 +21,7 @@ from boltzbrain.report.style import (
     SMALL,
     TALL,
     WIDE,
+    as_text,
     figure,
     plain_logarithms,
 )
@@ -51,7 +52,7 @@ def coupling_histogram(ax: Axes, sets: Mapping[str, Floats], label: str) -> None
         if len(values):
             ax.hist(
                 values, bins=bins.tolist(), density=True, histtype="step", color=colour,
-                linewidth=1.3, label=name,
+                linewidth=1.3, label=as_text(name),
             )  # fmt: skip
     ax.axvline(0, color=MUTED, linewidth=0.7, linestyle=":")
     ax.set_yscale("log")
@@ -133,8 +134,8 @@ def region_map(
     ax.spines[:].set_visible(False)
     places = np.arange(len(names))
     small = 8 if len(names) <= 20 else 5.5 if len(names) <= 45 else 3.5
-    ax.set_yticks(places, [f"{name} ({n})" for name, n in zip(names, counts, strict=True)])
-    ax.set_xticks(places, list(names), rotation=90)
+    ax.set_yticks(places, [as_text(f"{name} ({n})") for name, n in zip(names, counts, strict=True)])
+    ax.set_xticks(places, list(map(as_text, names)), rotation=90)
     ax.tick_params(length=0, labelsize=small)
     ax.set_xlabel("region")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.7)
@@ -166,8 +167,9 @@ def region_histograms(ax: Axes, sets: Mapping[str, Floats], label: str) -> None:
         ax.fill_between(middle, row, row + 0.92 * height, color=colour, alpha=0.5, linewidth=0)
         ax.plot(middle, row + 0.92 * height, color=colour, linewidth=0.9)
         ax.text(
-            1.01, row + 0.08, name, transform=ax.get_yaxis_transform(), fontsize=7.5, va="bottom"
-        )
+            1.01, row + 0.08, as_text(name), transform=ax.get_yaxis_transform(), fontsize=7.5,
+            va="bottom",
+        )  # fmt: skip
     ax.axvline(0, color=MUTED, linewidth=0.7, linestyle=":")
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
@@ -226,7 +228,7 @@ def region_assemblies(ax: Axes, names: Sequence[str], share: Floats) -> None:
         share, aspect="auto", cmap="magma_r", interpolation="nearest", rasterized=True,
         vmin=0, vmax=max(float(np.quantile(share, 0.995)), 1e-9),
     )  # fmt: skip
-    ax.set_yticks(np.arange(len(names)), list(names))
+    ax.set_yticks(np.arange(len(names)), list(map(as_text, names)))
     ax.tick_params(axis="y", length=0, labelsize=8 if len(names) <= 20 else 5)
     ax.set_xlabel("assembly (by similar activity)")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.7)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from boltzbrain.report.style import CATEGORIES, INK, TALL, TEST, figure
+from boltzbrain.report.style import CATEGORIES, INK, TALL, TEST, as_text, figure
 
 _MOST_ROWS = 2000
 
@@ -82,7 +82,7 @@ def _mark_regions(ax: Axes, names: list[str]) -> None:
         )  # fmt: skip
         if last - first >= 0.028 * len(names):
             ax.text(
-                -0.04, (first + last - 1) / 2, names[first] or "none", transform=along,
+                -0.04, (first + last - 1) / 2, as_text(names[first] or "none"), transform=along,
                 ha="right", va="center", fontsize=7,
             )  # fmt: skip
     ax.spines["left"].set_visible(False)

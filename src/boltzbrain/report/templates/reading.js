@@ -5,6 +5,8 @@
   const UP = "#d55e00", DOWN = "#0072b2", PLAIN = "#8a8a94", FAINT = "#d3d3da";
   const neurons = data.neurons, units = data.assemblies.units;
   const regionOf = (n) => neurons.regions[neurons.region[n]];
+  // plotly takes tags in a text for formats
+  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const label = (n) => (regionOf(n) ? `${neurons.id[n]} · ${regionOf(n)}` : neurons.id[n]);
 
   // tables: sorted in place, the first rows drawn, all of them saved
@@ -56,10 +58,12 @@
       }));
       note.textContent = rows.length > SHOWN ? `${rows.length} rows, ${SHOWN} shown` : `${rows.length} rows`;
     }
-    const quoted = (value) => (/[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+    const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+    // a spreadsheet takes text that begins like a formula for one, unless an apostrophe precedes it
+    const inert = (value) => (/^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value);
     figure.querySelector("button").addEventListener("click", () => {
       const lines = [heads, ...state.rows.map((row) => columns.map((one) => one[row] ?? ""))];
-      const text = lines.map((line) => line.map((value) => quoted(String(value))).join(",")).join("\n") + "\n";
+      const text = lines.map((line) => line.map((value) => quoted(inert(String(value)))).join(",")).join("\n") + "\n";
       const link = document.createElement("a");
       link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
       link.download = `${figure.dataset.table}.csv`;
@@ -191,7 +195,7 @@
     const dots = (places, color, opacity, name, scale) => ({
       type: "scatter3d", mode: "markers", name, hoverinfo: "text",
       x: places.map((p) => neurons.xyz[0][p]), y: places.map((p) => neurons.xyz[1][p]), z: places.map((p) => neurons.xyz[2][p]),
-      text: places.map((p) => `${label(known[p])}, assembly ${strongest[known[p]]}`),
+      text: places.map((p) => `${plain(label(known[p]))}, assembly ${strongest[known[p]]}`),
       marker: { size: size * scale, color, opacity, line: { width: 0 } },
     });
     const colour = (p) => {
