@@ -14,7 +14,7 @@ import typer.main
 from boltzbrain.cli.main import app
 from boltzbrain.foundations.options import options_of
 from boltzbrain.interpretation.choices import Choices
-from boltzbrain.preparing.calcium.deconvolve import METHODS
+from boltzbrain.preparing.calcium.deconvolve import RULES
 from boltzbrain.preparing.faults.mend import MENDS
 from boltzbrain.preparing.preparation import MENDABLE, THRESHOLDS, Preparation
 from boltzbrain.training.plan import PRESETS, TrainingPlan, make_plan
@@ -38,7 +38,7 @@ from boltzbrain.cli.schema import schema
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import neuron_table
 from boltzbrain.data.steps import Source
-states = np.ones((100, 1), np.uint8)
+states = (np.arange(100) % 2).astype(np.uint8)[:, None]
 activity = Activity(states, 0.02, np.arange(100, dtype=np.int32), np.zeros(100, np.int8),
     neuron_table(["a"]), {}, (), Source("", "", ""))
 command = typer.main.get_command(app).commands["fit"]
@@ -108,7 +108,7 @@ def test_the_schema_is_for_programs(capsys):
 
 def test_names_and_what_they_name_agree():
     assert tuple(MENDS) == MENDABLE
-    assert {name: method.threshold for name, method in METHODS.items()} == dict(THRESHOLDS)
+    assert RULES.keys() == THRESHOLDS.keys()
 
 
 def test_options_on_folds_that_exclude_each_other_are_named():
