@@ -38,7 +38,7 @@ from boltzbrain.cli.schema import schema
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import neuron_table
 from boltzbrain.data.steps import Source
-states = np.ones((100, 1), np.uint8)
+states = (np.arange(100) % 2).astype(np.uint8)[:, None]
 activity = Activity(states, 0.02, np.arange(100, dtype=np.int32), np.zeros(100, np.int8),
     neuron_table(["a"]), {}, (), Source("", "", ""))
 command = typer.main.get_command(app).commands["fit"]

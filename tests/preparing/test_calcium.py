@@ -15,41 +15,12 @@ from boltzbrain.preparing.calcium.blind_deconvolution import (
     deconvolve_trace,
     estimate_kernel,
 )
-from boltzbrain.preparing.calcium.deconvolve import KERNELS, deconvolve
+from boltzbrain.preparing.calcium.deconvolve import deconvolve
 from boltzbrain.preparing.calcium.dff import relative_change, sliding_baseline
+from boltzbrain.preparing.calcium.scores import KERNELS
 from boltzbrain.preparing.calcium.sparse_solver import solve, unit_peak
 from boltzbrain.readers.resampling import at_common_times
-
-FRAME_S = 0.1
-
-
-def response(kernel: Kernel, frames: int, frame_s: float = FRAME_S) -> np.ndarray:
-    """Return the response to one event at frame 0, with a peak of 1."""
-    decay, rise = kernel.factors(frame_s)
-    power = np.arange(1, frames + 1)
-    shape = decay**power - (rise**power if rise else 0.0)
-    return shape / shape.max()
-
-
-def planted(
-    kernel: Kernel, *, frames: int = 3000, cells: int = 4, noise: float = 0.1, seed: int = 0
-):
-    """Return events (frame, cell) and the traces that they make, with a peak of 1 and noise."""
-    generator = np.random.default_rng(seed)
-    events = (generator.random((frames, cells)) < 0.02).astype(np.uint8)
-    events[0] = 0
-    shape = response(kernel, frames)
-    clean = np.stack([np.convolve(column, shape)[:frames] for column in events.T], axis=1)
-    traces = clean + 0.3 + noise * generator.normal(size=clean.shape)
-    return events, traces.astype(np.float32)
-
-
-def recording_of(traces: np.ndarray, kind: str = "dff", frame_s: float = FRAME_S) -> Recording:
-    signal = Traces(traces, np.arange(len(traces)) * frame_s, kind)
-    return Recording(
-        neuron_table([str(n) for n in range(traces.shape[1])]), {}, signal, no_epochs(),
-        Source("test", "made", ""),
-    )  # fmt: skip
+from helpers.calcium import FRAME_S, planted, recording_of, response
 
 
 @pytest.mark.parametrize("kernel", [Kernel(0.2, 1.0), Kernel(0.0, 0.8)])
@@ -173,9 +144,11 @@ def test_traces_in_pieces_with_gaps_and_flat_cells():
     assert isinstance(found.signal, Binned)
     assert found.signal.segment.tolist() == [0] * 300 + [1] * 300
     assert found.signal.counts[[0, 300]].sum() == 0  # calcium left over from before is no event
-    assert found.signal.counts[:, 1].sum() == 0
-    assert found.signal.counts[:, 2].sum() > 0
-    assert found.steps[-1].options["flat_traces"] == 1
+    # the flat cell is left out by name, the gap is bridged
+    assert found.neurons["id"].tolist() == ["a", "c", "d"]
+    assert found.signal.counts[:, 1].sum() > 0
+    told = found.steps[-1].options
+    assert (told["left_out_one_value"], told["bridged"]) == (["b"], ["c"])
     each = deconvolve(recording, kernel="each").steps[-1].options
     assert len(each["decay_s_of_cells"]) == 3
 
@@ -218,12 +191,17 @@ def test_the_baseline_follows_bleaching():
     traces = (bleached + jumps)[:, None].astype(np.float32)
     base = sliding_baseline(traces, FRAME_S, window_s=20)
     assert np.abs(base[:, 0] / bleached - 1).max() < 0.05
-    change = relative_change(traces, FRAME_S, window_s=20)[:, 0]
+    segment = np.zeros(5000, dtype=np.int32)
+    changes, over_noise = relative_change(traces, segment, FRAME_S, window_s=20)
+    change = changes[:, 0]
+    assert not over_noise.any()
     assert abs(np.median(change[:1000]) - np.median(change[-1000:])) < 0.05
     # background is taken off below the line
-    doubled = relative_change(traces + 100, FRAME_S, window_s=20, background=100.0)
+    doubled, _ = relative_change(traces + 100, segment, FRAME_S, window_s=20, background=100.0)
     np.testing.assert_allclose(doubled[:, 0], change, atol=1e-4)
-    assert (relative_change(traces * 0, FRAME_S) == 0).all()
+    nothing, over_noise = relative_change(traces * 0, segment, FRAME_S)
+    assert (nothing == 0).all()
+    assert over_noise.all()
 
 
 def test_planes_are_brought_to_common_times():

@@ -166,7 +166,7 @@ class TestOfAnActivity:
         assert dict(card_in_words(card))["folds"].startswith("train ")
 
     def test_a_leak_is_told(self):
-        activity = make(binned(np.ones((100, 2)))).binarize()
+        activity = make(binned(np.tile([[1, 0], [0, 1]], (50, 1)))).binarize()
         with pytest.warns(UserWarning, match="one by one"):
             shuffled = activity.split(by="shuffled")
         assert any("one by one" in text for text in data_card(None, shuffled).warnings)

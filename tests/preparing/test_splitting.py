@@ -8,12 +8,14 @@ import re
 import numpy as np
 import pytest
 
+from boltzbrain.cli.summaries.results import activity_line
 from boltzbrain.data.activity import GAP, TEST, TRAIN, VALIDATION, Activity, stretches
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Binned
 from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
+from boltzbrain.preparing.card.card import data_card
 from boltzbrain.preparing.folds.like_statistics import dissimilarities
 from boltzbrain.preparing.folds.split import LeakageWarning, _drop_rare, split
 
@@ -310,16 +312,43 @@ class TestRareNeurons:
     def test_they_are_counted_in_training_bins_and_listed(self):
         activity = self.activity()
         result = activity.split(by="none")
-        assert result.neurons["id"].tolist() == ["often", "always"]
+        assert result.neurons["id"].tolist() == ["often"]
         step = result.step("drop_rare_neurons").options
-        assert step["dropped"] == ["rare", "never"]
+        assert step["dropped"] == ["rare", "never", "always"]
         assert step["never_active"] == ["never"]
         assert step["always_active"] == ["always"]
         # "often" is active in 30 bins, most of them held out here
         fold = np.zeros(400, dtype=np.int8)
         fold[:15], fold[-15:] = TEST, VALIDATION
-        held_out = _drop_rare(activity.with_fold(fold, Step("split")), 20)
-        assert held_out.neurons["id"].tolist() == ["always"]
+        with pytest.raises(
+            InputError, match=r"1 are active in every training bin; the most .* 15 "
+        ):
+            _drop_rare(activity.with_fold(fold, Step("split")), 20)
+
+    @pytest.mark.parametrize("code", [TRAIN, VALIDATION, TEST])
+    def test_only_the_training_bins_say_who_is_always_active(self, code):
+        activity = self.activity()
+        fold = np.full(400, TRAIN, dtype=np.int8)
+        fold[300:] = VALIDATION
+        fold[350:] = TEST
+        activity.states[np.flatnonzero(fold == code)[-1], 3] = 0
+        result = _drop_rare(activity.with_fold(fold, Step("split")), 20)
+        # one silent bin in training is enough to stay, one elsewhere is not
+        assert ("always" in result.neurons["id"].tolist()) == (code == TRAIN)
+        assert result.step("drop_rare_neurons").options["always_active"] == (
+            [] if code == TRAIN else ["always"]
+        )
+
+    def test_the_card_and_the_line_before_training_tell_them_apart(self):
+        result = self.activity().split(by="none")
+        assert data_card(None, result).dropped == {
+            "active in fewer than 20 training bins": 2, "active in every training bin": 1,
+        }  # fmt: skip
+        line = activity_line(result)
+        assert (
+            "1 neurons (2 more are too rarely active, 1 more are active in every training bin)"
+            in line
+        )
 
     def test_zero_keeps_all(self):
         result = self.activity().split(by="none", min_active_bins=0)
@@ -334,7 +363,9 @@ class TestRareNeurons:
 
     def test_no_neuron_left(self):
         with pytest.raises(
-            InputError, match=r"min_active_bins must leave at least one neuron.*400 of 400"
+            InputError,
+            match=r"min_active_bins must leave at least one neuron; 1 are active in every training "
+            r"bin; the most active of the others is active in 30 of 400",
         ):
             self.activity().split(by="none", min_active_bins=401)
 

@@ -63,9 +63,9 @@ def bins(tmp_path_factory) -> Path:
 
 
 def write_traces(path: Path, frames: int) -> Path:
-    """Write bleaching cells; 1 is flat, 2 vanishes, 4 is 3 once more, 5 lacks frames."""
+    """Write bleaching cells; 1 is flat, 2 vanishes, 4 is 3 again, 5 lacks frames, 7 is silent."""
     generator = np.random.default_rng(0)
-    cells = 7
+    cells = 8
     events = generator.random((frames, cells)) < 0.1
     events[2 * frames // 5 :, 2] = False
     kernel = np.exp(-np.arange(30) / 4)
@@ -75,6 +75,7 @@ def write_traces(path: Path, frames: int) -> Path:
     values[:, 4] = values[:, 3] + 0.01 * generator.normal(size=frames)
     values[:, 1] = 40.0
     values[5:9, 5] = np.nan
+    values[:, 7] = 40.0 + np.arange(frames) % 2 + 0.01 * generator.normal(size=frames)
     np.save(path, values.astype(np.float32))
     return path
 

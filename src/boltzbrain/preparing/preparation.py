@@ -15,8 +15,8 @@ JOINS = ("probes", "sessions")
 WAYS = ("auto", "segments", "blocks", "statistics", "shuffled", "none")
 """Ways to divide bins into folds; "none" leaves all of them to training."""
 MENDABLE = (
-    "duplicate-spikes", "refractory", "silent", "drifting", "unstable", "duplicate-neurons",
-    "laser",
+    "duplicate-spikes", "refractory", "silent", "saturated", "drifting", "unstable",
+    "duplicate-neurons", "laser",
 )  # fmt: skip
 """Faults that `faults.mend.mend` mends."""
 THRESHOLDS: Mapping[str, float] = {"bsd": 4.0, "oasis": 4.0, "threshold": 3.0, "deconvolved": 3.0}
@@ -28,6 +28,11 @@ LARGEST_GAP_SHARE = 0.01
 """The gap between folds, seconds, and the share of the recording that it is at most."""
 ENOUGH_SEGMENTS = 20
 """From so many segments on, whole segments are held out."""
+
+
+def default_method(kind: str) -> str:
+    """Return the calcium method for traces of a kind, where none is named."""
+    return "deconvolved" if kind == "deconvolved" else "bsd"
 
 
 class Preparation(Options):
@@ -106,7 +111,8 @@ class Preparation(Options):
         None,
         "threshold of the method in units of each trace's noise",
         none="that of the method: "
-        + ", ".join(f"{name} {value:g}" for name, value in THRESHOLDS.items()),
+        + ", ".join(f"{name} {value:g}" for name, value in THRESHOLDS.items())
+        + " (0 where nearly all values are exactly 0)",
         flag="--calcium-threshold",
         metavar="K",
         group=BINS,
@@ -183,7 +189,7 @@ class Preparation(Options):
     )
     min_active_bins: int = setting(
         20,
-        "drop neurons that are active in fewer training bins; 0 keeps all",
+        "drop neurons that are active in fewer training bins, or in every one; 0 keeps all",
         unit="bins",
         flag="--min-active-bins",
         group=FOLDS,

@@ -31,6 +31,14 @@ Rows = Sequence[tuple[str, str]]
 
 _LISTED = {
     "dropped": "neuron",
+    "left_out_no_number": "cell",
+    "left_out_one_value": "cell",
+    "left_out_no_noise": "cell",
+    "left_out_gaps": "cell",
+    "bridged": "cell",
+    "saturated_cells": "cell",
+    "not_scored": "cell",
+    "over_noise": "cell",
     "never_active": "neuron",
     "always_active": "neuron",
     "segments_dropped": "segment",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from boltzbrain.data.recording import Recording
     from boltzbrain.preparing.card.bin_widths import BinWidths
     from boltzbrain.preparing.faults.find import Validation
+    from boltzbrain.preparing.faults.points import Point
     from boltzbrain.preparing.preparation import Preparation
 
 
@@ -84,16 +85,21 @@ def _activity(preparation: Preparation, recording: Recording, display: Display) 
 def _show_validation(validation: Validation) -> None:
     rows = [
         ("verdict", validation.verdict),
-        *(
-            (point.name, f"{point.found}; mend: {point.mend or 'nothing here mends it'}")
-            for point in validation.points
-        ),
+        *((point.name, point.found + _what_to_do(point)) for point in validation.points),
     ]
     named = {point.name for point in validation.points}
     rows.append(
         ("not found", ", ".join(name for name in validation.looked_for if name not in named))
     )
     out().pairs(rows)
+
+
+def _what_to_do(point: Point) -> str:
+    if point.mended is not None:
+        return f"; mended: {point.mended}"
+    if point.mend is None and point.severity == "fact":
+        return ""
+    return f"; mend: {point.mend or 'nothing here mends it'}"
 
 
 def _show_bins(choice: BinWidths) -> None:

@@ -56,10 +56,14 @@ def activity_line(activity: Activity) -> str:
         f"{name} {len(activity.bins_of(name))}" for name in ("train", "validation", "test")
     )
     rare = activity.step("drop_rare_neurons")
-    dropped = len(rare.options["dropped"]) if rare else 0
+    dropped = set(rare.options["dropped"]) if rare else set()
+    always = len(dropped & set(rare.options["always_active"])) if rare else 0
+    few = len(dropped) - always
+    reasons = [f"{few} more are too rarely active"] if few else []
+    reasons += [f"{always} more are active in every training bin"] if always else []
     return (
         f"{activity.n_neurons} neurons"
-        + (f" ({dropped} more are too rarely active)" if dropped else "")
+        + (f" ({', '.join(reasons)})" if reasons else "")
         + f", {activity.n_bins} bins of {activity.bin_width_s * 1000:g} ms ({folds})"
     )
 

@@ -16,7 +16,7 @@ from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.foundations.memory import slices
-from boltzbrain.preparing.preparation import DEFAULT_BIN_MS, Preparation
+from boltzbrain.preparing.preparation import DEFAULT_BIN_MS, Preparation, default_method
 
 # times written as decimals are off by rounding: a thousandth of a bin is still a whole bin
 _ROUNDING = 1e-3
@@ -242,8 +242,8 @@ def _require_states(signal: Traces, where: str) -> None:
         if len(wrong):
             raise bad_input(
                 f"the {signal.words}",
-                "hold only 0 and 1, or be made binary first (--calcium bsd, or deconvolve() in "
-                "Python)",
+                f"hold only 0 and 1, or be made binary first (--calcium "
+                f"{default_method(signal.kind)}, or deconvolve() in Python)",
                 float(wrong[0]),
                 file=where,
             )

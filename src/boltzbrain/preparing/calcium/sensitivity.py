@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 MULTIPLES = (0.5, 0.75, 1.0, 1.5, 2.0)
 """Of the chosen threshold."""
 
+ABOVE_ZERO = (0.0, 0.25, 0.5, 1.0, 2.0)
+"""Thresholds that are looked at where the chosen one is 0."""
+
 _NEURONS = 100
 
 
 def sensitivity_table(
     scores: NDArray[np.float32], segment: NDArray[np.int32], threshold: float
 ) -> list[dict[str, float | None]]:
-    """Return one row per multiple of the threshold.
+    """Return one row per multiple of the threshold, or threshold beside one of 0.
 
     Parameters
     ----------
@@ -34,14 +37,14 @@ def sensitivity_table(
         ``agreement``, the correlation over pairs of these correlations with those at the chosen
         threshold. None where it is not defined.
     """
-    active = np.flatnonzero((scores > MULTIPLES[-1] * threshold).any(axis=0))
+    limits = [multiple * threshold for multiple in MULTIPLES] if threshold > 0 else ABOVE_ZERO
+    active = np.flatnonzero((scores > limits[-1]).any(axis=0))
     if len(active) > _NEURONS:
         active = active[np.linspace(0, len(active) - 1, _NEURONS).astype(np.int64)]
     chosen = scores[:, active]
     reference = _pairs(chosen > threshold)
     rows: list[dict[str, float | None]] = []
-    for multiple in MULTIPLES:
-        limit = multiple * threshold
+    for limit in limits:
         on = chosen > limit
         pairs = _pairs(on)
         rows.append(

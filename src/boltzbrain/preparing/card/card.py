@@ -23,6 +23,7 @@ from boltzbrain.data.timescale import (
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.preparing.bins.binarize import binarize
 from boltzbrain.preparing.bins.plan import trace_frames
+from boltzbrain.preparing.calcium.condition import LEFT_OUT
 from boltzbrain.preparing.card.cautions import cautions
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -63,9 +64,10 @@ class DataCard:
     epochs
         Label, intervals and seconds of each epoch of the recording.
     dropped
-        Units left out: by each rule of the reader's filter, and as rarely active.
+        Units left out: by each rule of the reader's filter, as traces of no use, and as rarely or
+        always active in training.
     dropped_neurons
-        Ids of the rarely active ones.
+        Ids of the last.
     folds
         Bins of each fold, and of gaps; None before the split.
     warnings
@@ -196,10 +198,13 @@ def _card_of_activity(activity: Activity, recording: Recording | None) -> DataCa
     told: Mapping[str, Any] = binned.options if binned else {}
     multiple = told.get("multi_spike_bins")
     rare = activity.step("drop_rare_neurons")
-    dropped = _dropped_by_reader(recording or activity)
+    dropped = {**_dropped_by_reader(recording or activity), **_left_out(activity)}
     if rare is not None:
+        always = len(set(rare.options["dropped"]) & set(rare.options["always_active"]))
         few = f"active in fewer than {rare.options['min_active_bins']} training bins"
-        dropped = {**dropped, few: len(rare.options["dropped"])}
+        dropped = {**dropped, few: len(rare.options["dropped"]) - always}
+        if always:
+            dropped["active in every training bin"] = always
     was_split = activity.step("split") is not None or bool((activity.fold != TRAIN).any())
     folds = {name: int((activity.fold == code).sum()) for name, code in FOLDS.items()}
     folds["gap"] = activity.n_bins - sum(folds.values())
@@ -312,6 +317,17 @@ def _dropped_by_reader(data: Recording | Activity) -> dict[str, int]:
         str(rule): int(count)
         for rule, count in told.items()
         if isinstance(count, int) and rule != UNSORTED
+    }
+
+
+def _left_out(activity: Activity) -> dict[str, int]:
+    """Return how many traces were of no use, by reason."""
+    step = activity.step("deconvolve")
+    told = {} if step is None else step.options
+    return {
+        f"traces that {reason}": len(told[name])
+        for name, reason in LEFT_OUT.items()
+        if told.get(name)
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.signals import UNSORTED
+from boltzbrain.preparing.faults.traces import of_events
 
 MULTI_SPIKE_LIMIT = 0.05
 """Above this fraction of active bins with several spikes a shorter bin is advised."""
@@ -65,6 +66,8 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
     left_out = activity.source.options.get("left_out")
     if left_out:
         yield f"arrays that are pickled, or stored in a way not known: {_few(left_out)}; left out"
+    for point in of_events(activity):
+        yield point.found + (f"; {point.mended}" if point.mended else "")
     for name in ("deconvolve", "binarize", "split"):
         step = activity.step(name)
         if step is not None:

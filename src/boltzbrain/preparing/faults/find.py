@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import UNSORTED, Binned, SpikeTimes, Traces
-from boltzbrain.preparing.calcium.deconvolve import default_method
 from boltzbrain.preparing.faults.cutting import ascend, laser_epochs
 from boltzbrain.preparing.faults.drift import drifting
 from boltzbrain.preparing.faults.duplicate_neurons import duplicate_neurons
-
-Severity = Literal["note", "mend"]
+from boltzbrain.preparing.faults.points import SHOWN, Point, as_rows, share_of, shown, unless_all
+from boltzbrain.preparing.faults.traces import LOOKED_FOR as OF_TRACES
+from boltzbrain.preparing.faults.traces import of_events, of_traces
+from boltzbrain.preparing.preparation import Preparation, default_method
 
 DUPLICATE_S = 1e-4
 """Two spikes of one neuron nearer than this many seconds are one spike counted twice."""
@@ -28,40 +29,13 @@ REFRACTORY_S = 1.5e-3
 REFRACTORY_FRACTION = 0.01
 """Units with a larger fraction of intervals below the refractory period are flagged."""
 
-BLEACHED = 0.2
-"""Fraction by which the baseline of fluorescence falls that counts as bleaching."""
-
-_SHOWN = 8
-
-
-@dataclass(frozen=True)
-class Point:
-    """One finding.
-
-    Attributes
-    ----------
-    name
-        What was looked at.
-    severity
-        "mend" if a model of the recording as it is would learn the fault, else "note".
-    found
-        What was found, in words.
-    mend
-        The option that mends it, to be given as it is; None where none does.
-    neurons
-        Rows of the neurons concerned.
-    """
-
-    name: str
-    severity: Severity
-    found: str
-    mend: str | None
-    neurons: tuple[int, ...] = ()
+MOST_DROPPED = 0.5
+"""Share of rarely active neurons above which the split would leave another recording."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """The points found, and the verdict: "clean", "usable" (notes only) or "mend first"."""
+    """The points found, and the verdict: "clean", "usable" (notes, facts) or "mend first"."""
 
     points: tuple[Point, ...]
     looked_for: tuple[str, ...]
@@ -69,9 +43,10 @@ class Validation:
     @property
     def verdict(self) -> str:
         """The verdict in words."""
-        if not self.points:
-            return "clean"
-        return "mend first" if any(p.severity == "mend" for p in self.points) else "usable"
+        severities = {point.severity for point in self.points}
+        if "mend" in severities:
+            return "mend first"
+        return "usable" if "note" in severities else "clean"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -88,15 +63,14 @@ LOOKED_FOR = (
     "duplicate spikes",
     "refractory violations",
     "silent neurons",
-    "flat traces",
-    "missing frames",
-    "bleaching",
+    "rarely active neurons",
+    *OF_TRACES,
     "drifting rates",
     "duplicate neurons",
     "laser epochs",
 )
 
-_OF_ACTIVITY = ("silent neurons", "drifting rates", "duplicate neurons")
+_OF_ACTIVITY = ("silent neurons", "rarely active neurons", "drifting rates", "duplicate neurons")
 
 
 def validate(recording: Recording, activity: Activity | None = None) -> Validation:
@@ -119,8 +93,9 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
         looked += ["duplicate spikes", "refractory violations"]
         points += _of_spikes(signal)
     if isinstance(signal, Traces):
-        looked += ["flat traces", "missing frames", "bleaching"]
-        points += _of_traces(signal)
+        looked += OF_TRACES
+        points += of_traces(recording, signal)
+    points += of_events(recording)
     if isinstance(signal, Binned) and signal.saturated:
         points.append(
             Point(
@@ -135,26 +110,10 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
         points += _of_activity(activity)
     elif isinstance(signal, Traces):
         found = f"not binary yet: {', '.join(_OF_ACTIVITY)} were not looked for"
-        points.append(Point("traces", "note", found, f"--calcium {default_method(signal)}"))
+        points.append(Point("traces", "mend", found, f"--calcium {default_method(signal.kind)}"))
     step = None if activity is None else activity.step("binarize")
     points += _of_epochs(recording, None if step is None else step.options["epochs"])
     return Validation(tuple(points), tuple(name for name in LOOKED_FOR if name in looked))
-
-
-def shown(neurons: NDArray[np.int64] | list[int]) -> str:
-    """Return the first rows of a list as text."""
-    listed = ", ".join(str(int(one)) for one in neurons[:_SHOWN])
-    rest = len(neurons) - _SHOWN
-    return listed + (f" and {rest:,} more" if rest > 0 else "")
-
-
-def _unless_all(option: str, rows: NDArray[np.int64], neurons: int) -> str | None:
-    """Return an option that drops neurons, None where it would leave none."""
-    return option if len(rows) < neurons else None
-
-
-def _rows(rows: NDArray[np.int64]) -> tuple[int, ...]:
-    return tuple(int(row) for row in rows)
 
 
 def _of_reader(recording: Recording) -> Iterator[Point]:
@@ -205,7 +164,7 @@ def _of_spikes(signal: SpikeTimes) -> Iterator[Point]:
             f"{int(twice.sum()):,} spikes within {1000 * DUPLICATE_S:g} ms of the one before, in "
             f"{len(rows):,} neurons ({shown(rows)})",
             "--mend duplicate-spikes",
-            _rows(rows),
+            as_rows(rows),
         )
     rows = refractory_units(signal)
     if len(rows):
@@ -214,65 +173,9 @@ def _of_spikes(signal: SpikeTimes) -> Iterator[Point]:
             "note",
             f"{len(rows):,} neurons with more than {100 * REFRACTORY_FRACTION:g} % of intervals "
             f"below {1000 * REFRACTORY_S:g} ms: several neurons in one ({shown(rows)})",
-            _unless_all("--mend refractory", rows, len(signal)),
-            _rows(rows),
+            unless_all("--mend refractory", rows, len(signal)),
+            as_rows(rows),
         )
-
-
-def flat_traces(signal: Traces) -> NDArray[np.int64]:
-    """Return the rows of cells whose trace has one value or none."""
-    with np.errstate(invalid="ignore"):
-        low, high = np.nanmin(_some(signal), axis=0), np.nanmax(_some(signal), axis=0)
-    return np.flatnonzero(~(high > low))
-
-
-def _some(signal: Traces) -> NDArray[np.float32]:
-    # an extra row of zeros keeps cells of nothing but NaN from a warning; their span stays 0
-    frames = signal.frames
-    empty = np.isnan(frames).all(axis=0)
-    return np.where(empty, np.float32(0), frames) if empty.any() else frames
-
-
-def _of_traces(signal: Traces) -> Iterator[Point]:
-    rows = flat_traces(signal)
-    if len(rows):
-        yield Point(
-            "flat traces",
-            "mend",
-            f"{len(rows):,} cells never vary ({shown(rows)})",
-            _unless_all("--mend silent", rows, len(signal)),
-            _rows(rows),
-        )
-    missing = np.flatnonzero(np.isnan(signal.frames).any(axis=0))
-    if len(missing):
-        share = float(np.isnan(signal.frames).mean())
-        yield Point(
-            "missing frames",
-            "note",
-            f"{100 * share:.2g} % of the values are not a number, in {len(missing):,} cells "
-            f"({shown(missing)}); finding events bridges them",
-            "--calcium deconvolved" if signal.kind == "deconvolved" else "--calcium bsd",
-            _rows(missing),
-        )
-    tenth = len(signal.frames) // 10
-    if signal.kind == "fluorescence" and tenth > 0:
-        frames = _some(signal)
-        first = np.nanmedian(frames[:tenth], axis=0)
-        last = np.nanmedian(frames[-tenth:], axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            fall = 1 - last / first
-        bleached = np.flatnonzero((fall > BLEACHED) & (first > 0))
-        middle = float(np.median(fall[np.isfinite(fall)])) if np.isfinite(fall).any() else 0.0
-        if middle > BLEACHED:
-            yield Point(
-                "bleaching",
-                "mend",
-                f"from the first tenth to the last the fluorescence falls by {100 * middle:.0f} % "
-                f"(median; above {100 * BLEACHED:.0f} % in {len(bleached):,} cells); events are "
-                "found over a running baseline",
-                "--calcium bsd",
-                _rows(bleached),
-            )
 
 
 def silent_neurons(activity: Activity) -> NDArray[np.int64]:
@@ -281,17 +184,36 @@ def silent_neurons(activity: Activity) -> NDArray[np.int64]:
     return np.flatnonzero((active == 0) | (active == activity.n_bins))
 
 
+def rare_neurons(activity: Activity) -> NDArray[np.int64]:
+    """Return the rows of neurons that an even split would drop, but for the silent ones."""
+    active = activity.states.sum(axis=0, dtype=np.int64)
+    asked = Preparation()
+    trained = active * (1 - asked.validation - asked.test)
+    return np.flatnonzero((active > 0) & (trained < asked.min_active_bins))
+
+
 def _of_activity(activity: Activity) -> Iterator[Point]:
     count = activity.n_neurons
     rows = silent_neurons(activity)
     if len(rows):
         yield Point(
             "silent neurons",
-            "note",
+            "note" if len(rows) < count else "mend",
             f"{len(rows):,} neurons are never active, or always ({shown(rows)}); the split drops "
-            "the rarely active ones in any case",
-            _unless_all("--mend silent", rows, count),
-            _rows(rows),
+            "them in any case",
+            unless_all("--mend silent", rows, count),
+            as_rows(rows),
+        )
+    rows = rare_neurons(activity)
+    if len(rows):
+        yield Point(
+            "rarely active neurons",
+            "mend" if len(rows) > MOST_DROPPED * count else "note",
+            f"{share_of(len(rows), count, 'neurons')} are active so seldom that the training bins "
+            f"will hold fewer than {Preparation().min_active_bins} of their active ones "
+            f"({shown(rows)}): the split drops them, unless fit is given a lower --min-active-bins",
+            None,
+            as_rows(rows),
         )
     found = drifting(activity)
     if found.bins:
@@ -309,19 +231,19 @@ def _of_activity(activity: Activity) -> Iterator[Point]:
             "note",
             f"{len(found.neurons):,} neurons appear or vanish: silent in a fifth of the recording "
             f"or more, active in the rest ({shown(found.neurons)})",
-            _unless_all("--mend drifting", found.neurons, count),
-            _rows(found.neurons),
+            unless_all("--mend drifting", found.neurons, count),
+            as_rows(found.neurons),
         )
     pairs = duplicate_neurons(activity)
     if pairs:
         rows = np.array(sorted({later for _, later, _ in pairs}), dtype=np.int64)
-        told = ", ".join(f"{a} and {b} ({r:.2f})" for a, b, r in pairs[:_SHOWN])
+        told = ", ".join(f"{a} and {b} ({r:.2f})" for a, b, r in pairs[:SHOWN])
         yield Point(
             "duplicate neurons",
             "mend",
             f"{len(pairs):,} pairs are active in the same bins: {told}",
             "--mend duplicate-neurons",
-            _rows(rows),
+            as_rows(rows),
         )
 
 
@@ -329,7 +251,7 @@ def _of_epochs(recording: Recording, kept: Sequence[str] | None) -> Iterator[Poi
     lit = laser_epochs(recording, kept)
     if len(lit):
         labels = sorted({str(one) for one in lit["label"]})
-        told = "light may drive spikes in the epochs " + ", ".join(labels[:_SHOWN])
+        told = "light may drive spikes in the epochs " + ", ".join(labels[:SHOWN])
         can_cut = ascend(recording)
         if not can_cut:
             told += "; the times of the bins do not ascend, so none tells in which it lies"

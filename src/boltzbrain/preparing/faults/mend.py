@@ -20,10 +20,10 @@ from boltzbrain.preparing.faults.drift import drifting
 from boltzbrain.preparing.faults.duplicate_neurons import duplicate_neurons
 from boltzbrain.preparing.faults.find import (
     DUPLICATE_S,
-    flat_traces,
     refractory_units,
     silent_neurons,
 )
+from boltzbrain.preparing.faults.traces import flat_traces, saturated_cells
 from boltzbrain.preparing.preparation import MENDABLE
 
 
@@ -58,7 +58,7 @@ def mend(
     Parameters
     ----------
     recording
-        As it was read; traces after `deconvolve`, but for "silent".
+        As it was read; traces after `deconvolve`, but for "silent" and "saturated".
     what
         Names of `preparation.MENDABLE`, done in the order given.
     bin_ms, epochs, memory_limit_gb
@@ -125,8 +125,12 @@ def _refractory(recording: Recording, _bins: Bins) -> tuple[Recording, int]:
 def _silent(recording: Recording, bins: Bins) -> tuple[Recording, int]:
     signal = recording.signal
     if isinstance(signal, Traces):
-        return _without(recording, flat_traces(signal))
+        return _without(recording, flat_traces(recording, signal))
     return _without(recording, silent_neurons(bins.of(recording)))
+
+
+def _saturated(recording: Recording, _bins: Bins) -> tuple[Recording, int]:
+    return _without(recording, saturated_cells(recording))
 
 
 def _drifting(recording: Recording, bins: Bins) -> tuple[Recording, int]:
@@ -161,6 +165,7 @@ MENDS: Mapping[str, Callable[[Recording, Bins], tuple[Recording, int]]] = {
     "duplicate-spikes": _duplicate_spikes,
     "refractory": _refractory,
     "silent": _silent,
+    "saturated": _saturated,
     "drifting": _drifting,
     "unstable": _unstable,
     "duplicate-neurons": _duplicate_neurons,

@@ -49,7 +49,7 @@ def split(
     seed: int = 0,
     min_active_bins: int | None = None,
 ) -> Activity:
-    """Divide the bins into folds and drop the neurons that are rarely active in training.
+    """Divide the bins into folds; drop the neurons that are rarely or always active in training.
 
     Defaults and ranges are those of the fields of `preparation.Preparation`, for None.
 
@@ -75,8 +75,9 @@ def split(
     seed
         Of the draw; its stream is ("split",).
     min_active_bins
-        Neurons active in fewer training bins are dropped; where None, a number that an older file
-        noted at binning comes before the default. With 0 every neuron stays.
+        Neurons active in fewer training bins are dropped, and so are those active in every one,
+        which carry as little; where None, a number that an older file noted at binning comes before
+        the default. With 0 every neuron stays.
 
     Returns
     -------
@@ -259,7 +260,8 @@ def _drop_rare(activity: Activity, min_active_bins: int) -> Activity:
     active = np.zeros(activity.n_neurons, dtype=np.int64)
     for part in slices(*activity.states.shape):
         active += activity.states[part][training[part]].sum(axis=0, dtype=np.int64)
-    keep = active >= min_active_bins
+    always = active == int(training.sum())
+    keep = (active >= min_active_bins) & ~(always & (min_active_bins > 0))
     ids = activity.neurons["id"].to_numpy()
     step = Step(
         "drop_rare_neurons",
@@ -268,14 +270,20 @@ def _drop_rare(activity: Activity, min_active_bins: int) -> Activity:
             "dropped": [str(name) for name in ids[~keep]],
             "kept": int(keep.sum()),
             "never_active": [str(name) for name in ids[active == 0]],
-            "always_active": [str(name) for name in ids[active == int(training.sum())]],
+            "always_active": [str(name) for name in ids[always]],
         },
     )
     if not keep.any():
+        parts, bins = ["leave at least one neuron"], int(training.sum())
+        if always.any():
+            parts.append(f"{int(always.sum()):,} are active in every training bin")
+        if not always.all():
+            one = "of the others" if always.any() else "one"
+            most = int(active[~always].max())
+            parts.append(f"the most active {one} is active in {most} of {bins} training bins")
         raise bad_input(
             "min_active_bins",
-            "leave at least one neuron; the most active one is active in "
-            f"{int(active.max())} of {int(training.sum())} training bins",
+            "; ".join(parts),
             min_active_bins,
             file=activity.source.path,
         )

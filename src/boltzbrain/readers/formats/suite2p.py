@@ -47,7 +47,7 @@ def read_suite2p(
         "cells" keeps the ROIs that ``iscell.npy`` accepts, "none" all of them.
     signal
         "F" is the fluorescence less `neuropil` times that around it; "spks" suite2p's own
-        deconvolution, in arbitrary units and never 0, so that it needs a threshold.
+        deconvolution, in arbitrary units and with noise in it, so that it needs a threshold.
     neuropil
         Fraction of the surrounding fluorescence that is taken off; 0.7 is suite2p's.
     frame_s
