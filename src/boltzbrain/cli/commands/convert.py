@@ -9,6 +9,7 @@ import typer
 
 from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import takes
+from boltzbrain.cli.summaries.losses import warn_of_losses
 from boltzbrain.foundations.files import new_file
 from boltzbrain.foundations.options import names_of
 from boltzbrain.preparing.preparation import BINS, RECORDING, Preparation
@@ -47,5 +48,6 @@ def convert(
             epochs=preparation.epochs,
             memory_limit_gb=preparation.memory_limit_gb,
         )
+    warn_of_losses(written, preparation)
     form = f"states in {written.n_bins} bins" if isinstance(written, Activity) else "as read"
     typer.echo(f"{output}: {len(written.neurons)} neurons, {form}")

@@ -11,9 +11,10 @@ import numpy as np
 
 from boltzbrain.data.activity import FOLDS, TRAIN, Activity, stretches
 from boltzbrain.data.epochs import summarise_epochs
+from boltzbrain.data.losses import LEFT_OUT, losses_of
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.regions import Regions
-from boltzbrain.data.signals import UNSORTED, Binned, SpikeTimes, Traces
+from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.data.timescale import (
     independent_bins,
     lag1_correlation,
@@ -163,7 +164,7 @@ def _card_of_traces(recording: Recording, signal: Traces, reason: str) -> DataCa
         epochs=_epochs(recording),
         dropped=_dropped_by_reader(recording),
         dropped_neurons=(),
-        warnings=(reason,),
+        warnings=(reason, *(one.said() for one in losses_of(recording) if one.kind != "choice")),
         reasons={**dict.fromkeys(unknown, reason), **_reasons(description)},
     )
 
@@ -305,14 +306,7 @@ def _epochs(recording: Recording) -> tuple[Mapping[str, Any], ...]:
 
 
 def _dropped_by_reader(data: Recording | Activity) -> dict[str, int]:
-    told = data.source.options.get("dropped")
-    if not isinstance(told, Mapping):
-        return {}
-    return {
-        str(rule): int(count)
-        for rule, count in told.items()
-        if isinstance(count, int) and rule != UNSORTED
-    }
+    return {one.what: int(one.lost) for one in losses_of(data) if one.name == LEFT_OUT}
 
 
 def _finite(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -10,8 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.epochs import unusable
+from boltzbrain.data.losses import (
+    COARSE_TIMES,
+    NO_REGION,
+    NOT_TIMES,
+    UNSORTED_TRAINS,
+    losses_of,
+)
 from boltzbrain.data.recording import Recording
-from boltzbrain.data.signals import UNSORTED, Binned, SpikeTimes, Traces
+from boltzbrain.data.signals import Binned, SpikeTimes, Traces
+from boltzbrain.preparing.bins.losses import time_steps
 from boltzbrain.preparing.calcium.deconvolve import default_method
 from boltzbrain.preparing.faults.cutting import ascend, laser_epochs
 from boltzbrain.preparing.faults.drift import drifting
@@ -47,7 +56,8 @@ class Point:
     found
         What was found, in words.
     mend
-        The option that mends it, to be given as it is; None where none does.
+        The option that mends it, to be given as it is, or what to do with the file; None where
+        nothing does.
     neurons
         Rows of the neurons concerned.
     """
@@ -83,8 +93,10 @@ class Validation:
 
 
 LOOKED_FOR = (
-    "spike times that are no times",
-    "unsorted trains",
+    NOT_TIMES,
+    UNSORTED_TRAINS,
+    COARSE_TIMES,
+    NO_REGION,
     "duplicate spikes",
     "refractory violations",
     "silent neurons",
@@ -112,10 +124,13 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
     """
     points: list[Point] = []
     looked = ["laser epochs"]
-    points += _of_reader(recording)
+    points += _of_losses(recording, activity)
+    if recording.regions:
+        looked.append(NO_REGION)
     signal = recording.signal
     if isinstance(signal, SpikeTimes):
-        looked += ["spike times that are no times", "unsorted trains"]
+        looked += [NOT_TIMES, UNSORTED_TRAINS]
+        looked += [COARSE_TIMES] if activity is not None else []
         looked += ["duplicate spikes", "refractory violations"]
         points += _of_spikes(signal)
     if isinstance(signal, Traces):
@@ -157,33 +172,34 @@ def _rows(rows: NDArray[np.int64]) -> tuple[int, ...]:
     return tuple(int(row) for row in rows)
 
 
-def _of_reader(recording: Recording) -> Iterator[Point]:
-    """Yield what the reader left out or sorted already, as it says so."""
-    told = recording.source.options.get("dropped")
-    if not isinstance(told, Mapping):
-        return
-    if told.get(UNSORTED):
-        yield Point(
-            "unsorted trains",
-            "note",
-            f"{told[UNSORTED]:,} trains were not in order of time: sorted by the reader",
-            None,
-        )
-    for reason, count in told.items():
-        if str(reason).startswith("spike times ") and count:
-            yield Point(
-                "spike times that are no times",
-                "note",
-                f"{count:,} {reason}, dropped by the reader",
-                None,
-            )
+def _of_losses(recording: Recording, activity: Activity | None) -> Iterator[Point]:
+    """Yield what was lost on the way, by the reader or a step; choices are told by the card."""
+    if activity is None:
+        losses = [*losses_of(recording), *unusable(recording.epochs)]
+    else:
+        losses = losses_of(activity)
+    for one in losses:
+        # what binning itself loses is a fault only where it is much
+        if one.kind == "choice" or (one.kind == "method" and not one.large):
+            continue
+        severity: Severity = "mend" if one.kind == "fault" and one.large else "note"
+        yield Point(one.name, severity, one.in_words(), one.mend)
 
 
 def intervals_below(signal: SpikeTimes, limit_s: float) -> NDArray[np.int64]:
-    """Return how many intervals between spikes of each neuron are shorter, (neuron,)."""
+    """Return how many intervals between spikes of each neuron are shorter, (neuron,).
+
+    Where times are stored in coarser steps than that, nothing tells, and none is counted.
+    """
+    steps = time_steps(signal)
+    fine = bool((steps.step_s < limit_s).all())
     result = np.zeros(len(signal), dtype=np.int64)
     for neuron in range(len(signal)):
-        result[neuron] = int((np.diff(signal.train(neuron)) < limit_s).sum())
+        train = signal.train(neuron)
+        short = np.diff(train) < limit_s
+        if not fine:
+            short &= steps.at(train[1:]) < limit_s
+        result[neuron] = int(short.sum())
     return result
 
 
@@ -217,6 +233,14 @@ def _of_spikes(signal: SpikeTimes) -> Iterator[Point]:
             _unless_all("--mend refractory", rows, len(signal)),
             _rows(rows),
         )
+
+
+def _medians(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the median of each cell over the frames that it has, NaN where it has none."""
+    known = ~np.isnan(frames).all(axis=0)
+    result = np.full(frames.shape[1], np.nan, dtype=np.float32)
+    result[known] = np.nanmedian(frames[:, known], axis=0)
+    return result
 
 
 def flat_traces(signal: Traces) -> NDArray[np.int64]:
@@ -256,9 +280,7 @@ def _of_traces(signal: Traces) -> Iterator[Point]:
         )
     tenth = len(signal.frames) // 10
     if signal.kind == "fluorescence" and tenth > 0:
-        frames = _some(signal)
-        first = np.nanmedian(frames[:tenth], axis=0)
-        last = np.nanmedian(frames[-tenth:], axis=0)
+        first, last = _medians(signal.frames[:tenth]), _medians(signal.frames[-tenth:])
         with np.errstate(invalid="ignore", divide="ignore"):
             fall = 1 - last / first
         bleached = np.flatnonzero((fall > BLEACHED) & (first > 0))
