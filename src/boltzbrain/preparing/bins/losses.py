@@ -56,9 +56,14 @@ def time_steps(signal: SpikeTimes) -> TimeSteps:
     single precision late in a long session).
     """
     times = np.sort(signal.times)
-    edges = np.arange(0, len(times), _PIECE)
-    steps = np.array([_step_of(times[low : low + _PIECE]) for low in edges.tolist()])
-    return TimeSteps(times[edges], steps, np.diff(np.r_[edges, len(times)]))
+    if not len(times):
+        return TimeSteps(np.empty(0), np.empty(0), np.empty(0, dtype=np.int64))
+    pieces = np.array_split(times, max(1, len(times) // _PIECE))
+    return TimeSteps(
+        np.array([one[0] for one in pieces]),
+        np.array([_step_of(one) for one in pieces]),
+        np.array([len(one) for one in pieces], dtype=np.int64),
+    )
 
 
 def _step_of(times: NDArray[np.float64]) -> float:

@@ -63,7 +63,11 @@ def _rate(node: ast.expr, folder: Path) -> float:
             return left * right
         if right:
             return left / right
-    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+    elif (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, int | float)
+        and not isinstance(node.value, bool)
+    ):
         return float(node.value)
     written = ast.unparse(node)
     shown = written if len(written) <= _SHOWN else written[:_SHOWN] + " ..."
