@@ -74,10 +74,10 @@ def make_dirty(
     dirty[0] = np.r_[-1.0, dirty[0], -1.0, np.nan]
     dirty[1] = np.r_[1e12, dirty[1], np.nan, np.inf, -np.inf]
     counts = {
-        "spike times below 0": 3,
-        "spike times not a number": 2,
-        "spike times beyond 2.592e+06 s": 2,
-        "spike trains out of order, sorted": unsorted,
+        "below 0, dropped": 3,
+        "not a number, dropped": 2,
+        "beyond 2.592e+06 s, dropped": 2,
+        "not in order of time: sorted": unsorted,
     }
     return dirty, counts
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from boltzbrain.data.losses import Loss
 from boltzbrain.foundations.checks import bad_input, closest
 
 
@@ -129,6 +130,27 @@ def intervals_of(
         )
     start[1:] = np.maximum(start[1:], np.maximum.accumulate(stop)[:-1])
     return Intervals(start, stop, int((~keep).sum()), int(clipped.sum()))
+
+
+def without_length(rows: int, of: int, table: str) -> Loss:
+    """Return the loss of epochs that cannot be cut into bins."""
+    return Loss(
+        "epochs without a length",
+        f"of {table}, with ends that are not finite, not in order or equal, left out",
+        rows,
+        of,
+        "intervals",
+        mend="give each interval of the file a finite start before its stop",
+    )
+
+
+def unusable(epochs: pd.DataFrame) -> list[Loss]:
+    """Return the loss of the rows of an epochs table that have no length, none if all have."""
+    start = epochs["start_s"].to_numpy(dtype=np.float64)
+    stop = epochs["stop_s"].to_numpy(dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.isfinite(start) & np.isfinite(stop) & (stop > start))
+    return [without_length(int(wrong.sum()), len(wrong), "the epochs")] if wrong.any() else []
 
 
 def summarise_epochs(epochs: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+NO_TEXT = frozenset({"", "nan", "n/a", "na", "none", "null", "unknown", "<na>", "nat"})
+"""Words that stand for a missing text, lower case."""
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -32,13 +35,17 @@ class Regions:
     def from_labels(cls, labels: NDArray[np.str_] | list[str]) -> Regions:
         """Build the simple case, one label per neuron; an empty label is no region.
 
+        Nor is a word for a missing text, as tables write it: nan, none, null and their like.
+
         Examples
         --------
-        >>> regions = Regions.from_labels(["VISp", "CA1", "", "VISp"])
+        >>> regions = Regions.from_labels(["VISp", "CA1", "nan", "VISp"])
         >>> regions.names, regions.counts().tolist(), regions.labels().tolist()
         (('CA1', 'VISp'), [1, 2], ['VISp', 'CA1', '', 'VISp'])
         """
-        text = np.asarray(labels, dtype=np.str_)
+        told = np.asarray(labels, dtype=np.str_)
+        missing = [one.strip().lower() in NO_TEXT for one in told.tolist()]
+        text = np.where(missing, "", told)
         names = sorted(set(text.tolist()) - {""})
         column = {name: number for number, name in enumerate(names)}
         rows = np.flatnonzero(text != "")

@@ -142,7 +142,3 @@ class Binned:
 
 
 Signal = SpikeTimes | Traces | Binned
-
-
-UNSORTED = "spike trains out of order, sorted"
-"""Where the reader counts them beside what it dropped; of these nothing is dropped."""

@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ def bad_input(
     must
         What it must be, as the end of the sentence "NAME must ...".
     got
-        What was found; strings are shown as they are, other values by ``repr``.
+        What was found; strings are shown as they are, numbers as Python writes them, and of any
+        other object its kind.
     suggestion
         The name that was probably meant.
     file
@@ -63,7 +65,7 @@ def bad_input(
     'the array must be known; got a\\nb\\x00'
     """
     where = f"{file}: " if file is not None else ""
-    shown = got if isinstance(got, str) else repr(got)
+    shown = _shown(got)
     meant = f" (did you mean '{suggestion}'?)" if suggestion else ""
     message = f"{where}{name} must {must}; got {shown}{meant}"
     if not message.isprintable():
@@ -72,6 +74,27 @@ def bad_input(
             for sign in message
         )
     return InputError(message, argument=name if file is None else None)
+
+
+def _shown(got: object) -> str:
+    """Return a value as a user would write it, without the names of Python's classes."""
+    if isinstance(got, str):
+        return got
+    if isinstance(got, np.ndarray | np.generic):
+        got = got.tolist()
+    if isinstance(got, type):
+        return got.__name__
+    if isinstance(got, np.dtype):
+        return str(got)
+    if isinstance(got, Path):
+        return str(got)
+    if isinstance(got, list | tuple):
+        inside = ", ".join(repr(one) if isinstance(one, str) else _shown(one) for one in got)
+        return f"[{inside}]" if isinstance(got, list) else f"({inside})"
+    text = repr(got)
+    if text.startswith("<") or " object at 0x" in text:
+        return f"an object of the kind {type(got).__name__}"
+    return text
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

@@ -11,7 +11,8 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +22,28 @@ import h5py
 import numpy as np
 
 from boltzbrain.foundations.checks import InputError, bad_input
+
+_KINDS: Mapping[str, Callable[[int], bool]] = {
+    "a file": stat.S_ISREG,
+    "a folder": stat.S_ISDIR,
+    "a pipe (FIFO), which can be read but once: write it to a file": stat.S_ISFIFO,
+    "a socket": stat.S_ISSOCK,
+    "a device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
+}
+
+
+def kind_of(path: Path) -> str:
+    """Return in words what lies at a path where nothing is read from: a folder, a pipe, a device.
+
+    Examples
+    --------
+    >>> kind_of(Path("/dev/null"))
+    'a device'
+    """
+    mode = path.stat().st_mode
+    return next(
+        (word for word, is_one in _KINDS.items() if is_one(mode)), "neither a file nor a folder"
+    )
 
 
 @contextlib.contextmanager

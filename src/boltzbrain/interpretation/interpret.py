@@ -59,6 +59,13 @@ def interpret_model(
         raise bad_input(
             "model.visible", f"have one unit per neuron ({activity.n_neurons})", len(model.visible)
         )
+    if activity.n_neurons < 2:
+        raise bad_input(
+            "the model",
+            "have two neurons or more, as couplings are between neurons",
+            f"{activity.n_neurons}",
+            file=activity.source.path,
+        )
     states = activity.states_of("train")
     if not len(states):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from boltzbrain.data.losses import Loss, losses_in, stored
 from boltzbrain.data.pauses import PAUSE_FRAMES
 from boltzbrain.data.recording import Recording, no_epochs
 from boltzbrain.data.regions import Regions
@@ -159,8 +160,41 @@ def _source(recordings: Sequence[Recording], labels: list[str]) -> Source:
     for one in recordings:
         for why, count in one.source.options.get("dropped", {}).items():
             dropped[why] = dropped.get(why, 0) + count
-    told = {"parts": parts, "dropped": dropped}
+    told = {"parts": parts, "dropped": dropped, **stored(_losses(recordings, labels))}
     return Source("joined", recordings[0].source.path, whole, told)
+
+
+def _losses(recordings: Sequence[Recording], labels: list[str]) -> Iterator[Loss]:
+    """Yield the losses of each part by its reader, and parts that were given before."""
+    for label, one in zip(labels, recordings, strict=True):
+        for loss in losses_in(one.source.options):
+            yield replace(loss, by=loss.by or f"the {one.source.format} reader ({label})")
+    again = [
+        label
+        for place, (label, one) in enumerate(zip(labels, recordings, strict=True))
+        if any(_same(one.signal, other.signal) for other in recordings[:place])
+    ]
+    if again:
+        yield Loss(
+            "a recording joined to itself",
+            f"{', '.join(again)}, whose signal is that of one before",
+            len(again),
+            len(recordings),
+            "recordings",
+            "joining",
+            "give each recording once",
+        )
+
+
+def _same(one: Signal, other: Signal) -> bool:
+    """Return whether two signals hold the same, whatever their files are called."""
+    if isinstance(one, SpikeTimes) and isinstance(other, SpikeTimes):
+        return np.array_equal(one.times, other.times) and np.array_equal(one.index, other.index)
+    if isinstance(one, Binned) and isinstance(other, Binned):
+        return np.array_equal(one.counts, other.counts)
+    if isinstance(one, Traces) and isinstance(other, Traces):
+        return np.array_equal(one.frames, other.frames, equal_nan=True)
+    return False
 
 
 def _window(signal: Signal) -> tuple[float, float]:
@@ -223,7 +257,16 @@ def _spikes_side_by_side(signals: list[SpikeTimes]) -> tuple[SpikeTimes, dict[st
         stop,
         common if len(common) > 1 else None,
     )
-    return joined, {"spikes_outside_common_time": dropped}
+    loss = Loss(
+        "spikes outside the common time",
+        "at times that not every probe recorded, dropped",
+        dropped,
+        sum(len(one.times) for one in signals),
+        "spikes",
+        "joining",
+        "join recordings of the same time, on one clock",
+    )
+    return joined, {"spikes_outside_common_time": dropped, **stored([loss])}
 
 
 def _one_after_another(signals: list[Signal], shift: NDArray[np.float64]) -> Signal:

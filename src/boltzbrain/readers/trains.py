@@ -8,18 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.losses import NOT_TIMES, UNSORTED_TRAINS, Loss
 from boltzbrain.data.regions import Regions
-from boltzbrain.data.signals import UNSORTED, SpikeTimes
-from boltzbrain.foundations.checks import bad_input, number_in
+from boltzbrain.data.signals import SpikeTimes
+from boltzbrain.foundations.checks import InputError, bad_input, number_in
 from boltzbrain.foundations.memory import require_memory
 
 LONGEST_S = 30 * 86400.0
 """No recording lasts longer than this many seconds (30 days): later spike times are no times."""
 
+# a train goes back to an earlier time of another clock, rather than being out of order here and
+# there, if it falls by so much of its length, and its runs are so long
+_DEEP, _LONG_RUN = 0.1, 5.0
+
 
 def clean(
     times: NDArray[np.float64], index: NDArray[np.int64], longest_s: float = LONGEST_S
-) -> tuple[NDArray[np.float64], NDArray[np.int64], dict[str, int]]:
+) -> tuple[NDArray[np.float64], NDArray[np.int64], list[Loss]]:
     """Drop what is no time and sort each train, in place.
 
     Parameters
@@ -35,10 +40,11 @@ def clean(
     -------
     times, index
         As `SpikeTimes` wants them.
-    dropped
-        Reason to number of spike times dropped, and `UNSORTED` to the number of trains sorted.
+    losses
+        Spike times dropped, trains sorted, and spikes whose time started again.
     """
-    negative = missing = late = unsorted = filled = 0
+    total = len(times)
+    negative = missing = late = unsorted = again = filled = 0
     ends = np.empty(len(index), dtype=np.int64)
     start = 0
     with np.errstate(invalid="ignore"):
@@ -51,19 +57,54 @@ def clean(
                 missing += int(np.isnan(train).sum())
                 train = train[valid]
             if (train[1:] < train[:-1]).any():
+                again += _after_a_restart(train)
                 train = np.sort(train)
                 unsorted += 1
             times[filled : filled + len(train)] = train
             filled += len(train)
             ends[unit] = filled
             start = stop
-    counts = {
-        "spike times below 0": negative,
-        "spike times not a number": missing,
-        f"spike times beyond {longest_s:g} s": late,
-        UNSORTED: unsorted,
-    }
-    return times[:filled], ends, {why: count for why, count in counts.items() if count}
+    seconds = "write the times in seconds from the start of the recording"
+    told = [
+        ("below 0, dropped", negative, seconds),
+        ("not a number, dropped", missing, "leave them out of the file"),
+        (f"beyond {longest_s:g} s, dropped", late, seconds),
+    ]
+    losses = [Loss(NOT_TIMES, why, n, total, "spikes", mend=mend) for why, n, mend in told if n]
+    if again:
+        losses.append(
+            Loss(
+                "times that start again",
+                "after a fall back to an earlier time, so that parts of the recording lie one over "
+                "the other: sorted",
+                again,
+                total,
+                "spikes",
+                mend="write each part as a file of its own, and read them with --join sessions",
+            )
+        )
+    if unsorted:
+        losses.append(
+            Loss(
+                UNSORTED_TRAINS,
+                "not in order of time: sorted",
+                unsorted,
+                len(index),
+                "trains",
+                kind="order",
+            )
+        )
+    return times[:filled], ends, losses
+
+
+def _after_a_restart(train: NDArray[np.float64]) -> int:
+    """Return how many spikes follow the first deep fall of a train that is not merely mixed up."""
+    steps = np.diff(train)
+    falls = np.flatnonzero(steps < 0)
+    if len(train) < _LONG_RUN * (len(falls) + 1):
+        return 0
+    deep = falls[-steps[falls] > _DEEP * float(train.max() - train.min())]
+    return len(train) - int(deep[0]) - 1 if len(deep) else 0
 
 
 def from_trains(
@@ -73,7 +114,7 @@ def from_trains(
     start_s: float | None = None,
     stop_s: float | None = None,
     recorded: NDArray[np.float64] | None = None,
-) -> tuple[SpikeTimes, dict[str, int]]:
+) -> tuple[SpikeTimes, list[Loss]]:
     """Return spike trains in seconds as `SpikeTimes`, and what `clean` did to them.
 
     Parameters
@@ -106,8 +147,8 @@ def from_trains(
     if not arrays:
         raise bad_input("the recording", "hold at least one neuron", "none", file=where)
     index = np.cumsum([len(one) for one in arrays], dtype=np.int64)
-    times, ends, dropped = clean(np.concatenate(arrays), index)
-    return with_interval(times, ends, where, dropped, start_s, stop_s, recorded)
+    times, ends, losses = clean(np.concatenate(arrays), index)
+    return with_interval(times, ends, where, losses, start_s, stop_s, recorded)
 
 
 def gather(
@@ -167,11 +208,11 @@ def with_interval(
     times: NDArray[np.float64],
     index: NDArray[np.int64],
     where: str,
-    dropped: dict[str, int],
+    losses: list[Loss],
     start_s: float | None = None,
     stop_s: float | None = None,
     recorded: NDArray[np.float64] | None = None,
-) -> tuple[SpikeTimes, dict[str, int]]:
+) -> tuple[SpikeTimes, list[Loss]]:
     """Return cleaned spike times with their recorded interval; spikes outside it are an error.
 
     Raises
@@ -179,14 +220,12 @@ def with_interval(
     InputError
         If no spike is left, or the interval has no length or does not hold them.
     """
-    if len(times) == 0:
-        told = ", ".join(f"{why}: {count:,}" for why, count in dropped.items()) or "no spikes"
-        raise bad_input(
-            "the spike times", f"be seconds, 0 to {LONGEST_S:g}", f"none such ({told})", file=where
-        )
+    require_spikes(times, len(index), where, losses)
     first, last = float(times.min()), float(times.max())
     begin = first if start_s is None else number_in("start_s", start_s, low=0.0, file=where)
     end = last if stop_s is None else number_in("stop_s", stop_s, high=LONGEST_S, file=where)
+    if begin == first == last == end:
+        raise one_instant(first, where)
     if begin > first or end < last or not end > begin:
         raise bad_input(
             "the recorded interval (start_s, stop_s)",
@@ -194,7 +233,47 @@ def with_interval(
             f"{begin:g} to {end:g} s",
             file=where,
         )
-    return SpikeTimes(times, index, begin, end, recorded), dropped
+    if recorded is not None and len(recorded):
+        place = np.searchsorted(recorded[:, 0], times, side="right") - 1
+        held = (place >= 0) & (times <= recorded[np.maximum(place, 0), 1])
+        outside = Loss(
+            "spikes outside the recorded stretches",
+            "in pauses of the recording, so in no bin",
+            int((~held).sum()),
+            len(times),
+            "spikes",
+            mend="write the stretches on the clock of the spike times",
+        )
+        losses = [*losses, outside]
+    return SpikeTimes(times, index, begin, end, recorded), losses
+
+
+def require_spikes(times: NDArray[np.float64], units: int, where: str, losses: list[Loss]) -> None:
+    """Raise if no spike is left, and say whether there was any.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if len(times):
+        return
+    units_told = f"{units:,} unit{'' if units == 1 else 's'} without any spike"
+    if any(one.name == NOT_TIMES for one in losses):
+        told = "; ".join(one.in_words() for one in losses if one.name == NOT_TIMES)
+        must = f"be seconds from the start of the recording, 0 to {LONGEST_S:g}"
+        raise bad_input("the spike times", must, f"none such ({told})", file=where)
+    raise bad_input("the recording", "hold at least one spike", units_told, file=where)
+
+
+def one_instant(at_s: float, where: str) -> InputError:
+    """Return the refusal of spikes that all fall at one instant: how long it lasted is not told."""
+    return bad_input(
+        "the recording",
+        "last longer than an instant: spikes at different times, or an end that the file tells",
+        f"all spikes at {at_s:g} s",
+        file=where,
+    )
 
 
 def seconds_per_sample(sampling_hz: Any, where: str) -> float:

@@ -9,6 +9,7 @@ import typer
 
 from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import takes
+from boltzbrain.cli.summaries.losses import warn_of_losses
 from boltzbrain.cli.terminal import say
 from boltzbrain.foundations.files import new_file
 from boltzbrain.foundations.options import names_of
@@ -48,5 +49,6 @@ def convert(
             epochs=preparation.epochs,
             memory_limit_gb=preparation.memory_limit_gb,
         )
+    warn_of_losses(written, preparation)
     form = f"states in {written.n_bins} bins" if isinstance(written, Activity) else "as read"
     say(f"{output}: {len(written.neurons)} neurons, {form}")

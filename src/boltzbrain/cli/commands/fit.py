@@ -12,6 +12,7 @@ from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import LEARNING, Others, merged, option, takes
 from boltzbrain.cli.resuming import go_on, places
 from boltzbrain.cli.streams import path_to_type
+from boltzbrain.cli.summaries.losses import warn_of_losses
 from boltzbrain.cli.summaries.results import activity_line, show_run
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
@@ -95,6 +96,7 @@ def start(
     RUN.require_none(folder_to_write("output folder", folder))
     activity = prepare(preparation, recording, plan.seed, display)
     note(activity_line(activity))
+    warn_of_losses(activity, preparation)
     with display.stage("training") as stage:
         return train(activity, plan, folder, (stage.show,))
 

@@ -12,6 +12,7 @@ from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import LEARNING, Others, merged, named_values, option, takes
 from boltzbrain.cli.resuming import places, require_same_activity
 from boltzbrain.cli.streams import path_to_type
+from boltzbrain.cli.summaries.losses import warn_of_losses
 from boltzbrain.cli.summaries.results import activity_line
 from boltzbrain.cli.summaries.sweep import show_sweep
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
@@ -181,6 +182,7 @@ def _started(
     SWEEP.require_none(folder_to_write("output folder", folder))
     activity = prepare(preparation, recording, asked.get("seed", 0), display)
     note(activity_line(activity))
+    warn_of_losses(activity, preparation)
     return start_sweep(activity, folder, **options, **values)
 
 

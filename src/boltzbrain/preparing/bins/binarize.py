@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.epochs import summarise_epochs
+from boltzbrain.data.losses import stored
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory, slices
+from boltzbrain.preparing.bins.losses import losses_of_binning
 from boltzbrain.preparing.bins.plan import BinPlan, plan_bins
 from boltzbrain.preparing.preparation import Preparation
 
@@ -120,6 +122,7 @@ def binarize(
         **counted,
         **plan.notes,
         "memory_bytes": plan.memory_bytes,
+        **stored(losses_of_binning(recording, plan, counted)),
         **noted,
     }
     return Activity(

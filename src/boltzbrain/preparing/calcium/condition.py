@@ -35,7 +35,7 @@ NEARLY_ALL = 0.9
 """Share of exact zeros above which deconvolved values are events. suite2p's, which hold the noise
 as well, are 0 in 52 to 85 % of the frames of a cell, 67 % over cells (`shared/data/suite2p`)."""
 
-LEFT_OUT: Mapping[str, str] = {
+TRACES_LEFT_OUT: Mapping[str, str] = {
     "left_out_no_number": "hold no number",
     "left_out_one_value": "hold a single value",
     "left_out_no_noise": "do not change in more than half of their frames (denoised, clipped or "

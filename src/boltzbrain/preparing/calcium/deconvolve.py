@@ -23,7 +23,7 @@ from boltzbrain.foundations.progress import Callback, Teller, with_old
 from boltzbrain.preparing.bins.plan import trace_frames
 from boltzbrain.preparing.calcium.condition import (
     FEWEST_FRAMES,
-    LEFT_OUT,
+    TRACES_LEFT_OUT,
     Condition,
     condition_of,
     usable_part,
@@ -196,7 +196,9 @@ def _usable(
         "saturated_cells": ids[found.saturated].tolist(),
     }
     if not found.used.any():
-        counts = [f"{len(told[name])} that {text}" for name, text in LEFT_OUT.items() if told[name]]
+        counts = [
+            f"{len(told[name])} that {text}" for name, text in TRACES_LEFT_OUT.items() if told[name]
+        ]
         raise bad_input(
             "the traces", "have a cell that can be used", " and ".join(counts), file=where
         )

@@ -11,9 +11,10 @@ import numpy as np
 
 from boltzbrain.data.activity import FOLDS, TRAIN, Activity, stretches
 from boltzbrain.data.epochs import summarise_epochs
+from boltzbrain.data.losses import UNITS_LEFT_OUT, losses_of
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.regions import Regions
-from boltzbrain.data.signals import UNSORTED, Binned, SpikeTimes, Traces
+from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.data.timescale import (
     independent_bins,
     lag1_correlation,
@@ -23,7 +24,7 @@ from boltzbrain.data.timescale import (
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.preparing.bins.binarize import binarize
 from boltzbrain.preparing.bins.plan import trace_frames
-from boltzbrain.preparing.calcium.condition import LEFT_OUT
+from boltzbrain.preparing.calcium.condition import TRACES_LEFT_OUT
 from boltzbrain.preparing.card.cautions import cautions
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -165,7 +166,7 @@ def _card_of_traces(recording: Recording, signal: Traces, reason: str) -> DataCa
         epochs=_epochs(recording),
         dropped=_dropped_by_reader(recording),
         dropped_neurons=(),
-        warnings=(reason,),
+        warnings=(reason, *(one.said() for one in losses_of(recording) if one.kind != "choice")),
         reasons={**dict.fromkeys(unknown, reason), **_reasons(description)},
     )
 
@@ -310,14 +311,7 @@ def _epochs(recording: Recording) -> tuple[Mapping[str, Any], ...]:
 
 
 def _dropped_by_reader(data: Recording | Activity) -> dict[str, int]:
-    told = data.source.options.get("dropped")
-    if not isinstance(told, Mapping):
-        return {}
-    return {
-        str(rule): int(count)
-        for rule, count in told.items()
-        if isinstance(count, int) and rule != UNSORTED
-    }
+    return {one.what: int(one.lost) for one in losses_of(data) if one.name == UNITS_LEFT_OUT}
 
 
 def _left_out(activity: Activity) -> dict[str, int]:
@@ -326,7 +320,7 @@ def _left_out(activity: Activity) -> dict[str, int]:
     told = {} if step is None else step.options
     return {
         f"traces that {reason}": len(told[name])
-        for name, reason in LEFT_OUT.items()
+        for name, reason in TRACES_LEFT_OUT.items()
         if told.get(name)
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.data.signals import UNSORTED
+from boltzbrain.data.losses import COARSE_TIMES, losses_of
 from boltzbrain.preparing.faults.traces import of_events
 
 MULTI_SPIKE_LIMIT = 0.05
@@ -30,7 +30,10 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
     figures
         The figures of the `DataCard`, by name.
     """
-    multiple = figures["multi_spike_fraction"]
+    losses = losses_of(activity)
+    # spikes that only seem to share a bin, by the rounding of their times
+    coarse = any(one.name == COARSE_TIMES and one.large for one in losses)
+    multiple = None if coarse else figures["multi_spike_fraction"]
     if multiple is not None and multiple > MULTI_SPIKE_LIMIT:
         yield (
             f"{100 * multiple:.1f} % of the active bins hold more than one spike, which a binary "
@@ -60,9 +63,7 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
             f"the bins are worth about {independent:,.0f} independent ones, fewer than the "
             f"{activity.n_neurons:,} neurons: watch the held-out score, few hidden units may do"
         )
-    told = activity.source.options.get("dropped")
-    if isinstance(told, Mapping) and told.get(UNSORTED):
-        yield f"{told[UNSORTED]:,} spike trains were not in order of time and have been sorted"
+    yield from (one.said() for one in losses if one.kind in ("fault", "order"))
     left_out = activity.source.options.get("left_out")
     if left_out:
         yield f"arrays that are pickled, or stored in a way not known: {_few(left_out)}; left out"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,12 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.epochs import unusable
+from boltzbrain.data.losses import (
+    COARSE_TIMES,
+    NO_REGION,
+    NOT_TIMES,
+    UNSORTED_TRAINS,
+    losses_of,
+)
 from boltzbrain.data.recording import Recording
-from boltzbrain.data.signals import UNSORTED, Binned, SpikeTimes, Traces
+from boltzbrain.data.signals import Binned, SpikeTimes, Traces
+from boltzbrain.preparing.bins.losses import time_steps
 from boltzbrain.preparing.faults.cutting import ascend, laser_epochs
 from boltzbrain.preparing.faults.drift import drifting
 from boltzbrain.preparing.faults.duplicate_neurons import duplicate_neurons
-from boltzbrain.preparing.faults.points import SHOWN, Point, as_rows, share_of, shown, unless_all
+from boltzbrain.preparing.faults.points import (
+    SHOWN,
+    Point,
+    Severity,
+    as_rows,
+    share_of,
+    shown,
+    unless_all,
+)
 from boltzbrain.preparing.faults.traces import LOOKED_FOR as OF_TRACES
 from boltzbrain.preparing.faults.traces import of_events, of_traces
 from boltzbrain.preparing.preparation import Preparation, default_method
@@ -58,8 +75,10 @@ class Validation:
 
 
 LOOKED_FOR = (
-    "spike times that are no times",
-    "unsorted trains",
+    NOT_TIMES,
+    UNSORTED_TRAINS,
+    COARSE_TIMES,
+    NO_REGION,
     "duplicate spikes",
     "refractory violations",
     "silent neurons",
@@ -86,10 +105,13 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
     """
     points: list[Point] = []
     looked = ["laser epochs"]
-    points += _of_reader(recording)
+    points += _of_losses(recording, activity)
+    if recording.regions:
+        looked.append(NO_REGION)
     signal = recording.signal
     if isinstance(signal, SpikeTimes):
-        looked += ["spike times that are no times", "unsorted trains"]
+        looked += [NOT_TIMES, UNSORTED_TRAINS]
+        looked += [COARSE_TIMES] if activity is not None else []
         looked += ["duplicate spikes", "refractory violations"]
         points += _of_spikes(signal)
     if isinstance(signal, Traces):
@@ -116,33 +138,34 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
     return Validation(tuple(points), tuple(name for name in LOOKED_FOR if name in looked))
 
 
-def _of_reader(recording: Recording) -> Iterator[Point]:
-    """Yield what the reader left out or sorted already, as it says so."""
-    told = recording.source.options.get("dropped")
-    if not isinstance(told, Mapping):
-        return
-    if told.get(UNSORTED):
-        yield Point(
-            "unsorted trains",
-            "note",
-            f"{told[UNSORTED]:,} trains were not in order of time: sorted by the reader",
-            None,
-        )
-    for reason, count in told.items():
-        if str(reason).startswith("spike times ") and count:
-            yield Point(
-                "spike times that are no times",
-                "note",
-                f"{count:,} {reason}, dropped by the reader",
-                None,
-            )
+def _of_losses(recording: Recording, activity: Activity | None) -> Iterator[Point]:
+    """Yield what was lost on the way, by the reader or a step; choices are told by the card."""
+    if activity is None:
+        losses = [*losses_of(recording), *unusable(recording.epochs)]
+    else:
+        losses = losses_of(activity)
+    for one in losses:
+        # what binning itself loses is a fault only where it is much
+        if one.kind == "choice" or (one.kind == "method" and not one.large):
+            continue
+        severity: Severity = "mend" if one.kind == "fault" and one.large else "note"
+        yield Point(one.name, severity, one.in_words(), one.mend)
 
 
 def intervals_below(signal: SpikeTimes, limit_s: float) -> NDArray[np.int64]:
-    """Return how many intervals between spikes of each neuron are shorter, (neuron,)."""
+    """Return how many intervals between spikes of each neuron are shorter, (neuron,).
+
+    Where times are stored in coarser steps than that, nothing tells, and none is counted.
+    """
+    steps = time_steps(signal)
+    fine = bool((steps.step_s < limit_s).all())
     result = np.zeros(len(signal), dtype=np.int64)
     for neuron in range(len(signal)):
-        result[neuron] = int((np.diff(signal.train(neuron)) < limit_s).sum())
+        train = signal.train(neuron)
+        short = np.diff(train) < limit_s
+        if not fine:
+            short &= steps.at(train[1:]) < limit_s
+        result[neuron] = int(short.sum())
     return result
 
 

@@ -15,8 +15,8 @@ from boltzbrain.data.steps import Step
 from boltzbrain.preparing.bins.plan import trace_frames
 from boltzbrain.preparing.calcium.condition import (
     FEWEST_FRAMES,
-    LEFT_OUT,
     MOST_MISSING,
+    TRACES_LEFT_OUT,
     Condition,
     condition_of,
     usable_part,
@@ -73,7 +73,7 @@ def of_events(recording: Recording | Activity) -> Iterator[Point]:
     if {"rule", "events_per_neuron_and_frame"} <= set(found):
         yield Point("threshold", "fact", _rule(found), None)
     cells = int(found.get("cells", len(ids)))
-    for name, reason in LEFT_OUT.items():
+    for name, reason in TRACES_LEFT_OUT.items():
         if found.get(name):
             told = f"{share_of(len(found[name]), cells)} {reason} ({_few(found[name])})"
             yield Point("flat traces" if name != "left_out_gaps" else "missing frames",
@@ -139,7 +139,7 @@ def _of_condition(signal: Traces, condition: Condition, mend: str) -> Iterator[P
     for name, which in flat.items():
         rows = np.flatnonzero(which)
         if len(rows):
-            found = f"{share_of(len(rows), count)} {LEFT_OUT[name]} ({shown(rows)})"
+            found = f"{share_of(len(rows), count)} {TRACES_LEFT_OUT[name]} ({shown(rows)})"
             option = unless_all("--mend silent", rows, count)
             yield Point("flat traces", "mend", found, option, as_rows(rows))
     missing = np.flatnonzero((condition.missing > 0) & ~condition.without_values)

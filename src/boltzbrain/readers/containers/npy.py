@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
+from boltzbrain.foundations.files import kind_of
 from boltzbrain.foundations.memory import require_memory
 
 DAMAGE = (
@@ -163,6 +164,8 @@ class NpyFile:
         InputError
             If it is missing, no numpy array, damaged, or shorter or longer than its header says.
         """
+        if path.exists() and not path.is_file():
+            raise bad_input(path.name, "be a file", kind_of(path), file=path)
         with damage(path, path.name, "be a whole numpy array"), path.open("rb") as stream:
             header = parse_header(stream, path.name, path, fields=fields)
             there = path.stat().st_size - header.start

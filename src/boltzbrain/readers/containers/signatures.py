@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import sha256
+from boltzbrain.foundations.files import kind_of, sha256
 from boltzbrain.readers.containers.hdf5 import list_objects, open_hdf5
 from boltzbrain.readers.containers.npy import MAGIC
 from boltzbrain.readers.containers.remote import Address, is_address
@@ -95,7 +95,7 @@ def as_folder(path: str | os.PathLike[str]) -> Path:
         If nothing is there, or it may not be read.
     """
     found = as_path(path)
-    folder = found if found.is_dir() else found.parent
+    folder = found if found.is_dir() else as_file(found).parent
     try:
         next(folder.iterdir(), None)
     except OSError as error:
@@ -113,7 +113,7 @@ def as_file(path: str | os.PathLike[str]) -> Path:
     """
     result = as_path(path)
     if not result.is_file():
-        raise bad_input("the file", "be a file", "a folder", file=path)
+        raise bad_input("the file", "be a file", kind_of(result), file=path)
     try:
         with result.open("rb") as handle:
             empty = not handle.read(1)

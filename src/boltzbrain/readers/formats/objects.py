@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from boltzbrain.data.losses import stored
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Signal
 from boltzbrain.data.steps import Source
@@ -82,13 +83,13 @@ def read_sorting(sorting: Any) -> Recording:
         for train in trains
     ]
     stop = None if recorded is None else float(recorded[-1, 1])
-    signal, dropped = from_trains(joined, where, start_s=0.0, stop_s=stop, recorded=recorded)
+    signal, losses = from_trains(joined, where, start_s=0.0, stop_s=stop, recorded=recorded)
     columns = {}
     for name in sorting.get_property_keys() if hasattr(sorting, "get_property_keys") else ():
         values = np.asarray(sorting.get_property(name))
         if values.shape == (len(ids),) and values.dtype.kind in "biufU":
             columns[name] = values.astype(object) if values.dtype.kind == "U" else values
-    return _recording("spikeinterface", ids, signal, columns, {"dropped": dropped})
+    return _recording("spikeinterface", ids, signal, columns, stored(losses))
 
 
 # --- Neo -----------------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ def neo_recording(thing: Any, where: str) -> Recording:
         for neuron in range(len(groups[0]))
     ]
     recorded = checked_support(windows, where) if len(groups) > 1 else None
-    signal, dropped = from_trains(
+    signal, losses = from_trains(
         trains,
         where,
         start_s=float(windows[0, 0]),
@@ -154,7 +155,7 @@ def neo_recording(thing: Any, where: str) -> Recording:
     if len(set(names)) != len(names):
         names = [str(number) for number in range(len(names))]
     columns = _annotations(groups[0])
-    return _recording("neo", names, signal, columns, {"dropped": dropped})
+    return _recording("neo", names, signal, columns, stored(losses))
 
 
 def _seconds(value: Any) -> float:
@@ -191,7 +192,7 @@ def read_tsgroup(group: Any) -> Recording:
     """Read a pynapple TsGroup, with the stretches of its time support and its metadata."""
     support = _support(group)
     keys = list(group.keys())
-    signal, dropped = from_trains(
+    signal, losses = from_trains(
         [np.asarray(group[key].t) for key in keys],
         "<pynapple in memory>",
         start_s=float(support[0, 0]),
@@ -203,7 +204,7 @@ def read_tsgroup(group: Any) -> Recording:
         values = np.asarray(group.get_info(name))
         if name != "rate" and values.shape == (len(keys),):
             columns[str(name)] = values.astype(object) if values.dtype.kind in "UO" else values
-    return _recording("pynapple", keys, signal, columns, {"dropped": dropped})
+    return _recording("pynapple", keys, signal, columns, stored(losses))
 
 
 def read_tsdframe(frame: Any, *, values: str | None = None) -> Recording:
@@ -260,8 +261,8 @@ def read_trains(trains: Any, *, stop_s: float | None = None, start_s: float = 0.
     number_in("stop_s", stop_s, low=0.0, include_low=False)
     names = list(trains) if isinstance(trains, Mapping) else range(len(trains))
     values = list(trains.values()) if isinstance(trains, Mapping) else list(trains)
-    signal, dropped = from_trains(values, where, start_s=start_s, stop_s=stop_s)
-    return _recording("spike times", names, signal, {}, {"dropped": dropped})
+    signal, losses = from_trains(values, where, start_s=start_s, stop_s=stop_s)
+    return _recording("spike times", names, signal, {}, stored(losses))
 
 
 def _is_neo(thing: Any) -> bool:

@@ -1,15 +1,14 @@
 """Reader of phy and Kilosort folders: spike times in samples, labels in tables beside them.
 
-``params.py`` is looked at as text, never run; ``templates.npy`` is read for the largest channel of
+``templates.npy`` is read for the largest channel of
 each template only.
 """
 
 from __future__ import annotations
 
-import ast
 import os
-import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from boltzbrain.data.losses import NOT_TIMES, Loss, stored
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.containers.npy import DAMAGE, SPIKES_BYTES, NpyFile
 from boltzbrain.readers.containers.signatures import as_folder, hash_of, signature_of
+from boltzbrain.readers.formats.phy_params import sampling_rate, text_of
 from boltzbrain.readers.trains import clean, gather, seconds_per_sample, with_interval
 from boltzbrain.readers.units import apply_rules, rules_of
 
-_LARGEST_TEXT = 1 << 26
 _MOST_CLUSTERS = 100_000
 _UNDECIDED = ("", "unsorted", "nan")
 
@@ -85,7 +85,7 @@ def read_phy(
             f"{_length(labels):,}",
             file=where,
         )
-    step = seconds_per_sample(_sampling(folder) if sampling_hz is None else sampling_hz, where)
+    step = seconds_per_sample(sampling_rate(folder) if sampling_hz is None else sampling_hz, where)
     clusters = _clusters(labels, where)
     table = _labels(folder).reindex(clusters)
     columns = {
@@ -98,11 +98,11 @@ def read_phy(
 
     def chunks() -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
         for samples, label in zip(times.blocks(SPIKES_BYTES), _in_step(labels, times), strict=True):
-            yield samples.ravel() * step, label
+            yield samples.ravel().astype(np.float64) * step, label
 
     seconds, index = gather(chunks, clusters[keep], where)
-    seconds, index, not_times = clean(seconds, index)
-    signal, not_times = with_interval(seconds, index, where, not_times, 0.0, duration_s)
+    seconds, index, losses = clean(seconds, index)
+    signal, losses = with_interval(seconds, index, where, losses, 0.0, duration_s)
     places = _places(folder, clusters, table)
     return Recording(
         neurons=neuron_table(
@@ -117,9 +117,34 @@ def read_phy(
             "phy",
             where,
             hash_of(folder / "spike_times.npy"),
-            {"units": chosen, "dropped": {**dropped, **not_times}, "sampling_hz": 1.0 / step},
+            {
+                "units": chosen,
+                "dropped": dropped,
+                "sampling_hz": 1.0 / step,
+                **stored(_overflowed(times, losses)),
+            },
         ),
     )
+
+
+def _overflowed(times: NpyFile, losses: list[Loss]) -> list[Loss]:
+    """Return the losses, those of negative samples by their cause where a type was too short."""
+    kind = times.header.dtype
+    if kind.kind != "i" or not any(one.name == NOT_TIMES for one in losses):
+        return losses
+    lowest = min(int(block.min()) for block in times.blocks(SPIKES_BYTES) if block.size)
+    if lowest > np.iinfo(kind).min / 2:
+        return losses
+    what = (
+        f"below 0, since sample numbers beyond the largest {kind.name} came out negative, dropped"
+    )
+    mend = "write spike_times.npy as int64, from the sorter's output"
+    return [
+        replace(one, name="sample numbers that overflowed", what=what, mend=mend)
+        if one.name == NOT_TIMES and one.what.startswith("below 0")
+        else one
+        for one in losses
+    ]
 
 
 def _length(file: NpyFile) -> int:
@@ -178,46 +203,6 @@ def _clusters(labels: NpyFile, where: str) -> NDArray[np.int64]:
     return found
 
 
-def _sampling(folder: Path) -> float:
-    """Return ``sample_rate`` of params.py, read as text."""
-    path = folder / "params.py"
-    if not path.is_file():
-        raise bad_input(
-            "params.py",
-            "be there and hold sample_rate, or sampling_hz be given",
-            "no such file",
-            file=folder,
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of backslashes in the paths of Windows
-            tree = ast.parse(_text(path))
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and any(
-                isinstance(target, ast.Name) and target.id == "sample_rate"
-                for target in node.targets
-            ):
-                return float(ast.literal_eval(node.value))
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-        raise bad_input(
-            "params.py", "hold sample_rate as a number", f"{error}".split("\n")[0], file=folder
-        ) from error
-    raise bad_input(
-        "params.py", "hold sample_rate, or sampling_hz be given", "no sample_rate", file=folder
-    )
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_LARGEST_TEXT + 1)
-    except OSError as error:
-        raise bad_input(path.name, "be readable", str(error), file=path.parent) from error
-    if len(raw) > _LARGEST_TEXT:
-        raise bad_input(path.name, "be a small text file", f"{len(raw):,} bytes", file=path.parent)
-    return raw.decode("utf-8", "replace")
-
-
 def _labels(folder: Path) -> pd.DataFrame:
     """Return what the tables say of each cluster, one row per cluster id."""
     names = sorted(
@@ -250,7 +235,7 @@ def _table(path: Path) -> pd.DataFrame | None:
     """Return a table with a column of cluster ids, None where it has none."""
     import io
 
-    text = _text(path)
+    text = text_of(path)
     separator = "\t" if "\t" in text.split("\n", 1)[0] else ","
     try:
         table = pd.read_csv(io.StringIO(text), sep=separator)

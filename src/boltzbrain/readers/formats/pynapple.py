@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.losses import stored
 from boltzbrain.data.pauses import frames_and_segments
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Binned, Signal, Traces
@@ -113,10 +114,10 @@ def _group(archive: Archive, support: NDArray[np.float64]) -> Recording:
             yield seconds.astype(np.float64), slot
 
     seconds, index = gather(chunks, np.arange(len(keys)), where)
-    seconds, ends, dropped = clean(seconds, index)
+    seconds, ends, losses = clean(seconds, index)
     recorded = support if len(support) > 1 else None
-    signal, dropped = with_interval(
-        seconds, ends, where, dropped, float(support[0, 0]), float(support[-1, 1]), recorded
+    signal, losses = with_interval(
+        seconds, ends, where, losses, float(support[0, 0]), float(support[-1, 1]), recorded
     )
     columns = {name: one[order] for name, one in _metadata(archive, len(keys)).items()}
     regions = regions_of(columns)
@@ -125,7 +126,7 @@ def _group(archive: Archive, support: NDArray[np.float64]) -> Recording:
         regions=regions,
         signal=signal,
         epochs=no_epochs(),
-        source=Source("pynapple", where, hash_of(archive.path), {"dropped": dropped}),
+        source=Source("pynapple", where, hash_of(archive.path), stored(losses)),
     )
 
 

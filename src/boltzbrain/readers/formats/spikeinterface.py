@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.losses import stored
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, whole_number_in
@@ -104,9 +105,9 @@ def _sorted_recording(
             yield samples * step + begin[segment], unit
 
     times, index = gather(seconds, np.flatnonzero(keep).astype(np.int64), where)
-    times, index, not_times = clean(times, index)
+    times, index, losses = clean(times, index)
     stop = float(recorded[-1, 1]) if recorded is not None else None
-    signal, not_times = with_interval(times, index, where, not_times, 0.0, stop, recorded)
+    signal, losses = with_interval(times, index, where, losses, 0.0, stop, recorded)
     columns = {name: values[keep] for name, values in columns.items()}
     regions = regions_of(columns)
     return Recording(
@@ -120,7 +121,12 @@ def _sorted_recording(
             "spikeinterface",
             where,
             hash_of(main),
-            {"units": units, "dropped": {**dropped, **not_times}, "sampling_hz": 1.0 / step},
+            {
+                "units": units,
+                "dropped": dropped,
+                "sampling_hz": 1.0 / step,
+                **stored(losses),
+            },
         ),
     )
 

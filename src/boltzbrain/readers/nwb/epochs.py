@@ -18,7 +18,7 @@ Presentations follow each other within seconds, so a block of them is what a mod
 table name loses ``_presentations``. Rows of ``trials``, ``epochs`` and ``invalid_times`` are taken
 as they are, all others must last longer than a second. Invalid times and stretches of optogenetic
 stimulation (whose spikes the laser drove) are cut out of every other epoch, and listed under their
-own names. Rows without a finite start and stop in this order are left out.
+own names. Rows without a finite start and stop in this order are left out, and told.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from boltzbrain.data.epochs import without_length
+from boltzbrain.data.losses import Loss
 from boltzbrain.data.recording import no_epochs
 from boltzbrain.readers.containers.hdf5 import child_group, read_text, reading
 from boltzbrain.readers.nwb.table import DynamicTable
@@ -46,8 +48,8 @@ _AS_THEY_ARE = ("trials", "epochs", *_CUT)
 _LABEL_COLUMNS = ("label", "epoch_name", "protocol_type", "name", "condition", "state")
 
 
-def read_epochs(file: h5py.File, where: str) -> pd.DataFrame:
-    """Return the epochs of a file: start_s, stop_s, label, in order of time.
+def read_epochs(file: h5py.File, where: str) -> tuple[pd.DataFrame, list[Loss]]:
+    """Return the epochs of a file (start_s, stop_s, label) in order of time, and rows left out.
 
     Raises
     ------
@@ -56,6 +58,7 @@ def read_epochs(file: h5py.File, where: str) -> pd.DataFrame:
     """
     found: list[Epoch] = []
     cuts: list[Epoch] = []
+    losses: list[Loss] = []
     for name, group in _tables(file, where):
         table = DynamicTable.open(group, f"intervals.{name}", where, measure=("start_time", "id"))
         start, stop = table.numbers("start_time"), table.numbers("stop_time")
@@ -64,15 +67,17 @@ def read_epochs(file: h5py.File, where: str) -> pd.DataFrame:
         start, stop = start.astype(np.float64), stop.astype(np.float64)
         with np.errstate(invalid="ignore"):
             usable = np.isfinite(start) & np.isfinite(stop) & (stop > start)
+        if not usable.all():
+            losses.append(without_length(int((~usable).sum()), len(usable), f"intervals/{name}"))
         epochs = list(_rule_for(name, table)(name, table, start, stop, usable))
         if name not in _AS_THEY_ARE:
             epochs = [epoch for epoch in epochs if epoch[1] - epoch[0] > SHORTEST_S]
         (cuts if name in _CUT else found).extend(epochs)
     rows = sorted([piece for epoch in found for piece in _without(epoch, cuts)] + cuts)
     if not rows:
-        return no_epochs()
+        return no_epochs(), losses
     table_of = pd.DataFrame(rows, columns=["start_s", "stop_s", "label"])
-    return table_of.astype({"start_s": np.float64, "stop_s": np.float64})
+    return table_of.astype({"start_s": np.float64, "stop_s": np.float64}), losses
 
 
 def _tables(file: h5py.File, where: str) -> Iterator[tuple[str, h5py.Group]]:

@@ -13,9 +13,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.losses import stored
 from boltzbrain.data.recording import Recording, neuron_table
 from boltzbrain.data.steps import NWB_FORMAT, NWB_NAME, Source, Step, parse_steps
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.readers.containers.hdf5 import (
     child_dataset,
     child_group,
@@ -27,6 +28,7 @@ from boltzbrain.readers.containers.remote import is_address
 from boltzbrain.readers.containers.signatures import as_hdf5, hash_of
 from boltzbrain.readers.containers.zarr_store import is_zarr, main_file, open_zarr
 from boltzbrain.readers.nwb.epochs import read_epochs
+from boltzbrain.readers.nwb.observed import WAYS
 from boltzbrain.readers.nwb.regions import UNIT_COLUMNS, Places, find_places
 from boltzbrain.readers.nwb.spikes import read_spikes
 from boltzbrain.readers.nwb.table import DynamicTable
@@ -54,7 +56,9 @@ _NOT_QUALITY = frozenset(
 _NAME_COLUMNS = ("neuron_id", "unit_name")
 
 
-def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
+def read_nwb(
+    path: str | os.PathLike[str], *, units: str = "none", observed: str = "any"
+) -> Recording:
     """Read the spike times of an NWB file.
 
     Parameters
@@ -64,6 +68,10 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
         of a zarr store.
     units
         Name of a unit filter (`boltzbrain.readers.units.PRESETS`), or several joined by "+".
+    observed
+        What counts as recorded where units were observed at different times (``obs_intervals``):
+        "any" is the whole of it, and a unit counts as silent where it was not observed; "common"
+        is the time common to all units.
 
     Returns
     -------
@@ -72,7 +80,7 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
         positions in micrometres along x anterior-posterior, y dorsal-ventral, z left-right, the
         axis order of the Allen common coordinate framework; regions in the atlas "ccf", for IBL in
         "beryl" and "cosmos" as well. ``source.options["dropped"]`` counts the units that each rule
-        of the filter dropped, and the spike times that were no times.
+        of the filter dropped; what else was lost stands under "losses".
 
     Raises
     ------
@@ -86,6 +94,7 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
     eLife 11:e78362 (2022).
     """
     rules_of(units)
+    one_of("observed", observed, WAYS)
     store = Path(path)
     zarr = not is_address(path) and is_zarr(store)
     found = main_file(store) if zarr else as_hdf5(path)
@@ -99,8 +108,8 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
         if places.valid is not None:
             offered[VALID_CHANNEL] = places.valid
         keep, dropped = apply_rules(units, offered, table.rows, file=where)
-        signal, not_times = read_spikes(table, keep)
-        epochs = read_epochs(file, where)
+        signal, losses = read_spikes(table, keep, way=observed)
+        epochs, lost = read_epochs(file, where)
         names = _names(table)
         steps = _steps(file, where)
     probes = _probes(places, keep, quality)
@@ -109,7 +118,7 @@ def read_nwb(path: str | os.PathLike[str], *, units: str = "none") -> Recording:
         places.xyz_um[keep],
         {**{column: values[keep] for column, values in quality.items()}, **probes},
     )
-    options = {"units": units, "dropped": {**dropped, **not_times}, **places.found}
+    options = {"units": units, "dropped": dropped, **places.found, **stored([*losses, *lost])}
     if left_out:
         options["left_out"] = left_out
     return Recording(

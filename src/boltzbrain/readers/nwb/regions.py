@@ -23,9 +23,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.data.regions import Regions
+from boltzbrain.data.regions import NO_TEXT, Regions
 from boltzbrain.readers.containers.hdf5 import attribute, reading
-from boltzbrain.readers.nwb.table import NO_TEXT, DynamicTable
+from boltzbrain.readers.nwb.table import DynamicTable
 
 UNIT_COLUMNS = (
     "location",

@@ -5,18 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.losses import Loss
 from boltzbrain.data.signals import SpikeTimes
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory
-from boltzbrain.readers.containers.hdf5 import check_size, read_numbers, reading
+from boltzbrain.readers.containers.hdf5 import check_size, reading
+from boltzbrain.readers.nwb.observed import observed
 from boltzbrain.readers.nwb.table import DynamicTable
-from boltzbrain.readers.trains import LONGEST_S, clean
+from boltzbrain.readers.trains import LONGEST_S, clean, one_instant, require_spikes
 
 
 def read_spikes(
-    units: DynamicTable, keep: NDArray[np.bool_], *, longest_s: float = LONGEST_S
-) -> tuple[SpikeTimes, dict[str, int]]:
-    """Return the spike trains of the kept units, and how many spike times were no times.
+    units: DynamicTable,
+    keep: NDArray[np.bool_],
+    *,
+    longest_s: float = LONGEST_S,
+    way: str = "any",
+) -> tuple[SpikeTimes, list[Loss]]:
+    """Return the spike trains of the kept units, and what was lost of them.
 
     Parameters
     ----------
@@ -26,15 +32,17 @@ def read_spikes(
         (row,) which units to read; the others are skipped in the file.
     longest_s
         Later times are dropped.
+    way
+        What counts as recorded, as `boltzbrain.readers.nwb.observed.observed` tells.
 
     Returns
     -------
     spikes
         Sorted times in seconds. The recorded interval is that of ``obs_intervals`` where the file
         has them, else from the first spike to the last.
-    dropped
-        Reason to number: times below 0 (some writers mark an invalid spike by -1), not a number,
-        beyond `longest_s`.
+    losses
+        Times below 0 (some writers mark an invalid spike by -1), not a number or beyond
+        `longest_s`; trains out of order; what ``obs_intervals`` do not hold.
 
     Raises
     ------
@@ -50,16 +58,13 @@ def read_spikes(
         f"{total:,} spike times", 8 * total, limit_gb=None, advice="a unit filter", file=where
     )
     times = _read_pieces(units, starts, ends, keep, total)
-    times, index, dropped = clean(times, np.cumsum(lengths), longest_s)
-    if total > 0 and len(times) == 0:
-        raise bad_input(
-            "units.spike_times",
-            f"be seconds since the start of the session, 0 to {longest_s:g}",
-            "none such (" + ", ".join(f"{why}: {count:,}" for why, count in dropped.items()) + ")",
-            file=where,
-        )
-    start, stop, recorded = _recorded_interval(units, times, longest_s)
-    return SpikeTimes(times, index, start, stop, recorded), dropped
+    times, index, losses = clean(times, np.cumsum(lengths), longest_s)
+    require_spikes(times, len(lengths), where, losses)
+    found = observed(units, keep, times, index, longest_s, way)
+    if not found.stop_s > found.start_s:
+        raise one_instant(found.start_s, where)
+    signal = SpikeTimes(times, index, found.start_s, found.stop_s, found.recorded)
+    return signal, [*losses, *found.losses]
 
 
 def _spike_ends(units: DynamicTable) -> NDArray[np.int64]:
@@ -104,36 +109,3 @@ def _read_pieces(
                 dataset.read_direct(times, rows, np.s_[position : position + high - low])
             position += high - low
     return times
-
-
-def _recorded_interval(
-    units: DynamicTable, times: NDArray[np.float64], longest_s: float
-) -> tuple[float, float, NDArray[np.float64] | None]:
-    """Return start, stop and, if every unit has the same several, the recorded stretches."""
-    first, last = (float(times.min()), float(times.max())) if len(times) else (0.0, 0.0)
-    dataset = units.dataset("obs_intervals")
-    if dataset is None:
-        return first, last, None
-    with reading(units.where, "units.obs_intervals"):
-        pairs = dataset.ndim == 2 and dataset.shape[1] == 2
-    if not pairs:
-        return first, last, None
-    stored = read_numbers(dataset, units.where, "units.obs_intervals").astype(np.float64)
-    values = stored[((stored >= 0.0) & (stored <= longest_s)).all(axis=1)]
-    if len(values) == 0:
-        return first, last, None
-    low, high = float(values.min()), float(values.max())
-    start, stop = (min(first, low), max(last, high)) if len(times) else (low, high)
-    return start, stop, _stretches(stored, len(stored) // max(1, units.rows), start, stop)
-
-
-def _stretches(
-    stored: NDArray[np.float64], each: int, start: float, stop: float
-) -> NDArray[np.float64] | None:
-    """Return the intervals of one unit if all units have the same, and they are in order."""
-    if each < 2 or len(stored) % each:
-        return None
-    one = stored[:each]
-    same = bool((stored.reshape(-1, each, 2) == one).all())
-    ordered = bool((np.diff(np.r_[start, one.ravel(), stop]) >= 0).all())
-    return one.copy() if same and ordered and bool((one[:, 1] > one[:, 0]).all()) else None

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.data.regions import NO_TEXT
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.readers.containers.hdf5 import (
     check_size,
@@ -18,9 +19,6 @@ from boltzbrain.readers.containers.hdf5 import (
     read_text,
     reading,
 )
-
-NO_TEXT = frozenset({"", "nan", "n/a", "na", "none", "null", "unknown"})
-"""Words that stand for a missing text, lower case."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ def _steps(
     ax: Axes, values: NDArray[np.float64], bins: NDArray[np.float64], colour: str, label: str,
     line: str = "-",
 ) -> None:  # fmt: skip
-    """Draw a histogram as an outline, normalised to 1."""
+    """Draw a histogram as an outline, normalised to 1; of values that all lie outside, none."""
+    if not ((values >= bins[0]) & (values <= bins[-1])).any():
+        ax.plot([], [], color=colour, linestyle=line, linewidth=1.3, label=label)
+        return
     ax.hist(
         values, bins=bins.tolist(), density=True, histtype="step", color=colour, linestyle=line,
         linewidth=1.3, label=label,

@@ -16,7 +16,7 @@ import torch
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.activity_file import write_activity
 from boltzbrain.foundations.checks import InputError, bad_input
-from boltzbrain.foundations.files import FileFormat, read_ours, sha256, write_ours
+from boltzbrain.foundations.files import FileFormat, kind_of, read_ours, sha256, write_ours
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ class FolderKind:
             If it is none, or of a version that cannot be read.
         """
         if not (folder / self.file).is_file():
-            got = f"no {self.file} in it" if folder.is_dir() else "no such folder"
+            got = kind_of(folder) if folder.exists() else "no such folder"
+            got = f"no {self.file} in it" if folder.is_dir() else got
             raise bad_input(
                 f"{self.noun} folder", f"be a folder that `{self.command}` wrote", got, file=folder
             )
