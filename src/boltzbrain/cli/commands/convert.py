@@ -9,7 +9,7 @@ import typer
 
 from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import takes
-from boltzbrain.foundations.files import new_file
+from boltzbrain.foundations.folders import new_file
 from boltzbrain.foundations.options import names_of
 from boltzbrain.preparing.preparation import BINS, RECORDING, Preparation
 from boltzbrain.preparing.prepare import read_as_asked
