@@ -15,6 +15,11 @@ import pytest
 from boltzbrain.foundations.folders import one_writer
 from helpers.command_line import QUICK, digests, make, run_command, write_small
 
+SMALL = (
+    "--updates", "20", "--set", "batch=100", "--set", "chains=50", "--set", "sweeps=2",
+    "--set", "checkpoints=4", "--set", "ais_chains=50", "--set", "ais_rungs=30",
+)  # fmt: skip
+
 pytestmark = pytest.mark.usefixtures("quick_evaluation", "in_process")
 
 
@@ -158,7 +163,7 @@ def test_checkpoints_of_a_run_that_is_gone_are_not_taken_over(copied, capsys):
 
 
 def test_a_run_of_another_sweep_is_not_taken_over(copied, capsys):
-    sweep = ["sweep", copied / "small.npz", *QUICK[2:], "--hidden", "4,5", "-o"]
+    sweep = ["sweep", copied / "small.npz", *SMALL, "--hidden", "4,5", "-o"]
     assert run_command([*sweep, copied / "one"], capsys).status == 0
     assert run_command(["sweep", "--resume", copied / "one"], capsys).status == 0
     names = sorted(one.name for one in (copied / "one" / "runs").iterdir())

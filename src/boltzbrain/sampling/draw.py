@@ -107,7 +107,7 @@ def draw(
     warm_up = WARM_UP if warm_up is None else whole_number_in("warm_up", warm_up, low=0)
     # two rungs at least, each with all chains
     require_size("chains", chains, each_bytes=2 * _CHAIN * (len(model.visible) + len(model.hidden)))
-    for name, number, times in (("sweeps", sweeps, warm_up + 1), ("warm_up", warm_up, sweeps)):
+    for name, number, times in (("warm_up", warm_up, 1), ("sweeps", sweeps, warm_up + 1)):
         require_size(name, number, steps=times, operations=2 * times * chains * _sweep(model))
     generator = Generator.from_seed(seed, "sample")
     ladder = tuned(_ladder_of(models, field, sampler, generator), generator)
