@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import whole_number_in
-from boltzbrain.foundations.files import folder_to_write, new_file, page_file
+from boltzbrain.foundations.folders import folder_to_write, given_path, new_file, page_file
 from boltzbrain.foundations.progress import Callback, with_old
 from boltzbrain.preparing.convert import RECORDING_ENDINGS, write_recording
 from boltzbrain.readers.detect import read
@@ -92,7 +92,7 @@ def fit(
             "is chosen, and there is no held-out score",
             stacklevel=2,
         )
-    return training.train(activity, plan, Path(out), callbacks)
+    return training.train(activity, plan, given_path("out", out), callbacks)
 
 
 def resume(
@@ -225,20 +225,12 @@ def compare(
     InputError
         If a run is not interpreted, the matrix cannot be read, or the folder cannot be made.
     """
-    from boltzbrain.interpretation.animals.compare import (
-        compare_runs,
-        load_structure,
-        write_comparison,
-    )
+    from boltzbrain.interpretation.animals.compare import compare_into, load_structure
 
     whole_number_in("seed", seed, low=0)
-    if out is not None:
-        folder_to_write("out", Path(out))
+    folder = None if out is None else folder_to_write("out", out)
     opened = [_opened(run) for run in runs]
-    found = compare_runs(opened, load_structure(structure), kind=kind, seed=seed)
-    if out is not None:
-        write_comparison(Path(out), found)
-    return found
+    return compare_into(folder, opened, load_structure(structure), kind=kind, seed=seed)
 
 
 def sample(
@@ -307,7 +299,7 @@ def sample(
     from boltzbrain.evaluation.drawn import draw_of_run
 
     callbacks = with_old(callbacks, callback)
-    path = None if out is None else new_file("out", Path(out), (".npz",))
+    path = None if out is None else new_file("out", out, (".npz",))
     drawn = draw_of_run(
         _opened(run),
         n,
@@ -346,7 +338,7 @@ def report(run: TrainingRun | str | Path, path: str | Path | None = None) -> Pat
         If the folder holds no finished run, or the page would replace something else.
     """
     opened = _opened(run)
-    target = opened.folder / "report.html" if path is None else page_file("out", Path(path))
+    target = opened.folder / "report.html" if path is None else page_file("out", path)
     from boltzbrain.report.report import write_report
 
     return write_report(opened, target)
@@ -383,7 +375,7 @@ def convert(
         If the ending is neither, the file exists, an option does not fit, or the format cannot hold
         the recording.
     """
-    target = new_file("output file", Path(path), RECORDING_ENDINGS)
+    target = new_file("output file", path, RECORDING_ENDINGS)
     given = {"bin_ms": bin_ms, "epochs": epochs or None, "memory_limit_gb": memory_limit_gb}
     return write_recording(recording, target, given)
 
@@ -393,7 +385,7 @@ def _seed(seed: int | None) -> int | None:
 
 
 def _folder(run: TrainingRun | str | Path) -> Path:
-    return run.folder if isinstance(run, TrainingRun) else Path(run)
+    return run.folder if isinstance(run, TrainingRun) else given_path("run", run)
 
 
 def _opened(run: TrainingRun | str | Path) -> TrainingRun:

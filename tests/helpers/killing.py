@@ -26,6 +26,8 @@ main(sys.argv[2:])
 
 EXEMPT = ("seconds",)
 """Columns and attributes that tell of the clock and may differ."""
+TIES = ("run", "model_sha256")
+"""Attributes that tell what a file belongs to: 0.1.0 wrote none; parameters are compared."""
 
 
 def start(words: Sequence[object], rolling_s: float = 0.2) -> subprocess.Popen[str]:
@@ -94,7 +96,7 @@ def _hdf5_differences(first: h5py.File, second: h5py.File) -> list[str]:
         # the row of the log is compared with the log
         found += [
             f"{name}@{key}"
-            for key in (set(one.attrs) | set(other.attrs)) - {*EXEMPT, "row"}
+            for key in (set(one.attrs) | set(other.attrs)) - {*EXEMPT, *TIES, "row"}
             if one.attrs.get(key) != other.attrs.get(key)
         ]
     return found

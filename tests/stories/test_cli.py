@@ -18,7 +18,7 @@ import typer.main
 import boltzbrain as bb
 from boltzbrain.cli.main import app, main
 from boltzbrain.cli.options import merged
-from boltzbrain.foundations.files import page_file
+from boltzbrain.foundations.folders import page_file
 from boltzbrain.training.plan import TrainingPlan, make_plan
 from helpers.command_line import (
     BINS,

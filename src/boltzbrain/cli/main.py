@@ -19,7 +19,7 @@ from boltzbrain.cli.commands.report import report
 from boltzbrain.cli.commands.sample import sample
 from boltzbrain.cli.commands.sweep import sweep
 from boltzbrain.cli.streams import plain_where_needed
-from boltzbrain.cli.terminal import Commands, failures_as_status, warnings_as_lines
+from boltzbrain.cli.terminal import Command, Commands, failures_as_status, warnings_as_lines
 
 app = typer.Typer(
     name="boltzbrain",
@@ -75,7 +75,7 @@ def _root(
 
 for _panel, _commands in PANELS.items():
     for _command in _commands:
-        app.command(rich_help_panel=_panel)(_command)
+        app.command(cls=Command, rich_help_panel=_panel)(_command)
 
 
 if __name__ == "__main__":

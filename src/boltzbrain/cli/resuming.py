@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boltzbrain.cli.display import Display
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.folders import one_writer
 from boltzbrain.preparing.preparation import Preparation
 from boltzbrain.preparing.prepare import prepare
 from boltzbrain.training.plan import make_plan
@@ -66,18 +68,19 @@ def go_on(
 
         run = TrainingRun.open(folder)
     require_same_plan(run, values)
-    if recording:
-        require_same_activity(
-            folder, run.activity(), run.plan.seed, recording, preparation, display
-        )
-    elif preparation.given:
+    if preparation.given and not recording:
         raise bad_input(
             preparation.flags[0],
             "be left out when resuming from the run folder alone, which holds the activity",
             "it without the recording",
         )
-    with display.stage("training") as stage:
-        return resume(folder, (stage.show,))
+    with one_writer(folder, "fit --resume") if recording else contextlib.nullcontext():
+        if recording:
+            require_same_activity(
+                folder, run.activity(), run.plan.seed, recording, preparation, display
+            )
+        with display.stage("training") as stage:
+            return resume(folder, (stage.show,))
 
 
 def require_same_plan(run: TrainingRun, values: dict[str, Any]) -> None:

@@ -17,10 +17,10 @@ from rich.box import SIMPLE_HEAD, Box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from boltzbrain.cli.streams import encoding_of, shown
-from boltzbrain.foundations.checks import InputError, TrainingFailedError
+from boltzbrain.foundations.checks import InputError, TrainingFailedError, bad_input
 
 BAD_INPUT, TRAINING_FAILED, INTERRUPTED = 2, 3, 130
 """Exit statuses; 1 is a bug, with its traceback."""
@@ -101,6 +101,20 @@ def failures_as_status() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         note(f"Error: {where}the file must be accessible and the disk have room; got {error}")
         sys.exit(BAD_INPUT)
+
+
+class Command(TyperCommand):
+    """A command that refuses empty words: an empty path would be the current folder."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Read the words after the command's name."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in self.params:
+            words = given.get(str(parameter.name))
+            if "" in (words if isinstance(words, (list, tuple)) else [words]):
+                shown = parameter.metavar if parameter.param_type_name == "argument" else None
+                raise bad_input(shown or parameter.opts[0], "not be empty", "''")
+        return super().parse_args(ctx, args)
 
 
 class Commands(TyperGroup):

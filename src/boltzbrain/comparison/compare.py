@@ -23,7 +23,7 @@ from boltzbrain.comparison.rbms import Hopfield, Trained, fit_hopfield
 from boltzbrain.comparison.score import Figures, TestScorer, scores_of_none
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
+from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours, require_sha256
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 
@@ -176,7 +176,13 @@ def _arrays(baseline: Baseline) -> dict[str, NDArray[Any]]:
     return result
 
 
-def write_baselines(path: Path, compared: Compared, keep: Sequence[str] = ()) -> None:
+def write_baselines(
+    path: Path,
+    compared: Compared,
+    keep: Sequence[str] = (),
+    *,
+    before: tuple[Path, str | None] | None = None,
+) -> None:
     """Write baselines.h5, whole or not at all: ``/NAME/assemblies`` and ``/NAME/couplings``.
 
     Parameters
@@ -188,6 +194,8 @@ def write_baselines(path: Path, compared: Compared, keep: Sequence[str] = ()) ->
     keep
         Baselines whose arrays stay as the file before has them. If it cannot be read they are left
         out, with a warning.
+    before
+        That file, and its SHA-256 as the evaluation before tells it, if it does.
 
     Raises
     ------
@@ -199,12 +207,14 @@ def write_baselines(path: Path, compared: Compared, keep: Sequence[str] = ()) ->
         for name, arrays in compared.arrays.items():
             for key, values in arrays.items():
                 file.create_dataset(f"{name}/{key}", data=values, compression="gzip", shuffle=True)
-        if keep:
-            _copy_arrays(path, file, keep)
+        if keep and before is not None:
+            _copy_arrays(*before, file, keep)
 
 
-def _copy_arrays(before: Path, file: h5py.File, names: Sequence[str]) -> None:
+def _copy_arrays(before: Path, told: str | None, file: h5py.File, names: Sequence[str]) -> None:
     try:
+        what = "the one that evaluation.json was written with"
+        require_sha256(before, told, what, "`--baselines` fits them anew")
         with open_ours(before, FORMAT) as old:
             for name in names:
                 if name in old:

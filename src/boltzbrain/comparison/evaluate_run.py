@@ -15,6 +15,8 @@ from boltzbrain.comparison.rbms import Trained
 from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import draw_samples, write_samples
+from boltzbrain.foundations.files import sha256
+from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
@@ -30,6 +32,8 @@ def evaluate_run(
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Score the chosen model of a run; write evaluation.json and samples.h5 into its folder.
+
+    They appear together, or not at all.
 
     Parameters
     ----------
@@ -49,13 +53,23 @@ def evaluate_run(
     Raises
     ------
     InputError
-        If the training has not ended, a file cannot be written, a baseline is unknown or has no
-        validation or test bins.
+        If the training has not ended, the folder is being written or cannot be, a baseline is
+        unknown or has no validation or test bins.
     """
+    with one_writer(run.folder, "evaluate"):
+        return _evaluated(run, seed, full, baselines, callbacks)
+
+
+def _evaluated(
+    run: TrainingRun,
+    seed: int | None,
+    full: bool,
+    baselines: Sequence[str],
+    callbacks: Sequence[Callback],
+) -> dict[str, Any]:
     plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
     names = check_baselines(baselines, activity)
-    path = run.folder / "evaluation.json"
-    earlier = earlier_evaluation(path)
+    earlier = earlier_evaluation(run.folder / "evaluation.json")
     model = trajectory[-1]
     seed = plan.seed if seed is None else seed
     started = time.monotonic()
@@ -63,7 +77,6 @@ def evaluate_run(
     bins = len(activity.bins_of("train"))
     samples = draw_samples(model, seed, at_least=bins, tell=tell.phase("samples"))
     drawing = time.monotonic() - started
-    write_samples(run.folder / "samples.h5", samples)
     result = evaluate_model(
         model,
         activity,
@@ -82,11 +95,24 @@ def evaluate_run(
         found = plain(compared.figures)
         reasons = {f"baselines.{path}": words for path, words in found.pop("reasons").items()}
         result["baselines"], result["reasons"] = found, {**result["reasons"], **reasons}
+    result["belongs"] = {"run": run.id}
     result = with_baselines_of(result, earlier)
-    if names:
-        keep = [name for name in result["baselines"] if name not in compared.figures]
-        write_baselines(run.folder / "baselines.h5", compared, keep)
-    write_evaluation(path, result)
+    with together(run.folder) as place:
+        samples_file = place("samples.h5")
+        write_samples(samples_file, samples)
+        beside = {"samples.h5": sha256(samples_file)}
+        kept = run.folder / "baselines.h5"
+        before = {} if earlier is None else earlier.get("belongs", {}).get("sha256", {})
+        if names:
+            keep = [name for name in result["baselines"] if name not in compared.figures]
+            baselines_file = place(kept.name)
+            old = (kept, before.get(kept.name)) if keep else None
+            write_baselines(baselines_file, compared, keep, before=old)
+            beside[kept.name] = sha256(baselines_file)
+        elif "baselines" in result and kept.is_file():
+            beside[kept.name] = before.get(kept.name) or sha256(kept)
+        result["belongs"]["sha256"] = beside
+        write_evaluation(place("evaluation.json"), result)
     return result
 
 

@@ -71,6 +71,9 @@ def _difference(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
     update = earlier["chosen_update"]
     if update != result["chosen_update"]:
         return f"the model of update {update}"
+    runs = [one.get("belongs", {}).get("run") for one in (earlier, result)]
+    if None not in runs and runs[0] != runs[1]:
+        return "the model of another run"
     if earlier["activity"] != result["activity"]:
         return "other data"
     # a training done anew in the same folder may well choose the same update

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from boltzbrain.foundations.checks import Undefined
-from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
+from boltzbrain.foundations.checks import Undefined, bad_input
+from boltzbrain.foundations.files import FileFormat, read_ours, require_sha256, write_ours
+from boltzbrain.training.run.run import TrainingRun
 
 FORMAT = FileFormat("boltzbrain evaluation", what="evaluation.json", command="boltzbrain evaluate")
 
@@ -70,3 +71,65 @@ def read_evaluation(path: Path) -> dict[str, Any]:
         If the file is missing, damaged or of another format.
     """
     return read_ours(path, FORMAT)
+
+
+def evaluation_of(run: TrainingRun) -> dict[str, Any]:
+    """Read the evaluation of a run, which must be of its chosen model.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged, or of another run or update.
+    """
+    path = run.folder / "evaluation.json"
+    evaluation = read_evaluation(path)
+    told = evaluation.get("belongs", {}).get("run")
+    require_of_run(run, told, evaluation["chosen_update"], path, "boltzbrain evaluate")
+    return evaluation
+
+
+def require_of_run(
+    run: TrainingRun, told: str | None, update: int | None, path: Path, command: str
+) -> None:
+    """Refuse a file that was made of another model than the chosen one of a run.
+
+    Parameters
+    ----------
+    run
+        The run.
+    told
+        The hash of its run that the file tells, None where an older version wrote it.
+    update
+        The update that it tells.
+    path
+        The file.
+    command
+        What makes it anew.
+
+    Raises
+    ------
+    InputError
+        If it was.
+    """
+    chosen = run.chosen_update
+    if update != chosen or (told is not None and told != run.id):
+        raise bad_input(
+            path.name,
+            f"be of this run and its chosen update {chosen} (make it anew: `{command}`)",
+            f"that of update {update}" + ("" if told in (None, run.id) else " of another run"),
+            file=run.folder,
+        )
+
+
+def require_beside(evaluation: Mapping[str, Any], path: Path) -> Path:
+    """Return a file beside evaluation.json, refused if it is not the one that it tells of.
+
+    Raises
+    ------
+    InputError
+        If it is another.
+    """
+    told = evaluation.get("belongs", {}).get("sha256", {}).get(path.name)
+    what = "the one that evaluation.json was written with"
+    require_sha256(path, told, what, "write both anew: `boltzbrain evaluate`")
+    return path

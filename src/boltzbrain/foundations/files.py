@@ -1,8 +1,7 @@
 """Files that are whole or absent, and those of ours, which say their format and version.
 
 They are written under a temporary name, flushed, renamed. One of an older version opens, one of a
-newer version or of another format is refused by name. Places to write to are looked at before any
-work: no minutes are lost, and no file of another's.
+newer version or of another format is refused by name, and so is one that belongs to something else.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -273,62 +272,32 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-_HEAD = 65_536
+def require_sha256(path: Path, told: str | None, what: str, advice: str) -> None:
+    """Refuse a file that is not the one whose hash was written down.
 
+    Parameters
+    ----------
+    path
+        The file.
+    told
+        Its SHA-256 as it was written down; None where an older version wrote none.
+    what
+        What it must be, as in "the activity that the run began with (run.json)".
+    advice
+        What mends it.
 
-_MARK = b"boltzbrain</title>"
-
-
-def new_file(name: str, path: Path, endings: Iterable[str]) -> Path:
-    """Return the path of a file to write, refused if it exists or has another ending."""
-    _ends_in(name, path, endings)
-    if path.exists():
-        raise bad_input(name, "not exist yet", "a file of that name", file=path)
-    _in_a_folder(name, path)
-    return path
-
-
-def page_file(name: str, path: Path) -> Path:
-    """Return the path of a page to write; what lies there may only be an earlier page."""
-    _ends_in(name, path, (".html",))
-    if path.exists() and not _is_page(path):
+    Raises
+    ------
+    InputError
+        If the file has another hash.
+    """
+    if told is None or not path.is_file():
+        return  # that it is missing is told where it is opened
+    found = sha256(path)
+    if found != told:
         raise bad_input(
-            name, "not exist yet, or be a page of boltzbrain", "something else", file=path
+            path.name,
+            f"be {what}, of SHA-256 {told[:12]}... ({advice})",
+            f"another file, of {found[:12]}...",
+            file=path.parent,
         )
-    _in_a_folder(name, path)
-    return path
-
-
-def folder_to_write(name: str, path: Path) -> Path:
-    """Return the path of a folder to write into, refused if it could not be made."""
-    there = path
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir():
-        raise bad_input(name, "be a folder that can be made", f"{there}, a file", file=path)
-    _may_write(name, there)
-    return path
-
-
-def _ends_in(name: str, path: Path, endings: Iterable[str]) -> None:
-    known = list(endings)
-    if path.suffix.lower() not in known:
-        raise bad_input(name, "end in " + " or ".join(known), path.name)
-
-
-def _in_a_folder(name: str, path: Path) -> None:
-    if not path.parent.is_dir():
-        raise bad_input(name, "lie in an existing folder", f"no folder {path.parent}")
-    _may_write(name, path.parent)
-
-
-def _may_write(name: str, folder: Path) -> None:
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise bad_input(name, "lie where files may be written", f"no right to write in {folder}")
-
-
-def _is_page(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return _MARK in file.read(_HEAD)

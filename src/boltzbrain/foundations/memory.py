@@ -14,6 +14,11 @@ STATES = 1 << 24
 VALUES = 1 << 22
 """Numbers in floating point, of which there are several kinds, that a loop holds at once."""
 
+LONGEST_DAYS = 30
+"""Work that would take longer on any machine cannot be meant."""
+_STEPS_PER_S, _OPERATIONS_PER_S = 1e6, 1e14
+"""What no machine does faster: steps one after another, and operations of a step side by side."""
+
 _GROUP_FOLDER = Path("/sys/fs/cgroup")
 
 
@@ -115,6 +120,49 @@ def require_memory(
             show_bytes(available),
             file=file,
         )
+
+
+def require_size(
+    name: str, count: int, *, each_bytes: float = 0.0, steps: float = 0.0, operations: float = 0.0
+) -> None:
+    """Refuse a number that cannot be meant, with the largest that could be, before any work.
+
+    Parameters
+    ----------
+    name
+        What there are so many of.
+    count
+        The number.
+    each_bytes
+        Memory that each takes at least.
+    steps
+        Steps that each adds at least to those that follow one another.
+    operations
+        Multiplications and additions that each takes at least.
+
+    Raises
+    ------
+    InputError
+        If they do not fit into the memory available, or would take over `LONGEST_DAYS` days on any
+        machine.
+
+    Examples
+    --------
+    >>> require_size("n", 10**15, steps=1.0)
+    Traceback (most recent call last):
+    ...
+    boltzbrain.foundations.checks.InputError: n must be at most 2,592,000,000,000 (more would take \
+over 30 days on any machine); got 1000000000000000
+    """
+    available = available_bytes()
+    if available is not None and count * each_bytes > available:
+        why = f"each takes {show_bytes(each_bytes)}, and {show_bytes(available)} are available"
+        raise bad_input(name, f"be at most {int(available // each_bytes):,} ({why})", count)
+    seconds = max(steps / _STEPS_PER_S, operations / _OPERATIONS_PER_S)
+    longest = LONGEST_DAYS * 86_400
+    if count * seconds > longest:
+        why = f"more would take over {LONGEST_DAYS} days on any machine"
+        raise bad_input(name, f"be at most {int(longest / seconds):,} ({why})", count)
 
 
 def _kernel_estimate() -> int | None:

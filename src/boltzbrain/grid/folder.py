@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.data.activity_file import read_activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import FileFormat, atomic_write, read_ours, write_ours
 from boltzbrain.grid.choice import Choice
@@ -19,7 +18,9 @@ from boltzbrain.training.run.folder import FolderKind
 from boltzbrain.training.run.past_plans import past_plan, plan_to_go_on
 from boltzbrain.training.run.run import TrainingRun
 
-SWEEP = FolderKind("sweep", "boltzbrain sweep", below="runs")
+SWEEP = FolderKind(
+    "sweep", "boltzbrain sweep", below="runs", fixed=("asked", "axes", "plans", "data")
+)
 CHOICE = FileFormat("boltzbrain sweep choice", what="choice.json")
 
 SCORE_COLUMNS = (
@@ -127,7 +128,7 @@ class SweepFolder:
         Raises
         ------
         InputError
-            If the sweep is not finished.
+            If the sweep is not finished, or the choice is that of another.
         """
         path = self.folder / "choice.json"
         if not path.is_file():
@@ -137,7 +138,10 @@ class SweepFolder:
                 "no choice.json",
                 file=self.folder,
             )
-        return read_ours(path, CHOICE)
+        choice, mine = read_ours(path, CHOICE), self.info.get("id")
+        if choice.get("sweep", mine) != mine:
+            raise bad_input("choice.json", "be of this sweep", "that of another", file=self.folder)
+        return choice
 
     @property
     def chosen(self) -> TrainingRun:
@@ -146,7 +150,7 @@ class SweepFolder:
 
     def activity(self) -> Activity:
         """Return what every model sees."""
-        return read_activity(self.folder / "activity.h5")
+        return SWEEP.activity(self.folder)
 
     def run_folder(self, name: str) -> Path:
         """Return where a run lies."""
@@ -197,6 +201,7 @@ class SweepFolder:
         }
         content = {
             **CHOICE.told,
+            "sweep": self.info.get("id"),
             **kept,
             "rule": choice.rule,
             "reason": choice.reason,

@@ -20,8 +20,10 @@ from boltzbrain.evaluation.likelihood import (
 )
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, read_evaluation
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
-from boltzbrain.foundations.participation import participation_ratio
+from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.units import participation_ratio
 from boltzbrain.grid.choice import FoldScores
 from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.model.independent import independent_field
@@ -36,6 +38,9 @@ FORMAT = FileFormat("boltzbrain sweep scores", newest=3, what=SCORES)
 
 NRMSE = ("v", "h", "vh", "vv", "hh")
 """The normalised errors of a whole evaluation, as evaluation.json names them."""
+
+PATIENCE_S = 60.0
+"""How long a worker of a sweep that was killed may still write a run: it ends as it notices."""
 
 
 def complete(folder: str, name: str, *, full: bool) -> dict[str, Any]:
@@ -58,27 +63,46 @@ def complete(folder: str, name: str, *, full: bool) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If a file is damaged or cannot be written.
+        If a file is damaged or cannot be written, or the run is none of the sweep.
     TrainingFailedError
         If the training goes wrong and no restart mends it, now or before.
     """
     # runs lie side by side, one on each core: a second thread would only get in the way, and the
     # scores must not depend on where a run was done
     torch.set_num_threads(1)
-    place = Path(folder) / "runs" / name
-    if (place / SCORES).exists():
-        scores = read_ours(place / SCORES, FORMAT)
-        # those of an older version are made again
-        if scores["version"] == FORMAT.newest:
-            return scores
-    if (place / "run.json").exists():
-        run = resume(place)
-    else:
-        sweep = SweepFolder(Path(folder))
-        run = train(sweep.activity(), sweep.plan_to_train(name), place)
-    scores = score(run, full=full)
-    write_ours(place / SCORES, FORMAT, scores)
-    return scores
+    sweep = SweepFolder(Path(folder))
+    place = sweep.run_folder(name)
+    with one_writer(place, "sweep", patience_s=PATIENCE_S):
+        begun = (place / "run.json").exists()
+        if begun:
+            run = TrainingRun.open(place)
+            _require_of(sweep, run, name)
+        if begun and (place / SCORES).exists():
+            scores = read_ours(place / SCORES, FORMAT)
+            # those of an older version, or of a run that was here before, are made again
+            if scores["version"] == FORMAT.newest and scores.get("run", run.id) == run.id:
+                return scores
+        run = resume(place) if begun else train(sweep.activity(), sweep.plan_to_train(name), place)
+        scores = score(run, full=full)
+        write_ours(place / SCORES, FORMAT, scores)
+        return scores
+
+
+def _require_of(sweep: SweepFolder, run: TrainingRun, name: str) -> None:
+    """Refuse a run that is none of the sweep in whose folder it lies."""
+    mine, its = sweep.info, run.info
+    plans = mine.get("plans")
+    same_data = mine["data"]["sha256"] == its["data"]["sha256"]
+    if not same_data:
+        # another version of HDF5 may write the same activity in other bytes
+        one, other = sweep.activity(), run.activity()
+        same_data = all(
+            np.array_equal(getattr(one, key), getattr(other, key))
+            for key in ("states", "segment", "fold")
+        )
+    if not same_data or (plans is not None and plans[name] != its["plan"]):
+        got = "one of another plan" if same_data else "one of other data"
+        raise bad_input("the run", f"be one of the sweep in {sweep.folder}", got, file=run.folder)
 
 
 def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
@@ -123,6 +147,7 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
     doubts = [] if validation is None else [validation]
     return {
         **FORMAT.told,
+        "run": run.id,
         "l1": plan.l1 if checkpoint.interventions.l1 is None else checkpoint.interventions.l1,
         "update": chosen,
         "validation_nats_per_bin": float(row["validation_nats_per_bin"]),
@@ -181,7 +206,7 @@ def _test_curve(run: TrainingRun, activity: Activity) -> dict[str, list[float] |
     independent, log = independent_log_likelihood(field, states), run.log().set_index("update")
     for one in run.checkpoints():
         value = float(log["log_partition"][one.update])
-        scores = log_likelihood(RBM.load(one.path), value, states)
+        scores = log_likelihood(run.model(one.update), value, states)
         gains = scores - independent
         error = error_over_bins(torch.from_numpy(gains), clusters)
         found["update"].append(one.update)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from boltzbrain.training.plan import TrainingPlan, make_plan
 
 ALWAYS = ("hidden", "l1")
 """Hyperparameters that every table of a sweep names, varied or not, chosen in training or given."""
+
+MOST_RUNS = 10_000
+"""A sweep of more could not be meant: each is a training, and a folder of its own."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,9 @@ class Grid:
                 raise bad_input(name, "have at least one value", "none")
         if "seed" in lists or "preset" in lists:
             raise bad_input("the grid", "vary neither seed nor preset", ", ".join(lists))
+        wanted = seeds * math.prod(map(len, lists.values()))
+        if wanted > MOST_RUNS:
+            raise bad_input("the grid", f"hold at most {MOST_RUNS:,} runs", f"{wanted:,}")
         plans = [
             make_plan(preset, seed=number, **dict(zip(lists, point, strict=True)))
             for point in itertools.product(*lists.values())

@@ -13,6 +13,7 @@ from boltzbrain.foundations.checks import (
     one_of,
     whole_number_in,
 )
+from boltzbrain.foundations.folders import given_path, one_writer
 from boltzbrain.foundations.progress import Callback, Teller, warn_of_old_callback
 from boltzbrain.grid.choice import RULES, choose
 from boltzbrain.grid.folder import SweepFolder
@@ -22,6 +23,7 @@ from boltzbrain.grid.points import Grid
 from boltzbrain.grid.workers import completed
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.training.run.run import TrainingRun
+from boltzbrain.training.sizes import require_sizes
 
 
 def sweep(
@@ -81,10 +83,11 @@ def sweep(
         If every run failed.
     """
     callbacks = _with_old(callbacks, callback)
-    started = start_sweep(
-        activity, out, preset=preset, seeds=seeds, seed=seed, rule=rule, full=full, **values
-    )
-    return run_sweep(started, workers=workers, scheduler=scheduler, callbacks=callbacks)
+    with one_writer(given_path("out", out), "sweep"):
+        started = start_sweep(
+            activity, out, preset=preset, seeds=seeds, seed=seed, rule=rule, full=full, **values
+        )
+        return run_sweep(started, workers=workers, scheduler=scheduler, callbacks=callbacks)
 
 
 def resume_sweep(
@@ -119,9 +122,8 @@ def resume_sweep(
         If every run failed.
     """
     callbacks = _with_old(callbacks, callback)
-    return run_sweep(
-        SweepFolder.open(folder), workers=workers, scheduler=scheduler, callbacks=callbacks
-    )
+    opened = SweepFolder.open(given_path("folder", folder))
+    return run_sweep(opened, workers=workers, scheduler=scheduler, callbacks=callbacks)
 
 
 def _with_old(callbacks: Sequence[Callback], callback: Callback | None) -> Sequence[Callback]:
@@ -155,6 +157,8 @@ def start_sweep(
     """
     one_of("rule", rule, RULES)
     grid = Grid.of(preset, values, seeds=seeds, seed=seed)
+    for one in grid.runs:
+        require_sizes(one.plan, activity.n_neurons)
     for fold in ("train", "validation"):
         if not len(activity.bins_of(fold)):
             raise bad_input(
@@ -176,7 +180,8 @@ def start_sweep(
         "rule": rule,
         "full": full,
     }
-    return SweepFolder.create(Path(out), activity, asked)
+    with one_writer(Path(out), "sweep"):
+        return SweepFolder.create(Path(out), activity, asked)
 
 
 def run_sweep(
@@ -208,10 +213,21 @@ def run_sweep(
     Raises
     ------
     InputError
-        If Dask is not installed, the scheduler cannot be reached or an option is out of range.
+        If Dask is not installed, the scheduler cannot be reached, an option is out of range, or
+        the folder is being written.
     TrainingFailedError
         If every run failed.
     """
+    with one_writer(sweep.folder, "sweep"):
+        return _run(sweep, workers, scheduler, callbacks)
+
+
+def _run(
+    sweep: SweepFolder,
+    workers: int | None,
+    scheduler: str | None,
+    callbacks: Sequence[Callback],
+) -> SweepFolder:
     if workers is not None:
         whole_number_in("workers", workers, low=1)
         if scheduler is not None:

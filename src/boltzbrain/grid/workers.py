@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from boltzbrain.foundations.checks import InputError, TrainingFailedError, bad_input
+from boltzbrain.foundations.memory import require_size
 from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.grid.one_run import complete
 from boltzbrain.grid.points import Grid
+
+WORKER_BYTES = 150e6
+"""What a process that has imported PyTorch takes at least."""
 
 PATIENCE = "20s"
 """How long a scheduler may take to answer."""
@@ -27,6 +31,8 @@ def completed(
         raise bad_input(
             "dask", "be installed for a sweep: pip install 'boltzbrain[sweep]'", error
         ) from error
+    if workers is not None:
+        require_size("workers", workers, each_bytes=WORKER_BYTES)
     # long runs first: the last to end would otherwise be a large one, alone
     order = sorted(grid.runs, key=lambda run: (-run.plan.hidden * run.plan.updates, run.name))
     folder = str(sweep.folder.resolve())

@@ -8,13 +8,22 @@ from typing import Any
 import numpy as np
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.evaluation.results import require_of_run
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.memory import require_size
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.assemblies.find import find_assemblies, positions
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.couplings.find import find_couplings, find_norms
-from boltzbrain.interpretation.file import Entries, Entry, Interpretation, write_interpretation
+from boltzbrain.interpretation.file import (
+    Entries,
+    Entry,
+    Interpretation,
+    read_interpretation,
+    write_interpretation,
+)
 from boltzbrain.interpretation.regions.find import find_region_maps
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.run.run import TrainingRun
@@ -70,6 +79,9 @@ def interpret_model(
     if not len(states):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     regions = choices.regions_of(activity)
+    require_size("triplets", choices.triplets, each_bytes=32.0)
+    require_size("spread_samples", choices.spread_samples, each_bytes=float(activity.n_neurons))
+    require_size("shuffles", choices.shuffles, each_bytes=8.0, steps=1.0)
     generator = Generator.from_seed(seed, "interpretation")
     tell = Teller(callbacks)
     entries, of_couplings, pairs = find_couplings(model, states, choices, generator, tell)
@@ -125,9 +137,30 @@ def interpret_run(
     Raises
     ------
     InputError
-        If the training has not ended, or the file cannot be written.
+        If the training has not ended, the folder is being written or cannot be.
     """
-    choices = choices or Choices()
+    with one_writer(run.folder, "interpret"):
+        return _interpreted(run, choices or Choices(), seed, callbacks)
+
+
+def interpretation_of(run: TrainingRun) -> Interpretation:
+    """Read what was read out of a run, which must be out of its chosen model.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or of another run or update.
+    """
+    path = run.folder / FILE
+    found = read_interpretation(path)
+    told, update = found.summary.get("run"), found.summary["chosen_update"]
+    require_of_run(run, told, update, path, "boltzbrain interpret")
+    return found
+
+
+def _interpreted(
+    run: TrainingRun, choices: Choices, seed: int | None, callbacks: Sequence[Callback]
+) -> Interpretation:
     chosen = run.chosen_update
     kept = [one.update for one in run.checkpoints() if one.update <= chosen]
     places = np.linspace(0, len(kept) - 1, min(choices.checkpoints, len(kept)))
@@ -140,13 +173,13 @@ def interpret_run(
         along=[(update, _loader(run, update)) for update in updates],
         callbacks=callbacks,
     )
-    found = Interpretation(found.entries, {"chosen_update": chosen, **found.summary})
+    found = Interpretation(found.entries, {"run": run.id, "chosen_update": chosen, **found.summary})
     write_interpretation(run.folder / FILE, found)
     return found
 
 
 def _loader(run: TrainingRun, update: int) -> Callable[[], RBM]:
-    return lambda: run.load(update).model
+    return lambda: run.model(update)
 
 
 def _neurons(activity: Activity, choices: Choices) -> Entries:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.foundations.ordering import order_by_activity
+from boltzbrain.foundations.units import order_by_activity
 from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.report.figures.rasters import region_order
 from boltzbrain.report.page import PageData

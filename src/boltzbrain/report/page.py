@@ -17,10 +17,11 @@ from boltzbrain.comparison.compare import read_assemblies
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.regions import Regions
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.evaluation.results import read_evaluation
+from boltzbrain.evaluation.results import evaluation_of, require_beside
 from boltzbrain.evaluation.samples import read_samples
-from boltzbrain.interpretation.file import Interpretation, read_interpretation
+from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
+from boltzbrain.interpretation.interpret import interpretation_of
 from boltzbrain.model.rbm import RBM
 from boltzbrain.preparing.card.card import data_card
 from boltzbrain.preparing.card.words import card_in_words
@@ -145,11 +146,11 @@ def page_data(run: TrainingRun) -> PageData:
     Raises
     ------
     InputError
-        If the run is not finished or not evaluated.
+        If the run is not finished or not evaluated, or a file is not of its chosen model.
     """
     activity, info = run.activity(), run.info
-    evaluation = read_evaluation(run.folder / "evaluation.json")
-    samples = read_samples(run.folder / "samples.h5")
+    evaluation = evaluation_of(run)
+    samples = read_samples(require_beside(evaluation, run.folder / "samples.h5"))
     plan, chosen, path = run.plan, run.chosen_update, run.folder / INTERPRETATION
     penalties = run.penalties_at(chosen)
     return PageData(
@@ -172,11 +173,11 @@ def page_data(run: TrainingRun) -> PageData:
         neuron_ids=[str(name) for name in activity.neurons["id"]],
         version=str(info.get("environment", {}).get("boltzbrain", "")),
         model=run.best,
-        interpretation=read_interpretation(path) if path.exists() else None,
+        interpretation=interpretation_of(run) if path.exists() else None,
         train_segment=activity.segment[activity.bins_of("train")],
         penalties=penalties,
         convergence=info.get("convergence"),
-        assemblies=read_assemblies(run.folder / "baselines.h5")
+        assemblies=read_assemblies(require_beside(evaluation, run.folder / "baselines.h5"))
         if "baselines" in evaluation
         else {},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.folders import one_writer
 from boltzbrain.report.explore import explore_data
 from boltzbrain.report.numbers import number, with_error
 from boltzbrain.report.page import PageData, page_data
@@ -42,10 +44,12 @@ def write_report(run: TrainingRun, path: Path | str | None = None) -> Path:
     Raises
     ------
     InputError
-        If the run is not evaluated, or the file cannot be written.
+        If the run is not evaluated, its folder is being written, or the file cannot be written.
     """
     target = run.folder / "report.html" if path is None else Path(path)
-    return write_page(page_data(run), target)
+    into = target.parent.resolve() == run.folder.resolve()
+    with one_writer(run.folder, "report") if into else contextlib.nullcontext():
+        return write_page(page_data(run), target)
 
 
 def write_page(page: PageData, path: Path) -> Path:
@@ -127,7 +131,7 @@ def _flat(value: Any, path: str = "") -> list[tuple[str, str]]:
         return [
             row
             for name, one in value.items()
-            if name not in ("reasons", "format", "version")
+            if name not in ("reasons", "format", "version", "belongs")
             for row in _flat(one, f"{path}.{name}" if path else str(name))
         ]
     if isinstance(value, list) and len(value) > 8:

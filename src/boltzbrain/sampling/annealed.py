@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from boltzbrain.foundations.checks import whole_number_in
+from boltzbrain.foundations.memory import require_size
 from boltzbrain.foundations.progress import SILENT, Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
@@ -86,8 +87,11 @@ def sample(
     Raises
     ------
     InputError
-        If `n` is below 1.
+        If `n` is below 1, or so large that it cannot be meant.
     """
+    whole_number_in("n", n, low=1)
+    units = len(model.visible) + len(model.hidden)
+    require_size("n", n, each_bytes=4.0 * units, operations=4.0 * model.weights.numel())
     generator = Generator.from_seed(seed, "sample")
     tell = Teller(callbacks, "sampling", "sweeps")
     return next(annealed(model, n, generator, anneal=anneal, sweeps=sweeps, tell=tell))

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
+from boltzbrain.foundations.memory import require_size
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
@@ -28,6 +29,8 @@ SAMPLERS = ("trajectory", "annealing", "temperature", "gibbs")
 CHAINS, LADDER_SWEEPS, WARM_UP = 200, 2, 100
 STEPS = 50
 """Fewest steps of each chain: fewer do not tell how the chains mix."""
+_SAMPLE, _CHAIN = 5, 4
+"""Bytes of a state of a sample, in float32 and as it is returned, and of a chain."""
 GIBBS_SWEEPS, ANNEAL = 1000, 200
 _WATCHED, _WATCHED_SWEEPS = 100, 50
 """Chains of the sampler "gibbs" that are swept on, and how far, to see how they mix."""
@@ -87,10 +90,13 @@ def draw(
         if value is not None:
             raise bad_input(name, f"be left out with the sampler '{sampler}'", value)
     model = models[-1]
+    require_size("n", n, each_bytes=_SAMPLE * len(model.visible), operations=_sweep(model))
     facts: dict[str, Any] = {"n": n, "seed": seed, "sampler": sampler}
     if sampler == "gibbs":
         sweeps = GIBBS_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=0)
         anneal = ANNEAL if anneal is None else whole_number_in("anneal", anneal, low=0)
+        for name, number in (("sweeps", sweeps), ("anneal", anneal)):
+            require_size(name, number, steps=1.0, operations=n * _sweep(model))
         states = model.sample(n, seed=seed, sweeps=sweeps, anneal=anneal, callbacks=callbacks)
         mixing = _watched(model, states, seed)
         options = {"sweeps": sweeps, "anneal": anneal, "steps": _WATCHED_SWEEPS}
@@ -98,7 +104,11 @@ def draw(
     chains = min(n, CHAINS) if chains is None else whole_number_in("chains", chains, low=1)
     thin = max(1, STEPS * chains // n)
     sweeps = LADDER_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=1)
-    warm_up = WARM_UP if warm_up is None else warm_up
+    warm_up = WARM_UP if warm_up is None else whole_number_in("warm_up", warm_up, low=0)
+    # two rungs at least, each with all chains
+    require_size("chains", chains, each_bytes=2 * _CHAIN * (len(model.visible) + len(model.hidden)))
+    for name, number, times in (("warm_up", warm_up, 1), ("sweeps", sweeps, warm_up + 1)):
+        require_size(name, number, steps=times, operations=2 * times * chains * _sweep(model))
     generator = Generator.from_seed(seed, "sample")
     ladder = tuned(_ladder_of(models, field, sampler, generator), generator)
     drawn = sample_ladder(
@@ -114,6 +124,11 @@ def draw(
     options = {"chains": chains, "sweeps": sweeps, "warm_up": warm_up, "rungs": len(ladder)}
     options |= {"thin": thin, "steps": len(drawn.exchanges)}
     return Drawn(drawn.samples, {**facts, **options, **mixing_of(drawn, n)})
+
+
+def _sweep(model: RBM) -> float:
+    """Return the operations of a sweep of one chain: a multiplication and an addition both ways."""
+    return 4.0 * model.weights.numel()
 
 
 def _ladder_of(models: Sequence[RBM], field: Tensor, sampler: str, generator: Generator) -> Ladder:

@@ -36,7 +36,7 @@ def finish(logs: TrainingLogs, state: State) -> TrainingRun:
     run = logs.run
     logs.turn(run.info["chosen_update"], state)
     run.update_info(status="finished")
-    run.remove_passing()
+    run.remove_left_over()
     return run
 
 

@@ -117,7 +117,7 @@ class TrainingPlan(Options):
         lt=1,
     )
     weight_std: float = setting(0.01, "standard deviation of the first weights", ge=0)
-    checkpoints: int = setting(26, "number of log-spaced checkpoints", ge=1)
+    checkpoints: int = setting(26, "number of log-spaced checkpoints", ge=1, le=10_000)
     score_every: int | None = setting(
         100,
         "updates between two running validation scores",

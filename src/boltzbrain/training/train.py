@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.folders import one_writer
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
 from boltzbrain.training.health import symptoms
@@ -20,6 +21,7 @@ from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.choice import choose_penalty, is_choosing, out_of_patience
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
 from boltzbrain.training.score.running import RunningScore, ScoredBins
+from boltzbrain.training.sizes import require_sizes
 from boltzbrain.training.update.state import State
 
 ROLLING_SECONDS = 30.0
@@ -51,14 +53,17 @@ def train(
     Raises
     ------
     InputError
-        If the folder already holds a run, or the training fold is empty.
+        If the folder already holds a run or is being written, the training fold is empty, or a size
+        of the plan cannot be meant.
     TrainingFailedError
         If the training goes wrong and no restart mends it.
     """
+    require_sizes(plan, activity.n_neurons)
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
-    run = TrainingRun.create(Path(folder), activity, plan)
-    return _Training(run, activity, plan, device).go_on(callbacks)
+    with one_writer(Path(folder), "fit"):
+        run = TrainingRun.create(Path(folder), activity, plan)
+        return _Training(run, activity, plan, device).go_on(callbacks)
 
 
 def resume(
@@ -72,18 +77,21 @@ def resume(
     Raises
     ------
     InputError
-        If the folder holds no run, or one of another version that this one cannot go on with.
+        If the folder holds no run, is being written, or holds a run of another version that this
+        one cannot go on with.
     TrainingFailedError
         If the training goes wrong and no restart mends it, now or before.
     """
     run = TrainingRun.open(folder)
-    run.remove_partial()
-    if run.info["status"] == "finished":
-        run.remove_passing()
+    if run.info["status"] == "finished" and not run.left_over():
         return run
-    if run.info["status"] == "failed":
-        raise failure(run)
-    return _Training(run, run.activity(), run.plan_to_go_on(), device).go_on(callbacks)
+    with one_writer(run.folder, "fit --resume"):
+        run.remove_left_over()
+        if run.info["status"] == "finished":
+            return run
+        if run.info["status"] == "failed":
+            raise failure(run)
+        return _Training(run, run.activity(), run.plan_to_go_on(), device).go_on(callbacks)
 
 
 class _Training:

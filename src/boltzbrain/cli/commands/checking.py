@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from boltzbrain.preparing.faults.points import Point
     from boltzbrain.preparing.preparation import Preparation
 
+MOST_WIDTHS = 100
+"""A table of more rows would not be read; each bins the whole recording."""
+
 
 def widths_ms(text: str) -> list[float]:
     """Return bin widths given as "5,10,20".
@@ -24,7 +27,7 @@ def widths_ms(text: str) -> list[float]:
     Raises
     ------
     InputError
-        If one is no number above 0.
+        If one is no number above 0, or there are more than `MOST_WIDTHS`.
 
     Examples
     --------
@@ -35,6 +38,8 @@ def widths_ms(text: str) -> list[float]:
         values = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise bad_input("--bins", "be milliseconds with commas between", text) from error
+    if len(values) > MOST_WIDTHS:
+        raise bad_input("--bins", f"be at most {MOST_WIDTHS} bin widths", len(values))
     return [number_in("--bins", value, low=0.0, include_low=False) for value in values]
 
 

@@ -11,7 +11,7 @@ from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import takes
 from boltzbrain.cli.summaries.losses import warn_of_losses
 from boltzbrain.cli.terminal import say
-from boltzbrain.foundations.files import new_file
+from boltzbrain.foundations.folders import new_file
 from boltzbrain.foundations.options import names_of
 from boltzbrain.preparing.preparation import BINS, RECORDING, Preparation
 from boltzbrain.preparing.prepare import read_as_asked

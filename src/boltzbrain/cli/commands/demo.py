@@ -16,6 +16,7 @@ from boltzbrain.cli.summaries.results import signed
 from boltzbrain.cli.terminal import note
 from boltzbrain.foundations.checks import Undefined, bad_input, whole_number_in
 from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
+from boltzbrain.foundations.folders import LOCK, folder_to_write, one_writer
 
 OF_FIT: tuple[str, ...] = ()
 """Options of the fit, beside the seed."""
@@ -58,8 +59,13 @@ def run_demo(folder: Path, *, seed: int, command: Callable[[list[str]], object])
     Raises
     ------
     InputError
-        If the folder holds something that no demo wrote.
+        If the folder holds something that no demo wrote, or is being written.
     """
+    with one_writer(folder_to_write("folder", folder), "demo"):
+        _demo(folder, seed, command)
+
+
+def _demo(folder: Path, seed: int, command: Callable[[list[str]], object]) -> None:
     from boltzbrain.cli import simulated
     from boltzbrain.evaluation.results import read_evaluation
     from boltzbrain.training.run.run import TrainingRun
@@ -102,22 +108,16 @@ def run_demo(folder: Path, *, seed: int, command: Callable[[list[str]], object])
 
 def _make_room(folder: Path) -> None:
     """Make the folder; remove what an earlier demo wrote, and nothing else."""
-    if folder.exists():
-        if not folder.is_dir():
-            raise bad_input("folder", "be a folder", "a file", file=folder)
-        held = sorted(path.name for path in folder.iterdir())
-        if held and _MARK not in held:
-            raise bad_input(
-                "folder", "be empty, absent, or hold an earlier demo", held[0], file=folder
-            )
-        if held:
-            read_ours(folder / _MARK, _FORMAT)
-        for name in _WRITTEN:
-            path = folder / name
-            if path.is_dir():
+    held = sorted(path.name for path in folder.iterdir() if path.name != LOCK)
+    if held and _MARK not in held:
+        raise bad_input("folder", "be empty, absent, or hold an earlier demo", held[0], file=folder)
+    if held:
+        read_ours(folder / _MARK, _FORMAT)
+    for name in _WRITTEN:
+        path = folder / name
+        if path.is_dir():
+            with one_writer(path, "demo"):
                 shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-
-    folder.mkdir(parents=True, exist_ok=True)
+        else:
+            path.unlink(missing_ok=True)
     write_ours(folder / _MARK, _FORMAT, {})

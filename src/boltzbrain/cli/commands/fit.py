@@ -16,7 +16,7 @@ from boltzbrain.cli.summaries.losses import warn_of_losses
 from boltzbrain.cli.summaries.results import activity_line, show_run
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import folder_to_write
+from boltzbrain.foundations.folders import folder_to_write, one_writer
 from boltzbrain.foundations.options import names_of, options_of
 from boltzbrain.preparing.preparation import Preparation
 from boltzbrain.preparing.prepare import prepare
@@ -90,15 +90,20 @@ def start(
     display = Display()
     with display.stage("starting"):
         from boltzbrain.training.run.run import RUN
+        from boltzbrain.training.sizes import require_sizes
         from boltzbrain.training.train import train
 
     plan = make_plan(**values)
+    require_sizes(plan)
     RUN.require_none(folder_to_write("output folder", folder))
-    activity = prepare(preparation, recording, plan.seed, display)
-    note(activity_line(activity))
-    warn_of_losses(activity, preparation)
-    with display.stage("training") as stage:
-        return train(activity, plan, folder, (stage.show,))
+    # from here on, and not when minutes of reading are over
+    with one_writer(folder, "fit"):
+        RUN.require_none(folder)
+        activity = prepare(preparation, recording, plan.seed, display)
+        note(activity_line(activity))
+        warn_of_losses(activity, preparation)
+        with display.stage("training") as stage:
+            return train(activity, plan, folder, (stage.show,))
 
 
 def stopped(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,7 @@ from boltzbrain.cli.summaries.results import activity_line
 from boltzbrain.cli.summaries.sweep import show_sweep
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import folder_to_write
+from boltzbrain.foundations.folders import folder_to_write, one_writer
 from boltzbrain.foundations.options import names_of
 from boltzbrain.foundations.progress import Progress
 from boltzbrain.preparing.preparation import Preparation
@@ -144,11 +145,10 @@ def sweep(
     preparation.refuse_conflicts()
     recording, folder = places(recording, folder, resume, "sweep")
     try:
-        if resume and (not recording or (folder / "sweep.json").exists()):
-            known = _known(folder, recording, preparation, asked)
-        else:
-            known = _started(folder, recording, preparation, asked)
-        _work(known, workers, scheduler)
+        begun = resume and (not recording or (folder / "sweep.json").exists())
+        with contextlib.ExitStack() as stack:
+            known = (_known if begun else _started)(folder, recording, preparation, asked, stack)
+            _work(known, workers, scheduler)
     except KeyboardInterrupt:
         note(_stopped(folder))
         raise typer.Exit(INTERRUPTED) from None
@@ -164,9 +164,13 @@ def _values(name: str, text: str) -> list[str]:
 
 
 def _started(
-    folder: Path, recording: list[str] | None, preparation: Preparation, asked: dict[str, Any]
+    folder: Path,
+    recording: list[str] | None,
+    preparation: Preparation,
+    asked: dict[str, Any],
+    held: contextlib.ExitStack,
 ) -> SweepFolder:
-    """Prepare the activity and make the folder of the sweep."""
+    """Prepare the activity and make the folder of the sweep; its lock goes with `held`."""
     if not recording:
         raise bad_input("RECORDING", "be given", "none")
     display = Display()
@@ -174,12 +178,18 @@ def _started(
         from boltzbrain.grid.folder import SWEEP
         from boltzbrain.grid.points import Grid
         from boltzbrain.grid.sweep import start_sweep
+        from boltzbrain.training.sizes import require_sizes
 
     options = {name: value for name, value in asked.items() if name != "values"}
     values = asked.get("values", {})
     # before the recording is read: a bad value must not cost minutes
-    Grid.of(asked.get("preset", "binary"), values)
+    grid = Grid.of(asked.get("preset", "binary"), values, seeds=asked.get("seeds", 1))
+    for one in grid.runs:
+        require_sizes(one.plan)
     SWEEP.require_none(folder_to_write("output folder", folder))
+    # from here on, and not when minutes of reading are over
+    held.enter_context(one_writer(folder, "sweep"))
+    SWEEP.require_none(folder)
     activity = prepare(preparation, recording, asked.get("seed", 0), display)
     note(activity_line(activity))
     warn_of_losses(activity, preparation)
@@ -187,7 +197,11 @@ def _started(
 
 
 def _known(
-    folder: Path, recording: list[str] | None, preparation: Preparation, asked: dict[str, Any]
+    folder: Path,
+    recording: list[str] | None,
+    preparation: Preparation,
+    asked: dict[str, Any],
+    held: contextlib.ExitStack,
 ) -> SweepFolder:
     """Open the sweep of a folder; what is given again must be what it was started with."""
     display = Display()
@@ -195,6 +209,7 @@ def _known(
         from boltzbrain.grid.folder import SweepFolder
 
         known = SweepFolder.open(folder)
+    held.enter_context(one_writer(folder, "sweep --resume"))
     for name, value in asked.items():
         if value != known.asked[name]:
             raise bad_input(

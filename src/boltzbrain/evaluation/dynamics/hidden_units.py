@@ -19,8 +19,7 @@ from sklearn.mixture import GaussianMixture
 from boltzbrain.data.activity import stretches
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.memory import VALUES, slices
-from boltzbrain.foundations.ordering import order_by_activity
-from boltzbrain.foundations.participation import participation_ratio
+from boltzbrain.foundations.units import order_by_activity, participation_ratio
 
 Floats = NDArray[np.float64]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from boltzbrain.foundations.checks import InputError, bad_input, one_of, whole_number_in
 from boltzbrain.foundations.files import FileFormat, atomic_write, write_ours
+from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.animals.agreement import (
     AverageMap,
@@ -25,8 +26,8 @@ from boltzbrain.interpretation.animals.structure import (
     read_structure,
 )
 from boltzbrain.interpretation.assemblies.assemblies import hidden_activity
-from boltzbrain.interpretation.file import Interpretation, read_interpretation
-from boltzbrain.interpretation.interpret import FILE
+from boltzbrain.interpretation.file import Interpretation
+from boltzbrain.interpretation.interpret import interpretation_of
 from boltzbrain.interpretation.marginal import Floats
 from boltzbrain.interpretation.references import some_bins
 from boltzbrain.interpretation.regions.maps import KINDS, RegionMaps
@@ -95,7 +96,7 @@ def read_runs(runs: Sequence[TrainingRun]) -> list[FoundInRun]:
     Raises
     ------
     InputError
-        If there is no run, one of them twice, or one is not interpreted.
+        If there is no run, one of them twice, or one whose chosen model is not interpreted.
     """
     if not runs:
         raise bad_input("runs", "hold at least one run", "none")
@@ -105,7 +106,7 @@ def read_runs(runs: Sequence[TrainingRun]) -> list[FoundInRun]:
     animals: dict[tuple[str, tuple[str, ...]], int] = {}
     opened = []
     for run in runs:
-        found = read_interpretation(run.folder / FILE)
+        found = interpretation_of(run)
         data = run.info["data"]
         whose = data["recording_sha256"] or data["recording"]
         key = (whose, tuple(str(name) for name in found["neurons/id"]))
@@ -316,34 +317,52 @@ def _scaled(one: FoundInRun) -> Floats:
     return result
 
 
-def write_comparison(folder: Path, found: Comparison) -> None:
-    """Write comparison.json and a csv of each average map into a folder, made if need be.
+def compare_into(
+    folder: Path | None,
+    runs: Sequence[TrainingRun],
+    structure: RegionMatrix | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare runs; write comparison.json and a csv of each average map, all at once or not at all.
+
+    Parameters
+    ----------
+    folder
+        Made if need be; nothing is written if None.
+    runs, structure, options
+        As of `compare_runs`.
 
     Raises
     ------
     InputError
-        If the folder or a file cannot be written.
+        As `compare_runs`, or if the folder is being written or cannot be.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: must be a folder that can be made; got {error}") from error
-    write_ours(folder / "comparison.json", FORMAT, found.summary)
-    for matrix, average in found.averages.items():
-        with (
-            atomic_write(folder / f"map_{matrix}.csv") as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as handle,
+    if folder is None:
+        return compare_runs(runs, structure, **options)
+    with one_writer(folder, "compare"):
+        found = compare_runs(runs, structure, **options)
+        with together(folder) as place:
+            for matrix, average in found.averages.items():
+                _write_map(place(f"map_{matrix}.csv"), average)
+            write_ours(place("comparison.json"), FORMAT, found.summary)
+    return found
+
+
+def _write_map(path: Path, average: AverageMap) -> None:
+    with (
+        atomic_write(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as handle,
+    ):
+        rows = csv.writer(handle)
+        rows.writerow(["", *average.names])
+        for name, row, animals in zip(
+            average.names, average.values.tolist(), average.animals.tolist(), strict=True
         ):
-            rows = csv.writer(handle)
-            rows.writerow(["", *average.names])
-            for name, row, animals in zip(
-                average.names, average.values.tolist(), average.animals.tolist(), strict=True
-            ):
-                # a pair of regions that no animal has is unknown, not 0
-                cells = [
-                    repr(value) if count else "" for value, count in zip(row, animals, strict=True)
-                ]
-                rows.writerow([name, *cells])
+            # a pair of regions that no animal has is unknown, not 0
+            cells = [
+                repr(value) if count else "" for value, count in zip(row, animals, strict=True)
+            ]
+            rows.writerow([name, *cells])
 
 
 def load_structure(structure: RegionMatrix | str | Path | None) -> RegionMatrix | None:

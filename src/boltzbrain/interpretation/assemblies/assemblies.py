@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, one_of
 from boltzbrain.foundations.memory import VALUES, slices
-from boltzbrain.foundations.ordering import order_by_activity as order_by_activity
-from boltzbrain.foundations.participation import participation_ratio
+from boltzbrain.foundations.units import order_by_activity as order_by_activity
+from boltzbrain.foundations.units import participation_ratio
 from boltzbrain.interpretation.choices import PAPER_THRESHOLD, RULES
 from boltzbrain.interpretation.marginal import Floats, Indices
 from boltzbrain.interpretation.references import States

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.regions import Regions
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, whole_number_in
-from boltzbrain.foundations.participation import participation_ratio
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.units import participation_ratio
 from boltzbrain.interpretation.marginal import Floats, Indices
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.regions import Regions
-from boltzbrain.foundations.participation import participation_ratio
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.units import participation_ratio
 from boltzbrain.interpretation.assemblies.membership import (
     effective_regions,
     embedding,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.files import write_model
@@ -62,9 +64,51 @@ class Checkpoint:
     running_score: RunningScore | None = None
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all."""
+@dataclass(frozen=True)
+class Owner:
+    """What a checkpoint must say to be one of a run.
+
+    Attributes
+    ----------
+    run
+        The run's own hash; None of a run of an older version, which has none.
+    shape
+        Its numbers of neurons and hidden units, None where unknown.
+    file
+        The file that says so, for messages.
+    """
+
+    run: str | None
+    shape: tuple[int | None, int | None]
+    file: Path
+
+    def require(self, file: h5py.File, path: Path, update: int | None) -> None:
+        """Refuse a checkpoint of another run, or of another update than its name says.
+
+        Raises
+        ------
+        InputError
+            If it is one.
+        """
+        must = f"be one of the run of {self.file} (another may have written into its folder)"
+        if self.run is not None and file.attrs.get("run") != self.run:
+            raise bad_input("the checkpoint", must, "that of another run", file=path)
+        shape = file["weights"].shape
+        if any(want not in (None, have) for want, have in zip(self.shape, shape, strict=True)):
+            raise bad_input(
+                "the checkpoint", must, f"{shape[0]} neurons, {shape[1]} hidden units", file=path
+            )
+        told = int(file.attrs["update"])
+        if update not in (None, told):
+            raise bad_input("the checkpoint", "be that of the update of its name", told, file=path)
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint, *, run: str | None = None) -> None:
+    """Write a checkpoint, whole or not at all; `run` is the hash of the run that it is one of."""
     with atomic_hdf5(path) as file:
+        if run is not None:
+            file.attrs["run"] = run
+        file.attrs["model_sha256"] = _sha256(checkpoint.model)
         file.attrs.update(
             FORMAT.told,
             update=checkpoint.update,
@@ -94,16 +138,66 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             optimizer.create_dataset(name.replace("/", "|"), data=value.cpu().numpy())
 
 
-def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
-    """Read a checkpoint.
+def _sha256(model: RBM) -> str:
+    """Return the SHA-256 of the parameters of a model."""
+    digest = hashlib.sha256()
+    for name, value in sorted(parameters_of(model).items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _model_of(file: h5py.File, path: Path) -> RBM:
+    """Return the model of a checkpoint, which must be the one that was written."""
+    model = RBM.read(file)
+    if file.attrs.get("model_sha256", found := _sha256(model)) != found:
+        must = "have the parameters that were written, of which `model_sha256` is the hash"
+        raise bad_input("the model", must, "others", file=path)
+    return model
+
+
+def read_model(path: Path, owner: Owner, update: int) -> RBM:
+    """Read the model of a checkpoint, without its chains; parameters as of `read_checkpoint`.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged or of another format.
+        If the file is missing, damaged, of another format, or not a checkpoint of the run.
     """
     with open_ours(path, FORMAT) as file:
-        model = RBM.read(file).to(device)
+        owner.require(file, path, update)
+        return _model_of(file, path)
+
+
+def read_checkpoint(
+    path: Path,
+    device: torch.device | str = "cpu",
+    *,
+    owner: Owner | None = None,
+    update: int | None = None,
+) -> Checkpoint:
+    """Read a checkpoint.
+
+    Parameters
+    ----------
+    path
+        The file.
+    device
+        Torch device.
+    owner
+        What it must say to be one of a run; None takes any.
+    update
+        The update that its name tells, if it does.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, of another format, or not a checkpoint of the run.
+    """
+    with open_ours(path, FORMAT) as file:
+        if owner is not None:
+            owner.require(file, path, update)
+        model = _model_of(file, path).to(device)
         live = RBM.read(file["live"]).to(device) if "live" in file else model
         group = file["chains"]
         generator = Generator(int(group.attrs["key"]), int(group.attrs["counter"]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +16,16 @@ import numpy as np
 import torch
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.data.activity_file import write_activity
+from boltzbrain.data.activity_file import read_activity, write_activity
 from boltzbrain.foundations.checks import InputError, bad_input
-from boltzbrain.foundations.files import FileFormat, kind_of, read_ours, sha256, write_ours
+from boltzbrain.foundations.files import (
+    FileFormat,
+    kind_of,
+    read_ours,
+    require_sha256,
+    sha256,
+    write_ours,
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,9 @@ class FolderKind:
         What writes it.
     below
         The folder in it.
+    fixed
+        What the file says from beginning to end; its hash, ``id``, ties to the folder what lies in
+        it. Folders of 0.1.0 and 0.2.0 have none.
     version
         Of its format.
     """
@@ -40,6 +52,7 @@ class FolderKind:
     noun: str
     command: str
     below: str
+    fixed: tuple[str, ...]
     version: int = 1
 
     @property
@@ -65,6 +78,13 @@ class FolderKind:
                 "output folder",
                 f"hold no {self.noun} yet (use --resume, or another folder)",
                 f"a {self.noun} ({self.file})",
+                file=folder,
+            )
+        if any((folder / self.below).glob("*")):
+            raise bad_input(
+                "output folder",
+                f"hold nothing of another {self.noun} (take another folder)",
+                f"files in {self.below}, but no {self.file}",
                 file=folder,
             )
 
@@ -103,7 +123,7 @@ class FolderKind:
                 "bins": activity.n_bins,
             }
             whole = {**content, "data": data, "environment": environment()}
-            write_ours(folder / self.file, self.format, whole)
+            write_ours(folder / self.file, self.format, {**whole, "id": self._id(whole)})
         except BaseException:
             # without its file it is nothing: leave nothing behind
             stored.unlink(missing_ok=True)
@@ -134,9 +154,38 @@ class FolderKind:
         Raises
         ------
         InputError
-            If it is missing, damaged, of another format, or of a version that cannot be read.
+            If it is missing, damaged, of another format, of a version that cannot be read, or says
+            something else than when the folder was begun.
         """
-        return read_ours(folder / self.file, self.format)
+        content = read_ours(folder / self.file, self.format)
+        told = content.get("id")
+        if told is not None and told != self._id(content):
+            raise bad_input(
+                " and ".join(self.fixed),
+                f"be what the {self.noun} began with, of which `id` is the hash",
+                "something else",
+                file=folder / self.file,
+            )
+        return content
+
+    def _id(self, content: Mapping[str, Any]) -> str:
+        told = json.dumps({name: content.get(name) for name in self.fixed}, sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def activity(self, folder: Path) -> Activity:
+        """Return what the models see.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, damaged, or not the one that the folder was begun with.
+        """
+        path = folder / "activity.h5"
+        activity = read_activity(path)
+        told = self.read(folder).get("data", {}).get("sha256")
+        what = f"the activity that the {self.noun} began with"
+        require_sha256(path, told, what, f"put it back, or begin another {self.noun}")
+        return activity
 
     def replace(self, folder: Path, content: Mapping[str, Any]) -> None:
         """Write anew the file that a folder is known by, with the version that it had."""

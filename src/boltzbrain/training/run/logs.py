@@ -13,7 +13,7 @@ from torch import Tensor
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.health.restarts import Interventions
-from boltzbrain.training.run.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from boltzbrain.training.run.checkpoints import Checkpoint
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
 from boltzbrain.training.score.running import RunningScore, ScoredBins
@@ -58,7 +58,7 @@ class TrainingLogs:
         """Return the rows of the kept checkpoints; those that a restart left behind are removed."""
         rows = []
         for one in self.run.checkpoints():
-            kept = read_checkpoint(one.path)
+            kept = self.run.load(one.update)
             if interventions.includes(kept.interventions, kept.update):
                 rows.append({name: one for name, one in kept.row.items() if name != "turned"})
             else:
@@ -89,7 +89,7 @@ class TrainingLogs:
             row["running_resets"] = state.running_score.resets
         self.rows.append(row)
         path = self.run.checkpoint_path(state.update)
-        write_checkpoint(path, state.checkpoint(row, seconds))
+        self.run.write(path, state.checkpoint(row, seconds))
         self.write_logs(state.running_score)
 
     def write_logs(self, running_score: RunningScore | None) -> None:
@@ -102,13 +102,13 @@ class TrainingLogs:
 
     def roll(self, state: State, seconds: float) -> None:
         """Write the rolling checkpoint."""
-        write_checkpoint(self.run.resume_path, state.checkpoint({}, seconds))
+        self.run.write(self.run.resume_path, state.checkpoint({}, seconds))
         self.write_logs(state.running_score)
 
     def write_good(self, state: State, seconds: float) -> None:
         """Write a checkpoint to go back to; two alternate, so that the one before is there too."""
         path = self.run.good_paths[state.update // GOOD_EVERY % 2]
-        write_checkpoint(path, state.checkpoint({}, seconds))
+        self.run.write(path, state.checkpoint({}, seconds))
 
     def good(self, state: State) -> Checkpoint:
         """Return the newest good checkpoint of this course but that of the last restart.
@@ -116,7 +116,7 @@ class TrainingLogs:
         Where there is no other, it serves again.
         """
         interventions = state.interventions
-        found = [read_checkpoint(path) for path in self.run.good_paths if path.exists()]
+        found = [self.run.read(path) for path in self.run.good_paths if path.exists()]
         usable = [
             one
             for one in found
@@ -132,13 +132,13 @@ class TrainingLogs:
 
         Once this is written the old course is never gone on with, even if the process is killed.
         """
-        write_checkpoint(self.run.resume_path, state.checkpoint({}, seconds))
+        self.run.write(self.run.resume_path, state.checkpoint({}, seconds))
         self.rows = self._rows_of(state.interventions)
         self.write_logs(state.running_score)
 
     def scores_at(self, row: Mapping[str, Any]) -> Tensor:
         """Return the log-likelihood of every validation bin, (bin,), under the model of a row."""
-        model = self.run.load(row["update"]).model
+        model = self.run.model(row["update"])
         states = self.likelihood.states["validation"]
         return -model.free_energy(states) - float(row["log_partition"])
 
@@ -165,6 +165,6 @@ class TrainingLogs:
         # units of another size have another log Z: it moves with the free energies, the scores stay
         moved = sparse.free_energy(state.data) - turned.free_energy(state.data)
         row["log_partition"] += float(moved.to(torch.float64).mean())
-        write_checkpoint(self.run.checkpoint_path(update), replace(kept, model=turned, row=row))
+        self.run.write(self.run.checkpoint_path(update), replace(kept, model=turned, row=row))
         self.rows = self._rows_of(state.interventions)
         self.write_logs(state.running_score)

@@ -9,16 +9,21 @@ from typing import Any
 import pandas as pd
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.data.activity_file import read_activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.plan import TrainingPlan
-from boltzbrain.training.run.checkpoints import Checkpoint, read_checkpoint
+from boltzbrain.training.run.checkpoints import (
+    Checkpoint,
+    Owner,
+    read_checkpoint,
+    read_model,
+    write_checkpoint,
+)
 from boltzbrain.training.run.folder import FolderKind
 from boltzbrain.training.run.past_plans import past_plan, plan_to_go_on
 from boltzbrain.training.update.penalties import Penalties
 
-RUN = FolderKind("run", "boltzbrain fit", below="checkpoints")
+RUN = FolderKind("run", "boltzbrain fit", below="checkpoints", fixed=("plan", "data"))
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,32 @@ class TrainingRun:
         """The content of run.json."""
         return RUN.read(self.folder)
 
+    @property
+    def id(self) -> str | None:
+        """What ties to the run the files in its folder; runs of 0.1.0 and 0.2.0 have none."""
+        told = self.info.get("id")
+        return None if told is None else str(told)
+
+    def _owner(self) -> Owner:
+        """Return what a checkpoint must say to be one of this run."""
+        info = self.info
+        hidden, neurons = info["plan"].get("hidden"), info["data"].get("neurons")
+        return Owner(info.get("id"), (neurons, hidden), self.folder / RUN.file)
+
+    def write(self, path: Path, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint of this run, whole or not at all."""
+        write_checkpoint(path, checkpoint, run=self.id)
+
+    def read(self, path: Path) -> Checkpoint:
+        """Read a checkpoint, which must be one of this run.
+
+        Raises
+        ------
+        InputError
+            If it is of another run, or cannot be read.
+        """
+        return read_checkpoint(path, owner=self._owner())
+
     def update_info(self, **changes: Any) -> None:
         """Replace top-level entries of run.json."""
         RUN.replace(self.folder, {**self.info, **changes})
@@ -107,7 +138,7 @@ class TrainingRun:
 
     def activity(self) -> Activity:
         """Return what the model saw."""
-        return read_activity(self.folder / "activity.h5")
+        return RUN.activity(self.folder)
 
     def checkpoints(self) -> list[CheckpointFile]:
         """Return the kept checkpoints, by update."""
@@ -133,13 +164,21 @@ class TrainingRun:
         InputError
             If there is none.
         """
+        path = self._kept_path(update)
+        return read_checkpoint(path, owner=self._owner(), update=update)
+
+    def model(self, update: int) -> RBM:
+        """Return the model of the checkpoint of an update, without its chains; errors as `load`."""
+        return read_model(self._kept_path(update), self._owner(), update)
+
+    def _kept_path(self, update: int) -> Path:
         path = self.checkpoint_path(update)
         if not path.exists():
             kept = ", ".join(str(one.update) for one in self.checkpoints()) or "none"
             raise bad_input(
                 "update", f"be one of the kept checkpoints: {kept}", update, file=self.folder
             )
-        return read_checkpoint(path)
+        return path
 
     @property
     def running_path(self) -> Path:
@@ -158,25 +197,30 @@ class TrainingRun:
         That is the newest kept one or the rolling one; where a restart left kept ones behind, the
         newest of the course that the rolling one is on.
         """
-        rolling = read_checkpoint(self.resume_path) if self.resume_path.exists() else None
+        rolling = self.read(self.resume_path) if self.resume_path.exists() else None
         for one in reversed(self.checkpoints()):
             if rolling is not None and one.update <= rolling.update:
                 break
-            kept = read_checkpoint(one.path)
+            kept = self.load(one.update)
             if rolling is None or rolling.interventions.includes(kept.interventions, kept.update):
                 return kept
         return rolling
 
-    def remove_passing(self) -> None:
-        """Remove the checkpoints that only a training that goes on needs."""
-        for path in (self.resume_path, *self.good_paths):
-            path.unlink(missing_ok=True)
+    def left_over(self) -> list[Path]:
+        """Return what a killed process left that is of no use: what is half written, and passing.
 
-    def remove_partial(self) -> None:
-        """Remove what a killed process left half written; the whole files are not touched."""
-        for folder in (self.folder, self.folder / "checkpoints"):
-            for partial in folder.glob(".*.partial"):
-                partial.unlink(missing_ok=True)
+        The passing checkpoints are among it once the training has ended.
+        """
+        folders = (self.folder, self.folder / "checkpoints")
+        partial = [one for folder in folders for one in folder.glob(".*.partial")]
+        passing = (self.resume_path, *self.good_paths)
+        ended = self.info["status"] == "finished"
+        return partial + [one for one in passing if ended and one.exists()]
+
+    def remove_left_over(self) -> None:
+        """Remove that; what a training goes on from is not touched."""
+        for path in self.left_over():
+            path.unlink(missing_ok=True)
 
     @property
     def chosen_update(self) -> int:
@@ -206,7 +250,7 @@ class TrainingRun:
     @property
     def best(self) -> RBM:
         """The model of the chosen update."""
-        return self.load(self.chosen_update).model
+        return self.model(self.chosen_update)
 
     def trajectory(self, update: int | None = None) -> list[RBM]:
         """Return the models of the kept checkpoints up to an update, that of the update last.
@@ -225,10 +269,10 @@ class TrainingRun:
             If there is no such checkpoint, or the training has not ended.
         """
         last = self.chosen_update if update is None else update
-        models = [self.load(last).model]
+        models = [self.model(last)]
         for one in reversed(self.checkpoints()):
             if one.update < last:
-                models.append(RBM.load(one.path).signed_like(models[-1]))
+                models.append(self.model(one.update).signed_like(models[-1]))
         return models[::-1]
 
     def log(self) -> pd.DataFrame:
