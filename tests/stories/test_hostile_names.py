@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from boltzbrain.cli.main import main
+from helpers.browsing import open_page
 from helpers.command_line import NEURONS, QUICK, make, write_small
 
 REGIONS = (
@@ -40,7 +42,7 @@ def folder(tmp_path_factory, quick_evaluation):
             name = f"./{run}"
             make("fit", RECORDING, "-o", run, "--seed", seed, *QUICK)
             make("evaluate", name)
-            make("interpret", name)
+            make("interpret", name, "--min-neurons", "2")
     return folder
 
 
@@ -192,3 +194,48 @@ def test_a_run_that_did_not_converge_says_so_before_anything_else(folder, monkey
             assert (complaint in lines[0]) if complaint else ("not converged" not in err)
         for run, text in kept.items():
             (folder / run / "run.json").write_text(text, "utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make("report", RUN, "-o", "page.html")
+    return folder / "page.html"
+
+
+def test_the_page_shows_names_as_text(browser, page):
+    browser.get_log("browser")
+    open_page(browser, page, 1280)
+    assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []
+    assert browser.execute_script("return document.querySelectorAll('td b').length") == 0
+    text = browser.execute_script("return document.body.textContent")
+    for name in (RECORDING, *REGIONS):
+        assert name in text
+
+
+def test_names_in_space_hold_no_tag_and_in_a_saved_table_no_formula(browser, page):
+    open_page(browser, page, 1280)
+    browser.execute_script("document.getElementById('space').scrollIntoView()")
+    browser.set_script_timeout(60)
+    told = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1]; const wait = () => {"
+        "const p = document.getElementById('space-plot');"
+        "p.data ? done(p.data.flatMap(t => t.text || [])) : setTimeout(wait, 100) }; wait()"
+    )
+    assert any("&lt;/script&gt;&lt;b&gt;CA3" in one for one in told)
+    assert not any("<" in one for one in told)
+    browser.execute_script(
+        "window.saved = new Promise(done => {"
+        "URL.createObjectURL = blob => { blob.text().then(done); return 'blob:x' };"
+        "HTMLAnchorElement.prototype.click = () => {} });"
+        "document.querySelector('#table-neurons button').click()"
+    )
+    text = browser.execute_async_script("window.saved.then(arguments[arguments.length - 1])")
+    regions = {row[1] for row in list(csv.reader(io.StringIO(text)))[1:]}
+    assert "'=1+1" in regions
+    assert "CA1[x]" in regions
+    assert not any(one.startswith("=") for one in regions)
+    # numbers below 0 stay numbers
+    fields = [row[3] for row in list(csv.reader(io.StringIO(text)))[1:]]
+    assert any(float(one) < 0 for one in fields)
