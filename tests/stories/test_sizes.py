@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import boltzbrain as bb
+from boltzbrain import api
 from boltzbrain.foundations import memory
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.memory import require_size
@@ -159,7 +160,7 @@ def test_an_empty_path_is_refused_in_python(there, monkeypatch, tmp_path):
         lambda: bb.resume(""),
         lambda: bb.evaluate(""),
         lambda: bb.interpret(""),
-        lambda: bb.report(run, ""),
+        lambda: api.report(run, ""),
         lambda: bb.compare([run], out=""),
         lambda: bb.sample(run, 5, out=""),
         lambda: sweep(activity, "", hidden=[2]),
