@@ -23,7 +23,7 @@ from boltzbrain.data.timescale import (
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.preparing.bins.binarize import binarize
 from boltzbrain.preparing.bins.plan import trace_frames
-from boltzbrain.preparing.card.cautions import cautions
+from boltzbrain.preparing.card.cautions import cautions, of_table
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -163,7 +163,7 @@ def _card_of_traces(recording: Recording, signal: Traces, reason: str) -> DataCa
         epochs=_epochs(recording),
         dropped=_dropped_by_reader(recording),
         dropped_neurons=(),
-        warnings=(reason,),
+        warnings=(reason, *of_table(recording.source)),
         reasons={**dict.fromkeys(unknown, reason), **_reasons(description)},
     )
 

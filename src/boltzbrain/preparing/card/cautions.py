@@ -7,6 +7,7 @@ from typing import Any
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.signals import UNSORTED
+from boltzbrain.data.steps import Source
 
 MULTI_SPIKE_LIMIT = 0.05
 """Above this fraction of active bins with several spikes a shorter bin is advised."""
@@ -59,6 +60,7 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
             f"the bins are worth about {independent:,.0f} independent ones, fewer than the "
             f"{activity.n_neurons:,} neurons: watch the held-out score, few hidden units may do"
         )
+    yield from of_table(activity.source)
     told = activity.source.options.get("dropped")
     if isinstance(told, Mapping) and told.get(UNSORTED):
         yield f"{told[UNSORTED]:,} spike trains were not in order of time and have been sorted"
@@ -69,6 +71,22 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
         step = activity.step(name)
         if step is not None:
             yield from _of_step(step.options)
+
+
+def of_table(source: Source) -> Iterator[str]:
+    """Yield how a table of text was read, where the recording comes from one."""
+    told = source.options.get("table")
+    if not isinstance(told, Mapping):
+        return
+    marked = ", a byte order mark" if told.get("byte_order_mark") else ""
+    column = "a first column that numbers or names the lines, left out"
+    yield (
+        f"the table was read with {told['separator']}s between numbers, "
+        + ("commas for decimals, " if told["decimal"] == "comma" else "")
+        + ("a header" if told["header"] == "yes" else "no header")
+        + f"{marked} and {column if told['index'] == 'yes' else 'no column that numbers the lines'}"
+        " (--read separator=, decimal=, header=, index= say otherwise)"
+    )
 
 
 def _of_times(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:

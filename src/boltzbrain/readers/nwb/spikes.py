@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from boltzbrain.data.signals import SpikeTimes
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory
+from boltzbrain.readers.clock import refuse_other_unit
 from boltzbrain.readers.containers.hdf5 import check_size, read_numbers, reading
 from boltzbrain.readers.nwb.table import DynamicTable
 from boltzbrain.readers.trains import LONGEST_S, clean
@@ -123,6 +124,7 @@ def _recorded_interval(
     if len(values) == 0:
         return first, last, None
     low, high = float(values.min()), float(values.max())
+    refuse_other_unit("units.spike_times", last, "units.obs_intervals", high, units.where)
     start, stop = (min(first, low), max(last, high)) if len(times) else (low, high)
     return start, stop, _stretches(stored, len(stored) // max(1, units.rows), start, stop)
 
