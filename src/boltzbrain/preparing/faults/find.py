@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import UNSORTED, Binned, SpikeTimes, Traces
+from boltzbrain.preparing.bins.empty import describe_empty, empty_stretches
 from boltzbrain.preparing.calcium.deconvolve import default_method
 from boltzbrain.preparing.faults.cutting import ascend, laser_epochs
 from boltzbrain.preparing.faults.drift import drifting
@@ -30,6 +31,9 @@ REFRACTORY_FRACTION = 0.01
 
 BLEACHED = 0.2
 """Fraction by which the baseline of fluorescence falls that counts as bleaching."""
+
+MUCH_EMPTY = 0.1
+"""Empty stretches of more than this share of a recording are to be mended before a model learns."""
 
 _SHOWN = 8
 
@@ -85,6 +89,7 @@ class Validation:
 LOOKED_FOR = (
     "spike times that are no times",
     "unsorted trains",
+    "empty stretches",
     "duplicate spikes",
     "refractory violations",
     "silent neurons",
@@ -115,7 +120,7 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
     points += _of_reader(recording)
     signal = recording.signal
     if isinstance(signal, SpikeTimes):
-        looked += ["spike times that are no times", "unsorted trains"]
+        looked += ["spike times that are no times", "unsorted trains", "empty stretches"]
         looked += ["duplicate spikes", "refractory violations"]
         points += _of_spikes(signal)
     if isinstance(signal, Traces):
@@ -196,6 +201,16 @@ def refractory_units(signal: SpikeTimes) -> NDArray[np.int64]:
 
 
 def _of_spikes(signal: SpikeTimes) -> Iterator[Point]:
+    empty = empty_stretches(signal)
+    if len(empty):
+        recorded = float(np.diff(signal.stretches(), axis=1).sum())
+        much = float(np.diff(empty, axis=1).sum()) > MUCH_EMPTY * recorded
+        yield Point(
+            "empty stretches",
+            "mend" if much else "note",
+            describe_empty(signal, empty),
+            "--mend empty",
+        )
     twice = intervals_below(signal, DUPLICATE_S)
     if twice.any():
         rows = np.flatnonzero(twice)
