@@ -171,7 +171,10 @@ def with_value(value: float):
         ({"Times": fish_times()[:-1]}, f"must hold one time per frame ({FRAMES})"),
         ({"Times": fish_times()[::-1]}, "must be finite and ascend"),
         ({"Times": fish_times() * np.nan}, "must be finite and ascend"),
-        ({"Times": fish_times() * 1000}, "(median step) must be a number in (0, 60]; got 250"),
+        (
+            {"Times": fish_times() * 1000},
+            "(median step) must be 0.0001 to 5 s, or be confirmed (--read bin_width_s=250)",
+        ),
         ({"Labels": fish_labels() * 2.0}, "labels must be 0 or 1"),
     ],
 )  # fmt: skip

@@ -198,7 +198,7 @@ def test_an_option_that_the_reader_lacks_is_refused(tmp_path, options, told):
 
 def test_a_unit_filter_for_a_format_without_units_is_refused(tmp_path):
     write_npz_arrays(tmp_path / "a.npz")
-    with pytest.raises(InputError, match="units must be left out: the reader of npz files has no"):
+    with pytest.raises(InputError, match="units must be left out: the reader of npz files has the"):
         read(tmp_path / "a.npz", units="good")
 
 

@@ -150,14 +150,14 @@ def test_a_sorting_in_memory_and_saved(tmp_path: Path):
     times, clusters = samples()
     sorting = si.NumpySorting.from_samples_and_labels([times], [clusters], SAMPLING_HZ)
     sorting.set_property("quality", np.array(["good", "good", "mua", "good"]))
-    stop = times.max() / SAMPLING_HZ
-    assert_trains(read(sorting), start=0.0, stop=stop)
+    start, stop = times.min() / SAMPLING_HZ, times.max() / SAMPLING_HZ
+    assert_trains(read(sorting), start=start, stop=stop)
     sorting.save(folder=tmp_path / "folder")
     saved = tmp_path / "folder"
-    assert_trains(read(saved), start=0.0, stop=stop)
+    assert_trains(read(saved), start=start, stop=stop)
     assert len(read(saved, units="good")) == 3
     si.NpzSortingExtractor.write_sorting(sorting, tmp_path / "sorting.npz")
-    assert_trains(read(tmp_path / "sorting.npz"), start=0.0, stop=stop)
+    assert_trains(read(tmp_path / "sorting.npz"), start=start, stop=stop)
 
 
 def test_segments_of_a_sorting_are_never_joined(tmp_path: Path):

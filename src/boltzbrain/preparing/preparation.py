@@ -16,7 +16,7 @@ WAYS = ("auto", "segments", "blocks", "statistics", "shuffled", "none")
 """Ways to divide bins into folds; "none" leaves all of them to training."""
 MENDABLE = (
     "duplicate-spikes", "refractory", "silent", "saturated", "drifting", "unstable",
-    "duplicate-neurons", "laser",
+    "duplicate-neurons", "laser", "empty",
 )  # fmt: skip
 """Faults that `faults.mend.mend` mends."""
 THRESHOLDS: Mapping[str, float] = {"bsd": 4.0, "oasis": 4.0, "threshold": 3.0, "deconvolved": 3.0}

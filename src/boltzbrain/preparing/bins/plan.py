@@ -16,11 +16,11 @@ from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.foundations.memory import slices
+from boltzbrain.preparing.bins.empty import describe_empty, empty_stretches, mostly_empty
 from boltzbrain.preparing.preparation import DEFAULT_BIN_MS, Preparation, default_method
 
 # times written as decimals are off by rounding: a thousandth of a bin is still a whole bin
 _ROUNDING = 1e-3
-# values of traces looked at in one go
 # more bins than any number of them could be counted exactly
 _TOO_MANY = 2**53
 
@@ -109,6 +109,15 @@ def _plan_spikes(
         )
         if signal.recorded is not None:
             chosen = cut_at_pauses(chosen, signal.recorded)
+    empty = empty_stretches(signal)
+    if len(empty) and mostly_empty(empty, chosen.start_s, chosen.stop_s):
+        raise bad_input(
+            "the spikes",
+            f"fill at least half of the recorded time, {start:,.1f} to {stop:,.1f} s (--mend empty "
+            "takes out what is empty)",
+            describe_empty(signal, empty),
+            file=where,
+        )
     with np.errstate(over="ignore"):
         exact = (chosen.stop_s - chosen.start_s) * 1000 / bin_ms
     if not exact.sum() < _TOO_MANY:

@@ -25,7 +25,7 @@ from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.preparing.bins.binarize import binarize
 from boltzbrain.preparing.bins.plan import trace_frames
 from boltzbrain.preparing.calcium.condition import TRACES_LEFT_OUT
-from boltzbrain.preparing.card.cautions import cautions
+from boltzbrain.preparing.card.cautions import cautions, of_table
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -166,7 +166,11 @@ def _card_of_traces(recording: Recording, signal: Traces, reason: str) -> DataCa
         epochs=_epochs(recording),
         dropped=_dropped_by_reader(recording),
         dropped_neurons=(),
-        warnings=(reason, *(one.said() for one in losses_of(recording) if one.kind != "choice")),
+        warnings=(
+            reason,
+            *of_table(recording.source),
+            *(one.said() for one in losses_of(recording) if one.kind != "choice"),
+        ),
         reasons={**dict.fromkeys(unknown, reason), **_reasons(description)},
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.losses import COARSE_TIMES, losses_of
+from boltzbrain.data.steps import Source
 from boltzbrain.preparing.faults.traces import of_events
 
 MULTI_SPIKE_LIMIT = 0.05
@@ -63,6 +64,7 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
             f"the bins are worth about {independent:,.0f} independent ones, fewer than the "
             f"{activity.n_neurons:,} neurons: watch the held-out score, few hidden units may do"
         )
+    yield from of_table(activity.source)
     yield from (one.said() for one in losses if one.kind in ("fault", "order"))
     left_out = activity.source.options.get("left_out")
     if left_out:
@@ -73,6 +75,22 @@ def cautions(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:
         step = activity.step(name)
         if step is not None:
             yield from _of_step(step.options)
+
+
+def of_table(source: Source) -> Iterator[str]:
+    """Yield how a table of text was read, where the recording comes from one."""
+    told = source.options.get("table")
+    if not isinstance(told, Mapping):
+        return
+    marked = ", a byte order mark" if told.get("byte_order_mark") else ""
+    column = "a first column that numbers or names the lines, left out"
+    yield (
+        f"the table was read with {told['separator']}s between numbers, "
+        + ("commas for decimals, " if told["decimal"] == "comma" else "")
+        + ("a header" if told["header"] == "yes" else "no header")
+        + f"{marked} and {column if told['index'] == 'yes' else 'no column that numbers the lines'}"
+        " (--read separator=, decimal=, header=, index= say otherwise)"
+    )
 
 
 def _of_times(activity: Activity, figures: Mapping[str, Any]) -> Iterator[str]:

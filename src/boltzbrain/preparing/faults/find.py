@@ -20,6 +20,7 @@ from boltzbrain.data.losses import (
 )
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
+from boltzbrain.preparing.bins.empty import describe_empty, empty_stretches
 from boltzbrain.preparing.bins.losses import time_steps
 from boltzbrain.preparing.faults.cutting import ascend, laser_epochs
 from boltzbrain.preparing.faults.drift import drifting
@@ -45,6 +46,9 @@ REFRACTORY_S = 1.5e-3
 
 REFRACTORY_FRACTION = 0.01
 """Units with a larger fraction of intervals below the refractory period are flagged."""
+
+MUCH_EMPTY = 0.1
+"""Empty stretches of more than this share of a recording are to be mended before a model learns."""
 
 MOST_DROPPED = 0.5
 """Share of rarely active neurons above which the split would leave another recording."""
@@ -79,6 +83,7 @@ LOOKED_FOR = (
     UNSORTED_TRAINS,
     COARSE_TIMES,
     NO_REGION,
+    "empty stretches",
     "duplicate spikes",
     "refractory violations",
     "silent neurons",
@@ -110,7 +115,7 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
         looked.append(NO_REGION)
     signal = recording.signal
     if isinstance(signal, SpikeTimes):
-        looked += [NOT_TIMES, UNSORTED_TRAINS]
+        looked += [NOT_TIMES, UNSORTED_TRAINS, "empty stretches"]
         looked += [COARSE_TIMES] if activity is not None else []
         looked += ["duplicate spikes", "refractory violations"]
         points += _of_spikes(signal)
@@ -178,6 +183,16 @@ def refractory_units(signal: SpikeTimes) -> NDArray[np.int64]:
 
 
 def _of_spikes(signal: SpikeTimes) -> Iterator[Point]:
+    empty = empty_stretches(signal)
+    if len(empty):
+        recorded = float(np.diff(signal.stretches(), axis=1).sum())
+        much = float(np.diff(empty, axis=1).sum()) > MUCH_EMPTY * recorded
+        yield Point(
+            "empty stretches",
+            "mend" if much else "note",
+            describe_empty(signal, empty),
+            "--mend empty",
+        )
     twice = intervals_below(signal, DUPLICATE_S)
     if twice.any():
         rows = np.flatnonzero(twice)

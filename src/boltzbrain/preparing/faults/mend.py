@@ -14,6 +14,7 @@ from boltzbrain.data.signals import SpikeTimes, Traces
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.preparing.bins.binarize import binarize
+from boltzbrain.preparing.bins.empty import empty_stretches
 from boltzbrain.preparing.bins.plan import plan_bins
 from boltzbrain.preparing.faults.cutting import laser_epochs, without_bins, without_intervals
 from boltzbrain.preparing.faults.drift import drifting
@@ -60,7 +61,8 @@ def mend(
     recording
         As it was read; traces after `deconvolve`, but for "silent" and "saturated".
     what
-        Names of `preparation.MENDABLE`, done in the order given.
+        Names of `preparation.MENDABLE`, done in the order given, but "empty" first: what is mostly
+        empty cannot be binned.
     bin_ms, epochs, memory_limit_gb
         As `binarize`: the bins in which silent, drifting and duplicate neurons and unstable
         stretches are looked for.
@@ -71,6 +73,7 @@ def mend(
         If a name is unknown, does not fit the recording, or would leave no neuron or no time.
     """
     names = [one_of("mend", name, MENDABLE) for name in what]
+    names.sort(key=lambda name: name != "empty")
     bins = Bins(bin_ms, epochs, memory_limit_gb)
     for name in names:
         by_bins = name in _BY_BINS and not isinstance(recording.signal, Traces)
@@ -159,6 +162,12 @@ def _laser(recording: Recording, _bins: Bins) -> tuple[Recording, int]:
     return (without_intervals(recording, lit) if len(lit) else recording), len(lit)
 
 
+def _empty(recording: Recording, _bins: Bins) -> tuple[Recording, int]:
+    """Cut the stretches out in which no neuron spikes."""
+    empty = empty_stretches(_spikes(recording, "empty"))
+    return (without_intervals(recording, empty) if len(empty) else recording), len(empty)
+
+
 _BY_BINS = ("silent", "drifting", "unstable", "duplicate-neurons")
 
 MENDS: Mapping[str, Callable[[Recording, Bins], tuple[Recording, int]]] = {
@@ -170,5 +179,6 @@ MENDS: Mapping[str, Callable[[Recording, Bins], tuple[Recording, int]]] = {
     "unstable": _unstable,
     "duplicate-neurons": _duplicate_neurons,
     "laser": _laser,
+    "empty": _empty,
 }
-"""Name to what mends it and returns how many spikes, neurons, bins or epochs were removed."""
+"""Name to what mends it and returns how many spikes, neurons, bins, epochs, stretches it took."""

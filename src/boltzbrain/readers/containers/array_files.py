@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
 from boltzbrain.foundations.checks import InputError, bad_input, closest
+from boltzbrain.foundations.memory import require_memory
 from boltzbrain.readers.containers.hdf5 import check_size, open_hdf5, read_numbers, reading
 from boltzbrain.readers.containers.matlab import find_in_mat
 from boltzbrain.readers.containers.matrix import AXES, Matrix, matrix_of
 from boltzbrain.readers.containers.npy import DAMAGE, NpyFile
 from boltzbrain.readers.containers.signatures import signature_of
+from boltzbrain.readers.containers.text.dialect import TableOptions
+from boltzbrain.readers.containers.text.table import read_table
 from boltzbrain.readers.containers.zip_archive import Archive, open_npz
 
 _PIECE_BYTES = 1 << 24
-_ROWS = 1 << 14
 _SHOWN = 8
 
 
@@ -41,24 +42,33 @@ class Found:
         (frame,) seconds, None where they were not asked for.
     neurons
         Names of the neurons, None where the file has none.
+    told
+        How a table was read, for the source of the recording.
     """
 
     matrix: Matrix
     turned: bool = False
     times: NDArray[Any] | None = None
     neurons: list[str] | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
-def find_matrix(path: Path, name: str | None, times: str | None, axes: str) -> Iterator[Found]:
+def find_matrix(
+    path: Path, name: str | None, times: str | None, axes: str, table: TableOptions
+) -> Iterator[Found]:
     """Give the matrix that is meant, while its file is open.
 
     Raises
     ------
     InputError
-        If there is none, or several and no `name`.
+        If there is none, or several and no `name`, or options of a table are given for another
+        file.
     """
     signature = signature_of(path)
+    if signature.kind != "text":
+        for option, given in table.given.items():
+            raise bad_input(option, "be left out: the file is no table of text", given, file=path)
     if signature.kind == "npy":
         yield _in_npy(path, name, times)
     elif signature.kind == "zip":
@@ -70,7 +80,7 @@ def find_matrix(path: Path, name: str | None, times: str | None, axes: str) -> I
     elif signature.kind == "mat":
         yield _in_mat(path, name, times)
     elif signature.kind == "text":
-        yield _in_table(path, times, axes)
+        yield _in_table(path, name, times, axes, table)
     else:
         raise bad_input("the file", "hold a matrix of numbers", signature.describe(), file=path)
 
@@ -177,8 +187,8 @@ def _sparse(archive: Archive) -> NDArray[Any]:
         raise bad_input("shape", "be two sizes above 0", shape, file=where)
     if data.dtype.kind not in "biuf":
         raise bad_input("data", "hold numbers", f"dtype {data.dtype}", file=where)
-    from boltzbrain.foundations.memory import require_memory
-
+    if data.dtype == np.float16:  # of which SciPy makes no sparse matrix
+        data = data.astype(np.float32)
     require_memory(
         "the sparse matrix made dense",
         shape[0] * shape[1] * data.dtype.itemsize,
@@ -261,73 +271,17 @@ def _in_mat(path: Path, name: str | None, times: str | None) -> Found:
     return Found(matrix_of(values, chosen, str(path)), times=seconds)
 
 
-def _in_table(path: Path, times: str | None, axes: str) -> Found:
-    """Return a table of numbers; a first line of names names the neurons where rows are times."""
-    with path.open("rb") as stream:
-        head = stream.readline(1 << 20).decode("utf-8", "replace")
-    separator = next((sign for sign in (",", ";", "\t") if sign in head), r"\s+")
-    # names, or the numbers 0, 1, 2, ... that pandas writes over columns without names
-    words = [
-        word.strip() for word in (head.split() if separator == r"\s+" else head.split(separator))
-    ]
-    numbered = words == [str(number) for number in range(len(words))] and len(words) > 1
-    named = numbered or any(word and not _is_number(word) for word in words)
-    matrix, labels, seconds = _parse(path, separator, named, times)
-    neurons = labels if named and axes == AXES[0] and len(set(labels)) == len(labels) else None
-    return Found(matrix_of(matrix, "the table", str(path)), times=seconds, neurons=neurons)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return word.strip("\"'") in ("NA", "")
-    return True
-
-
-def _parse(
-    path: Path, separator: str, named: bool, times: str | None
-) -> tuple[NDArray[Any], list[str], NDArray[np.float64] | None]:
-    """Return the numbers of a table, the names of its columns, and the times if asked for."""
-    pieces: list[NDArray[Any]] = []
-    seconds: list[NDArray[np.float64]] = []
-    labels: list[str] = []
-    try:
-        with pd.read_csv(
-            path, sep=separator, header=0 if named else None, chunksize=_ROWS, engine="c",
-            skipinitialspace=True,
-        ) as table:  # fmt: skip
-            for piece in table:
-                for column, dtype in piece.dtypes.items():
-                    if dtype.kind not in "biuf":
-                        raise bad_input(
-                            "the table", "hold numbers only", f"text in column {column}", file=path
-                        )
-                labels = [str(label) for label in piece.columns]
-                column = None if times is None else _column(times, labels, path)
-                if column is not None:
-                    seconds.append(piece.iloc[:, column].to_numpy(dtype=np.float64))
-                    piece = piece.drop(columns=piece.columns[column])
-                    del labels[column]
-                values = piece.to_numpy()
-                pieces.append(values if values.dtype.kind in "biu" else values.astype(np.float32))
-    except InputError:
-        raise
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise bad_input(
-            "the table", "have as many numbers in each line", f"{error}".split("\n")[0], file=path
-        ) from error
-    except DAMAGE as error:
-        raise bad_input("the table", "be text", f"{error}".split("\n")[0], file=path) from error
-    if not pieces:
-        raise bad_input("the table", "hold at least one line of numbers", "none", file=path)
-    return np.concatenate(pieces), labels, np.concatenate(seconds) if seconds else None
-
-
-def _column(times: str, labels: list[str], path: Path) -> int:
-    if times not in labels:
-        raise bad_input(
-            "times", "be a column of the table: " + ", ".join(labels[:_SHOWN]), times,
-            suggestion=closest(times, labels), file=path,
-        )  # fmt: skip
-    return labels.index(times)
+def _in_table(path: Path, name: str | None, times: Any, axes: str, options: TableOptions) -> Found:
+    """Return a table of numbers; a header names the neurons where rows are times."""
+    if name is not None:
+        raise bad_input("name", "be left out: the file holds one table alone", name, file=path)
+    upright = axes == AXES[0]
+    table = read_table(path, times, options, upright)
+    labels = table.names
+    named = labels is not None and upright and all(labels) and len(set(labels)) == len(labels)
+    return Found(
+        matrix_of(table.values, "the table", str(path)),
+        times=table.times,
+        neurons=labels if named else None,
+        told=table.told,
+    )

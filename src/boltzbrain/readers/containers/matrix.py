@@ -131,8 +131,8 @@ def whole_numbers(
     *,
     first: int,
     axes: tuple[str, str],
-) -> tuple[NDArray[Any], int]:
-    """Return counts up to 255 or states, as stored, and how many were above.
+) -> tuple[NDArray[np.uint8], int]:
+    """Return counts up to 255 or states as uint8, by value, and how many were above.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def whole_numbers(
         If a value is negative or not whole, or for states above 1.
     """
     if piece.dtype == np.bool_:
-        return piece, 0
+        return piece.astype(np.uint8), 0
     with np.errstate(invalid="ignore"):
         wrong = ~(piece >= 0)
         if piece.dtype.kind == "f":
@@ -165,8 +165,9 @@ def whole_numbers(
             f"{piece[row, column]} in {axes[0]} {first + row}, {axes[1]} {column}",
             file=where,
         )
-    highest = 255 if values == "counts" else 1
-    return np.minimum(piece, highest), int((piece > highest).sum())
+    # compared, not capped by np.minimum: 255 is no value of int8
+    above = piece > 255
+    return np.where(above, 255, piece).astype(np.uint8), int(above.sum())
 
 
 def guess_values(matrix: Matrix) -> str:

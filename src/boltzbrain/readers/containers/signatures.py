@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ from boltzbrain.foundations.files import kind_of, sha256
 from boltzbrain.readers.containers.hdf5 import list_objects, open_hdf5
 from boltzbrain.readers.containers.npy import MAGIC
 from boltzbrain.readers.containers.remote import Address, is_address
+from boltzbrain.readers.containers.text.dialect import is_table
 from boltzbrain.readers.containers.zip_archive import open_npz
 
 Kind = Literal["zip", "hdf5", "npy", "mat", "text", "folder", "unknown"]
@@ -22,8 +22,6 @@ _ZIP_MAGIC = b"PK\x03\x04"
 _MAT5 = (b"\x00\x01", b"\x01\x00")
 _START = 1 << 16
 _SHOWN = 12
-_NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|NaN|NA|inf)?"
-_NUMBERS = re.compile(rf"{_NUMBER}(?:[,;\t ] *{_NUMBER})+")
 
 
 @dataclass(frozen=True)
@@ -145,18 +143,6 @@ def hash_of(path: Path | Address) -> str:
         raise bad_input("the file", "be readable", str(error), file=path) from error
 
 
-def _is_table(start: bytes) -> bool:
-    """Return whether the first bytes are lines of numbers, the first of them perhaps names."""
-    try:
-        text = start[: start.rfind(b"\n") + 1].decode("utf-8") or start.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    lines = [line for line in text.splitlines() if line.strip()][:3]
-    if not lines or any(ord(sign) < 32 and sign not in "\t\r\n" for sign in text):
-        return False
-    return _NUMBERS.fullmatch(lines[-1].strip()) is not None
-
-
 def signature_of(path: str | os.PathLike[str]) -> FileSignature:
     """Return what lies at `path`; nothing but names is read.
 
@@ -193,7 +179,8 @@ def signature_of(path: str | os.PathLike[str]) -> FileSignature:
             handle.seek(offset)
             head = handle.read(8)
     if head != _HDF5_MAGIC:
-        return FileSignature(found, "text" if _is_table(start) else "unknown", ())
+        table = is_table(start, len(start) < _START)
+        return FileSignature(found, "text" if table else "unknown", ())
     return _look_at(found)
 
 

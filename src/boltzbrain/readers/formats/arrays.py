@@ -7,16 +7,12 @@ the lengths.
 from __future__ import annotations
 
 import os
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from boltzbrain.data.pauses import frames_and_segments
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Binned, Signal, Traces
 from boltzbrain.data.steps import Source
-from boltzbrain.foundations.checks import bad_input, number_in, one_of
+from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.readers.clock import find_clock
 from boltzbrain.readers.containers.array_files import Found, find_matrix
 from boltzbrain.readers.containers.matrix import (
     AXES,
@@ -26,8 +22,7 @@ from boltzbrain.readers.containers.matrix import (
     read_frames,
 )
 from boltzbrain.readers.containers.signatures import as_file, hash_of
-
-_SLOWEST_S = 60.0
+from boltzbrain.readers.containers.text.dialect import TableOptions
 
 
 def read_array(
@@ -38,6 +33,11 @@ def read_array(
     frame_s: float | None = None,
     name: str | None = None,
     times: str | None = None,
+    bin_width_s: float | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    header: str | bool | None = None,
+    index: str | bool | None = None,
 ) -> Recording:
     """Read a matrix of time and neurons from a file of plain arrays.
 
@@ -58,6 +58,12 @@ def read_array(
         Which array, where the file holds several matrices.
     times
         Array, or column of a table, with the time of each row of the signal in seconds.
+    bin_width_s
+        Seconds per bin or frame, whatever else tells them (`boltzbrain.readers.clock`).
+    separator, decimal, header, index
+        How a table is written, where that is not to be found: "comma", "semicolon", "tab" or
+        "space"; "point" or "comma"; whether the first line holds names, and whether the first
+        column numbers the lines and is left out ("yes" or "no").
 
     Returns
     -------
@@ -76,10 +82,12 @@ def read_array(
     axes = told_axes(axes, where)
     if values is not None:
         one_of("values", values, VALUES)
-    with find_matrix(found, name, times, axes) as held:
+    table = TableOptions(separator, decimal, header, index)
+    with find_matrix(found, name, times, axes, table) as held:
         values = guess_values(held.matrix) if values is None else values
-        signal = make_signal(held, axes, values, frame_s, where)
+        signal = make_signal(held, axes, values, frame_s, bin_width_s, where)
     count = len(signal)
+    told = {"table": dict(held.told)} if held.told else {}
     ids = held.neurons if held.neurons is not None and len(held.neurons) == count else None
     return Recording(
         neurons=neuron_table([str(n) for n in range(count)] if ids is None else ids),
@@ -90,7 +98,7 @@ def read_array(
             "array",
             where,
             hash_of(found),
-            {"axes": axes, "values": values, "name": held.matrix.name},
+            {"axes": axes, "values": values, "name": held.matrix.name, **told},
         ),
     )
 
@@ -116,57 +124,25 @@ def told_axes(axes: str | None, where: object) -> str:
     return one_of("axes", tidy, AXES, file=where)
 
 
-def make_signal(held: Found, axes: str, values: str, frame_s: float | None, where: str) -> Signal:
+def make_signal(
+    held: Found,
+    axes: str,
+    values: str,
+    frame_s: float | None,
+    bin_width_s: float | None,
+    where: str,
+) -> Signal:
     """Return the signal of a matrix whose meaning is known."""
     upright = axes == AXES[0] if not held.turned else axes == AXES[1]
     stored = AXES[0] if upright else AXES[1]
-    frames = held.matrix.shape[0] if upright else held.matrix.shape[1]
-    times = frame_times(frames, held.times, frame_s, where)
+    clock = find_clock(
+        held.matrix.shape[0] if upright else held.matrix.shape[1],
+        widths={"frame_s": frame_s},
+        times=None if held.times is None else ("times", held.times),
+        confirmed=bin_width_s,
+        where=where,
+    )
     if values in ("counts", "states"):
         counts, saturated = read_counts(held.matrix, stored, values)
-        width, segment = frames_and_segments(times)
-        return Binned(counts, width, segment, times, saturated)
-    return Traces(read_frames(held.matrix, stored), times, values)
-
-
-def frame_times(
-    frames: int, times: NDArray[Any] | None, frame_s: float | None, where: str
-) -> NDArray[np.float64]:
-    """Return the time of each frame in seconds, (frame,).
-
-    Raises
-    ------
-    InputError
-        If neither times nor a frame length are known, or the times do not fit or do not ascend.
-    """
-    if times is None:
-        if frame_s is None:
-            raise bad_input(
-                "frame_s",
-                "be given: the seconds per bin or frame (--read frame_s=0.1)",
-                "none",
-                file=where,
-            )
-        width = number_in(
-            "frame_s", frame_s, low=0.0, high=_SLOWEST_S, include_low=False, file=where
-        )
-        return np.asarray(np.arange(frames) * width)
-    seconds = np.asarray(times, dtype=np.float64).ravel()
-    if seconds.shape != (frames,):
-        raise bad_input(
-            "times", f"hold one time per frame ({frames})", f"{len(seconds)}", file=where
-        )
-    with np.errstate(invalid="ignore"):
-        ascend = np.isfinite(seconds).all() and bool((np.diff(seconds) > 0).all())
-    if not ascend:
-        raise bad_input("times", "be finite and ascend", "times that do not", file=where)
-    if frames > 1:
-        number_in(
-            "times (median step)",
-            float(np.median(np.diff(seconds))),
-            low=0.0,
-            high=_SLOWEST_S,
-            include_low=False,
-            file=where,
-        )
-    return seconds
+        return Binned(counts, clock.width_s, clock.segment, clock.times, saturated)
+    return Traces(read_frames(held.matrix, stored), clock.times, values)

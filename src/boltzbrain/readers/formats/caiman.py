@@ -13,6 +13,7 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
+from boltzbrain.readers.clock import find_clock
 from boltzbrain.readers.containers.hdf5 import (
     check_size,
     child_dataset,
@@ -23,7 +24,6 @@ from boltzbrain.readers.containers.hdf5 import (
 )
 from boltzbrain.readers.containers.matrix import AXES, Matrix, read_frames
 from boltzbrain.readers.containers.signatures import as_hdf5, hash_of
-from boltzbrain.readers.formats.arrays import frame_times
 
 _SIGNALS = {"F_dff": "dff", "C": "fluorescence", "S": "deconvolved"}
 _UNITS = ("accepted", "none")
@@ -38,6 +38,7 @@ def read_caiman(
     signal: str | None = None,
     frame_s: float | None = None,
     pixel_um: float | None = None,
+    bin_width_s: float | None = None,
 ) -> Recording:
     """Read the components that CaImAn extracted.
 
@@ -55,6 +56,8 @@ def read_caiman(
         Seconds per frame; one over ``params/data/fr`` if None.
     pixel_um
         Micrometres per pixel, for positions; the centre of mass of each footprint.
+    bin_width_s
+        Seconds per frame, whatever else tells them (`boltzbrain.readers.clock`).
 
     Returns
     -------
@@ -89,7 +92,9 @@ def read_caiman(
             (count, frames), dataset.dtype, name, where, lambda: _blocks(dataset, where, name)
         )
         values = read_frames(matrix, AXES[1], keep)
-        step = _frame_s(file, frame_s, where)
+        told = frame_s is not None or bin_width_s is not None
+        widths = {"frame_s": frame_s} if told else _frame_s(file, where)
+        clock = find_clock(frames, widths=widths, confirmed=bin_width_s, where=where)
         columns = _quality(estimates, count, where)
         columns.update(_centres(file, estimates, count, where))
     columns = {column: one[keep] for column, one in columns.items()}
@@ -100,7 +105,7 @@ def read_caiman(
     return Recording(
         neurons=neuron_table([str(n) for n in np.flatnonzero(keep)], xyz, columns),
         regions={},
-        signal=Traces(values, frame_times(frames, None, step, where), _SIGNALS[name]),
+        signal=Traces(values, clock.times, _SIGNALS[name]),
         epochs=no_epochs(),
         source=Source(
             "caiman",
@@ -109,7 +114,7 @@ def read_caiman(
             {
                 "units": units,
                 "signal": name,
-                "frame_s": step,
+                "frame_s": clock.width_s,
                 "dropped": {"not accepted": int((~keep).sum())},
             },
         ),
@@ -168,9 +173,14 @@ def _accepted(estimates: h5py.Group, count: int, where: str) -> NDArray[np.bool_
     return keep
 
 
-def _frame_s(file: h5py.File, given: float | None, where: str) -> float:
-    if given is not None:
-        return number_in("frame_s", given, low=0.0, high=60.0, include_low=False)
+def _frame_s(file: h5py.File, where: str) -> dict[str, float | None]:
+    """Return the seconds per frame that the file tells, by what tells them.
+
+    Raises
+    ------
+    InputError
+        If it tells none, or the frame rate is no rate.
+    """
     group: h5py.Group | None = file
     for name in ("params", "data"):
         group = child_group(group, name, where) if group is not None else None
@@ -178,9 +188,8 @@ def _frame_s(file: h5py.File, given: float | None, where: str) -> float:
     if rate is not None:
         values = read_numbers(rate, where, "params/data/fr").ravel()
         if values.size == 1:
-            return 1.0 / number_in(
-                "params/data/fr", float(values[0]), low=1 / 60, high=1e5, file=where
-            )
+            hz = number_in("params/data/fr", float(values[0]), low=1e-5, high=1e7, file=where)
+            return {"1 / params/data/fr": 1.0 / hz}
     raise bad_input(
         "frame_s",
         "be given: the seconds per frame (--read frame_s=0.1)",

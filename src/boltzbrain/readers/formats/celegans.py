@@ -12,11 +12,11 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.readers.clock import find_clock
 from boltzbrain.readers.containers.hdf5 import open_hdf5, read_numbers, reading
 from boltzbrain.readers.containers.matrix import AXES, matrix_of, read_frames
 from boltzbrain.readers.containers.signatures import as_file, hash_of, signature_of
 from boltzbrain.readers.containers.zip_archive import open_npz
-from boltzbrain.readers.formats.arrays import frame_times
 from boltzbrain.readers.formats.npz_tables import read_text
 
 _SIGNALS = {
@@ -27,7 +27,9 @@ _SIGNALS = {
 _TIMES = "timing/timestamp_confocal"
 
 
-def read_celegans(path: str | os.PathLike[str], *, signal: str | None = None) -> Recording:
+def read_celegans(
+    path: str | os.PathLike[str], *, signal: str | None = None, bin_width_s: float | None = None
+) -> Recording:
     """Read the calcium traces of a worm.
 
     Parameters
@@ -39,6 +41,8 @@ def read_celegans(path: str | os.PathLike[str], *, signal: str | None = None) ->
     signal
         Of the HDF5 file: "normalised" (each trace by its own mean and spread; the default),
         "original" or "F_F20" (over the 20th percentile).
+    bin_width_s
+        Seconds per frame, whatever the times say (`boltzbrain.readers.clock`).
 
     Returns
     -------
@@ -61,13 +65,13 @@ def read_celegans(path: str | os.PathLike[str], *, signal: str | None = None) ->
     if signature_of(found).kind == "zip":
         if signal is not None:
             raise bad_input("signal", "be left out for npz", signal, file=path)
-        return _from_npz(found)
+        return _from_npz(found, bin_width_s)
     name, kind = _SIGNALS[signal or "normalised"]
     where = str(found)
     with open_hdf5(found) as file:
         frames = _numbers(file, name, where)
         times = _numbers(file, _TIMES, where)
-    signal_of = _traces(frames, times, name, kind, where)
+    signal_of = _traces(frames, (_TIMES, times), name, kind, bin_width_s, where)
     return _recording(found, where, signal_of, name, {}, None)
 
 
@@ -80,9 +84,16 @@ def _numbers(file: h5py.File, name: str, where: str) -> Any:
     return read_numbers(thing, where, name)
 
 
-def _traces(frames: Any, times: Any, name: str, kind: str, where: str) -> Traces:
+def _traces(
+    frames: Any,
+    times: tuple[str, Any],
+    name: str,
+    kind: str,
+    bin_width_s: float | None,
+    where: str,
+) -> Traces:
     matrix = matrix_of(frames, name, where)
-    seconds = np.asarray(times, dtype=np.float64).ravel()
+    seconds = np.asarray(times[1], dtype=np.float64).ravel()
     if len(seconds) != matrix.shape[0]:
         turned = ": it is turned round" if len(seconds) == matrix.shape[1] else ""
         raise bad_input(
@@ -91,11 +102,13 @@ def _traces(frames: Any, times: Any, name: str, kind: str, where: str) -> Traces
             f"shape {matrix.shape}{turned}",
             file=where,
         )
-    seconds = frame_times(matrix.shape[0], seconds, None, where)
-    return Traces(read_frames(matrix, AXES[0]), seconds - seconds[0], kind)
+    clock = find_clock(
+        len(seconds), widths={}, times=(times[0], seconds), confirmed=bin_width_s, where=where
+    )
+    return Traces(read_frames(matrix, AXES[0]), clock.times - clock.times[0], kind)
 
 
-def _from_npz(found: Any) -> Recording:
+def _from_npz(found: Any, bin_width_s: float | None) -> Recording:
     where = str(found)
     with open_npz(found) as archive:
         for name in ("traces", "t"):
@@ -103,7 +116,8 @@ def _from_npz(found: Any) -> Recording:
                 raise bad_input(name, "be an array", ", ".join(archive.names), file=where)
             if archive.stored_shape(name)[1].kind not in "iuf":
                 raise bad_input(name, "hold numbers", "others", file=where)
-        signal = _traces(archive.read("traces"), archive.read("t"), "traces", "unknown", where)
+        times = ("t", archive.read("t"))
+        signal = _traces(archive.read("traces"), times, "traces", "unknown", bin_width_s, where)
         labels = read_text(archive, "label", len(signal))
         columns: dict[str, Any] = {}
         if labels is not None:

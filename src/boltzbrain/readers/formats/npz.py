@@ -34,7 +34,8 @@ from boltzbrain.data.recording import NPZ_FORMAT, Recording, neuron_table
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Binned
 from boltzbrain.data.steps import Source
-from boltzbrain.foundations.checks import bad_input, number_in
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.readers.clock import Clock, find_clock
 from boltzbrain.readers.containers.matrix import whole_numbers
 from boltzbrain.readers.containers.signatures import as_file, hash_of
 from boltzbrain.readers.containers.zip_archive import Archive, open_npz
@@ -50,21 +51,23 @@ _SIGNALS = ("counts", "states")
 _OPTIONAL = ("region", "xyz_um", "segment", "neuron_id", "time_s")
 _KNOWN = (*_SIGNALS, "bin_width_s", *_OPTIONAL, "saturated", "steps", *NPZ_FORMAT.names)
 _ROWS = 1 << 24
-_LONGEST_BIN_S = 60.0
 
 
-def read_npz(path: str | os.PathLike[str]) -> Recording:
+def read_npz(path: str | os.PathLike[str], *, bin_width_s: float | None = None) -> Recording:
     """Read a recording in the package's own format.
 
     Parameters
     ----------
     path
         The file; opened read-only, nothing in it is ever unpickled.
+    bin_width_s
+        Seconds per bin, whatever the file says (`boltzbrain.readers.clock`).
 
     Returns
     -------
     Recording
-        `Binned`; regions in the atlas "region". Counts above 255 are stored as 255 and counted.
+        `Binned`; regions in the atlas "region". Counts above 255 are stored as 255 and counted. A
+        pause in the times ends a segment.
 
     Raises
     ------
@@ -74,12 +77,10 @@ def read_npz(path: str | os.PathLike[str]) -> Recording:
     """
     found = as_file(path)
     with open_npz(found) as archive:
-        _check_names(archive)
+        _check_names(archive, bin_width_s is not None)
         name, counts, saturated = _read_signal(archive)
         bins, neurons = counts.shape
-        width = _read_width(archive)
-        segment = _read_segment(archive, bins)
-        times = _read_times(archive, segment, width)
+        clock = _read_clock(archive, bins, bin_width_s)
         ids = read_text(archive, "neuron_id", neurons, numbers=True)
         region = read_text(archive, "region", neurons)
         xyz = _read_positions(archive, neurons)
@@ -94,14 +95,14 @@ def read_npz(path: str | os.PathLike[str]) -> Recording:
     return Recording(
         neurons=neuron_table(names, xyz, quality),
         regions=regions,
-        signal=Binned(counts, width, segment, times, saturated),
+        signal=Binned(counts, clock.width_s, clock.segment, clock.times, saturated),
         epochs=epochs,
         source=Source("npz", str(found), hash_of(found), {"signal": name, "ignored": ignored}),
         steps=steps,
     )
 
 
-def _check_names(archive: Archive) -> None:
+def _check_names(archive: Archive, width_known: bool) -> None:
     """Refuse an archive of another kind, and an array whose name is almost a known one."""
     signals = [name for name in _SIGNALS if name in archive]
     listed = ", ".join(archive.names[:12]) or "none"
@@ -112,7 +113,7 @@ def _check_names(archive: Archive) -> None:
             "both" if signals else f"the arrays {listed}",
             file=archive.path,
         )
-    if "bin_width_s" not in archive:
+    if "bin_width_s" not in archive and not width_known:
         raise bad_input(
             "bin_width_s",
             "be an array: the seconds per bin",
@@ -201,7 +202,22 @@ def _check_orientation(archive: Archive, name: str, shape: tuple[int, ...]) -> N
         )
 
 
-def _read_width(archive: Archive) -> float:
+def _read_clock(archive: Archive, bins: int, confirmed: float | None) -> Clock:
+    segment = _read_segment(archive, bins)
+    times = _column(archive, "time_s", bins, "bin")
+    return find_clock(
+        bins,
+        widths={"bin_width_s": _read_width(archive)},
+        times=None if times is None else ("time_s", times),
+        segment=segment,
+        confirmed=confirmed,
+        where=archive.path,
+    )
+
+
+def _read_width(archive: Archive) -> float | None:
+    if "bin_width_s" not in archive:
+        return None
     value = archive.read("bin_width_s")
     if value.size != 1 or value.dtype.kind not in "iuf":
         raise bad_input(
@@ -210,14 +226,7 @@ def _read_width(archive: Archive) -> float:
             f"shape {value.shape}, dtype {value.dtype}",
             file=archive.path,
         )
-    return number_in(
-        "bin_width_s",
-        float(value.ravel()[0]),
-        low=0.0,
-        high=_LONGEST_BIN_S,
-        include_low=False,
-        file=archive.path,
-    )
+    return float(value.ravel()[0])
 
 
 def _read_saturated(archive: Archive) -> int:
@@ -267,22 +276,6 @@ def _read_segment(archive: Archive, bins: int) -> NDArray[np.int32]:
     segment = values.astype(np.int32)
     stretches(segment, file=archive.path)
     return segment
-
-
-def _read_times(archive: Archive, segment: NDArray[np.int32], width: float) -> NDArray[np.float64]:
-    times = _column(archive, "time_s", len(segment), "bin")
-    first, length = stretches(segment, file=archive.path)
-    if times is None:
-        return np.asarray((np.arange(len(segment)) - np.repeat(first, length)) * width)
-    times = np.asarray(times, dtype=np.float64)
-    inside = segment[1:] == segment[:-1]
-    with np.errstate(invalid="ignore"):
-        bad = not np.isfinite(times).all() or (np.diff(times)[inside] <= 0).any()
-    if bad:
-        raise bad_input(
-            "time_s", "ascend within each segment", "times that do not", file=archive.path
-        )
-    return times
 
 
 def _read_positions(archive: Archive, neurons: int) -> NDArray[np.float64] | None:

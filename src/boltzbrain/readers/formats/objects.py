@@ -24,7 +24,7 @@ from boltzbrain.readers.containers.array_files import Found
 from boltzbrain.readers.containers.matrix import VALUES, guess_values, matrix_of
 from boltzbrain.readers.formats.arrays import make_signal, told_axes
 from boltzbrain.readers.formats.pynapple import checked_support, frame_signal
-from boltzbrain.readers.formats.spikeinterface import lay_segments
+from boltzbrain.readers.formats.spikeinterface import lay_segments, spanned
 from boltzbrain.readers.trains import from_trains, regions_of
 
 
@@ -56,9 +56,10 @@ def _recording(
 
 
 def read_sorting(sorting: Any) -> Recording:
-    """Read a SpikeInterface sorting: spike times in seconds from the start of each segment.
+    """Read a SpikeInterface sorting: spike times in seconds.
 
-    Segments are laid one after another with a pause of a second and are recorded stretches.
+    A segment is what lies between its first spike and its last; segments are laid one after another
+    with a pause of a second and are recorded stretches.
     """
     ids = list(sorting.get_unit_ids())
     segments = range(sorting.get_num_segments())
@@ -73,17 +74,20 @@ def read_sorting(sorting: Any) -> Recording:
         for unit in ids
     ]
     where = "<spikeinterface in memory>"
-    last = [
-        max((float(train[one].max()) for train in trains if len(train[one])), default=0.0)
+    windows = [
+        (
+            min((float(train[one].min()) for train in trains if len(train[one])), default=np.inf),
+            max((float(train[one].max()) for train in trains if len(train[one])), default=-np.inf),
+        )
         for one in segments
     ]
-    begin, recorded = lay_segments(last, where)
+    moved, recorded = lay_segments(windows, where)
     joined = [
-        np.concatenate([part + start for part, start in zip(train, begin, strict=True)])
+        np.concatenate([part + by for part, by in zip(train, moved, strict=True)])
         for train in trains
     ]
-    stop = None if recorded is None else float(recorded[-1, 1])
-    signal, losses = from_trains(joined, where, start_s=0.0, stop_s=stop, recorded=recorded)
+    start, stop = spanned(recorded)
+    signal, losses = from_trains(joined, where, start_s=start, stop_s=stop, recorded=recorded)
     columns = {}
     for name in sorting.get_property_keys() if hasattr(sorting, "get_property_keys") else ():
         values = np.asarray(sorting.get_property(name))
@@ -131,8 +135,9 @@ def neo_recording(thing: Any, where: str) -> Recording:
     )
     shift = np.zeros(len(groups))
     if (np.diff(windows.ravel()) < 0).any() or windows[0, 0] < 0:
-        begin, _ = lay_segments((windows[:, 1] - windows[:, 0]).tolist(), where)
-        shift = begin - windows[:, 0]
+        # from 0: where they overlap their own times mean nothing
+        shift, _ = lay_segments([(low, high) for low, high in windows.tolist()], where)
+        shift = shift - windows[0, 0] if len(windows) > 1 else -windows[:, 0]
     windows = windows + shift[:, None]
     trains = [
         np.concatenate(
@@ -207,13 +212,15 @@ def read_tsgroup(group: Any) -> Recording:
     return _recording("pynapple", keys, signal, columns, stored(losses))
 
 
-def read_tsdframe(frame: Any, *, values: str | None = None) -> Recording:
-    """Read a pynapple TsdFrame; `values` says what it holds (`formats.arrays.read_array`)."""
+def read_tsdframe(
+    frame: Any, *, values: str | None = None, bin_width_s: float | None = None
+) -> Recording:
+    """Read a pynapple TsdFrame; options as of `formats.arrays.read_array`."""
     if values is not None:
         one_of("values", values, VALUES)
     where = "<pynapple in memory>"
     signal = frame_signal(
-        np.asarray(frame.values), np.asarray(frame.t), _support(frame), values, where
+        np.asarray(frame.values), np.asarray(frame.t), _support(frame), values, bin_width_s, where
     )
     return _recording("pynapple", list(frame.columns), signal, {}, {"values": values})
 
@@ -227,6 +234,7 @@ def read_matrix(
     axes: str | None = None,
     values: str | None = None,
     frame_s: float | None = None,
+    bin_width_s: float | None = None,
 ) -> Recording:
     """Read an array, a sparse matrix or a data frame; options as of `formats.arrays.read_array`."""
     where = "<array in memory>"
@@ -236,15 +244,29 @@ def read_matrix(
     names: list[str] | None = None
     if isinstance(matrix, pd.DataFrame):
         names = [str(name) for name in (matrix.columns if axes == "time,neuron" else matrix.index)]
-    dense = np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
-    held = Found(matrix_of(dense, "the array", where))
+    held = Found(matrix_of(_dense(matrix), "the array", where))
     kind = guess_values(held.matrix) if values is None else values
-    signal = make_signal(held, axes, kind, frame_s, where)
+    signal = make_signal(held, axes, kind, frame_s, bin_width_s, where)
     count = len(signal)
     ids = (
         names if names is not None and len(set(names)) == count else [str(n) for n in range(count)]
     )
     return _recording("array", ids, signal, {}, {"axes": axes, "values": kind})
+
+
+def _dense(matrix: Any) -> NDArray[Any]:
+    """Return the numbers of a matrix; what is masked or missing becomes NaN."""
+    if np.ma.is_masked(matrix):
+        return np.asarray(np.ma.filled(matrix.astype(np.float64), np.nan))
+    values = np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
+    if isinstance(matrix, pd.DataFrame) and values.dtype == object:
+        # columns of several types, or of those of pandas that know missing values
+        kinds = [one.kind for one in matrix.dtypes if hasattr(one, "kind")]
+        if len(kinds) == matrix.shape[1] and set(kinds) <= set("biuf"):
+            values = matrix.to_numpy(dtype=np.float64, na_value=np.nan)
+            if "f" not in kinds and not np.isnan(values).any():
+                values = values.astype(np.int64)
+    return values
 
 
 def read_trains(trains: Any, *, stop_s: float | None = None, start_s: float = 0.0) -> Recording:

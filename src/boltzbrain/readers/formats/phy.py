@@ -49,14 +49,16 @@ def read_phy(
     sampling_hz
         Samples per second; ``sample_rate`` of ``params.py`` if None.
     duration_s
-        Length of the recording; if None it ends with the last spike.
+        Length of the recording in seconds from sample 0; if None it is what lies between the
+        first spike and the last.
 
     Returns
     -------
     Recording
-        `SpikeTimes` from 0. ``x_um`` and ``y_um`` are the place of the largest channel on the probe
-        (y is the depth) where the folder tells it; ``neurons.quality`` is the curator's label, or
-        the sorter's where the curator gave none.
+        `SpikeTimes` from the first spike, or from 0 where `duration_s` is given. ``x_um`` and
+        ``y_um`` are the place of the largest channel on the probe (y is the depth) where the folder
+        tells it; ``neurons.quality`` is the curator's label, or the sorter's where the curator gave
+        none.
 
     Raises
     ------
@@ -102,7 +104,8 @@ def read_phy(
 
     seconds, index = gather(chunks, clusters[keep], where)
     seconds, index, losses = clean(seconds, index)
-    signal, losses = with_interval(seconds, index, where, losses, 0.0, duration_s)
+    start = None if duration_s is None else 0.0
+    signal, losses = with_interval(seconds, index, where, losses, start, duration_s)
     places = _places(folder, clusters, table)
     return Recording(
         neurons=neuron_table(

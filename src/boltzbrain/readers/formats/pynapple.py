@@ -10,24 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.losses import stored
-from boltzbrain.data.pauses import frames_and_segments
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Binned, Signal, Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
+from boltzbrain.readers.clock import find_clock, within_support
 from boltzbrain.readers.containers.matrix import AXES, VALUES, matrix_of, read_counts, read_frames
 from boltzbrain.readers.containers.npy import SPIKES_BYTES
 from boltzbrain.readers.containers.signatures import as_file, hash_of
 from boltzbrain.readers.containers.unpickled import plain
 from boltzbrain.readers.containers.zip_archive import Archive, open_npz
-from boltzbrain.readers.formats.arrays import frame_times
 from boltzbrain.readers.trains import clean, gather, regions_of, with_interval
 
 _OWN = {"t", "index", "start", "end", "keys", "d", "type", "columns", "file_type", "_metadata"}
 _SPIKES = SPIKES_BYTES // 8
 
 
-def read_pynapple(path: str | os.PathLike[str], *, values: str | None = None) -> Recording:
+def read_pynapple(
+    path: str | os.PathLike[str], *, values: str | None = None, bin_width_s: float | None = None
+) -> Recording:
     """Read a TsGroup or a TsdFrame that pynapple saved.
 
     Parameters
@@ -37,6 +38,8 @@ def read_pynapple(path: str | os.PathLike[str], *, values: str | None = None) ->
         not; nothing in them is run.
     values
         What a TsdFrame holds: "counts", "states", "dff", "fluorescence" or "deconvolved".
+    bin_width_s
+        Seconds per frame of a TsdFrame, whatever its times say (`boltzbrain.readers.clock`).
 
     Returns
     -------
@@ -64,10 +67,11 @@ def read_pynapple(path: str | os.PathLike[str], *, values: str | None = None) ->
             raise bad_input("end", f"be as long as start ({len(start)})", len(end), file=where)
         support = checked_support(np.stack([start, end], axis=1), where)
         if "index" in archive:
-            if values is not None:
-                raise bad_input("values", "be left out for spike times", values, file=where)
+            for name, given in (("values", values), ("bin_width_s", bin_width_s)):
+                if given is not None:
+                    raise bad_input(name, "be left out for spike times", given, file=where)
             return _group(archive, support)
-        return _frame(archive, support, values)
+        return _frame(archive, support, values, bin_width_s)
 
 
 def checked_support(support: NDArray[Any], where: str) -> NDArray[np.float64]:
@@ -176,14 +180,16 @@ def _metadata(archive: Archive, count: int) -> dict[str, NDArray[Any]]:
     return columns
 
 
-def _frame(archive: Archive, support: NDArray[np.float64], values: str | None) -> Recording:
+def _frame(
+    archive: Archive, support: NDArray[np.float64], values: str | None, bin_width_s: float | None
+) -> Recording:
     where = str(archive.path)
     if "d" not in archive:
         raise bad_input(
             "the file", "be a TsGroup or a TsdFrame", ", ".join(archive.names), file=where
         )
     data = archive.read("d")
-    signal = frame_signal(data, _numbers(archive, "t"), support, values, where)
+    signal = frame_signal(data, _numbers(archive, "t"), support, values, bin_width_s, where)
     names = [str(number) for number in range(len(signal))]
     if "columns" in archive:
         told = archive.objects("columns")
@@ -204,6 +210,7 @@ def frame_signal(
     times: NDArray[np.float64],
     support: NDArray[np.float64],
     values: str | None,
+    bin_width_s: float | None,
     where: str,
 ) -> Signal:
     """Return the signal of a TsdFrame; stretches of the time support become segments.
@@ -218,11 +225,12 @@ def frame_signal(
             "values", "be given for a TsdFrame: one of " + ", ".join(VALUES), "none", file=where
         )
     matrix = matrix_of(data, "the TsdFrame", where)
-    seconds = frame_times(matrix.shape[0], times, None, where)
+    frames = matrix.shape[0]
+    clock = find_clock(frames, widths={}, times=("t", times), confirmed=bin_width_s, where=where)
+    within_support("t", np.asarray(times, dtype=np.float64), support, where)
     if values not in ("counts", "states"):
-        return Traces(read_frames(matrix, AXES[0]), seconds, values)
+        return Traces(read_frames(matrix, AXES[0]), clock.times, values)
     counts, saturated = read_counts(matrix, AXES[0], values)
-    width, segment = frames_and_segments(seconds)
-    stretch = np.searchsorted(support[:, 0], seconds, side="right")
-    parts = np.r_[0, np.cumsum((np.diff(stretch) != 0) | (np.diff(segment) != 0))]
-    return Binned(counts, width, parts.astype(np.int32), seconds, saturated)
+    stretch = np.searchsorted(support[:, 0], times, side="right")
+    parts = np.r_[0, np.cumsum((np.diff(stretch) != 0) | (np.diff(clock.segment) != 0))]
+    return Binned(counts, clock.width_s, parts.astype(np.int32), clock.times, saturated)

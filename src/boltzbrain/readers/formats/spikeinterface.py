@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,9 @@ def read_spikeinterface(path: str | os.PathLike[str], *, units: str = "none") ->
     Returns
     -------
     Recording
-        `SpikeTimes`. Each segment counts its time from 0; they are laid one after another, each
-        from the last spike of the one before with a pause of a second, and are recorded stretches
-        (bins never reach from one into the next).
+        `SpikeTimes`. A segment is what lies between its first spike and its last; segments are laid
+        one after another with a pause of a second, and are recorded stretches (bins never reach
+        from one into the next).
 
     Raises
     ------
@@ -61,25 +61,39 @@ def read_spikeinterface(path: str | os.PathLike[str], *, units: str = "none") ->
 
 
 def lay_segments(
-    last: list[float], where: str
+    windows: Sequence[tuple[float, float]], where: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Return where each segment begins, and the recorded stretches if there are several.
+    """Return by how much the times of each segment move, and the recorded stretches if several.
+
+    The first segment with a length stays where it is.
 
     Parameters
     ----------
-    last
-        Duration of each segment in seconds.
+    windows
+        Start and stop of each segment in seconds of its own, as (inf, -inf) of one without spikes.
     where
         For messages.
     """
-    if not last:
+    if not windows:
         raise bad_input("the sorting", "hold at least one segment", "none", file=where)
-    length = np.asarray(last)
-    begin = np.r_[0.0, np.cumsum(length + _PAUSE_S)[:-1]]
-    if len(last) == 1:
-        return begin, None
-    full = length > 0
-    return begin, np.stack([begin, begin + length], axis=1)[full]
+    start, stop = np.asarray(windows, dtype=np.float64).T
+    if len(windows) == 1:
+        return np.zeros(1), None
+    held = stop >= start
+    start, stop = np.where(held, start, 0.0), np.where(held, stop, 0.0)
+    first = float(start[held][0]) if held.any() else 0.0
+    length = stop - start
+    begin = first + np.r_[0.0, np.cumsum(np.where(held, length + _PAUSE_S, 0.0))[:-1]]
+    moved = begin - start
+    # as the spikes are moved, so that no rounding puts one outside
+    return moved, np.stack([start + moved, stop + moved], axis=1)[length > 0]
+
+
+def spanned(recorded: NDArray[np.float64] | None) -> tuple[float | None, float | None]:
+    """Return start and stop of recorded stretches; None, None where the spikes are to tell."""
+    if recorded is None or len(recorded) == 0:
+        return None, None
+    return float(recorded[0, 0]), float(recorded[-1, 1])
 
 
 def _sorted_recording(
@@ -87,27 +101,28 @@ def _sorted_recording(
     main: Path,
     ids: list[str],
     pieces: Any,
-    last: list[float],
+    windows: Sequence[tuple[float, float]],
     sampling_hz: Any,
     columns: dict[str, NDArray[Any]],
     units: str,
 ) -> Recording:
     """Return the recording of a sorting.
 
-    `pieces` gives samples within the segment, positions of units and segment numbers.
+    `pieces` gives samples within the segment, positions of units and segment numbers, `windows` the
+    first and last sample of each segment.
     """
     keep, dropped = apply_rules(units, columns, len(ids), file=where)
     step = seconds_per_sample(sampling_hz, where)
-    begin, recorded = lay_segments([one * step for one in last], where)
+    moved, recorded = lay_segments([(low * step, high * step) for low, high in windows], where)
 
     def seconds() -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
         for samples, unit, segment in pieces():
-            yield samples * step + begin[segment], unit
+            yield samples * step + moved[segment], unit
 
     times, index = gather(seconds, np.flatnonzero(keep).astype(np.int64), where)
     times, index, losses = clean(times, index)
-    stop = float(recorded[-1, 1]) if recorded is not None else None
-    signal, losses = with_interval(times, index, where, losses, 0.0, stop, recorded)
+    start, stop = spanned(recorded)
+    signal, losses = with_interval(times, index, where, losses, start, stop, recorded)
     columns = {name: values[keep] for name, values in columns.items()}
     regions = regions_of(columns)
     return Recording(
@@ -151,7 +166,7 @@ def _read_folder(folder: Path, units: str) -> Recording:
     for name in wanted:
         if spikes.header.dtype[name].kind not in "iu":
             raise bad_input("spikes.npy", "hold whole numbers", name, file=where)
-    last = [0.0] * segments
+    windows = [(np.inf, -np.inf)] * segments
     for block in spikes.blocks(SPIKES_BYTES):
         unit, segment = block["unit_index"], block["segment_index"]
         inside = (unit >= 0) & (unit < len(ids)) & (segment >= 0) & (segment < segments)
@@ -162,7 +177,8 @@ def _read_folder(folder: Path, units: str) -> Recording:
             )  # fmt: skip
         for number in np.unique(segment).tolist():
             samples = block["sample_index"][segment == number]
-            last[number] = max(last[number], float(samples.max()))
+            low, high = windows[number]
+            windows[number] = min(low, float(samples.min())), max(high, float(samples.max()))
 
     def pieces() -> Iterator[tuple[NDArray[Any], NDArray[np.int64], NDArray[Any]]]:
         for block in spikes.blocks(SPIKES_BYTES):
@@ -173,7 +189,7 @@ def _read_folder(folder: Path, units: str) -> Recording:
     columns = _properties(folder, len(ids))
     rate = info.get("sampling_frequency")
     return _sorted_recording(
-        where, folder / "spikes.npy", names, pieces, last, rate, columns, units
+        where, folder / "spikes.npy", names, pieces, windows, rate, columns, units
     )
 
 
@@ -241,10 +257,13 @@ def _read_npz(found: Path, units: str) -> Recording:
         for number, (samples, unit) in enumerate(parts):
             yield samples, unit, np.full(len(samples), number)
 
-    last = [float(samples.max()) if len(samples) else 0.0 for samples, _ in parts]
+    windows = [
+        (float(samples.min()), float(samples.max())) if len(samples) else (np.inf, -np.inf)
+        for samples, _ in parts
+    ]
     names = [str(name) for name in ids.tolist()]
     return _sorted_recording(
-        where, found, names, pieces, last, single["sampling_frequency"], {}, units
+        where, found, names, pieces, windows, single["sampling_frequency"], {}, units
     )
 
 

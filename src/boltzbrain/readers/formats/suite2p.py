@@ -16,6 +16,7 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
+from boltzbrain.readers.clock import find_clock
 from boltzbrain.readers.containers.matrix import AXES, Matrix, empty_frames, read_frames
 from boltzbrain.readers.containers.npy import NpyFile
 from boltzbrain.readers.containers.signatures import as_folder, hash_of
@@ -36,6 +37,7 @@ def read_suite2p(
     frame_s: float | None = None,
     pixel_um: float | None = None,
     plane_um: float | None = None,
+    bin_width_s: float | None = None,
 ) -> Recording:
     """Read the traces that suite2p extracted.
 
@@ -54,6 +56,8 @@ def read_suite2p(
         Seconds per frame of one plane; one over ``fs`` of ``ops.npy`` if None.
     pixel_um, plane_um
         Micrometres per pixel and between planes; without them positions are not known.
+    bin_width_s
+        Seconds per frame of one plane, whatever else tells them (`boltzbrain.readers.clock`).
 
     Returns
     -------
@@ -78,7 +82,9 @@ def read_suite2p(
     neuropil = number_in("neuropil", neuropil, low=0.0, high=2.0)
     folders = _planes(as_folder(path))
     where = str(folders[0].parent if len(folders) > 1 else folders[0])
-    step = _frame_s(folders[0], frame_s, where)
+    told = frame_s is not None or bin_width_s is not None
+    widths = {"frame_s": frame_s} if told else _frame_s(folders[0], where)
+    step = find_clock(1, widths=widths, confirmed=bin_width_s, where=where).width_s
     planes = [_open_plane(folder, units, signal) for folder in folders]
     ends = np.cumsum([int(one.keep.sum()) for one in planes])
     if not ends[-1]:
@@ -153,9 +159,14 @@ def _planes(folder: Path) -> list[Path]:
     return [found[number] for number in sorted(found)]
 
 
-def _frame_s(folder: Path, given: float | None, where: str) -> float:
-    if given is not None:
-        return number_in("frame_s", given, low=0.0, high=60.0, include_low=False)
+def _frame_s(folder: Path, where: str) -> dict[str, float | None]:
+    """Return the seconds per frame that ops.npy tells, by what tells them.
+
+    Raises
+    ------
+    InputError
+        If it tells none, or the frame rate is no rate.
+    """
     path = folder / "ops.npy"
     if path.is_file():
         ops = read_objects(path)[0]
@@ -163,7 +174,8 @@ def _frame_s(folder: Path, given: float | None, where: str) -> float:
             rate = plain(ops["fs"])
             if isinstance(rate, np.ndarray) and rate.size == 1:
                 rate = rate.item()
-            return 1.0 / number_in("fs of ops.npy", rate, low=1 / 60, high=1e5, file=where)
+            hz = number_in("fs of ops.npy", rate, low=1e-5, high=1e7, file=where)
+            return {"1 / fs of ops.npy": 1.0 / hz}
     raise bad_input(
         "frame_s",
         "be given: the seconds per frame (--read frame_s=0.1)",

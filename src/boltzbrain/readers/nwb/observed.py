@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.losses import Loss
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.readers.clock import refuse_other_unit
 from boltzbrain.readers.containers.hdf5 import read_numbers, reading
 from boltzbrain.readers.nwb.table import DynamicTable
 
@@ -74,6 +75,9 @@ def observed(
     if not any(len(one) for one in of_units):
         return Observed(first, last, None, losses)
     edges = np.concatenate(of_units)
+    refuse_other_unit(
+        "units.spike_times", last, "units.obs_intervals", float(edges.max()), units.where
+    )
     start, stop = min(first, float(edges.min())), max(last, float(edges.max()))
     losses = (*losses, *_outside(of_units, times, index))
     if all(np.array_equal(one, of_units[0]) for one in of_units):

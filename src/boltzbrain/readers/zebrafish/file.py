@@ -18,11 +18,16 @@ from numpy.typing import NDArray
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Signal
 from boltzbrain.data.steps import Source
-from boltzbrain.foundations.checks import bad_input, number_in, one_of
+from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.readers.containers.hdf5 import list_objects, open_hdf5, read_numbers, reading
 from boltzbrain.readers.containers.signatures import as_hdf5, hash_of
 from boltzbrain.readers.zebrafish.regions import hemispheres, read_regions, region_names
-from boltzbrain.readers.zebrafish.signal import find_times, read_states, read_traces
+from boltzbrain.readers.zebrafish.signal import (
+    WidthsTold,
+    frame_clock,
+    read_states,
+    read_traces,
+)
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "spikes": ("thresholdedspikes", "spikes", "spike", "spike_data"),
@@ -97,6 +102,7 @@ def read_zebrafish(
     signal: str = "auto",
     frame_s: float | None = None,
     labels_file: str | os.PathLike[str] | None = None,
+    bin_width_s: float | None = None,
 ) -> Recording:
     """Read a whole-brain zebrafish recording.
 
@@ -115,6 +121,8 @@ def read_zebrafish(
         Text file with one region name per line, in the order of the masks, such as the list of the
         294 Z-Brain masks (Randlett et al., Nature Methods 12:1039, 2015) that comes with the atlas.
         Recordings do not hold it; without it the regions are numbered.
+    bin_width_s
+        Seconds per frame, whatever else tells them (`boltzbrain.readers.clock`).
 
     Returns
     -------
@@ -139,8 +147,6 @@ def read_zebrafish(
     """
     one_of("units", units, _UNIT_FILTERS)
     one_of("signal", signal, _SIGNALS)
-    if frame_s is not None:
-        frame_s = number_in("frame_s", frame_s, low=0.0, include_low=False)
     found = as_hdf5(path)
     where = str(found)
     with open_hdf5(found) as file:
@@ -166,9 +172,10 @@ def read_zebrafish(
         what = _choose_signal(fish, signal)
         dataset = fish.get(what)
         assert dataset is not None
-        times = find_times(fish.get("times"), dataset, len(xyz_um), frame_s, where)
+        told = WidthsTold(frame_s, bin_width_s)
+        clock = frame_clock(fish.get("times"), dataset, len(xyz_um), told, where)
         read_signal = read_states if what == "spikes" else read_traces
-        values: Signal = read_signal(dataset, keep, times, where)
+        values: Signal = read_signal(dataset, keep, clock, where)
     sides = hemispheres(xyz_um[:, 0], regions.get("zbrain"))
     neurons = neuron_table(
         [str(number) for number in np.flatnonzero(keep)],

@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.data.pauses import frames_and_segments
 from boltzbrain.data.signals import Binned, Traces
-from boltzbrain.foundations.checks import bad_input, number_in
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory
+from boltzbrain.readers.clock import Clock, find_clock
 from boltzbrain.readers.containers.hdf5 import check_size, flat, read_numbers, reading
 
 _PIECE = 1 << 23
-_SLOWEST_S = 60.0
 
 
-def find_times(
+class WidthsTold(NamedTuple):
+    """What the user says of the seconds per frame: told, and insisted on."""
+
+    frame_s: float | None
+    bin_width_s: float | None
+
+
+def frame_clock(
     times: h5py.Dataset | None,
     signal: h5py.Dataset,
     neurons: int,
-    frame_s: float | None,
+    widths: WidthsTold,
     where: str,
-) -> NDArray[np.float64]:
-    """Return the start of each frame in seconds, (frame,), from the file or the frame length.
+) -> Clock:
+    """Return when each frame was, by the times of the file or the frame length.
 
     Raises
     ------
     InputError
         If the signal does not fit the number of neurons or could be read either way round, there
-        are no times and no `frame_s`, or the times do not fit the signal or do not ascend.
+        are no times and no frame length, or the times do not fit the signal, the frame length or
+        each other.
     """
     field = _name(signal, where)
     with reading(where, field):
@@ -54,36 +61,24 @@ def find_times(
         )
     frames = shape[0] if shape[1] == neurons else shape[1]
     if times is None:
-        if frame_s is None:
+        if widths == (None, None):
             raise bad_input(
                 "times", "be a dataset of seconds, or frame_s be given", "neither", file=where
             )
-        return np.arange(frames) * frame_s
-    told = _name(times, where)
-    values = flat(read_numbers(times, where, told).astype(np.float64))
-    if values.ndim == 2 and values.shape[0] == 1:
-        values = values[0]
-    if values.shape != (frames,):
-        raise bad_input(
-            told, f"hold one time per frame ({frames})", f"shape {values.shape}", file=where
-        )
-    if not np.isfinite(values).all() or bool((np.diff(values) <= 0).any()):
-        raise bad_input(told, "be finite and ascend", "times that do not", file=where)
-    if frames > 1:
-        number_in(
-            f"{told} (median step)",
-            float(np.median(np.diff(values))),
-            low=0.0,
-            high=_SLOWEST_S,
-            include_low=False,
-            file=where,
-        )
-    return values
+        known = None
+    else:
+        told = _name(times, where)
+        known = told, flat(read_numbers(times, where, told).astype(np.float64)).ravel()
+    return find_clock(
+        frames,
+        widths={"frame_s": widths.frame_s},
+        times=known,
+        confirmed=widths.bin_width_s,
+        where=where,
+    )
 
 
-def read_states(
-    signal: h5py.Dataset, keep: NDArray[np.bool_], times: NDArray[np.float64], where: str
-) -> Binned:
+def read_states(signal: h5py.Dataset, keep: NDArray[np.bool_], clock: Clock, where: str) -> Binned:
     """Return binary states of the kept neurons; a pause in time starts a new segment.
 
     Raises
@@ -91,8 +86,9 @@ def read_states(
     InputError
         If a value is other than 0 and 1, or the file is damaged.
     """
-    states = np.empty((len(times), int(keep.sum())), dtype=np.uint8)
-    for piece, frames, neurons, to in _pieces(signal, keep, len(times), where, 1):
+    total = len(clock.times)
+    states = np.empty((total, int(keep.sum())), dtype=np.uint8)
+    for piece, frames, neurons, to in _pieces(signal, keep, total, where, 1):
         wrong = (piece != 0) & (piece != 1)
         if wrong.any():
             row, column = np.argwhere(wrong)[0].tolist()
@@ -103,13 +99,10 @@ def read_states(
                 file=where,
             )
         states[frames, to] = piece
-    width, segment = frames_and_segments(times)
-    return Binned(states, width, segment, times)
+    return Binned(states, clock.width_s, clock.segment, clock.times)
 
 
-def read_traces(
-    signal: h5py.Dataset, keep: NDArray[np.bool_], times: NDArray[np.float64], where: str
-) -> Traces:
+def read_traces(signal: h5py.Dataset, keep: NDArray[np.bool_], clock: Clock, where: str) -> Traces:
     """Return the fluorescence of the kept neurons, NaN as the file has it.
 
     Raises
@@ -117,11 +110,12 @@ def read_traces(
     InputError
         If the file is damaged or the memory does not suffice.
     """
-    traces = np.empty((len(times), int(keep.sum())), dtype=np.float32)
+    total = len(clock.times)
+    traces = np.empty((total, int(keep.sum())), dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        for piece, frames, _, to in _pieces(signal, keep, len(times), where, 4):
+        for piece, frames, _, to in _pieces(signal, keep, total, where, 4):
             traces[frames, to] = piece
-    return Traces(traces, times, "dff")
+    return Traces(traces, clock.times, "dff")
 
 
 def _pieces(

@@ -1,0 +1,1 @@
+"""Tables of numbers as text: how one is written, and what it holds."""
