@@ -218,7 +218,7 @@ def _text(path: Path) -> str:
         raise bad_input(path.name, "be readable", str(error), file=path.parent) from error
     if len(raw) > _LARGEST_TEXT:
         raise bad_input(path.name, "be a small text file", f"{len(raw):,} bytes", file=path.parent)
-    return raw.decode("utf-8", "replace")
+    return raw.decode("utf-8-sig", "replace")
 
 
 def _labels(folder: Path) -> pd.DataFrame:
@@ -254,9 +254,12 @@ def _table(path: Path) -> pd.DataFrame | None:
     import io
 
     text = _text(path)
-    separator = "\t" if "\t" in text.split("\n", 1)[0] else ","
+    head = text.split("\n", 1)[0]
+    separator = next((sign for sign in ("\t", ";") if sign in head), ",")
     try:
-        table = pd.read_csv(io.StringIO(text), sep=separator)
+        table = pd.read_csv(
+            io.StringIO(text), sep=separator, decimal="," if separator == ";" else "."
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, *DAMAGE) as error:
         raise bad_input(
             path.name, "be a table", f"{error}".split("\n")[0], file=path.parent
