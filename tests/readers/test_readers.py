@@ -263,6 +263,19 @@ def test_a_params_file_from_windows_is_read_without_a_warning(tmp_path: Path):
     check_recording(read(tmp_path / "phy"))  # a warning would be an error here
 
 
+@pytest.mark.parametrize("sign", ["\t", ",", ";"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_labels_that_a_spreadsheet_saved_are_not_lost(tmp_path: Path, sign, mark):
+    want = read(other.write_phy(tmp_path / "want"))
+    folder = other.write_phy(tmp_path / "phy")
+    for one in folder.glob("*.tsv"):
+        text = one.read_text().replace("\t", sign)
+        one.write_bytes(mark + (text.replace(".", ",") if sign == ";" else text).encode())
+    recording = read(folder)
+    assert recording.source.options["units"] == "good"
+    pd.testing.assert_frame_equal(recording.neurons, want.neurons)
+
+
 def test_the_real_suite2p_folder(shared_data: Path):
     folder = shared_data / "suite2p"
     for path in (folder, folder / "plane0"):

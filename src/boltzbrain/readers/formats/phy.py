@@ -239,9 +239,12 @@ def _table(path: Path) -> pd.DataFrame | None:
     import io
 
     text = text_of(path)
-    separator = "\t" if "\t" in text.split("\n", 1)[0] else ","
+    head = text.split("\n", 1)[0]
+    separator = next((sign for sign in ("\t", ";") if sign in head), ",")
     try:
-        table = pd.read_csv(io.StringIO(text), sep=separator)
+        table = pd.read_csv(
+            io.StringIO(text), sep=separator, decimal="," if separator == ";" else "."
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, *DAMAGE) as error:
         raise bad_input(
             path.name, "be a table", f"{error}".split("\n")[0], file=path.parent

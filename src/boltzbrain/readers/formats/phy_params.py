@@ -94,4 +94,4 @@ def text_of(path: Path) -> str:
         raise bad_input(path.name, "be readable", str(error), file=path.parent) from error
     if len(raw) > _LARGEST_TEXT:
         raise bad_input(path.name, "be a small text file", f"{len(raw):,} bytes", file=path.parent)
-    return raw.decode("utf-8", "replace")
+    return raw.decode("utf-8-sig", "replace")
