@@ -145,12 +145,13 @@ def show_mixing(console: Console, drawn: Activity) -> None:
     else:
         independent = facts["independent_samples"]
         count = UNDEFINED if independent is None else f"about {independent:.0f} of {facts['n']}"
-        console.print(
-            f"independent samples: {count}; {facts['chains']} chains on {facts['rungs']} rungs, "
-            f"{facts['round_trips']} round trips, least exchange rate "
-            f"{facts['least_acceptance']:.2f}",
-            soft_wrap=True,
-        )
+        how = f"{facts['chains']} chains"
+        if "rungs" in facts:
+            how += (
+                f" on {facts['rungs']} rungs, {facts['round_trips']} round trips, least exchange "
+                f"rate {facts['least_acceptance']:.2f}"
+            )
+        console.print(f"independent samples: {count}; {how}", soft_wrap=True)
     console.print(
         columns(
             ("series", "autocorrelation time (steps)", "effective samples", "split R-hat"),
