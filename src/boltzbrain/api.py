@@ -264,8 +264,8 @@ def sample(
         "trajectory": chains on a ladder along the checkpoints of the training exchange states, so
         that those of the model mix (`sampling.tempering`); "annealing" and "temperature": on a
         ladder from independent neurons, or from a model without fields and weights. Rungs are added
-        and dropped until neighbours exchange 40 % of the time. "gibbs": as many chains as samples,
-        annealed and swept, one sample each (`RBM.sample`).
+        and dropped until neighbours exchange 40 % of the time. "moves": by `sampling.moves`.
+        "gibbs": as many chains as samples, annealed and swept, one sample each (`RBM.sample`).
     chains
         Columns of the ladder, 200 if None; they take turns at giving a sample, each after 50 steps
         at least in all.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 import numba
@@ -22,7 +21,7 @@ from boltzbrain.sampling.gibbs import Chains, advance, start_chains
 from boltzbrain.sampling.ladder import Ladder
 from boltzbrain.sampling.running import RunningLogPartition, resample
 from boltzbrain.sampling.synthetic import random_model
-from helpers.enumeration import exact_distribution
+from helpers.drift import distance_over_floor
 
 KIND_NAMES = sorted(KINDS)
 VISIBLE_KINDS = ["bernoulli", "ising"]
@@ -38,18 +37,6 @@ def _one_thread() -> Iterator[None]:
     yield
     numba.set_num_threads(before[0])
     torch.set_num_threads(before[1])
-
-
-def distance_over_floor(model: RBM, visible: Tensor) -> float:
-    """Total variation between samples and the exact law, over what exact samples would have."""
-    _, log_probability = exact_distribution(model)
-    probability = log_probability.exp()
-    place = 2 ** torch.arange(UNITS - 1, -1, -1)
-    number = ((visible > 0).to(torch.int64) * place).sum(dim=1)
-    counts = torch.bincount(number, minlength=2**UNITS).to(torch.float64)
-    distance = 0.5 * float((counts / len(visible) - probability).abs().sum())
-    spread = (probability * (1 - probability) / len(visible)).sqrt()
-    return distance / (0.5 * math.sqrt(2 / math.pi) * float(spread.sum()))
 
 
 def ladder_of(kind: str, visible_kind: str) -> Ladder:

@@ -223,7 +223,7 @@ def test_sampling_tells_how_many_samples_are_independent(run, tmp_path, capsys):
     assert few["independent_samples"] <= 50
 
 
-@pytest.mark.parametrize("sampler", ["trajectory", "annealing", "temperature"])
+@pytest.mark.parametrize("sampler", ["trajectory", "annealing", "temperature", "moves"])
 def test_every_sampler_draws_from_one_law(sampler, run):
     # 6 standard errors over 24 rates: false alarm below 1e-7
     drawn = bb.sample(run, 400, sampler=sampler, chains=40, warm_up=20, seed=3)
@@ -235,7 +235,8 @@ def test_every_sampler_draws_from_one_law(sampler, run):
 
 
 @pytest.mark.parametrize(
-    ("sampler", "option"), [("gibbs", "chains"), ("gibbs", "warm_up"), ("trajectory", "anneal")]
+    ("sampler", "option"),
+    [("gibbs", "chains"), ("gibbs", "warm_up"), ("trajectory", "anneal"), ("moves", "anneal")],
 )
 def test_an_option_of_the_other_sampler_is_refused(sampler, option, run):
     with pytest.raises(bb.InputError, match=f"{option} must be left out"):

@@ -1,5 +1,6 @@
 """Convergence is judged, trouble is noticed and mended, and the course does not depend on kills."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.rbm import RBM
 from boltzbrain.report.verdicts import score as score_verdicts
-from boltzbrain.sampling.enumeration import exact_log_partition
+from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples
 from boltzbrain.sampling.gibbs import Chains, advance, start_chains
 from boltzbrain.sampling.synthetic import random_model, simulate_assemblies
 from boltzbrain.training import train as training
@@ -97,14 +98,39 @@ def test_each_condition_can_fail() -> None:
     weights = model.weights.clone()
     weights[:, 0] = 0.0
     assert judged(replace(model, weights=weights), states).idle == 0.25
-    # two modes that no chain leaves
-    torn = RBM(Bernoulli(torch.full((12,), -10.0)), Bernoulli(torch.full((1,), -60.0)),
-               torch.full((12, 1), 20.0))  # fmt: skip
+    # two modes that no chain leaves: two hidden units that can only be on together
+    torn = RBM(Bernoulli(torch.full((12,), -15.0)), Bernoulli(torch.full((2,), -25.0)),
+               torch.full((12, 2), 10.0))  # fmt: skip
     chains = start_chains(torn, 100, Generator.from_seed(3))
     visible = chains.visible.clone()
     visible[::2] = 1
     found = judged(torn, states, replace(chains, visible=visible))
     assert found.r_hat is None or found.r_hat > 1.1
+    # then nothing else that the chains say counts
+    assert not any("training bins" in one for one in found.complaints())
+
+
+@pytest.mark.parametrize(("rise", "status"), [(0.0, "converged"), (0.7, "not")])
+def test_assemblies_that_sweeps_never_switch_are_judged(rise: float, status: str) -> None:
+    """By sweeps both would fail alike: chains stay on, or off, as the data were."""
+    size = 300
+    odds = -size * math.log(2 / (1 + math.e**-3)) - 0.5
+    right = RBM(Bernoulli(torch.full((size,), -3.0)), Bernoulli(torch.tensor([odds])),
+                torch.linspace(2.9, 3.1, size)[:, None])  # fmt: skip
+    states = exact_samples(right, 3000, Generator.from_seed(6))
+    generator = Generator.from_seed(7)
+    visible = states[:200]
+    chains = Chains(visible, right.sample_hidden(visible, generator), generator)
+    swept = advance(right, chains, 100).hidden
+    assert bool((swept == chains.hidden).all())
+    model = replace(right, hidden=Bernoulli(torch.tensor([odds + rise])))
+    found = judged(model, states, chains)
+    assert found.r_hat is not None
+    assert found.r_hat < 1.1
+    # the rates of all neurons are right or off together, by .17 of the bins on
+    assert (found.complaints() == []) == (status == "converged")
+    if status == "not":
+        assert "<v>" in found.complaints()[0]
 
 
 def test_chains_that_stray_start_again_as_copies_of_others() -> None:

@@ -11,7 +11,6 @@ import torch
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.checks import whole_number_in
-from boltzbrain.model.independent import independent_field
 from boltzbrain.sampling.draw import draw
 from boltzbrain.training.run.run import TrainingRun
 
@@ -39,8 +38,8 @@ def draw_of_run(
     number = run.chosen_update if update is None else whole_number_in("update", update, low=1)
     along = sampler == "trajectory"
     models = run.trajectory(number) if along else [run.load(number).model]
-    field = independent_field(torch.from_numpy(activity.states_of("train")))
-    found = draw(models, field, n, seed=seed, sampler=sampler, **options)
+    states = torch.from_numpy(activity.states_of("train"))
+    found = draw(models, states, n, seed=seed, sampler=sampler, **options)
     facts = {"update": number, **found.facts}
     return replace(
         activity,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from boltzbrain.kernels import reference
 from boltzbrain.kernels.cpu import backend as cpu
-from boltzbrain.kernels.cpu import rectified
+from boltzbrain.kernels.cpu import hidden_steps, rectified
 
 
 @cache
@@ -130,4 +130,13 @@ def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw
     """Draw ReLU or dReLU units; see `kernels.cpu.rectified.draw_rectified`."""
     kernels = rectified if inputs.device.type == "cpu" else _kernels(inputs)
     result: Tensor = kernels.draw_rectified(inputs, fields, roots, key, draw)
+    return result
+
+
+def take_steps(
+    inputs: Tensor, weights: Tensor, steps: Tensor, least: Tensor, order: Tensor
+) -> Tensor:
+    """Decide which steps of hidden units are taken; see `kernels.reference.take_steps`."""
+    kernels = hidden_steps if inputs.device.type == "cpu" else reference
+    result: Tensor = kernels.take_steps(inputs, weights, steps, least, order)
     return result

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from boltzbrain.foundations.random import philox_words
 
@@ -151,3 +152,40 @@ def sweep_bernoulli(
         logits = sum_active_columns(hidden, weights)
         visible = draw_bernoulli(logits, visible_field, key, draw + 2 * sweep + 1)
     return visible, hidden
+
+
+def take_steps(
+    inputs: Tensor, weights: Tensor, steps: Tensor, least: Tensor, order: Tensor
+) -> Tensor:
+    """Decide which steps of single hidden units are taken, binary visible units integrated out.
+
+    The units are tried one after the other. A step d of unit a changes the inputs of the visible
+    units by w_a d, and is taken where sum_i softplus(inputs_i + w_ia d) - softplus(inputs_i) is
+    above `least`.
+
+    Parameters
+    ----------
+    inputs
+        (chain, visible) total inputs of the visible units, fields included, before the first step.
+    weights
+        (visible, hidden).
+    steps
+        (chain, hidden) steps to try.
+    least
+        (chain, hidden): what a step has to gain.
+    order
+        (hidden,) int64: the units as they are tried.
+
+    Returns
+    -------
+    Tensor
+        (chain, hidden) bool: the steps that are taken.
+    """
+    here, columns = inputs.to(torch.float64), weights.to(torch.float64)
+    taken = torch.zeros(steps.shape, dtype=torch.bool, device=inputs.device)
+    for unit in order.tolist():
+        there = here + torch.outer(steps[:, unit].to(torch.float64), columns[:, unit])
+        gain = (softplus(there, threshold=80.0) - softplus(here, threshold=80.0)).sum(dim=1)
+        taken[:, unit] = gain > least[:, unit]
+        here = torch.where(taken[:, unit, None], there, here)
+    return taken

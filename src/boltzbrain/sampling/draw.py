@@ -13,6 +13,7 @@ from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
 from boltzbrain.foundations.memory import require_size
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
 from boltzbrain.sampling.ladder import (
@@ -22,9 +23,10 @@ from boltzbrain.sampling.ladder import (
     trajectory_ladder,
 )
 from boltzbrain.sampling.mixing import Mixing, diagnose_chains
+from boltzbrain.sampling.moves.samples import sample_by_moves
 from boltzbrain.sampling.tempering import LadderRun, sample_ladder, tuned
 
-SAMPLERS = ("trajectory", "annealing", "temperature", "gibbs")
+SAMPLERS = ("trajectory", "annealing", "temperature", "moves", "gibbs")
 
 CHAINS, LADDER_SWEEPS, WARM_UP = 200, 2, 100
 STEPS = 50
@@ -55,7 +57,7 @@ class Drawn:
 
 def draw(
     models: Sequence[RBM],
-    field: Tensor,
+    states: Tensor,
     n: int,
     *,
     seed: int,
@@ -73,8 +75,9 @@ def draw(
     models
         Models along the training, ascending; the last is drawn from, and the sampler "trajectory"
         alone uses the others.
-    field
-        (visible,) fields of independent neurons, where ladders begin.
+    states
+        (bin, visible) training states: ladders begin at independent neurons of their rates, and
+        moves of hidden units are proposed from them.
     n, seed, sampler, chains, sweeps, warm_up, anneal, callbacks
         As of `api.sample`.
 
@@ -97,10 +100,10 @@ def draw(
         anneal = ANNEAL if anneal is None else whole_number_in("anneal", anneal, low=0)
         for name, number in (("sweeps", sweeps), ("anneal", anneal)):
             require_size(name, number, steps=1.0, operations=n * _sweep(model))
-        states = model.sample(n, seed=seed, sweeps=sweeps, anneal=anneal, callbacks=callbacks)
-        mixing = _watched(model, states, seed)
+        drawn = model.sample(n, seed=seed, sweeps=sweeps, anneal=anneal, callbacks=callbacks)
+        mixing = _watched(model, drawn, seed)
         options = {"sweeps": sweeps, "anneal": anneal, "steps": _WATCHED_SWEEPS}
-        return Drawn(states, {**facts, **options, "mixing": _plain(mixing)})
+        return Drawn(drawn, {**facts, **options, "mixing": _plain(mixing)})
     chains = min(n, CHAINS) if chains is None else whole_number_in("chains", chains, low=1)
     thin = max(1, STEPS * chains // n)
     sweeps = LADDER_SWEEPS if sweeps is None else whole_number_in("sweeps", sweeps, low=1)
@@ -110,20 +113,18 @@ def draw(
     for name, number, times in (("warm_up", warm_up, 1), ("sweeps", sweeps, warm_up + 1)):
         require_size(name, number, steps=times, operations=2 * times * chains * _sweep(model))
     generator = Generator.from_seed(seed, "sample")
-    ladder = tuned(_ladder_of(models, field, sampler, generator), generator)
-    drawn = sample_ladder(
-        ladder,
-        n,
-        generator.child("columns"),
-        chains=chains,
-        sweeps=sweeps,
-        warm_up=warm_up,
-        thin=thin,
-        tell=Teller(callbacks, "sampling"),
-    )
-    options = {"chains": chains, "sweeps": sweeps, "warm_up": warm_up, "rungs": len(ladder)}
-    options |= {"thin": thin, "steps": len(drawn.exchanges)}
-    return Drawn(drawn.samples, {**facts, **options, **mixing_of(drawn, n)})
+    options = {"chains": chains, "sweeps": sweeps, "warm_up": warm_up, "thin": thin}
+    tell = Teller(callbacks, "sampling")
+    if sampler == "moves":
+        moved = sample_by_moves(model, states, n, generator, **options, tell=tell)
+        facts |= {**options, "steps": moved.steps, "mixing": _plain(moved.mixing)}
+        return Drawn(
+            moved.samples, {**facts, "independent_samples": _at_most(moved.independent_samples, n)}
+        )
+    ladder = tuned(_ladder_of(models, independent_field(states), sampler, generator), generator)
+    run = sample_ladder(ladder, n, generator.child("columns"), **options, tell=tell)
+    options |= {"rungs": len(ladder), "steps": len(run.exchanges)}
+    return Drawn(run.samples, {**facts, **options, **mixing_of(run, n)})
 
 
 def _sweep(model: RBM) -> float:
@@ -153,15 +154,18 @@ def mixing_of(run: LadderRun, n: int) -> dict[str, Any]:
 
     Of `n` samples that are a part of these states, at most `n` are independent.
     """
-    independent = run.independent_samples
     return {
-        "independent_samples": None if independent is None else min(independent, float(n)),
+        "independent_samples": _at_most(run.independent_samples, n),
         "least_acceptance": float(run.acceptance.min()),
         "acceptance": run.acceptance.tolist(),
         "flow": [None if np.isnan(share) else float(share) for share in run.flow],
         "round_trips": run.round_trips,
         "mixing": _plain(run.mixing),
     }
+
+
+def _at_most(count: float | None, n: int) -> float | None:
+    return None if count is None else min(count, float(n))
 
 
 def _plain(mixing: Mapping[str, Mixing]) -> dict[str, Any]:

@@ -34,7 +34,8 @@ def sample(
             metavar="NAME",
             help="[bold]trajectory[/]: chains that exchange states along the checkpoints of the "
             "training; [bold]annealing[/], [bold]temperature[/]: along a ladder from independent "
-            "neurons, or from a hot model; [bold]gibbs[/]: one annealed chain for each sample.",
+            "neurons, or from a hot model; [bold]moves[/]: chains that switch hidden units with "
+            "all their neurons; [bold]gibbs[/]: one annealed chain for each sample.",
         ),
     ] = "trajectory",
     chains: Annotated[

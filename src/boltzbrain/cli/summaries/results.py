@@ -146,11 +146,13 @@ def show_mixing(console: Terminal, drawn: Activity) -> None:
     else:
         independent = facts["independent_samples"]
         count = UNDEFINED if independent is None else f"about {independent:.0f} of {facts['n']}"
-        console.sentence(
-            f"independent samples: {count}; {facts['chains']} chains on {facts['rungs']} rungs, "
-            f"{facts['round_trips']} round trips, least exchange rate "
-            f"{facts['least_acceptance']:.2f}"
-        )
+        how = f"{facts['chains']} chains"
+        if "rungs" in facts:
+            how += (
+                f" on {facts['rungs']} rungs, {facts['round_trips']} round trips, least exchange "
+                f"rate {facts['least_acceptance']:.2f}"
+            )
+        console.sentence(f"independent samples: {count}; {how}")
     console.columns(
         ("series", "autocorrelation time (steps)", "effective samples", "split R-hat"),
         [

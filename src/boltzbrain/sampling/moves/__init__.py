@@ -1,0 +1,1 @@
+"""Moves that switch hidden units with all their neurons: proposals, the move, samples by it."""
