@@ -17,8 +17,9 @@ from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.layers.rectified import DReLU
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import exact_samples
+from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples
 from boltzbrain.sampling.gibbs import Chains, advance
+from boltzbrain.sampling.moves.annealing import annealed_back_by_moves, annealed_by_moves
 from boltzbrain.sampling.moves.hidden import advance_by_moves, move_hidden
 from boltzbrain.sampling.moves.proposal import Proposal, proposal_from
 from boltzbrain.sampling.moves.samples import chains_apart, sample_by_moves
@@ -270,3 +271,45 @@ def test_what_moves_cannot_take_is_refused() -> None:
         move_hidden(model, torch.zeros(2, 3), None, generator)
     with pytest.raises(InputError, match="steps"):
         advance_by_moves(model, chains_apart(model, torch.zeros(1, 5), 2, generator), None, 0)
+
+
+@pytest.mark.parametrize("kind", REAL)
+def test_annealing_by_moves_agrees_with_enumeration(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # within 5 of their own errors, from both ends: false alarm some 1e-5
+    generator = Generator.from_seed(10, kind)
+    model = random_model(kind, 8, 4, generator, weight_std=0.8)
+    states = exact_samples(model, 2000, generator)
+    exact = exact_log_partition(model)
+    hidden = model.sample_hidden(states[:500], generator)
+    forward = annealed_by_moves(model, states, generator, chains=500, rungs=60)
+    backward = annealed_back_by_moves(model, states, hidden, generator, rungs=60)
+    for found in (forward, backward):
+        assert found.stderr < 0.1
+        assert abs(found.value - exact) < 5 * found.stderr + 1e-3
+    # negative control: the density of the law that chains begin at is forgotten
+    monkeypatch.setattr(Proposal, "log_probability", lambda _, h: 0.0 * h.double())
+    wrong = annealed_by_moves(model, states, generator, chains=500, rungs=60)
+    assert abs(wrong.value - exact) > 20 * forward.stderr
+
+
+def test_annealing_by_moves_finds_both_states_where_sweeps_find_one() -> None:
+    model, share = two_states("drelu")
+    generator = Generator.from_seed(11)
+    data = model.sample_visible(torch.tensor([[-1.0], [1.0]]).repeat(500, 1), generator)
+    h = torch.linspace(-4, 4, 8001, dtype=torch.float64)[:, None]
+    law = -model.to(torch.float64).free_energy_of_hidden(h)
+    exact = float(torch.logsumexp(law, dim=0)) + math.log(8 / 8000)
+    found = annealed_by_moves(model, data, generator, chains=2000, rungs=60)
+    assert found.effective_sample_size > 1000
+    assert abs(found.value - exact) < 0.05
+    # one state alone would be off by log(share) or log(1 - share)
+    assert min(-math.log(share), -math.log(1 - share)) > 0.2
+
+
+def test_two_valued_units_have_no_law_to_anneal_from() -> None:
+    model = random_model("bernoulli", 5, 3, Generator.from_seed(12))
+    states = torch.zeros((4, 5), dtype=torch.uint8)
+    with pytest.raises(InputError, match="hidden units must be real-valued"):
+        annealed_by_moves(model, states, Generator.from_seed(13), chains=20, rungs=5)

@@ -14,7 +14,7 @@ from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of
 from boltzbrain.comparison.rbms import Trained
 from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.evaluation.results import plain, write_evaluation
-from boltzbrain.evaluation.samples import draw_samples, write_samples
+from boltzbrain.evaluation.samples import samples_of, write_samples
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
@@ -74,8 +74,9 @@ def _evaluated(
     seed = plan.seed if seed is None else seed
     started = time.monotonic()
     tell = Teller(callbacks)
-    bins = len(activity.bins_of("train"))
-    samples = draw_samples(model, seed, at_least=bins, tell=tell.phase("samples"))
+    by_moves = plan.weights_from == "assemblies"
+    train = torch.from_numpy(activity.states_of("train"))
+    samples = samples_of(model, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
     drawing = time.monotonic() - started
     result = evaluate_model(
         model,
@@ -86,6 +87,7 @@ def _evaluated(
         checkpoints=trajectory,
         penalties=run.penalties_at(run.chosen_update),
         full=full,
+        by_moves=by_moves,
         callbacks=callbacks,
     )
     result["seconds"] += drawing

@@ -13,10 +13,10 @@ from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.conditional import conditional_scores, conditionals
 from boltzbrain.evaluation.dynamics.compare import compare_dynamics
 from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods
-from boltzbrain.evaluation.partitions import log_partitions
+from boltzbrain.evaluation.partitions import log_partitions, log_partitions_by_moves
 from boltzbrain.evaluation.reconstruction import GLM_NEURONS, reconstruction_scores
 from boltzbrain.evaluation.results import plain
-from boltzbrain.evaluation.samples import Samples, draw_samples
+from boltzbrain.evaluation.samples import Samples, samples_of
 from boltzbrain.evaluation.statistics.compare import compare_statistics
 from boltzbrain.evaluation.statistics.energies import compare_energies, energies
 from boltzbrain.evaluation.statistics.hidden_statistics import compare_hidden
@@ -40,6 +40,7 @@ def evaluate_model(
     ais_rungs: int = 1000,
     penalties: Penalties | None = None,
     full: bool = False,
+    by_moves: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Score a model on the folds of an activity.
@@ -66,6 +67,8 @@ def evaluate_model(
         None.
     full
         Fit logistic regression to every neuron and not to 50 of them.
+    by_moves
+        Estimate log Z and draw samples by chains that switch hidden units with all their neurons.
     callbacks
         Told about progress.
 
@@ -90,22 +93,21 @@ def evaluate_model(
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     started = time.monotonic()
     tell = Teller(callbacks)
-    estimates = log_partitions(
-        model,
-        independent_field(torch.from_numpy(activity.states_of("train"))),
-        seed,
-        checkpoints=checkpoints,
-        chains=ais_chains,
-        rungs=ais_rungs,
-        tell=tell.phase("log-partition"),
-    )
-    if samples is None:
-        samples = draw_samples(
+    states = torch.from_numpy(activity.states_of("train"))
+    if by_moves:
+        estimates = log_partitions_by_moves(model, states, seed, tell=tell.phase("log-partition"))
+    else:
+        estimates = log_partitions(
             model,
+            independent_field(states),
             seed,
-            at_least=len(activity.bins_of("train")),
-            tell=tell.phase("samples"),
+            checkpoints=checkpoints,
+            chains=ais_chains,
+            rungs=ais_rungs,
+            tell=tell.phase("log-partition"),
         )
+    if samples is None:
+        samples = samples_of(model, states, seed, by_moves=by_moves, tell=tell.phase("samples"))
     result = {
         "log_likelihood": likelihoods(model, estimates, activity),
         **_findings(

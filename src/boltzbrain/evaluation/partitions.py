@@ -21,6 +21,10 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.bridge import bridge_log_partition
 from boltzbrain.sampling.ladder import annealing_ladder, trajectory_ladder
+from boltzbrain.sampling.moves.annealing import annealed_back_by_moves, annealed_by_moves
+from boltzbrain.sampling.moves.hidden import advance_by_moves
+from boltzbrain.sampling.moves.proposal import proposal_from
+from boltzbrain.sampling.moves.samples import chains_apart
 from boltzbrain.sampling.partition import (
     LogPartition,
     annealed_importance,
@@ -41,6 +45,9 @@ _BATCHES = 4
 _STEPS = len(METHODS) - 1 + _BATCHES
 _COLUMNS, _WARM_UP, _LADDER_STEPS = 100, 40, 60
 _RUNNING_CHAINS = 500
+
+_MOVED_RUNGS = 100
+_ONLY_SWEEPS = "its chains only sweep, which does not switch the assemblies of this model"
 
 NO_CHECKPOINTS = "the model was given without the checkpoints of its training"
 
@@ -120,6 +127,47 @@ def log_partitions(
         "backward": backward,
         "trajectory": trajectory,
         "running": running,
+    }
+
+
+def log_partitions_by_moves(
+    model: RBM, train: Tensor, seed: int, *, tell: Teller = SILENT
+) -> dict[str, LogPartition | Undefined]:
+    """Estimate log Z, forwards and backwards, by chains that switch hidden units.
+
+    Chains that only sweep would be annealed into one mode of such a model, and agree there.
+
+    Parameters
+    ----------
+    model
+        Real-valued hidden units.
+    train
+        (bin, visible) training states, from which moves are proposed.
+    seed
+        Seed of every stream used.
+    tell
+        Told the steps.
+
+    Returns
+    -------
+    dict
+        By the names in `METHODS`.
+    """
+    chains = affordable(model, most=500, fewest=200)
+    generator = Generator.from_seed(seed, "evaluation", "moves")
+    forward = annealed_by_moves(model, train, generator, chains=chains, rungs=_MOVED_RUNGS)
+    tell(1, 2)
+    stream = generator.child("backward")
+    apart = chains_apart(model, train, chains, stream)
+    proposal = proposal_from(model, train, stream)
+    hidden = advance_by_moves(model, apart, proposal, _WARM_UP).hidden
+    backward = annealed_back_by_moves(model, train, hidden, stream, rungs=_MOVED_RUNGS)
+    tell(2, 2)
+    return {
+        "forward": forward,
+        "backward": backward,
+        "trajectory": Undefined(_ONLY_SWEEPS),
+        "running": Undefined(_ONLY_SWEEPS),
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from boltzbrain.foundations.checks import has_shape
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
@@ -15,11 +16,14 @@ from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.annealed import annealed
+from boltzbrain.sampling.moves.samples import sample_by_moves
 
 FORMAT = FileFormat("boltzbrain samples", what="samples.h5", command="boltzbrain evaluate")
 
 PER_CHAIN, _MOST_PER_CHAIN = 5, 20
 _CHAINS, _FEWEST_CHAINS = 2000, 200
+_WARM_UP, _THIN = 50, 5
+"""Steps of chains that move hidden units, before the first sample and from one to the next."""
 _WEIGHTS = 1_000_000
 """Weights of a model up to which all chains are run; beyond, fewer in proportion."""
 
@@ -108,6 +112,43 @@ def draw_samples(
     )
     parts = [visible.to("cpu", torch.uint8).numpy() for visible in drawn]
     return Samples(np.concatenate(parts), np.tile(np.arange(chains), per_chain), sweeps)
+
+
+def draw_samples_by_moves(
+    model: RBM, train: Tensor, seed: int = 0, *, at_least: int = 0, tell: Teller = SILENT
+) -> Samples:
+    """Draw samples as `draw_samples` does, by chains that switch hidden units with their neurons.
+
+    Parameters
+    ----------
+    model, seed, at_least, tell
+        As of `draw_samples`.
+    train
+        (bin, visible) training states, from which moves are proposed.
+    """
+    chains = affordable(model, most=_CHAINS, fewest=_FEWEST_CHAINS)
+    per_chain = min(_MOST_PER_CHAIN, max(PER_CHAIN, -(-at_least // chains)))
+    moved = sample_by_moves(
+        model,
+        train,
+        per_chain * chains,
+        Generator.from_seed(seed, "evaluation", "samples"),
+        chains=chains,
+        warm_up=_WARM_UP,
+        thin=_THIN,
+        tell=tell,
+    )
+    states = moved.samples.to("cpu", torch.uint8).numpy()
+    return Samples(states, np.tile(np.arange(chains), per_chain), _WARM_UP)
+
+
+def samples_of(
+    model: RBM, train: Tensor, seed: int, *, by_moves: bool, tell: Teller = SILENT
+) -> Samples:
+    """Draw at least as many samples as there are training states, by one way or the other."""
+    if by_moves:
+        return draw_samples_by_moves(model, train, seed, at_least=len(train), tell=tell)
+    return draw_samples(model, seed, at_least=len(train), tell=tell)
 
 
 def write_samples(path: Path, samples: Samples) -> None:

@@ -12,10 +12,12 @@ from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.run.logs import TrainingLogs
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.choice import latest_as_good
-from boltzbrain.training.update.state import State
+from boltzbrain.training.update.base_state import BaseState
 
 
-def choose(logs: TrainingLogs, state: State, verdict: Mapping[str, Any], seconds: float) -> None:
+def choose(
+    logs: TrainingLogs, state: BaseState, verdict: Mapping[str, Any], seconds: float
+) -> None:
     """Choose the model, and write down which it is and how the training ended."""
     clusters = logs.likelihood.clusters
     logs.write_logs(state.running_score)
@@ -28,7 +30,7 @@ def choose(logs: TrainingLogs, state: State, verdict: Mapping[str, Any], seconds
     )
 
 
-def finish(logs: TrainingLogs, state: State) -> TrainingRun:
+def finish(logs: TrainingLogs, state: BaseState) -> TrainingRun:
     """Make the chosen model one to read, and close the run.
 
     The checkpoint is then no longer what it was: nothing is chosen again after a kill in here.
@@ -40,7 +42,7 @@ def finish(logs: TrainingLogs, state: State) -> TrainingRun:
     return run
 
 
-def convergence_of(state: State) -> dict[str, Any]:
+def convergence_of(state: BaseState) -> dict[str, Any]:
     """Return what run.json says of the convergence, judged by where the training ended."""
     found = assess(
         state.model,
@@ -57,7 +59,7 @@ def convergence_of(state: State) -> dict[str, Any]:
     }
 
 
-def fail(logs: TrainingLogs, state: State, reason: str, good: int, seconds: float) -> NoReturn:
+def fail(logs: TrainingLogs, state: BaseState, reason: str, good: int, seconds: float) -> NoReturn:
     """Close the run as failed, its good checkpoints left where they are.
 
     Raises

@@ -106,9 +106,13 @@ class TrainingPlan(Options):
         ge=0,
         le=1,
     )
-    weights_from: Literal["noise", "data"] = setting(
+    weights_from: Literal["noise", "data", "assemblies"] = setting(
         "noise",
-        "first weights: noise, or the independent components of the data",
+        "first weights: noise, the independent components of the data, or those that are on or off",
+    )
+    assemblies: bool = setting(
+        False,
+        "train by the recipe `assemblies` where most of what is significant is on or off",
     )
     averaging: float = setting(
         0.99,

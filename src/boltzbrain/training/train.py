@@ -7,21 +7,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import Tensor
+
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import one_writer
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.training.assemblies.choice import plan_for
+from boltzbrain.training.assemblies.find import OnOff
+from boltzbrain.training.assemblies.state import AssemblyState
 from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
 from boltzbrain.training.health import symptoms
 from boltzbrain.training.health.restarts import Interventions, Restart
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.progress import SCORING, Score, in_words
+from boltzbrain.training.run.checkpoints import Checkpoint
 from boltzbrain.training.run.logs import GOOD_EVERY, TrainingLogs
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.choice import choose_penalty, is_choosing, out_of_patience
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
 from boltzbrain.training.score.running import RunningScore, ScoredBins
 from boltzbrain.training.sizes import require_sizes
+from boltzbrain.training.update.base_state import BaseState
 from boltzbrain.training.update.state import State
 
 ROLLING_SECONDS = 30.0
@@ -42,7 +49,7 @@ def train(
     activity
         What the model sees, with its folds.
     plan
-        Every hyperparameter.
+        Every hyperparameter; `assemblies.choice.plan_for` says where another recipe takes over.
     folder
         The run folder, made here.
     callbacks
@@ -62,8 +69,9 @@ def train(
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     with one_writer(Path(folder), "fit"):
+        plan, found = plan_for(activity, plan)
         run = TrainingRun.create(Path(folder), activity, plan)
-        return _Training(run, activity, plan, device).go_on(callbacks)
+        return _Training(run, activity, plan, device, found).go_on(callbacks)
 
 
 def resume(
@@ -98,7 +106,12 @@ class _Training:
     """A training and its run folder."""
 
     def __init__(
-        self, run: TrainingRun, activity: Activity, plan: TrainingPlan, device: str
+        self,
+        run: TrainingRun,
+        activity: Activity,
+        plan: TrainingPlan,
+        device: str,
+        found: OnOff | None = None,
     ) -> None:
         self.run, self.plan = run, plan
         self.kept = frozenset(plan.checkpoint_updates())
@@ -107,7 +120,7 @@ class _Training:
         newest = run.newest()
         self.seconds = 0.0 if newest is None else newest.seconds
         self.worked = 0
-        self.state = State(plan, data, self.likelihood.field, newest)
+        self.state = _state(plan, data, self.likelihood.field, newest, found)
         follows = plan.score_every is not None and (
             newest is None or newest.running_score is not None
         )
@@ -307,3 +320,16 @@ class _Training:
             gain_stderr=row["validation_gain_stderr"],
             by=by,
         )
+
+
+def _state(
+    plan: TrainingPlan,
+    data: Tensor,
+    field: Tensor,
+    checkpoint: Checkpoint | None,
+    found: OnOff | None,
+) -> BaseState:
+    """Return the state that the plan asks for, as it begins or as a checkpoint has it."""
+    if plan.weights_from == "assemblies":
+        return AssemblyState(plan, data, checkpoint, found)
+    return State(plan, data, field, checkpoint)

@@ -37,6 +37,7 @@ def move_hidden(
     *,
     to_visible: Tensor | None = None,
     to_hidden: Tensor | None = None,
+    t: float = 1.0,
 ) -> Tensor:
     """Return the hidden states after one move of every unit, visible units integrated out.
 
@@ -53,6 +54,8 @@ def move_hidden(
     to_visible, to_hidden
         (chain, visible) and (chain, hidden) inputs beside the weights and fields, each chain its
         own; none where None.
+    t
+        Above 0; the law that is kept is P(h)**t q(h)**(1 - t), with q that of the proposals.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def move_hidden(
     inputs = model.inputs_to_visible(hidden) + model.visible.parameters()["field"]
     if to_visible is not None:
         inputs += to_visible
-    taken = take_steps(inputs, model.weights, steps, bound - gained, order)
+    taken = take_steps(inputs, model.weights, steps, bound / t - gained, order)
     return torch.where(taken, proposed, hidden)
 
 

@@ -20,7 +20,7 @@ _UNIFORM = 0.02
 """Share of the proposals that is spread evenly over the whole range."""
 _BEYOND = (0.05, 0.3)
 """How far beyond the draws the range reaches, in units of their own, in two steps."""
-_FEWEST = 4
+_FEWEST, _MORE = 4, 0.2
 _LEAST_WIDTH = 1e-3
 _LEAST_BIN = 1e-5
 
@@ -64,11 +64,14 @@ class Proposal:
         return found.clamp_(0, self.log_density.shape[1] - 1)
 
 
-def proposal_from(model: RBM, states: Tensor, generator: Generator) -> Proposal | None:
+def proposal_from(
+    model: RBM, states: Tensor, generator: Generator, *, as_often: bool = False
+) -> Proposal | None:
     """Return proposals from the law of each hidden unit given data; None for two-valued units.
 
     Bins of equal probability under h given the states, a third of it on the rarer side of 0, and
     `_UNIFORM` of it spread evenly over a range that reaches beyond the draws by three tenths of it.
+    With `as_often` both sides of 0 are as probable as given the states.
 
     Parameters
     ----------
@@ -78,12 +81,15 @@ def proposal_from(model: RBM, states: Tensor, generator: Generator) -> Proposal 
         (bin, visible) states, e.g. of the training fold, at least one.
     generator
         Moves on.
+    as_often
+        Whether the law is one to start from, and not only to propose from.
     """
     has_shape("states", states, (None, len(model.visible)))
     if model.hidden.all_states() is not None:
         return None
     some = states[torch.from_numpy(generator.integers(len(states), DRAWS)).to(states.device)]
-    drawn = _balanced(model.sample_hidden(some, generator).to(torch.float64), generator)
+    given = model.sample_hidden(some, generator).to(torch.float64)
+    drawn = _balanced(given, generator)
     places = torch.linspace(0, 1, _BINS + 1, dtype=torch.float64, device=drawn.device)
     middle = torch.quantile(drawn, places, dim=0).T
     low, high = middle[:, :1], middle[:, -1:]
@@ -97,9 +103,21 @@ def proposal_from(model: RBM, states: Tensor, generator: Generator) -> Proposal 
     sizes = edges.diff(dim=1)
     share = torch.zeros_like(sizes)
     share[:, 2:-2] = (1 - _UNIFORM) / _BINS
+    if as_often:
+        counts = _counts(given, edges)
+        share = (1 - _UNIFORM) * counts / counts.sum(dim=1, keepdim=True)
     share += _UNIFORM * sizes / sizes.sum(dim=1, keepdim=True)
     cumulative = torch.cat([share.new_zeros((len(share), 1)), share.cumsum(dim=1)], dim=1)
     return Proposal(edges, share.log() - sizes.log(), cumulative / cumulative[:, -1:])
+
+
+def _counts(drawn: Tensor, edges: Tensor) -> Tensor:
+    """Return how many draws (draw, hidden) lie in each bin, and a fifth more, (hidden, bin)."""
+    bins = edges.shape[1] - 1
+    places = torch.searchsorted(edges, drawn.T.contiguous(), right=True) - 1
+    counts = torch.full((len(edges), bins), _MORE, dtype=torch.float64, device=drawn.device)
+    ones = torch.ones_like(places, dtype=torch.float64)
+    return counts.scatter_add_(1, places.clamp_(0, bins - 1), ones)
 
 
 def _balanced(drawn: Tensor, generator: Generator) -> Tensor:

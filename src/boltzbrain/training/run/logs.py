@@ -17,8 +17,8 @@ from boltzbrain.training.run.checkpoints import Checkpoint
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
 from boltzbrain.training.score.running import RunningScore, ScoredBins
+from boltzbrain.training.update.base_state import BaseState
 from boltzbrain.training.update.normalisation import of_unit_variance
-from boltzbrain.training.update.state import State
 
 GOOD_EVERY = 100
 """Updates between two checkpoints to which a training that went wrong can go back."""
@@ -65,7 +65,7 @@ class TrainingLogs:
                 one.path.unlink()
         return rows
 
-    def keep(self, state: State, seconds: float) -> None:
+    def keep(self, state: BaseState, seconds: float) -> None:
         """Score the model, check the running score by it, and keep the checkpoint."""
         likelihood = self.likelihood
         estimate = likelihood.estimate(state.model, state.update)
@@ -100,17 +100,17 @@ class TrainingLogs:
             with atomic_write(self.run.running_path) as temporary:
                 running_score.frame().to_csv(temporary, index=False)
 
-    def roll(self, state: State, seconds: float) -> None:
+    def roll(self, state: BaseState, seconds: float) -> None:
         """Write the rolling checkpoint."""
         self.run.write(self.run.resume_path, state.checkpoint({}, seconds))
         self.write_logs(state.running_score)
 
-    def write_good(self, state: State, seconds: float) -> None:
+    def write_good(self, state: BaseState, seconds: float) -> None:
         """Write a checkpoint to go back to; two alternate, so that the one before is there too."""
         path = self.run.good_paths[state.update // GOOD_EVERY % 2]
         self.run.write(path, state.checkpoint({}, seconds))
 
-    def good(self, state: State) -> Checkpoint:
+    def good(self, state: BaseState) -> Checkpoint:
         """Return the newest good checkpoint of this course but that of the last restart.
 
         Where there is no other, it serves again.
@@ -127,7 +127,7 @@ class TrainingLogs:
         fresh = [one for one in usable if one.update != last]
         return (fresh or usable)[-1]
 
-    def restarted(self, state: State, seconds: float) -> None:
+    def restarted(self, state: BaseState, seconds: float) -> None:
         """Put a restart on record, and drop what it left behind.
 
         Once this is written the old course is never gone on with, even if the process is killed.
@@ -142,7 +142,7 @@ class TrainingLogs:
         states = self.likelihood.states["validation"]
         return -model.free_energy(states) - float(row["log_partition"])
 
-    def turn(self, update: int, state: State) -> None:
+    def turn(self, update: int, state: BaseState) -> None:
         """Make a kept model one to read: the sign and variance of its units, exact zeros.
 
         A running mean of weights is never 0, so those count as 0 that the penalty holds there, and

@@ -43,6 +43,7 @@ ADDED: dict[str, dict[str, Any]] = {
         "ais_chains": 500,
         "ais_rungs": 500,
     },
+    "0.2.0": {"assemblies": False},
 }
 """Hyperparameters by the version that brought them, with the value that was in effect before.
 

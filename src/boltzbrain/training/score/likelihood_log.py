@@ -17,6 +17,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import sum_active_rows
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.moves.annealing import annealed_by_moves
 from boltzbrain.sampling.partition import LogPartition, annealed_importance
 from boltzbrain.training.plan import TrainingPlan
 
@@ -100,12 +101,13 @@ class LikelihoodLog:
 
     def estimate(self, model: RBM, update: int) -> LogPartition:
         """Return log Z of a model by annealed importance sampling."""
+        generator = Generator.from_seed(self.plan.seed, "ais", update)
+        chains, rungs = self.plan.ais_chains, self.plan.ais_rungs
+        if self.plan.weights_from == "assemblies":
+            states = self.states["train"]
+            return annealed_by_moves(model, states, generator, chains=chains, rungs=rungs)
         return annealed_importance(
-            model,
-            Generator.from_seed(self.plan.seed, "ais", update),
-            chains=self.plan.ais_chains,
-            rungs=self.plan.ais_rungs,
-            visible_field=self.field,
+            model, generator, chains=chains, rungs=rungs, visible_field=self.field
         )
 
     def row(self, model: RBM, update: int, estimate: LogPartition) -> dict[str, Any]:

@@ -50,22 +50,52 @@ def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
     Tensor
         (neuron, hidden) float32.
     """
-    binary = states.numpy()
-    neurons = binary.shape[1]
-    if neurons > _LARGEST:
-        # components of the bins that are looked at; the others would not fit a matrix of bins
-        binary = np.ascontiguousarray(binary[:: max(1, -(-len(binary) // _LARGEST))])
-    bins = len(binary)
-    result = np.zeros((neurons, hidden), dtype=np.float32)
-    if min(hidden, neurons - 1, bins - 1) < 1:
+    slopes, count = _slopes(_looked_at(states), hidden, seed)
+    result = np.zeros((states.shape[1], hidden), dtype=np.float32)
+    if count == 0:
         return torch.from_numpy(result)
+    slopes *= np.sqrt(count / hidden) * np.where(slopes.sum(axis=0) < 0, -1.0, 1.0)
+    sizes = np.sqrt(np.square(slopes).sum(axis=1, keepdims=True))
+    result[:, : slopes.shape[1]] = slopes * np.minimum(1.0, LARGEST / np.maximum(sizes, LARGEST))
+    return torch.from_numpy(result)
+
+
+def component_slopes(states: Tensor, hidden: int, seed: int) -> tuple[Floats, int]:
+    """Return the slopes of `component_weights`, of significant components only, and not bounded.
+
+    Returns
+    -------
+    slopes
+        (neuron, component), at most `hidden` components.
+    bins
+        Number of bins that were looked at.
+    """
+    binary = _looked_at(states)
+    slopes, count = _slopes(binary, hidden, seed)
+    slopes = slopes[:, :count]
+    return slopes * np.where(slopes.sum(axis=0) < 0, -1.0, 1.0), len(binary)
+
+
+def _looked_at(states: Tensor) -> NDArray[np.uint8]:
+    """Return the bins whose components are looked for: so many that a matrix of them fits."""
+    binary: NDArray[np.uint8] = states.numpy()
+    if binary.shape[1] > _LARGEST:
+        binary = np.ascontiguousarray(binary[:: max(1, -(-len(binary) // _LARGEST))])
+    return binary
+
+
+def _slopes(binary: NDArray[np.uint8], hidden: int, seed: int) -> tuple[Floats, int]:
+    """Return slopes (neuron, unit) of components and mixtures, and how many are significant."""
+    bins, neurons = binary.shape
+    if min(hidden, neurons - 1, bins - 1) < 1:
+        return np.zeros((neurons, 0)), 0
     rates = binary.mean(axis=0, dtype=np.float64)
     spread = np.sqrt(np.maximum(rates * (1 - rates), 1.0 / bins**2))
     sizes, whitened = _principal(binary, rates, spread, min(hidden, neurons - 1, bins - 1))
     whitened = whitened[:, sizes > (1 + np.sqrt(neurons / bins)) ** 2]
     count = whitened.shape[1]
     if count == 0:
-        return torch.from_numpy(result)
+        return np.zeros((neurons, 0)), 0
     rotation = FastICA(whiten=False, random_state=seed, max_iter=400, tol=1e-3)
     components = rotation.fit_transform(whitened) if count > 1 else whitened
     if hidden > count:
@@ -74,11 +104,7 @@ def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
         components = np.hstack([components, whitened @ whitened[order].T])
     components = components / components.std(axis=0)
     products = correlate(torch.from_numpy(binary), torch.from_numpy(components.astype(np.float32)))
-    slopes = products.numpy() / bins / spread[:, None] ** 2
-    slopes *= np.sqrt(count / hidden) * np.where(slopes.sum(axis=0) < 0, -1.0, 1.0)
-    sizes = np.sqrt(np.square(slopes).sum(axis=1, keepdims=True))
-    result[:, : slopes.shape[1]] = slopes * np.minimum(1.0, LARGEST / np.maximum(sizes, LARGEST))
-    return torch.from_numpy(result)
+    return products.numpy() / bins / spread[:, None] ** 2, count
 
 
 def at_rates(model: RBM, states: Tensor, rates: Tensor, generator: Generator) -> RBM:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,21 +14,20 @@ from boltzbrain.model.layers.layer import KINDS, Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import advance, start_chains
 from boltzbrain.training.health.restarts import Interventions
-from boltzbrain.training.health.symptoms import EVERY, Symptom, rescued, symptom
+from boltzbrain.training.health.symptoms import EVERY, rescued
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint
-from boltzbrain.training.score.running import RunningScore
+from boltzbrain.training.update.base_state import BaseState
 from boltzbrain.training.update.first_weights import at_rates, component_weights
 from boltzbrain.training.update.gradient import Ascent, parameters_of, with_parameters
 from boltzbrain.training.update.normalisation import held
-from boltzbrain.training.update.penalties import Penalties
 
 _BINS = 2000
 """About so many bins set the first potentials."""
 
 
-class State:
-    """Parameters, optimiser, chains, course and running score after some number of updates.
+class State(BaseState):
+    """The state of a training whose parameters all follow one gradient.
 
     Parameters
     ----------
@@ -47,10 +44,7 @@ class State:
     def __init__(
         self, plan: TrainingPlan, data: Tensor, field: Tensor, checkpoint: Checkpoint | None
     ) -> None:
-        self.plan, self.data = plan, data
-        self.batch = data[:0]
-        self._epoch: tuple[int, int] | None = None
-        self._order = np.empty(0, dtype=np.int64)
+        super().__init__(plan, data)
         if checkpoint is not None:
             self.restore(checkpoint)
             return
@@ -60,7 +54,7 @@ class State:
             self.ascent.model, plan.chains, Generator.from_seed(plan.seed, "chains")
         )
         self.mean = {name: value.clone() for name, value in self.ascent.parameters.items()}
-        self.running_score: RunningScore | None = None
+        self.running_score = None
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go to a checkpoint, its interventions included."""
@@ -75,20 +69,15 @@ class State:
         self.running_score = checkpoint.running_score
 
     @property
-    def learning_rate(self) -> float:
-        """Learning rate of the last update."""
-        return self.plan.rate_at(max(self.update, 1)) / self.interventions.rate_divisor
+    def live(self) -> RBM:
+        """The model that the steps move."""
+        return self.ascent.model
 
     @property
     def model(self) -> RBM:
         """The model to use: the running mean of the parameters where the plan averages."""
         live = self.ascent.model
         return with_parameters(live, self.mean) if self.plan.averaging else live
-
-    @property
-    def penalties(self) -> Penalties:
-        """Penalties of the last update."""
-        return self.plan.penalties_at(max(self.update, 1), self.interventions.l1)
 
     def step(self) -> None:
         """Do one update."""
@@ -106,11 +95,7 @@ class State:
             rate_divisor=self.interventions.rate_divisor,
             l1=self.interventions.l1,
         )
-        if self.plan.averaging:
-            # the mean of few updates must not remember the first, random, parameters
-            keep = min(self.plan.averaging, 1.0 - 1.0 / (1.0 + 0.1 * self.update))
-            for name, value in self.mean.items():
-                value.lerp_(self.ascent.parameters[name], 1.0 - keep)
+        self._average(self.ascent.parameters)
 
     def _release(self) -> None:
         """Put the weights to 0 for good that the L1 penalty holds there."""
@@ -128,42 +113,9 @@ class State:
         weights.copy_(torch.where(weights == 0, mean, weights).masked_fill_(idle, 0.0))
         mean.masked_fill_(idle, 0.0)
 
-    @property
-    def finite(self) -> bool:
-        """Whether every weight is a finite number."""
-        return bool(torch.isfinite(self.ascent.model.weights).all())
-
-    def symptom(self) -> Symptom | None:
-        """Return what is wrong after the last update, or None."""
-        batch, chains = self.batch, self.chains.visible
-        return symptom(self.ascent.model, batch, chains, self.plan, self.update)
-
-    def checkpoint(self, row: Mapping[str, Any], seconds: float) -> Checkpoint:
-        """Return this state as a checkpoint."""
-        return Checkpoint(
-            self.update,
-            self.model,
-            self.ascent.model,
-            self.chains,
-            self.ascent.optimizer_tensors(),
-            seconds,
-            row,
-            self.interventions,
-            self.running_score,
-        )
-
-    def _next_batch(self) -> Tensor:
-        """Return the training bins of an update: every bin once per epoch, in random order."""
-        count = len(self.data)
-        size = min(self.plan.batch * self.interventions.batch_factor, count)
-        if size == count:
-            return self.data
-        epoch, place = divmod(self.update, count // size)
-        if self._epoch != (epoch, size):
-            generator = Generator.from_seed(self.plan.seed, "batch", epoch)
-            self._epoch, self._order = (epoch, size), generator.permutation(count)
-        chosen = self._order[place * size : (place + 1) * size]
-        return self.data[torch.from_numpy(chosen).to(self.data.device)]
+    def _optimizer_tensors(self) -> Mapping[str, Tensor]:
+        """Return the state of the optimiser."""
+        return self.ascent.optimizer_tensors()
 
 
 def _first_model(plan: TrainingPlan, data: Tensor, field: Tensor) -> RBM:

@@ -1,0 +1,39 @@
+"""Whether a recording is one of assemblies that are on or off, and the plan to train it by."""
+
+from __future__ import annotations
+
+import torch
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.training.assemblies.find import OnOff, find_on_off
+from boltzbrain.training.plan import TrainingPlan, make_plan
+
+RECIPE = "assemblies"
+MOST = 0.5
+"""Share of the memberships in components that components which are on or off must have."""
+
+
+def plan_for(activity: Activity, plan: TrainingPlan) -> tuple[TrainingPlan, OnOff | None]:
+    """Return the plan itself, or the recipe of assemblies where it asks for it and the data do.
+
+    What the plan says otherwise than its own recipe is kept. With the recipe of assemblies come the
+    components that are on or off.
+
+    Parameters
+    ----------
+    activity
+        With a training fold.
+    plan
+        The plan.
+    """
+    asked = plan.weights_from == RECIPE
+    if not plan.assemblies and not asked:
+        return plan, None
+    found = find_on_off(torch.from_numpy(activity.states_of("train")), plan.hidden, plan.seed)
+    if asked:
+        return plan, found
+    if found.share < MOST:
+        return plan, None
+    recipe = make_plan(plan.preset).model_dump()
+    given = {name: value for name, value in plan.model_dump().items() if value != recipe[name]}
+    return TrainingPlan(**{**given, "preset": RECIPE}), found

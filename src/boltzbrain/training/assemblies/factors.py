@@ -1,0 +1,183 @@
+"""Weights as a product of members and small corrections, and the first model of on/off units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from torch import Tensor
+
+from boltzbrain.kernels.dispatch import correlate, mean_states
+from boltzbrain.model.layers.discrete import Bernoulli
+from boltzbrain.model.layers.rectified import DReLU
+from boltzbrain.model.rbm import RBM
+from boltzbrain.training.assemblies.couplings import correction, couplings_of_bins
+from boltzbrain.training.assemblies.find import OnOff
+from boltzbrain.training.assemblies.potentials import on_off_potential
+
+Floats = NDArray[np.float64]
+
+_ROUNDS = 6
+"""Rounds of taking back the couplings between the units of a first model."""
+_SHARES = (0.002, 0.5)
+"""Least and greatest share of the bins in which a unit is on at first."""
+_PSEUDO = 2.0
+"""Bins of a neuron's mean rate that are added to those in which its rate is measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """W = D A.
+
+    Attributes
+    ----------
+    members
+        D (neuron, unit), 0 but for the members of each unit.
+    mixing
+        A (unit, unit), near 1: what a unit also does to the members of others.
+    """
+
+    members: Tensor
+    mixing: Tensor
+
+    @property
+    def weights(self) -> Tensor:
+        """Return W, (neuron, unit)."""
+        return self.members @ self.mixing
+
+
+def first_model(states: Tensor, found: OnOff) -> tuple[RBM, Factors]:
+    """Return a model of units that are on or off as their components are.
+
+    Parameters
+    ----------
+    states
+        (bin, neuron) uint8.
+    found
+        At least one component.
+    """
+    on, bins = found.on, len(states)
+    rates = (mean_states(states, torch.float64).numpy() * bins + 0.5) / (bins + 1.0)
+    upper, lower = _rates(states, on, rates)
+    rises = np.where(found.members, logit(upper) - logit(lower), 0.0)
+    shares = np.clip(on.mean(axis=0), *_SHARES)
+    # levels at which a unit has variance 1, the kink of its potential midway
+    width = 1.0 / np.sqrt(shares * (1.0 - shares))
+    off = _log_odds_off(states, on, rises, rates)
+    wanted = couplings_of_bins(on)
+    brought = np.zeros((len(width), len(width)))
+    for _ in range(_ROUNDS):
+        brought += correction(off, rises, brought, wanted)
+    mixing = np.eye(len(width)) + brought * width[:, None] / width[None, :]
+    members = rises / width
+    # the small weights lower the members of other units on average; their fields take it back
+    off = off - rises @ (brought @ shares)
+    weights = members @ mixing
+    levels = width / 2.0
+    visible = Bernoulli(_float(off + weights @ levels))
+    return (
+        RBM(
+            visible,
+            _potentials(off, weights, found.members, levels, shares, wanted),
+            _float(weights),
+        ),
+        Factors(_float(members), _float(mixing)),
+    )
+
+
+def levels_of(model: RBM, inputs: Tensor) -> tuple[Floats, Floats, Floats]:
+    """Return the mean of <h> above 0, minus that below 0, and the mean, (unit,) each.
+
+    Parameters
+    ----------
+    model
+        The model.
+    inputs
+        (bin, unit) inputs of the hidden units given data.
+    """
+    means = model.hidden.mean(inputs).to(torch.float64)
+    above, below = means.clamp(min=0.0), (-means).clamp(min=0.0)
+    up = above.sum(dim=0) / (means > 0).sum(dim=0).clamp(min=1)
+    down = below.sum(dim=0) / (means <= 0).sum(dim=0).clamp(min=1)
+    return up.numpy(), down.numpy(), means.mean(dim=0).numpy()
+
+
+def corrected(model: RBM, factors: Factors, inputs: Tensor, wanted: Floats) -> Tensor:
+    """Return the change of the mixing that takes back couplings as the model stands, (unit, unit).
+
+    Parameters
+    ----------
+    model, factors
+        The model and the factors of its weights.
+    inputs
+        (bin, unit) inputs of the hidden units given data, which tell their levels.
+    wanted
+        (unit, unit) couplings that the data have.
+    """
+    up, down, _ = levels_of(model, inputs)
+    width = np.maximum(up + down, 1e-6)
+    members = factors.members.to(torch.float64).numpy()
+    mixing = factors.mixing.to(torch.float64).numpy()
+    off = model.visible.parameters()["field"].to(torch.float64).numpy() - members @ (mixing @ down)
+    brought = (mixing - np.eye(len(width))) * width[None, :] / width[:, None]
+    change = correction(off, members * width, brought, wanted)
+    return _float(change * width[:, None] / width[None, :])
+
+
+def _rates(states: Tensor, on: NDArray[np.bool_], rates: Floats) -> tuple[Floats, Floats]:
+    """Return each neuron's rate while a unit is on and while it is off, (neuron, unit)."""
+    marks = torch.from_numpy(on.astype(np.float32))
+    active = correlate(states, marks).to(torch.float64).numpy()
+    count = on.sum(axis=0)
+    total = rates[:, None] * len(states)
+    more = _PSEUDO * rates[:, None]
+    upper = (active + more) / (count + _PSEUDO)
+    lower = (total - active + more) / (len(states) - count + _PSEUDO)
+    tiny = 1e-9
+    return np.clip(upper, tiny, 1 - tiny), np.clip(lower, tiny, 1 - tiny)
+
+
+def _log_odds_off(states: Tensor, on: NDArray[np.bool_], rises: Floats, rates: Floats) -> Floats:
+    """Return each neuron's log-odds in the bins in which none of its units is on, (neuron,)."""
+    given = states.numpy()
+    belongs = (rises != 0).astype(np.float32).T
+    count, active = np.zeros(len(rises)), np.zeros(len(rises))
+    for first in range(0, len(given), 200):
+        part = slice(first, first + 200)
+        off = on[part].astype(np.float32) @ belongs == 0
+        count += off.sum(axis=0)
+        active += (off & (given[part] > 0)).sum(axis=0)
+    return np.asarray(logit((active + _PSEUDO * rates) / (count + _PSEUDO)))
+
+
+def _potentials(
+    off: Floats,
+    weights: Floats,
+    members: NDArray[np.bool_],
+    levels: Floats,
+    shares: Floats,
+    wanted: Floats,
+) -> DReLU:
+    """Return the hidden layer: each unit by quadrature over its members, to first order over all.
+
+    The odds of a unit with the others off are those of its share less what the couplings that the
+    data have add on average.
+    """
+    odds = logit(shares) - np.log1p(shares * np.expm1(wanted)).sum(axis=1)
+    alone = np.clip(expit(odds), 1e-6, 0.9)
+    found = []
+    active = expit(off)
+    for unit, mine in enumerate(members.T):
+        one = on_off_potential(off[mine], weights[mine, unit], levels[unit], alone[unit])
+        slope = float(weights[~mine, unit] @ active[~mine])
+        found.append(
+            one._replace(field_plus=one.field_plus - slope, field_minus=one.field_minus + slope)
+        )
+    return DReLU(*(_float(np.array(values)) for values in zip(*found, strict=True)))
+
+
+def _float(values: Floats) -> Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.float32))

@@ -1,0 +1,147 @@
+"""The state between two updates of a training of on/off units, and the update itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.gibbs import Chains
+from boltzbrain.sampling.moves.hidden import advance_by_moves
+from boltzbrain.sampling.moves.proposal import Proposal, proposal_from
+from boltzbrain.training.assemblies.ascent import FactoredAscent
+from boltzbrain.training.assemblies.couplings import couplings_of_bins
+from boltzbrain.training.assemblies.factors import corrected, first_model
+from boltzbrain.training.assemblies.find import OnOff, find_on_off
+from boltzbrain.training.health.restarts import Interventions
+from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.run.checkpoints import Checkpoint
+from boltzbrain.training.update.base_state import BaseState
+
+_PROPOSE_EVERY, _REMIX_EVERY = 25, 50
+_REMIX_UNTIL = 0.7
+"""Share of the updates after which the mixing rests."""
+
+
+class AssemblyState(BaseState):
+    """Parameters, chains and proposals of a training that starts from units that are on or off.
+
+    An update moves every chain by h given v, moves of all hidden units, and v given h
+    (`sampling.moves`), and the parameters by one step (`assemblies.ascent`). Chains start at
+    training bins.
+
+    Parameters
+    ----------
+    plan
+        Every hyperparameter; `hidden` is the most units there may be.
+    data
+        (bin, neuron) uint8 training states.
+    checkpoint
+        Where to go on from; a new training where None.
+    found
+        The components that are on or off, if they are known.
+
+    Raises
+    ------
+    InputError
+        If no component of the data is on or off.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        data: Tensor,
+        checkpoint: Checkpoint | None,
+        found: OnOff | None = None,
+    ) -> None:
+        super().__init__(plan, data)
+        if checkpoint is not None:
+            self.restore(checkpoint)
+            return
+        if found is None:
+            found = find_on_off(data.cpu(), plan.hidden, plan.seed)
+        if not found.on.shape[1]:
+            raise bad_input("assemblies", "be on or off in the training bins", "graded activity")
+        self.update, self.interventions, self.running_score = 0, Interventions(), None
+        model, factors = first_model(data.cpu(), found)
+        self.ascent = FactoredAscent(model, factors, plan)
+        self._wanted = torch.from_numpy(couplings_of_bins(found.on))
+        stream = Generator.from_seed(plan.seed, "chains")
+        rows = stream.integers(len(data), plan.chains)
+        visible = data[torch.from_numpy(rows)].clone()
+        self.chains = Chains(visible, model.sample_hidden(visible, stream), stream)
+        self.mean = {name: value.clone() for name, value in self.ascent.parameters.items()}
+        self._proposal = self._proposed()
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go to a checkpoint, its interventions included."""
+        self.update, self.interventions = checkpoint.update, checkpoint.interventions
+        tensors = checkpoint.optimizer
+        self.ascent = FactoredAscent.restored(checkpoint.live, tensors, self.plan)
+        self.chains, self.running_score = checkpoint.chains, checkpoint.running_score
+        self._wanted = tensors["wanted/couplings"].clone()
+        kept = (tensors[f"proposal/{name}"] for name in _PROPOSAL)
+        self._proposal = Proposal(*(one.clone() for one in kept))
+        layers = (checkpoint.model.visible, checkpoint.model.hidden)
+        self.mean = {
+            f"{prefix}.{name}": value.clone()
+            for prefix, layer in zip(("visible", "hidden"), layers, strict=True)
+            for name, value in layer.parameters().items()
+        }
+        self.mean["members"] = tensors["mean/members"].clone()
+
+    @property
+    def live(self) -> RBM:
+        """The model that the steps move."""
+        return self.ascent.model
+
+    @property
+    def model(self) -> RBM:
+        """The model to use: the running mean of the parameters where the plan averages."""
+        return self.ascent.built(self.mean) if self.plan.averaging else self.live
+
+    def step(self) -> None:
+        """Do one update."""
+        plan = self.plan
+        self.batch = self._next_batch()
+        if self.update % _PROPOSE_EVERY == 0:
+            self._proposal = self._proposed()
+        self.chains = advance_by_moves(self.live, self.chains, self._proposal, plan.sweeps)
+        self.update += 1
+        stream = Generator.from_seed(plan.seed, "natural", self.update)
+        divisor = self.interventions.rate_divisor
+        self.ascent.step(self.batch, self.chains.visible, self.update, stream, divisor)
+        if self.update % _REMIX_EVERY == 0 and self.update <= _REMIX_UNTIL * plan.updates:
+            self._remix()
+        self._average(self.ascent.parameters)
+
+    def _remix(self) -> None:
+        """Take back what the units have come to do to each other."""
+        ascent = self.ascent
+        inputs = self.live.inputs_to_hidden(self.data)
+        change = corrected(self.live, ascent.factors, inputs, self._wanted.numpy())
+        for name, value in ascent.remix(change, self.data, self.chains.visible).items():
+            self.mean[name].add_(value)
+
+    def _proposed(self) -> Proposal:
+        stream = Generator.from_seed(self.plan.seed, "proposals", self.update)
+        proposal = proposal_from(self.live, self.data, stream)
+        if proposal is None:
+            raise bad_input("hidden_kind", "be drelu for assemblies", self.live.hidden.kind)
+        return proposal
+
+    def _optimizer_tensors(self) -> Mapping[str, Tensor]:
+        """Return the state of the optimiser, the factors and the proposals."""
+        return {
+            **self.ascent.tensors(),
+            "mean/members": self.mean["members"],
+            "wanted/couplings": self._wanted,
+            **{f"proposal/{name}": getattr(self._proposal, name) for name in _PROPOSAL},
+        }
+
+
+_PROPOSAL = ("edges", "log_density", "cumulative")
