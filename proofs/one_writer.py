@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from boltzbrain.evaluation.results import evaluation_of, require_beside  # noqa: E402
 from boltzbrain.evaluation.samples import read_samples  # noqa: E402
 from boltzbrain.foundations.files import sha256  # noqa: E402
+from boltzbrain.foundations.folders import LOCK  # noqa: E402
 from boltzbrain.grid.folder import SweepFolder  # noqa: E402
 from boltzbrain.training.run.run import TrainingRun  # noqa: E402
 from helpers.command_line import write_small  # noqa: E402  # the path comes first
@@ -97,6 +98,12 @@ def mixed(run: TrainingRun) -> list[str]:
     return wrong + [f"left: {name}" for name in hidden_files]
 
 
+def _until_writing(process: subprocess.Popen[str], run: Path) -> None:
+    """Wait until a process has taken the lock of a folder."""
+    while process.poll() is None and not (run / LOCK).exists():
+        time.sleep(0.005)
+
+
 def fits(folder: Path, small: Path, number: int) -> tuple[str, list[str]]:
     """Two fits of different size."""
     commands = [
@@ -158,8 +165,9 @@ def killed(
         "fit": ["fit", small, "-o", run, *TRAINING, "--hidden", 4, "--resume"],
         "evaluate": ["evaluate", run, "--seed", 3],
     }[command]
-    after = float(draw.uniform(0.3, 1.0)) * span
+    after = float(draw.uniform(0.0, 1.0)) * span
     process = start(*words)
+    _until_writing(process, run)
     try:
         process.communicate(timeout=after)
     except subprocess.TimeoutExpired:
@@ -208,8 +216,10 @@ def main() -> int:
             ("evaluate", ["evaluate", whole]),
             ("fit", ["fit", small, "-o", top / "timed", *TRAINING, "--hidden", 4]),
         ):
+            process = start(*words)
+            _until_writing(process, Path(words[words.index("-o") + 1] if "-o" in words else whole))
             started = time.monotonic()
-            start(*words).communicate()
+            process.communicate()
             spans[command] = time.monotonic() - started
         for command, count in PAIRS.items():
             for number in range(count):

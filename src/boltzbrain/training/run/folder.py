@@ -80,7 +80,7 @@ class FolderKind:
                 f"a {self.noun} ({self.file})",
                 file=folder,
             )
-        if any((folder / self.below).glob("*")):
+        if any((folder / self.below).rglob("*.h5")):
             raise bad_input(
                 "output folder",
                 f"hold nothing of another {self.noun} (take another folder)",
