@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-from boltzbrain.report.numbers import number
+from boltzbrain.pages.numbers import number
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
@@ -48,7 +48,7 @@ NEURONS, TRAIN, HELD_OUT = 1000, 10_000, 1500
 def one(session: int, split: int, models: list[str], updates: int | None) -> list[dict]:
     """Fit and compare one split; return a line for each model."""
     import boltzbrain as bb
-    from boltzbrain.report.verdicts.baselines import gain_error
+    from boltzbrain.pages.verdicts.baselines import gain_error
 
     activity = bb.read(DATA / f"session{session}.npz").binarize(bin_ms=20)
     activity = activity.split(folds=f"{DATA / f'session{session}_folds.csv'}:split{split}")

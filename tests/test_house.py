@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import boltzbrain
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "boltzbrain"
@@ -344,3 +349,14 @@ def test_a_threshold_beside_the_others_is_found(house):
         "panel: verdict.Verdict('good', 'well')",
         "gain: x[0] >= 0.9 * x[1]",
     ]
+
+
+def test_no_room_hides_a_verb():
+    # importing boltzbrain.report would put the room in the place of bb.report
+    rooms = {path.stem for path in SOURCE.iterdir()}
+    assert not rooms & set(boltzbrain.__all__)
+    for module in pkgutil.walk_packages(boltzbrain.__path__, "boltzbrain."):
+        if ".cuda" not in module.name:  # needs Triton
+            importlib.import_module(module.name)
+    assert all(not isinstance(getattr(boltzbrain, name), ModuleType)
+               for name in set(boltzbrain.__all__) - {"figures"})  # fmt: skip

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from boltzbrain.report.style import FAINT, GENERATED, INK, MUTED, TEST, VALIDATION, house_style
+from boltzbrain.pages.style import FAINT, GENERATED, INK, MUTED, TEST, VALIDATION, house_style
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "boltzbrain"
@@ -29,7 +29,7 @@ KEY = "rooms"
 """Name of the picture's own text that holds what it was drawn from."""
 
 PLACES = {
-    "cli": 2.2, "api": 1.25, "grid": 3.2, "report": 2.25, "interpretation": 2.65,
+    "cli": 2.2, "api": 1.25, "grid": 3.2, "pages": 2.25, "interpretation": 2.65,
     "comparison": 4.15, "evaluation": 4.3, "training": 2.65, "baselines": 4.05, "preparing": 1.1,
     "sampling": 3.35, "writers": -0.15, "readers": 1.1, "model": 3.35, "data": 1.1,
     "kernels": 3.35, "foundations": 2.2,
@@ -39,7 +39,7 @@ WIDTH, HEIGHT, BETWEEN = 1.12, 0.66, 0.96
 COLOURS = {
     TEST: ("readers", "writers", "preparing", "data"),
     GENERATED: ("kernels", "model", "sampling", "training", "baselines"),
-    VALIDATION: ("evaluation", "comparison", "interpretation", "report", "grid"),
+    VALIDATION: ("evaluation", "comparison", "interpretation", "pages", "grid"),
     MUTED: ("foundations", "api", "cli"),
 }
 """Blue: recordings. Orange: models. Green: what is found and shown. Grey: ground and doors."""

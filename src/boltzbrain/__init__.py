@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from boltzbrain.model.layers.discrete import Bernoulli, Ising
     from boltzbrain.model.layers.rectified import DReLU, ReLU
     from boltzbrain.model.rbm import RBM
+    from boltzbrain.pages import figures
     from boltzbrain.preparing.joining import join_probes, join_sessions
     from boltzbrain.readers.detect import read
-    from boltzbrain.report import figures
     from boltzbrain.training.plan import TrainingPlan
     from boltzbrain.training.run.run import TrainingRun
 
@@ -110,7 +110,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = import_module("importlib.metadata").version("boltzbrain")
     elif name == "figures":
-        value = import_module("boltzbrain.report.figures")
+        value = import_module("boltzbrain.pages.figures")
     elif name in _HOME:
         value = getattr(import_module(f"boltzbrain.{_HOME[name]}"), name)
     else:

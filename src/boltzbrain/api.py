@@ -339,7 +339,7 @@ def report(run: TrainingRun | str | Path, path: str | Path | None = None) -> Pat
     """
     opened = _opened(run)
     target = opened.folder / "report.html" if path is None else page_file("out", path)
-    from boltzbrain.report.report import write_report
+    from boltzbrain.pages.report import write_report
 
     return write_report(opened, target)
 

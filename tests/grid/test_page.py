@@ -12,7 +12,7 @@ import pytest
 
 from boltzbrain.grid import page as sweep_page
 from boltzbrain.grid.page import SweepPage, curve_images, map_images, scores_image, write_sweep_page
-from boltzbrain.report import figures
+from boltzbrain.pages import figures
 
 UPDATES = (10, 20, 30)
 

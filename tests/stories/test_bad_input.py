@@ -368,7 +368,7 @@ def test_a_page_replaces_nothing_but_a_page(run, tmp_path, capsys, monkeypatch):
     # refused before anything is drawn: the page takes many seconds
     drawn = []
     monkeypatch.setattr(
-        "boltzbrain.report.report.write_report", lambda _run, path: drawn.append(path) or path
+        "boltzbrain.pages.report.write_report", lambda _run, path: drawn.append(path) or path
     )
     recording, other, page = (tmp_path / name for name in ("small.npz", "other.html", "a.html"))
     other.write_text("<title>My thesis</title>")

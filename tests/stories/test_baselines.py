@@ -12,7 +12,7 @@ from boltzbrain.baselines.vae import fit_vae
 from boltzbrain.comparison.compare import NAMES, read_assemblies
 from boltzbrain.comparison.rbms import fit_hopfield
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.report.verdicts.baselines import winner
+from boltzbrain.pages.verdicts.baselines import winner
 from helpers.browsing import open_page
 from helpers.command_line import NEURONS, QUICK, digests, make, run_command, write_small
 

@@ -11,9 +11,9 @@ import torch
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
-from boltzbrain.report import report
-from boltzbrain.report.explore import explore_data
-from boltzbrain.report.report import write_page
+from boltzbrain.pages import report
+from boltzbrain.pages.explore import explore_data
+from boltzbrain.pages.report import write_page
 from helpers.browsing import open_page
 from stories.test_page import HOSTILE, make_page, requests_of, states
 

@@ -25,8 +25,8 @@ from boltzbrain.grid.one_run import complete, fold_scores
 from boltzbrain.grid.points import Grid
 from boltzbrain.interpretation.file import read_interpretation
 from boltzbrain.model.rbm import RBM
-from boltzbrain.report.numbers import value_words
-from boltzbrain.report.page import page_data
+from boltzbrain.pages.numbers import value_words
+from boltzbrain.pages.page import page_data
 from boltzbrain.training.run.checkpoints import read_checkpoint
 from boltzbrain.training.run.folder import environment
 from boltzbrain.training.run.run import RUN, TrainingRun

@@ -13,7 +13,7 @@ from boltzbrain.cli.summaries.baselines import show_baselines
 from boltzbrain.cli.summaries.results import signed
 from boltzbrain.comparison.compare import read_assemblies
 from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of
-from boltzbrain.report.verdicts.baselines import winner
+from boltzbrain.pages.verdicts.baselines import winner
 from helpers.command_line import QUICK, make, run_command, write_small
 
 

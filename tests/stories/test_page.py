@@ -20,11 +20,11 @@ from boltzbrain.evaluation.results import plain, read_evaluation
 from boltzbrain.evaluation.samples import read_samples
 from boltzbrain.evaluation.statistics.compare import compare_statistics
 from boltzbrain.foundations.checks import InputError, Undefined
-from boltzbrain.report import report
-from boltzbrain.report.page import PageData
-from boltzbrain.report.panels import Panel
-from boltzbrain.report.report import write_page, write_report
-from boltzbrain.report.verdicts.verdict import Verdict
+from boltzbrain.pages import report
+from boltzbrain.pages.page import PageData
+from boltzbrain.pages.panels import Panel
+from boltzbrain.pages.report import write_page, write_report
+from boltzbrain.pages.verdicts.verdict import Verdict
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
 from helpers.browsing import open_page

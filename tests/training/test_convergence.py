@@ -18,7 +18,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.rbm import RBM
-from boltzbrain.report.verdicts import score as score_verdicts
+from boltzbrain.pages.verdicts import score as score_verdicts
 from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples
 from boltzbrain.sampling.gibbs import Chains, advance, start_chains
 from boltzbrain.sampling.synthetic import random_model, simulate_assemblies

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.grid.choice import at_point, point_words, pooled
-from boltzbrain.report import figures
-from boltzbrain.report.figures.sweep import TrainingCurve
-from boltzbrain.report.numbers import value_words, with_error
-from boltzbrain.report.panels.panel import Image, draw
+from boltzbrain.pages import figures
+from boltzbrain.pages.figures.sweep import TrainingCurve
+from boltzbrain.pages.numbers import value_words, with_error
+from boltzbrain.pages.panels.panel import Image, draw
 
 FIGURE_NAMES = {
     "nrmse_v": "nRMSE of the rates ⟨v⟩",
@@ -87,7 +87,7 @@ def write_sweep_page(page: SweepPage, path: Path) -> Path:
         If the file cannot be written.
     """
     environment = Environment(
-        loader=PackageLoader("boltzbrain.report"),
+        loader=PackageLoader("boltzbrain.pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -20,7 +20,7 @@ def show_baselines(console: Terminal, found: Mapping[str, Any], fitted: Sequence
         Names of those fitted just now; the others are of the evaluation before.
     """
     # here, as no other command needs them
-    from boltzbrain.report.verdicts.baselines import doubts_of, gain_error, winner
+    from boltzbrain.pages.verdicts.baselines import doubts_of, gain_error, winner
 
     kept = [one["title"] for name, one in found.items() if name not in ("rbm", *fitted)]
     if kept:

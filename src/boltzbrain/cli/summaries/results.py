@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.terminal import Terminal, note
-from boltzbrain.report.numbers import with_error
+from boltzbrain.pages.numbers import with_error
 
 if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
@@ -134,7 +134,7 @@ def convergence_line(found: Mapping[str, Any] | None) -> str:
 def show_mixing(console: Terminal, drawn: Activity) -> None:
     """Print how many independent samples a drawing gave, and how its chains mix."""
     # here, as no other command needs it
-    from boltzbrain.report.verdicts.chains import chains
+    from boltzbrain.pages.verdicts.chains import chains
 
     step = drawn.step("sample")
     facts = {} if step is None else step.options

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def show_sweep(console: Terminal, sweep: SweepFolder) -> None:
     """Print the table of a sweep, the chosen run and why it was chosen."""
     from boltzbrain.grid.points import ALWAYS
-    from boltzbrain.report.numbers import value_words
+    from boltzbrain.pages.numbers import value_words
     from boltzbrain.training.run.run import TrainingRun
 
     table, choice = sweep.table(), sweep.choice

@@ -94,7 +94,9 @@ class TrainingRun:
     def _owner(self) -> Owner:
         """Return what a checkpoint must say to be one of this run."""
         info = self.info
-        hidden, neurons = info["plan"].get("hidden"), info["data"].get("neurons")
+        plan, neurons = info["plan"], info["data"].get("neurons")
+        # on/off assemblies: `hidden` is the most units there may be
+        hidden = None if plan.get("weights_from") == "assemblies" else plan.get("hidden")
         return Owner(info.get("id"), (neurons, hidden), self.folder / RUN.file)
 
     def write(self, path: Path, checkpoint: Checkpoint) -> None:

@@ -1,0 +1,229 @@
+"""Figures that compare the statistics of generated activity with those of the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from boltzbrain.evaluation.statistics.agreement import Comparison
+from boltzbrain.foundations.checks import Undefined
+from boltzbrain.pages.style import GENERATED, INDEPENDENT, INK, MUTED, SMALL, TEST, TRAIN, figure
+
+COLOURS: Mapping[str, str] = {
+    "generated": GENERATED,
+    "train": TRAIN,
+    "test": TEST,
+    "independent": INDEPENDENT,
+}
+
+
+def _caption_figures(ax: Axes, comparison: Comparison) -> None:
+    """Write correlation and slope into the upper left corner."""
+    shown = [
+        f"{name} = {value:.3f}"
+        for name, value in (("r", comparison.pearson), ("slope", comparison.slope))
+        if not isinstance(value, Undefined)
+    ]
+    ax.text(0.03, 0.97, "\n".join(shown), transform=ax.transAxes, ha="left", va="top", fontsize=8.5)
+
+
+def _label(ax: Axes, quantity: str, kind: str, reference: str) -> None:
+    ax.set_xlabel(f"{quantity}, {reference}")
+    ax.set_ylabel(f"{quantity}, {kind}")
+
+
+@figure(SMALL)
+def rates(
+    ax: Axes,
+    comparison: Comparison,
+    kind: str = "generated",
+    *,
+    reference: str = "test",
+    floor: float | None = None,
+) -> None:
+    """Draw every neuron's rate against that of the test fold, on logarithmic axes.
+
+    Parameters
+    ----------
+    comparison
+        Rates, the probability of a spike in a bin.
+    kind
+        "generated" or "train": what stands on the vertical axis.
+    reference
+        What stands on the horizontal axis.
+    floor
+        Rates below are drawn here, such as those of neurons that are silent in one of the two; half
+        the smallest rate above 0 where None.
+    ax
+        Axes to draw on.
+    """
+    both = np.concatenate((comparison.reference, comparison.values))
+    if floor is None:
+        floor = 0.5 * float(both.min(where=both > 0, initial=1.0))
+    x, y = (np.maximum(one, floor) for one in (comparison.reference, comparison.values))
+    high = float(max(x.max(initial=floor), y.max(initial=floor)))
+    ax.plot([floor, high], [floor, high], color=MUTED, linewidth=0.8, zorder=1)
+    ax.scatter(x, y, s=5, c=COLOURS[kind], alpha=0.55, linewidths=0, rasterized=len(x) > 3000)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlim(floor / 1.3, high * 1.5)
+    ax.set_ylim(floor / 1.3, high * 1.5)
+    ax.set_aspect("equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(10, numticks=6))
+        axis.set_minor_formatter(NullFormatter())
+    _label(ax, "P(active in a bin)", kind, reference)
+    _caption_figures(ax, comparison)
+
+
+def _density(
+    ax: Axes,
+    comparison: Comparison,
+    kind: str,
+    reference: str,
+    limits: tuple[float, float] | None,
+    quantity: str,
+    counted: str,
+) -> None:
+    """Draw how many entries lie where, as a shade on a logarithmic scale."""
+    low, high = limits or shared_limits(comparison)
+    fade = LinearSegmentedColormap.from_list("fade", ["#f1f1f4", COLOURS[kind], INK])
+    power = int(np.floor(np.log10(max(-low, high))))
+    low, high = low / 10.0**power, high / 10.0**power
+    bins = np.linspace(low, high, 71)
+    counts, _, _ = np.histogram2d(
+        comparison.reference / 10.0**power, comparison.values / 10.0**power, bins=[bins, bins]
+    )
+    shown = np.ma.masked_less(counts.T, 0.5)
+    mesh = ax.pcolormesh(
+        bins, bins, shown, cmap=fade, norm=LogNorm(1, max(counts.max(), 10)), rasterized=True
+    )
+    ax.plot([low, high], [low, high], color=INK, linewidth=0.6)
+    ax.set_aspect("equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(4))
+    bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.75, pad=0.02, aspect=22)
+    bar.set_label(counted, fontsize=8)
+    bar.outline.set_visible(False)
+    unit = "" if power == 0 else rf" ($10^{{{power}}}$)"
+    _label(ax, f"{quantity}{unit}", kind, reference)
+    _caption_figures(ax, comparison)
+
+
+@figure(SMALL)
+def covariances(
+    ax: Axes,
+    comparison: Comparison,
+    kind: str = "generated",
+    *,
+    reference: str = "test",
+    limits: tuple[float, float] | None = None,
+    quantity: str = "covariance",
+) -> None:
+    """Draw the density of pairs of neurons over their covariance (or correlation) in both sets.
+
+    Parameters
+    ----------
+    comparison
+        One entry per pair.
+    kind, reference
+        What stands on the vertical and on the horizontal axis.
+    limits
+        Least and greatest value shown, e.g. to give two figures the same axes (`shared_limits`);
+        from the 0.1 and 99.9 % quantiles where None.
+    quantity
+        Name on the axes.
+    ax
+        Axes to draw on.
+    """
+    _density(ax, comparison, kind, reference, limits, quantity, "pairs")
+
+
+@figure(SMALL)
+def triplets(
+    ax: Axes,
+    comparison: Comparison,
+    kind: str = "generated",
+    *,
+    reference: str = "test",
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """Draw the density of triplets of neurons over their connected three-body correlation.
+
+    Parameters are those of `covariances`.
+    """
+    _density(ax, comparison, kind, reference, limits, "three-body corr.", "triplets")
+
+
+@figure(SMALL)
+def hidden_means(
+    ax: Axes, comparison: Comparison, kind: str = "generated", *, reference: str = "test"
+) -> None:
+    """Draw every hidden unit's mean <h> against that in the test fold.
+
+    Parameters
+    ----------
+    comparison
+        One entry per hidden unit.
+    kind, reference
+        What stands on the vertical and on the horizontal axis.
+    ax
+        Axes to draw on.
+    """
+    low, high = shared_limits(comparison)
+    ax.plot([low, high], [low, high], color=MUTED, linewidth=0.8, zorder=1)
+    ax.scatter(
+        comparison.reference, comparison.values, s=7, c=COLOURS[kind], alpha=0.65, linewidths=0
+    )
+    ax.set_xlim(low, high)
+    ax.set_ylim(low, high)
+    ax.set_aspect("equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(4))
+    _label(ax, r"$\langle h \rangle$", kind, reference)
+    _caption_figures(ax, comparison)
+
+
+@figure(SMALL)
+def hidden_products(
+    ax: Axes,
+    comparison: Comparison,
+    kind: str = "generated",
+    *,
+    reference: str = "test",
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """Draw the density of pairs of a neuron and a hidden unit over <v h> in both sets.
+
+    Parameters are those of `covariances`.
+    """
+    _density(ax, comparison, kind, reference, limits, r"$\langle v h \rangle$", "pairs")
+
+
+@figure(SMALL)
+def hidden_covariances(
+    ax: Axes,
+    comparison: Comparison,
+    kind: str = "generated",
+    *,
+    reference: str = "test",
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """Draw the density of pairs of hidden units over their covariance in both sets.
+
+    Parameters are those of `covariances`.
+    """
+    _density(ax, comparison, kind, reference, limits, "covariance of h", "pairs")
+
+
+def shared_limits(*comparisons: Comparison) -> tuple[float, float]:
+    """Return limits that hold the inner 99.8% of all values and zero, with a margin."""
+    values = np.concatenate([one for each in comparisons for one in (each.reference, each.values)])
+    low, high = (float(one) for one in np.quantile(values, [0.001, 0.999]))
+    low, high = min(low, 0.0), max(high, 0.0)
+    margin = 0.06 * (high - low) or 1e-6
+    return low - margin, high + margin

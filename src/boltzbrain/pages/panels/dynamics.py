@@ -1,0 +1,189 @@
+"""Panels of activity in time: memory of recording and model, and the hidden units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from boltzbrain.evaluation.dynamics.curves import Curve
+from boltzbrain.evaluation.dynamics.hidden_units import active_units, hidden_dynamics
+from boltzbrain.evaluation.dynamics.kinetics import KINDS
+from boltzbrain.model.hidden_activity import hidden_activity
+from boltzbrain.model.rbm import RBM
+from boltzbrain.pages import figures
+from boltzbrain.pages.page import PageData
+from boltzbrain.pages.panels.panel import Image, Panel, draw
+from boltzbrain.pages.verdicts import dynamics as verdicts
+
+_SHUFFLED = ("time_shuffled", "trial_shuffled")
+_TRACE_BINS = 1500
+
+
+def _curve(found: Mapping[str, Any], unit: float) -> Curve:
+    times, values, stderr = (
+        np.asarray(found[one], dtype=np.float64) for one in ("times", "values", "stderr")
+    )
+    return Curve(times * unit, values, stderr)
+
+
+def memory(page: PageData) -> list[Panel]:
+    """Return the panels of autocorrelation and relaxation, for what evaluation.json holds."""
+    found = page.evaluation.get("dynamics") or {}
+    scale = found.get("time_scale") or {}
+    units: dict[str, Any] = {
+        kind: (scale.get(kind) or {}).get("seconds_per_sweep") for kind in KINDS
+    }
+    result = []
+    if found.get("stationary"):
+        result.append(
+            Panel(
+                "autocorrelation",
+                "Memory of the activity",
+                "How the population count and the whole pattern (overlap) "
+                "resemble what they were a lag earlier, within segments; bands hold 95%. "
+                "Orange: Monte Carlo of the model in equilibrium, laid over the recording by one "
+                "factor, seconds per sweep, for each kind of update. The model was trained on bins "
+                "in random order and knows nothing of time. Grey: recordings whose bins, or whose "
+                "trials at the same place, were shuffled.",
+                "One of the orange curves bends as the recording's does, over the whole range; "
+                "shuffled bins lie at 0. Where shuffled trials lie on the recording, the stimulus "
+                "alone makes this memory.",
+                verdicts.memory(page.evaluation),
+                _pair(found["stationary"], units, "autocorrelation"),
+                wide=True,
+                counts=False,
+            )
+        )
+    for protocol, words in (("from_high", "much"), ("from_low", "little")):
+        if not found.get(protocol):
+            continue
+        edge = "upper" if protocol == "from_high" else "lower"
+        result.append(
+            Panel(
+                f"relaxation-{protocol.replace('_', '-')}",
+                f"Relaxation after {words} activity",
+                f"From bins with a population count in the {edge} tenth, how count and pattern "
+                "return to the mean, in the recording and in Monte Carlo of the model that starts "
+                "from the same bins. The seconds per sweep are those fitted above: nothing is "
+                "fitted here.",
+                "The orange curves follow the recording's.",
+                verdicts.relaxation(page.evaluation, protocol),
+                _pair(found[protocol], units, "relaxation"),
+                wide=True,
+                counts=False,
+            )
+        )
+    return result
+
+
+def _pair(found: Mapping[str, Any], units: Mapping[str, Any], which: str) -> list[Image]:
+    images = []
+    for name in ("count", "overlap"):
+        one = found[name]
+        if not one:
+            continue
+        others: dict[str, Curve] = {
+            kind: _curve(one[kind], units[kind])
+            for kind in KINDS
+            if units[kind] and one[kind].get("times")
+        }
+        others |= {
+            kind: _curve(one["controls"][kind], 1.0)
+            for kind in _SHUFFLED
+            if one["controls"].get(kind)
+        }
+        recorded = _curve(one["recorded"], 1.0)
+        if which == "autocorrelation":
+            ax = figures.autocorrelation(recorded, others, quantity=f"autocorrelation of {name}")
+        else:
+            ax = figures.relaxation(recorded, others, quantity=f"relaxation of {name}")
+        images.append(draw(ax, f"{which} of the {name}", name))
+    return images
+
+
+def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
+    """Return the panels of hidden units over the bins that the page compares with."""
+    oriented = model.in_sign_gauge()
+    reference, segment = page.in_time
+    activity = hidden_activity(oriented, reference.states)
+    found = hidden_dynamics(activity, reference.states, segment)
+    generated = hidden_activity(oriented, page.generated.states)
+    order, width = found.order, page.bin_width_s
+    shown = min(_TRACE_BINS, len(activity))
+    breaks = np.flatnonzero(np.diff(segment[:shown])) + 1
+    periods, neurons = (
+        one[~np.isnan(one)] * width for one in (found.periods, found.neuron_periods)
+    )
+    name = "test" if len(page.test) else "train"
+    counts = {
+        name: found.active,
+        "generated": active_units(generated, found.states.inactive),
+    }
+    traces = figures.hidden_traces(
+        activity[:shown][:, order], found.states.transition[order], width, breaks
+    )
+    images = [draw(traces, "Activity of hidden units in time", wide=True)]
+    if len(periods) or len(neurons):
+        images.append(draw(figures.time_constants(periods, neurons), "Time constants"))
+    return [
+        Panel(
+            "hidden-traces",
+            "Hidden units in time",
+            f"The mean of every hidden unit given the neurons, ⟨h | v⟩, in {shown} bins of the "
+            f"{name} fold, relative to the level at which it changes state, in its own standard "
+            "deviations. Units that go together stand together."
+            + (" Thin lines, which stand out above, separate segments." if len(breaks) else ""),
+            "Units switch on and off in stretches longer than a bin, not all at once and not one "
+            "by one.",
+            verdicts.hidden_periods(page.evaluation),
+            images,
+            wide=True,
+            counts=False,
+        ),
+        Panel(
+            "hidden-groups",
+            "Groups of hidden units",
+            f"Correlations of hidden units over the bins of the {name} fold, sorted by Ward's "
+            "clustering, and the variance that few of their principal components hold.",
+            "Groups of related units along the diagonal and little elsewhere: no unit doubles "
+            "another (dark squares at 1).",
+            verdicts.hidden_correlations(page.evaluation),
+            [
+                draw(figures.hidden_correlations(found.correlation, order), "Correlations"),
+                draw(figures.hidden_variance(found.explained), "Variance by components"),
+            ],
+            wide=True,
+        ),
+        Panel(
+            "hidden-states",
+            "Two states",
+            "Distribution of the activity of hidden units around the level at which they change "
+            "state, the midpoint of two Gaussians fitted to each.",
+            "Two peaks: a unit is on or off. One peak tells that a unit grades the activity.",
+            verdicts.bimodality(page.evaluation),
+            [
+                draw(
+                    figures.hidden_states(activity, found.states.transition, found.states.bimodal),
+                    "Distribution of hidden activity",
+                )
+            ],
+            counts=False,
+        ),
+        Panel(
+            "active-units",
+            "How many are active at once",
+            "Effective number of hidden units that are not in their usual state, in each bin.",
+            "More than one and far fewer than all: patterns are composed of a few units each, the "
+            "compositional phase. The model's own activity does the same.",
+            verdicts.phase(page.evaluation),
+            [
+                draw(
+                    figures.active_units(counts, len(order)),
+                    "Number of hidden units active at once",
+                )
+            ],
+            counts=False,
+        ),
+    ]

@@ -1,0 +1,259 @@
+"""The figures of interpretation.h5 on the page: couplings, regions, assemblies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from boltzbrain.interpretation.couplings.low_rank import LowRank
+from boltzbrain.interpretation.file import Interpretation
+from boltzbrain.pages import figures
+from boltzbrain.pages.figures.couplings import Floats, clustered
+from boltzbrain.pages.panels.panel import Image, draw
+
+REGIONS_SHOWN = 12
+"""Regions with a histogram, the largest."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure of the reading.
+
+    Attributes
+    ----------
+    name, title, caption
+        Anchor, heading, what is shown.
+    found
+        What it shows here, with figures.
+    images
+        One or more figures.
+    wide
+        Whether it takes the whole width.
+    """
+
+    name: str
+    title: str
+    caption: str
+    found: str
+    images: Sequence[Image]
+    wide: bool = False
+
+
+def coupling_findings(found: Interpretation, chosen_update: int) -> list[Finding]:
+    """Return the figures of fields, pairs, triplets and norms."""
+    summary = found.summary["couplings"]
+    fields = {name: found[_at(name, "fields")] for name in ("uniform", "data")}
+    pairs = {name: _some_pairs(found, name) for name in ("uniform", "data")}
+    images = [
+        draw(figures.coupling_histogram(fields, "field H (nats)"), "Histogram of fields", "fields"),
+        draw(figures.coupling_histogram(pairs, "coupling J of a pair (nats)"),
+             "Histogram of pair couplings", "pairs"),
+    ]  # fmt: skip
+    if "couplings/triplets/values" in found:
+        values = {"uniform": found["couplings/triplets/values"]}
+        images.append(
+            draw(figures.coupling_histogram(values, "coupling J of a triplet (nats)"),
+                 "Histogram of triplet couplings", "triplets")
+        )  # fmt: skip
+    changed = summary.get("strong_pairs_that_change_sign")
+    share = f"{changed:.0%}" if changed else "none"
+    told = "" if changed is None else (
+        f"Of the {summary['strong_pairs']} strongest pairs, {share} change sign between the two "
+        "references."
+    )  # fmt: skip
+    norms = {name: found[f"couplings/norms/{name}"] for name in
+             ("update", "fields", "pairs", "triplets", "triplets_stderr")}  # fmt: skip
+    last = summary["norms"]
+    explained = "" if last["explained"] is None else (
+        f" Orders 1 to 3 explain {last['explained']:.0%} of the variance of log P over uniform "
+        "states (more than 100% is sampling error)."
+    )  # fmt: skip
+    return [
+        Finding(
+            "coupling-histograms",
+            "Effective fields and couplings",
+            "Coefficients of log P in spins of −1 and +1 (Ising convention), on a logarithmic "
+            "axis: of single neurons, of pairs, and of triplets drawn at random. Uniform: the "
+            "other neurons are active with probability 1/2, as in the Neuropixels paper; data: "
+            "they are as in the training bins, as in the zebrafish paper.",
+            told,
+            images,
+            wide=True,
+        ),
+        Finding(
+            "coupling-norms",
+            "Couplings along training",
+            "Root of the sum of squared couplings of each order, uniform reference; triplets from "
+            "a random sample, with their standard error. The dotted line is the chosen update.",
+            f"At the chosen update: fields {last['fields']:.1f}, pairs {last['pairs']:.1f}, "
+            f"triplets {last['triplets']:.1f} nats.{explained}",
+            [draw(figures.coupling_norms(norms, chosen_update), "Norm of couplings per order")],
+            wide=True,
+        ),
+    ]
+
+
+def _at(reference: str, name: str) -> str:
+    return f"couplings/{name}" if reference == "uniform" else f"couplings/{reference}/{name}"
+
+
+def _some_pairs(found: Interpretation, reference: str, most: int = 2_000_000) -> Floats:
+    """Return the couplings of all pairs, or of evenly spread rows where there are too many."""
+    pairs = found.pairs(reference)
+    if isinstance(pairs, LowRank):
+        rows = np.linspace(0, len(pairs) - 1, max(1, most // len(pairs))).round().astype(int)
+        parts = [np.delete(pairs.row_block(row, row + 1)[0], row) for row in rows.tolist()]
+        return np.concatenate(parts).astype(np.float64)
+    return pairs[np.triu_indices(len(pairs), 1)].astype(np.float64)
+
+
+def region_findings(found: Interpretation) -> list[Finding]:
+    """Return the figures of couplings between and within regions, if there are regions."""
+    maps = found.maps("uniform")
+    if maps is None or len(maps.names) < 2:
+        return []
+    order = clustered(maps.l1)
+    names = [maps.names[number] for number in order.tolist()]
+    counts = maps.counts[order]
+    images = []
+    for of, kind, words in (
+        ("uniform", "mean", "mean J, uniform reference"),
+        ("uniform", "l1", "mean |J|, uniform reference"),
+        ("data", "l1", "mean |J|, data reference"),
+        ("correlation", "mean", "mean correlation"),
+    ):
+        one = found.maps(of)
+        if one is not None:
+            values = one.of(kind)[np.ix_(order, order)]
+            images.append(
+                draw(
+                    figures.region_map(names, counts, values, f"{words}"), f"Map of {words}", words
+                )
+            )
+    summary = found.summary["regions"]
+    test = summary["label_tests"].get("uniform", {}).get("l1")
+    told = "" if test is None else (
+        f"Within regions |J| is {test['within']:.4f}, between them {test['between']:.4f}; with the "
+        f"neurons' labels shuffled a difference as large has p = {test['p_value']:.2g}."
+    )  # fmt: skip
+    result = [
+        Finding(
+            "region-map",
+            "Couplings between regions",
+            "Couplings averaged over pairs of neurons of two regions, a neuron with itself left "
+            "out; number of neurons in brackets. Regions stand in the order of a clustering of "
+            "their |J| profiles, the same in every map. The correlation of activity stands beside "
+            "for comparison.",
+            told,
+            images,
+            wide=True,
+        )
+    ]
+    return result + _within(found)
+
+
+def _within(found: Interpretation) -> list[Finding]:
+    pairs = found.pairs("uniform")
+    if isinstance(pairs, LowRank):
+        return []
+    told = found.summary["regions"]["distributions"]
+    shown = sorted(told["J"], key=lambda one: -one["neurons"])[:REGIONS_SHOWN]
+    labels = found["neurons/region"]
+    spread = found.entries.get("couplings/r_pairs")
+    matrices = {"J": pairs} if spread is None else {"J": pairs, "R": spread.values}
+    images = []
+    for letter, matrix in matrices.items():
+        words = f"{letter} within the region (nats)"
+        of = {one["name"]: one for one in told[letter]}
+        sets = {}
+        for one in shown:
+            mine = np.flatnonzero(labels == one["name"])
+            if len(mine) < 3:
+                continue
+            values = matrix[np.ix_(mine, mine)][np.triu_indices(len(mine), 1)]
+            sets[_words(of[one["name"]], letter == "J")] = values.astype(np.float64)
+        if sets:
+            images.append(
+                draw(figures.region_histograms(sets, words), f"Histograms of {words}", letter)
+            )
+    if not images:
+        return []
+    return [
+        Finding(
+            "region-histograms",
+            "Couplings within each region",
+            "Distribution over pairs of a region (height is the root of the count) of J and of R, "
+            "the standard deviation of a pair's coupling over the states of the other neurons: how "
+            "far the pair takes part in interactions of more than two. n: neurons, γ: skewness, "
+            "E/I: summed positive over summed negative couplings. These are statistical couplings, "
+            "not synapses, and the definitions of R and E/I are ours.",
+            "",
+            images,
+            wide=True,
+        )
+    ]
+
+
+def _words(one: dict[str, Any], ratio: bool) -> str:
+    skew = "" if one["skewness"] is None else f", γ = {one['skewness']:.2f}"
+    balance = one["strength_ratio"]
+    told = f", E/I = {balance:.2f}" if ratio and balance is not None else ""
+    return f"{one['name']} (n = {one['neurons']}{skew}{told})"
+
+
+def assembly_findings(found: Interpretation) -> list[Finding]:
+    """Return the figures of members of assemblies and of the neurons that have one."""
+    summary = found.summary["assemblies"]
+    thresholds, fraction, shuffled, deviation = (
+        found[f"assemblies/embedding/{name}"]
+        for name in ("thresholds", "fraction", "shuffled", "shuffled_deviation")
+    )
+    levels = found["assemblies/threshold"]
+    shared = len(levels) > 0 and bool((levels == levels[0]).all() and levels[0] > 0)
+    curve = figures.embedding_curve(
+        thresholds, fraction, shuffled, deviation, chosen=float(levels[0]) if shared else None
+    )
+    images = [draw(curve, "Neurons with a strong weight", "embedded")]
+    strongest = found["neurons/strongest_assembly"]
+    labels = found["neurons/region"]
+    names = [name for name in sorted(set(labels.tolist())) if name and (labels == name).sum() >= 2]
+    units = found["assemblies/weights"].shape[1]
+    if names:
+        order = found["assemblies/order"]
+        share = np.stack(
+            [
+                np.bincount(strongest[(labels == name) & (strongest >= 0)], minlength=units)[order]
+                / (labels == name).sum()
+                for name in names
+            ]
+        )
+        images.append(
+            draw(figures.region_assemblies(names[:60], share[:60]), "Strongest assembly per region",
+                 "strongest assembly by region")
+        )  # fmt: skip
+    known = found["neurons/positioned"].astype(bool)
+    if known.sum() > 1:
+        xyz = found["neurons/xyz_um"][known]
+        first, second = np.sort(np.argsort(-np.ptp(xyz, axis=0), kind="stable")[:2])
+        drawn = figures.neuron_colours(
+            xyz[:, [first, second]], strongest[known], ("xyz"[first], "xyz"[second])
+        )
+        images.append(draw(drawn, "Neurons in the colour of their strongest assembly", "in space"))
+    return [
+        Finding(
+            "assemblies",
+            "Assemblies",
+            "Every hidden unit with the neurons that are strongly connected to it. Embedded: how "
+            "many neurons have a strong weight, against what counts as strong, beside shuffled "
+            "weights. Where regions are known: to which assembly the neurons of each are tied most "
+            "strongly. Where positions are: every neuron in the colour of its strongest assembly.",
+            f"{summary['embedded']:.0%} of the neurons belong to an assembly (rule: "
+            f"{summary['rule'].replace('_', ' ')}). Members of the median assembly: "
+            f"{summary['median_size']:.0f}.",
+            images,
+            wide=True,
+        )
+    ]

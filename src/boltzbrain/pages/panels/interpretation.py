@@ -1,0 +1,169 @@
+"""What interpretation.h5 adds to the page: figures, tables and the data of interactive ones."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from boltzbrain.interpretation.assemblies.assemblies import hidden_activity
+from boltzbrain.interpretation.file import Interpretation
+from boltzbrain.model.rbm import RBM
+from boltzbrain.pages.figures.couplings import assembly_colours
+from boltzbrain.pages.page import PageData
+from boltzbrain.pages.panels.findings import (
+    Finding,
+    assembly_findings,
+    coupling_findings,
+    region_findings,
+)
+from boltzbrain.pages.panels.tables import interpretation_tables
+
+MEMBERS, TRACE_BINS, LINES, REGIONS_LISTED = 60, 300, 300, 12
+"""Members listed, bins of activity, couplings drawn in 3-D, regions of an assembly listed."""
+
+_TRACE_VALUES = 150_000
+
+
+@dataclass(frozen=True)
+class InterpretationSection:
+    """Everything of the page that comes from interpretation.h5.
+
+    Attributes
+    ----------
+    findings
+        The drawn figures.
+    data
+        JSON for the scripts of the page: neurons, assemblies, strongest couplings, tables.
+    tables
+        Anchor, heading and explanation of each table.
+    positioned
+        Whether neurons have positions, so that there is a plot in three dimensions.
+    plotly
+        The library that draws it, gzip in base64; empty if not needed.
+    """
+
+    findings: Sequence[Finding]
+    data: Markup
+    tables: Sequence[tuple[str, str, str]]
+    positioned: bool
+    plotly: str
+
+
+def interpretation_section(page: PageData) -> InterpretationSection | None:
+    """Return what the page shows of a reading; None if the run has not been interpreted."""
+    found = page.interpretation
+    if found is None or page.model is None:
+        return None
+    positioned = bool(found["neurons/positioned"].sum() > 1)
+    tables = interpretation_tables(found)
+    data = {
+        "neurons": _neurons(found),
+        "assemblies": _assemblies(found, page, page.model),
+        "lines": _lines(found),
+        "tables": {name: table.content() for name, table in tables.items()},
+    }
+    findings = [
+        *coupling_findings(found, page.chosen_update),
+        *region_findings(found),
+        *assembly_findings(found),
+    ]
+    return InterpretationSection(
+        findings,
+        _json(data),
+        [(name, table.title, table.words) for name, table in tables.items()],
+        positioned,
+        _plotly() if positioned else "",
+    )
+
+
+def _plotly() -> str:
+    """Return the library as base64 of gzip: two megabytes in place of five."""
+    from plotly.offline import get_plotlyjs
+
+    packed = gzip.compress(get_plotlyjs().encode("utf-8"), mtime=0)
+    return base64.b64encode(packed).decode("ascii")
+
+
+def _json(data: Any) -> Markup:
+    text = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _neurons(found: Interpretation) -> dict[str, Any]:
+    labels = [str(name) for name in found["neurons/region"]]
+    names = sorted(set(labels))
+    place = {name: number for number, name in enumerate(names)}
+    known = found["neurons/positioned"].astype(bool)
+    positions: dict[str, Any] = {}
+    if known.sum() > 1:
+        xyz = found["neurons/xyz_um"].round().astype(int)
+        positions = {
+            "known": np.flatnonzero(known).tolist(),
+            "xyz": [xyz[known, axis].tolist() for axis in range(3)],
+        }
+    colours = assembly_colours(np.arange(found["assemblies/weights"].shape[1]))
+    shades = (255 * colours[:, :3]).round().astype(int).tolist()
+    return {
+        "id": [str(name) for name in found["neurons/id"]],
+        "regions": names,
+        "region": [place[name] for name in labels],
+        "strongest": found["neurons/strongest_assembly"].tolist(),
+        "colours": [f"rgb({r},{g},{b})" for r, g, b in shades],
+        **positions,
+    }
+
+
+def _assemblies(found: Interpretation, page: PageData, model: RBM) -> dict[str, Any]:
+    weights, member = found["assemblies/weights"], found["assemblies/membership"]
+    units = weights.shape[1]
+    bins = page.test.states if len(page.test) else page.train.states
+    bins = bins[: max(20, min(TRACE_BINS, _TRACE_VALUES // max(units, 1)))]
+    activity = hidden_activity(model.in_sign_gauge(), np.ascontiguousarray(bins))
+    has_regions = "assemblies/region_occupancy" in found
+    regions = [str(name) for name in found["assemblies/region_names"]] if has_regions else []
+    listed = []
+    for unit in range(units):
+        mine = weights[:, unit]
+        members = np.flatnonzero(member[:, unit])
+        top = np.argsort(-np.abs(mine), kind="stable")[:MEMBERS]
+        one: dict[str, Any] = {
+            "top": top.tolist(),
+            "weights": [round(float(value), 4) for value in mine[top]],
+            "members": members.tolist(),
+            "trace": [round(float(value), 3) for value in activity[:, unit]],
+        }
+        if has_regions:
+            occupancy = found["assemblies/region_occupancy"][unit]
+            best = np.argsort(-occupancy, kind="stable")[:REGIONS_LISTED]
+            one["regions"] = [
+                (regions[number], round(float(occupancy[number]), 5))
+                for number in best.tolist()
+                if occupancy[number] > 0
+            ]
+        listed.append(one)
+    return {
+        "units": listed,
+        "order": found["assemblies/order"].tolist(),
+        "bin_width_s": page.bin_width_s,
+        "fold": "test" if len(page.test) else "training",
+    }
+
+
+def _lines(found: Interpretation) -> list[tuple[int, int, float]]:
+    """Return the strongest couplings, (first, second, coupling)."""
+    if "couplings/partners" not in found:
+        return []
+    partners, values = found["couplings/partners"], found["couplings/partner_values"]
+    rows = np.repeat(np.arange(len(partners)), partners.shape[1])
+    both, size = partners.ravel(), np.abs(values.ravel())
+    once = np.where(rows < both, size, -1.0)
+    top = np.argsort(-once, kind="stable")[:LINES]
+    top = top[once[top] > 0]
+    return [(int(rows[k]), int(both[k]), round(float(values.ravel()[k]), 5)) for k in top.tolist()]

@@ -1,0 +1,285 @@
+"""Sentences that judge the generated activity and the weights, each computed from evaluation.json.
+
+Each caption of the page says in words what good looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltzbrain.evaluation.statistics.agreement import kolmogorov_smirnov
+from boltzbrain.pages.numbers import number
+from boltzbrain.pages.verdicts.thresholds import (
+    AGREEMENT,
+    CALIBRATED_SHARE,
+    CALIBRATION,
+    CHANCE_TAIL,
+    CLEAR,
+    COUNT_ALWAYS,
+    COUNT_POOR,
+    COUNT_WITHOUT_BAND,
+    DISTANCE_ALWAYS,
+    DISTANCE_RATIO,
+    LEAST,
+    MEAN_ACTIVITY,
+    MOST_WEAK,
+    NORMALISED_ERROR,
+    RECONSTRUCTION_SHARE,
+    WEIGHT_WIDTH,
+    WIDEST_RATIO,
+    Limits,
+)
+from boltzbrain.pages.verdicts.verdict import (
+    Verdict,
+    at_most,
+    figure_at,
+    reason_at,
+)
+
+
+def _ratio(value: float | None, ceiling: float | None) -> float | None:
+    return value / ceiling if value is not None and ceiling is not None and ceiling > 0 else None
+
+
+def agreement(evaluation: Mapping[str, Any], name: str) -> Verdict:
+    """Judge the correlation of a generated statistic with the test fold against its ceiling.
+
+    There is no verdict where train-vs-test is smaller than the 95 % error of generated-vs-test.
+
+    Parameters
+    ----------
+    evaluation
+        Content of evaluation.json.
+    name
+        The statistic, one of `thresholds.AGREEMENT`.
+    """
+    path = f"statistics.{name}.pearson"
+    value = figure_at(evaluation, path)
+    ceiling = figure_at(evaluation, f"statistics.ceiling.{name}.pearson")
+    ratio = _ratio(value, ceiling)
+    if value is None or ceiling is None or ratio is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    what = name.removesuffix("_most_active").replace("_", " ")
+    interval = evaluation["statistics"][name].get("interval")
+    if interval and interval[1] - interval[0] > WIDEST_RATIO:
+        return Verdict(
+            "unknown",
+            f"Generated {what} correlate with the test fold at {value:.3f}, the training fold at "
+            f"{ceiling:.3f}; there are too few test bins to tell how much of that the model has "
+            f"(95% interval: {interval[0]:.0%} to {interval[1]:.0%}).",
+        )
+    low, high = evaluation["statistics"][name].get("pearson_interval") or (0.0, 0.0)
+    error = (high - low) / 2
+    if ceiling <= error:
+        return Verdict(
+            "unknown",
+            f"The {what} of the training fold correlate with those of the test fold at "
+            f"{ceiling:.3f} only, within the sampling error of 0: there is nothing to compare with "
+            f"(generated: {value:.3f}).",
+        )
+    beside = "" if not interval else f" (95% interval: {interval[0]:.1%} to {interval[1]:.1%})"
+    text = (
+        f"Generated {what} correlate with the test fold at {value:.3f}; the training fold itself "
+        f"reaches {ceiling:.3f}, so the model has {ratio:.0%} of what can be had{beside}"
+    )
+    return Verdict(AGREEMENT[name].high_is_good(ratio), f"{text}.")
+
+
+def population_count(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the distribution of the population count by its distance from the test fold's.
+
+    Good within the 95% bootstrap band of the training fold's distance. Poor beyond a multiple of
+    the training fold's, or, as no distance is above 1, where it covers more than half the way from
+    the band to 1. A small distance is good whatever the training fold has.
+    """
+    path = "statistics.population_count.total_variation"
+    value = figure_at(evaluation, path)
+    ceiling = figure_at(evaluation, f"statistics.ceiling.{path.removeprefix('statistics.')}")
+    if value is None or ceiling is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    band = evaluation["statistics"]["population_count"].get("band")
+    beside = "" if not band else f" (95% bootstrap band: {band[0]:.1%} to {band[1]:.1%})"
+    text = (
+        f"{value:.1%} of the probability lies elsewhere than in the test fold (total variation); "
+        f"between training and test fold it is {ceiling:.1%}{beside}"
+    )
+    most = band[1] if band else COUNT_WITHOUT_BAND * ceiling
+    limits = Limits(
+        max(most, COUNT_ALWAYS.good),
+        max(min(COUNT_POOR * ceiling, (1 + most) / 2), COUNT_ALWAYS.fair),
+    )
+    return Verdict(limits.low_is_good(value), f"{text}.")
+
+
+def mean_activity(recorded: float, generated: float) -> Verdict:
+    """Judge the share of active neurons and bins."""
+    text = (
+        f"{generated:.2%} of the generated states are active, {recorded:.2%} of the recorded ones"
+    )
+    apart = abs(generated / recorded - 1) if recorded > 0 else np.inf
+    return Verdict(MEAN_ACTIVITY.low_is_good(apart), f"{text}.")
+
+
+def _distance_limits(ceiling: float) -> Limits:
+    """Return the limits of a Kolmogorov-Smirnov distance, given that of the training fold."""
+    pairs = zip(DISTANCE_RATIO, DISTANCE_ALWAYS, strict=True)
+    return Limits(*(max(ratio * ceiling, always) for ratio, always in pairs))
+
+
+def projection(
+    recorded: NDArray[np.float64], generated: NDArray[np.float64], train: NDArray[np.float64]
+) -> Verdict:
+    """Judge the marginals along the principal axes by their greatest difference from the test fold.
+
+    Parameters
+    ----------
+    recorded, generated, train
+        (bin, axis) coordinates of the test fold, of generated activity and of the training fold.
+    """
+    mine = max(kolmogorov_smirnov(recorded[:, k], generated[:, k]) for k in range(2))
+    ceiling = max(kolmogorov_smirnov(recorded[:, k], train[:, k]) for k in range(2))
+    text = (
+        f"Along the two axes the distributions differ from the test fold by at most {mine:.3f} "
+        f"(Kolmogorov-Smirnov); those of the training fold by {ceiling:.3f}"
+    )
+    return Verdict(_distance_limits(ceiling).low_is_good(mine), f"{text}.")
+
+
+def energy(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the distribution of energies by its greatest difference from the test fold's."""
+    path = "statistics.energy.kolmogorov_smirnov"
+    value = figure_at(evaluation, path)
+    ceiling = figure_at(evaluation, "statistics.energy.ceiling.kolmogorov_smirnov")
+    if value is None or ceiling is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    text = (
+        f"The distribution differs from that of the test fold by {value:.3f} (Kolmogorov-Smirnov); "
+        f"that of the training fold by {ceiling:.3f}"
+    )
+    return Verdict(_distance_limits(ceiling).low_is_good(value), f"{text}.")
+
+
+def activation(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the calibration of P(active | effective field).
+
+    At most fair where too few quantiles lie within 3 standard errors, or where the score given all
+    others is not clearly above 0.
+    """
+    path = "statistics.h_eff.calibration_error"
+    error = figure_at(evaluation, path)
+    if error is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    within = figure_at(evaluation, "statistics.h_eff.fraction_within_3_stderr")
+    bits = figure_at(evaluation, "conditional.bits_per_spike")
+    level = CALIBRATION.low_is_good(error)
+    text = f"The probabilities are off by {error:.4f} on average"
+    if within is not None:
+        text += (
+            f"; {within:.0%} of the quantiles lie within 3 of their standard errors, where 99.7% "
+            "are expected"
+        )
+        if within < CALIBRATED_SHARE:
+            level = at_most(level, "fair")
+    if bits is not None:
+        text += (
+            f". Knowing all others gives {number(bits, 3)} bits per spike over a neuron's own rate"
+        )
+        bits_error = figure_at(evaluation, "conditional.stderr") or 0.0
+        if bits <= max(LEAST, CLEAR * bits_error):
+            level = at_most(level, "fair")
+            text += ": the hidden units tell nothing beyond the rates"
+    return Verdict(level, f"{text}.")
+
+
+def reconstruction(evaluation: Mapping[str, Any]) -> Verdict:
+    """Judge the reconstruction by that of logistic regression on the same neurons.
+
+    At most fair where it counts as 0: there a rate predicts as well.
+    """
+    rbm = figure_at(evaluation, "reconstruction.rbm.median_nllh_same_neurons")
+    glm = figure_at(evaluation, "reconstruction.glm.median_nllh")
+    if rbm is None or glm is None:
+        alone = figure_at(evaluation, "reconstruction.rbm.median_nllh")
+        return Verdict(
+            "unknown",
+            "There is no logistic regression to compare with."
+            if alone is None
+            else f"The median is {alone:.3f}; there is no logistic regression to compare with.",
+        )
+    p = figure_at(evaluation, "reconstruction.mann_whitney.p")
+    text = (
+        f"On the same neurons the median is {number(rbm, 3)}, that of logistic regression "
+        f"{number(glm, 3)}"
+    )
+    level = Limits(*(share * glm for share in RECONSTRUCTION_SHARE)).high_is_good(rbm)
+    if rbm < LEAST:
+        return Verdict(
+            at_most(level, "fair"),
+            f"{text}: the hidden units tell nothing of a neuron beyond its rate.",
+        )
+    if p is not None:
+        text += f" (one-sided Mann-Whitney p = {p:.2g})"
+    return Verdict(level, f"{text}.")
+
+
+def normalised_error(evaluation: Mapping[str, Any], name: str) -> Verdict:
+    """Judge a normalised RMSE: 0 is as near as the training fold, 1 as far as a permutation."""
+    path = f"statistics.nrmse.{name}"
+    value = figure_at(evaluation, path)
+    if value is None:
+        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    text = (
+        f"The normalised error is {number(value, 2)}, where 0 is the distance of the training fold "
+        "and 1 that of a shuffled statistic"
+    )
+    return Verdict(NORMALISED_ERROR.low_is_good(value), f"{text}.")
+
+
+def weights(values: NDArray[np.float64]) -> Verdict:
+    """Judge the width of the weights, as training's own check does."""
+    width, zeros = float(values.std()), float(np.mean(values == 0))
+    share = f"{zeros:.0%}" if zeros else "none"
+    text = f"The standard deviation is {width:.3g}, and {share} of the weights are exactly 0"
+    least, most = WEIGHT_WIDTH
+    return Verdict("good" if least < width < most else "poor", f"{text}.")
+
+
+def strongest_weights(strongest: NDArray[np.float64], shuffled: NDArray[np.float64]) -> Verdict:
+    """Say how many neurons are tied to the hidden units more strongly than by chance."""
+    low, high = np.quantile(shuffled, (CHANCE_TAIL, 1 - CHANCE_TAIL))
+    weak, strong = float(np.mean(strongest < low)), float(np.mean(strongest > high))
+    text = (
+        f"{weak:.0%} of the neurons have a weaker strongest weight than 99% of the shuffled ones, "
+        f"and {strong:.0%} a stronger one than 99%"
+    )
+    return Verdict("good" if weak < MOST_WEAK else "fair", f"{text}.")
+
+
+def overall(lines: Sequence[tuple[str, Verdict]]) -> Verdict:
+    """Sum up: as good as the held-out gain, the first, and marked down by what is poor.
+
+    Parameters
+    ----------
+    lines
+        Heading and verdict of what counts, the gain first.
+    """
+    first = lines[0][1]
+    poor = [title for title, one in lines[1:] if one.level == "poor"]
+    fair = [title for title, one in lines[1:] if one.level == "fair"]
+    if first.level == "poor" or len(poor) > 1:
+        why = ", ".join(([lines[0][0]] if first.level == "poor" else []) + poor)
+        return Verdict("poor", f"This model should not be interpreted yet. Poor: {why}.")
+    if first.level == "unknown":
+        return Verdict(
+            "unknown",
+            "Without held-out bins nobody can say how good this model is; the comparisons below "
+            "are with bins that it was trained on.",
+        )
+    weak = poor + ([lines[0][0]] if first.level == "fair" else []) + fair
+    if poor or first.level == "fair" or len(fair) > 1:
+        return Verdict("fair", f"A usable model. Weaker: {', '.join(weak)}.")
+    return Verdict("good", "A good model of this recording: it may be sampled and interpreted.")

@@ -1,0 +1,388 @@
+"""Every figure alone: on its own axes, on given axes, and on awkward input."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+import boltzbrain as bb
+from boltzbrain.evaluation.conditional import Conditionals
+from boltzbrain.evaluation.dynamics.curves import Curve
+from boltzbrain.evaluation.statistics.agreement import Comparison
+from boltzbrain.evaluation.statistics.population import count_distribution
+from boltzbrain.evaluation.statistics.projection import principal_axes
+from boltzbrain.pages import figures
+from boltzbrain.pages.figures.couplings import clustered
+from boltzbrain.pages.figures.rasters import region_order
+from boltzbrain.pages.figures.sweep import TrainingCurve
+from boltzbrain.pages.style import data_uri, save_svg
+
+
+def states(bins=120, neurons=30, seed=0):
+    return (np.random.default_rng(seed).random((bins, neurons)) < 0.2).astype(np.uint8)
+
+
+def comparison(size=200, seed=0):
+    generator = np.random.default_rng(seed)
+    reference = generator.normal(scale=1e-3, size=size)
+    return Comparison(reference, reference + generator.normal(scale=5e-4, size=size))
+
+
+def log(rows=12, validation=True):
+    update = np.unique(np.geomspace(1, 1000, rows).round())
+    table = pd.DataFrame({"update": update, "train_nats_per_bin": -20 + np.log(update) / 2})
+    table["train_independent"] = -20.0
+    if validation:
+        table["validation_nats_per_bin"] = -20.2 + np.log(update) / 2
+        table["validation_stderr"] = 0.1
+        table["validation_independent"] = -20.1
+    return table
+
+
+def projected():
+    axes = principal_axes(states())
+    return axes.project(states()), axes.project(states(seed=1)), axes.fractions
+
+
+def calibration(bins=200):
+    fields = np.random.default_rng(0).normal(-2, 1.5, size=(bins, 30)).astype(np.float32)
+    active = np.random.default_rng(1).random((bins, 30)) < 1 / (1 + np.exp(-fields))
+    return Conditionals(fields, active.astype(np.uint8), np.arange(bins) // 20).calibration(20)
+
+
+def normal(size, seed=0):
+    return np.random.default_rng(seed).normal(size=size)
+
+
+def norms():
+    names = ("fields", "pairs", "triplets", "triplets_stderr")
+    values = {name: np.geomspace(0.1, 10, 6) * (number + 1) for number, name in enumerate(names)}
+    return {"update": np.geomspace(1, 1000, 6), **values}
+
+
+def curve(noise=0.0):
+    times = np.concatenate(([0.0], np.geomspace(0.02, 2, 20)))
+    values = np.exp(-times / 0.3) + noise * np.random.default_rng(0).normal(size=21)
+    return Curve(times, values, np.full(21, 0.02))
+
+
+hidden = np.random.default_rng(2).random((90, 6)).astype(np.float32)
+halves, order = np.full(6, 0.5), np.array([3, 1, 0, 5, 2, 4])
+rates = Comparison(states().mean(axis=0), states(seed=1).mean(axis=0))
+counts = {name: count_distribution(states(seed=one)) for one, name in
+          enumerate(("train", "test", "generated", "independent"))}  # fmt: skip
+
+BESIDE = {
+    "RBM": np.random.default_rng(0).normal(size=(30, 4)) ** 3,
+    "PCA": np.random.default_rng(1).normal(size=(30, 3)),
+}
+CASES = {
+    "baseline_scores": (
+        figures.baseline_scores,
+        ([("RBM", 5.0, 0.3, False), ("VAE", 4.5, 0.3, True), ("independent", 0.0, None, False)],
+         "gain (nats)"),
+        {},
+    ),
+    "weight_tails": (figures.weight_tails, (BESIDE,), {}),
+    "embedded_neurons": (
+        figures.embedded_neurons,
+        (np.array([0.5, 1.0, 2.0]), {"RBM": (np.array([0.3, 0.6, 0.9]), np.full(3, 0.5))}),
+        {},
+    ),
+    "occupied_regions": (
+        figures.occupied_regions, ({name: np.abs(one[0]) + 1 for name, one in BESIDE.items()}, 9),
+        {},
+    ),
+    "sweep_curves": (
+        figures.sweep_curves,
+        ({"25": [TrainingCurve([1, 10, 100], [0, 3, 2], [0.1, 0.1, 0.2], 10),
+                 TrainingCurve([1, 10, 100], [0, 2.5, 2.2], [0.1, 0.1, 0.2], 100)],
+          "50": [TrainingCurve([1, 10, 100], [-9, 4, 5], [0.3, 0.1, 0.1], 100)]},),
+        {},
+    ),
+    "sweep_curves of one update": (
+        figures.sweep_curves, ({"25": [TrainingCurve([1], [0.0], [0.1], 1)]},), {},
+    ),
+    "sweep_scores": (
+        figures.sweep_scores,
+        ([25, 50], {"": np.array([2.0, 3.0])}, {"": np.array([0.2, 0.3])},
+         {"": np.array([1.9, np.nan])}, {"": np.array([0.2, np.nan])}, ("", 50)),
+        {},
+    ),
+    "grid_map": (
+        figures.grid_map,
+        (np.array([[0.1, np.nan], [0.3, 0.2]]), [0.01, 0.02], [25, 50], ("l1", "hidden"),
+         "error", (1, 0)),
+        {},
+    ),
+    "grid_map of nothing": (
+        figures.grid_map, (np.full((1, 2), np.nan), [0.01], [25, 50], ("l1", "hidden"), "e"), {},
+    ),
+    "training_curve": (figures.training_curve, (log(), 10), {}),
+    "training_curve, no validation": (figures.training_curve, (log(validation=False), 1000), {}),
+    "training_curve of one checkpoint": (figures.training_curve, (log().iloc[:1], 1), {}),
+    "training_curve with a bad start": (
+        figures.training_curve,
+        (log().assign(train_nats_per_bin=[-1e6, *np.linspace(-30, -10, len(log()) - 1)]), 1000),
+        {},
+    ),
+    "raster": (
+        figures.raster,
+        (states(),),
+        {"regions": ["a"] * 20 + [""] * 10, "bin_width_s": 0.02, "breaks": [30, 60]},
+    ),
+    "raster without regions": (figures.raster, (states(),), {}),
+    "raster of more rows than pixels": (
+        figures.raster, (states(20, 5000), ["a"] * 2500 + ["b"] * 2500), {},
+    ),
+    "raster of silence": (figures.raster, (np.zeros((5, 4), np.uint8),), {}),
+    "rates": (figures.rates, (rates, "train"), {}),
+    "rates with silent neurons": (
+        figures.rates, (Comparison(np.array([0, 0.1, 0]), np.array([0.2, 0, 0])),), {},
+    ),
+    "covariances": (figures.covariances, (comparison(),), {"limits": (-2e-3, 3e-3)}),
+    "covariances of two neurons": (
+        figures.covariances, (Comparison(np.array([1e-3]), np.array([2e-3])),), {},
+    ),
+    "covariances that are all 0": (
+        figures.covariances, (Comparison(np.zeros(4), np.zeros(4)),), {},
+    ),
+    "triplets": (figures.triplets, (comparison(), "train"), {}),
+    "hidden_products": (figures.hidden_products, (comparison(),), {}),
+    "hidden_covariances": (figures.hidden_covariances, (comparison(),), {}),
+    "energies": (
+        figures.energies, ({"train": normal(90), "test": normal(50), "generated": normal(70)},), {},
+    ),
+    "energies that are all alike": (figures.energies, ({"train": np.ones(5)},), {}),
+    "activation_curve": (figures.activation_curve, (calibration(),), {}),
+    "activation_curve of silence": (
+        figures.activation_curve,
+        (Conditionals(np.zeros((4, 3), np.float32), np.zeros((4, 3), np.uint8), np.arange(4))
+         .calibration(),),
+        {},
+    ),
+    "reconstruction": (figures.reconstruction, (normal(80), normal(20, 1)), {}),
+    "reconstruction without a regression": (figures.reconstruction, (normal(80),), {}),
+    "weights": (figures.weights, (normal((30, 5)),), {}),
+    "weights that are all 0": (figures.weights, (np.zeros((3, 2)),), {}),
+    "strongest_weights": (figures.strongest_weights, (abs(normal(30)), abs(normal(30, 1))), {}),
+    "strong_weights": (
+        figures.strong_weights, (np.array([0, 0, 3, 1]), np.array([1, 1, 1, 1]), 0.4), {},
+    ),
+    "hidden_means": (figures.hidden_means, (comparison(20),), {}),
+    "autocorrelation": (
+        figures.autocorrelation,
+        (curve(0.02), {"gibbs": curve(), "glauber": curve(), "time_shuffled": curve(),
+                       "trial_shuffled": curve()}),
+        {},
+    ),
+    "autocorrelation of a recording alone": (figures.autocorrelation, (curve(), {}), {}),
+    "relaxation": (figures.relaxation, (curve(0.02), {"gibbs": curve()}), {}),
+    "hidden_traces": (
+        figures.hidden_traces, (hidden, halves, 0.02), {"breaks": np.array([30, 60])},
+    ),
+    "hidden_traces of one unit that never varies": (
+        figures.hidden_traces, (np.ones((9, 1)), np.ones(1), 0.02), {},
+    ),
+    "hidden_correlations": (
+        figures.hidden_correlations, (np.corrcoef(hidden, rowvar=False), order), {},
+    ),
+    "hidden_states": (figures.hidden_states, (hidden, halves, np.arange(6) < 3), {}),
+    "time_constants": (figures.time_constants, (np.array([1.0, 2]), np.array([0.1, 0.2])), {}),
+    "time_constants of neurons alone": (
+        figures.time_constants, (np.empty(0), np.array([0.1, 0.2])), {},
+    ),
+    "hidden_variance": (figures.hidden_variance, (np.linspace(0.3, 1, 12),), {}),
+    "active_units": (
+        figures.active_units, ({"test": 5 * hidden[:, 0], "generated": 4 * hidden[:, 1]}, 6), {},
+    ),
+    "population_count": (figures.population_count, (counts,), {}),
+    "population_count with a band": (
+        figures.population_count,
+        (counts,),
+        {"band": (counts["test"] * 0.5, counts["test"] * 1.5)},
+    ),
+    "population_count of one neuron": (
+        figures.population_count,
+        ({"test": np.array([0.9, 0.1]), "generated": np.array([1.0])},),
+        {},
+    ),
+    "coupling_histogram": (
+        figures.coupling_histogram, ({"uniform": normal(90), "data": normal(80, 1)}, "J"), {},
+    ),
+    "coupling_histogram of zeros": (figures.coupling_histogram, ({"a": np.zeros(9)}, "J"), {}),
+    "coupling_norms": (figures.coupling_norms, (norms(), 100), {}),
+    "coupling_norms of a model without weights": (
+        figures.coupling_norms, ({name: np.zeros(1) for name in norms()}, 0), {},
+    ),
+    "region_map": (
+        figures.region_map, (["a", "b", "c"], np.array([3, 9, 4]), normal((3, 3)), "mean J"), {},
+    ),
+    "region_map of sizes": (
+        figures.region_map,
+        (["a", "b", "c"], np.array([3, 9, 4]), np.exp(3 * normal((3, 3))), "mean |J|"),
+        {},
+    ),
+    "region_histograms": (
+        figures.region_histograms, ({"a (n = 9)": normal(36), "b (n = 4)": normal(6, 1)}, "J"), {},
+    ),
+    "region_histograms of zeros": (figures.region_histograms, ({"a": np.zeros(6)}, "J"), {}),
+    "embedding_curve": (
+        figures.embedding_curve,
+        (np.geomspace(0.1, 1, 5), np.linspace(1, 0, 5), np.linspace(1, 0, 5) ** 2, np.full(5, 0.1)),
+        {"chosen": 0.3},
+    ),
+    "region_assemblies": (figures.region_assemblies, (["a", "b"], abs(normal((2, 7)))), {}),
+    "neuron_colours": (
+        figures.neuron_colours, (normal((40, 2)), np.arange(40) - 1, ("x", "z")), {},
+    ),
+    "principal_components": (figures.principal_components, projected(), {}),
+}  # fmt: skip
+
+every_case = pytest.mark.parametrize(("draw", "args", "options"), CASES.values(), ids=CASES.keys())
+
+
+@every_case
+def test_a_figure_is_drawn_in_the_house_style_and_returned(draw, args, options):
+    before = dict(mpl.rcParams)
+    ax = draw(*args, **options)
+    assert isinstance(ax, Axes)
+    assert dict(mpl.rcParams) == before
+    assert not plt.get_fignums(), "no figure may be left open in pyplot"
+    content = save_svg(ax)
+    assert content.startswith(b"<?xml")
+    assert ax.get_xlabel()
+
+
+@every_case
+def test_a_figure_takes_given_axes_and_leaves_its_input_alone(draw, args, options):
+    figure = Figure()
+    ax = figure.add_subplot()
+    copies = [one.copy() if hasattr(one, "copy") else one for one in args]
+    assert draw(*args, **options, ax=ax) is ax
+    assert ax.has_data() or "silence" in str(args)
+    for one, copy in zip(args, copies, strict=True):
+        if isinstance(one, np.ndarray):
+            np.testing.assert_array_equal(one, copy)
+
+
+def test_the_same_figure_gives_the_same_bytes():
+    pictures = [save_svg(figures.rates(rates)) for _ in range(2)]
+    assert pictures[0] == pictures[1]
+    assert data_uri(pictures[0]).startswith("data:image/svg+xml;base64,")
+
+
+def test_a_raster_holds_one_dot_per_spike():
+    shown = states()
+    ax = figures.raster(shown)
+    assert len(ax.collections[0].get_offsets()) == shown.sum()
+
+
+def test_neurons_are_sorted_by_region_then_rate_with_the_nameless_last():
+    order = region_order(["b", "", "a", "a"], np.array([0.1, 0.9, 0.1, 0.3]))
+    assert order.tolist() == [3, 2, 0, 1]
+
+
+def test_rows_of_a_map_that_resemble_each_other_stand_together():
+    block = np.kron(np.eye(3), np.ones((4, 4))) + 0.1
+    order = np.random.default_rng(0).permutation(12)
+    placed = clustered(block[np.ix_(order, order)])
+    assert sorted(placed.tolist()) == list(range(12))
+    assert (np.diff(order[placed] // 4) != 0).sum() == 2
+    assert clustered(np.ones((2, 2))).tolist() == [0, 1]
+
+
+def test_no_minor_tick_of_the_embedding_has_a_label():
+    draw, args, options = CASES["embedding_curve"]
+    thresholds = np.geomspace(0.02, 0.9, 5)
+    ax = draw(thresholds, *args[1:], **options)
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    assert not any(one.get_text() for one in ax.get_xticklabels(minor=True))
+    shown = [
+        one.get_text()
+        for one, place in zip(ax.get_xticklabels(), ax.get_xticks(), strict=True)
+        if low <= place <= high
+    ]
+    assert shown == ["0.02", "0.05", "0.1", "0.2", "0.5", "1"]
+
+
+@pytest.mark.parametrize(("number", "lowest"), [(1, 0.0), (60, 0.0), (61, 1.0)])
+def test_segments_of_hidden_traces_are_separated_where_lines_leave_room(number, lowest):
+    breaks = np.arange(1, number + 1)
+    ax = figures.hidden_traces(normal((120, 3)), np.zeros(3), 0.02, breaks)
+    (lines,) = ax.collections
+    ends = np.array([one.vertices for one in lines.get_paths()])
+    np.testing.assert_allclose(ends[:, 0, 0], 0.02 * breaks)
+    assert (ends[:, 0, 1] == lowest).all()
+    assert (ends[:, 1, 1] > 1).all()
+    assert lines.get_alpha() is None
+
+
+HOSTILE = (
+    "$x_1$",
+    "_under",
+    "a$b",
+    "\\alpha $\\alpha$",
+    "\x1b[31mred",
+    "神",
+    "a\udcff",
+    "<b>x</b>",
+)
+
+
+def texts_of(ax):
+    ax.figure.draw_without_rendering()
+    found = [one for one in ax.figure.findobj(Text) if one.get_text()]
+    return found + ([] if ax.get_legend() is None else ax.get_legend().get_texts())
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda name: figures.region_map(
+            [name, "b"], np.array([2, 3]), np.array([[1.0, -1.0], [2.0, 1.0]]), "J"
+        ),
+        lambda name: figures.region_histograms({name: normal(40), "b": normal(40)}, "J"),
+        lambda name: figures.region_assemblies([name, "b"], np.abs(normal((2, 3)))),
+        lambda name: figures.raster(states(), [name] * states().shape[1], 0.02),
+        lambda name: figures.coupling_histogram({name: normal(40), "b": normal(40)}, "J"),
+        lambda name: figures.baseline_scores([(name, 1.0, 0.1, False)], "gain"),
+        lambda name: figures.weight_tails({name: normal((9, 3)), "RBM": normal((9, 3))}),
+        lambda name: figures.occupied_regions({name: np.abs(normal(9)) + 1}, 9),
+    ],
+    ids=["map", "ridges", "assemblies", "raster", "histogram", "baselines", "tails", "occupied"],
+)
+def test_a_name_is_text_in_every_figure(draw, name):
+    ax = draw(name)
+    save_svg(ax)  # a warning of a sign without a glyph would fail
+    shown = {"\x1b[31mred": r"\x1b[31mred", "神": r"\u795e", "a\udcff": r"a\udcff"}.get(name, name)
+    found = [one for one in texts_of(ax) if shown in one.get_text().replace(r"\$", "$")]
+    assert found
+    for one in found:
+        words, formula = one._preprocess_math(one.get_text())
+        assert formula is False
+        assert shown in words
+
+
+def test_a_user_s_settings_change_no_figure_of_ours():
+    plain = save_svg(figures.rates(rates))
+    with mpl.rc_context({"text.usetex": True, "axes.formatter.use_locale": True}):
+        assert save_svg(figures.rates(rates)) == plain
+
+
+def test_every_public_figure_is_tested():
+    drawn = {draw.__name__ for draw, _, _ in CASES.values()}
+    assert drawn == set(figures.__all__)
+
+
+def test_the_package_hands_on_every_figure():
+    for name in figures.__all__:
+        assert getattr(bb.figures, name) is getattr(figures, name)
