@@ -209,6 +209,14 @@ def test_a_training_converges_near_the_truth_and_is_resumed_bit_for_bit(tmp_path
     wanted = exact.mean() - row["validation_independent"]
     assert 0.9 * wanted < gain < 1.03 * wanted
 
+    # what is read as members are those that were planted, not the small weights that correct
+    members = bb.interpret(run)["assemblies/membership"].astype(bool)
+    shared = members.T.astype(float) @ truth.membership
+    either = members.sum(axis=0)[:, None] + truth.membership.sum(axis=0) - shared
+    assert ((shared / either).max(axis=0) > 0.8).all()
+    chosen = bb.interpret(run, rule="effective")
+    assert chosen.summary["assemblies"]["rule"] == "effective"
+
     def interrupt(progress: bb.Progress) -> None:
         if progress.done == 60:
             raise KeyboardInterrupt

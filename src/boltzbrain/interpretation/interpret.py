@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.results import require_of_run
@@ -37,6 +38,7 @@ def interpret_model(
     choices: Choices | None = None,
     *,
     seed: int = 0,
+    members: NDArray[np.bool_] | None = None,
     along: Sequence[tuple[int, Callable[[], RBM]]] = (),
     callbacks: Sequence[Callback] = (),
 ) -> Interpretation:
@@ -52,6 +54,9 @@ def interpret_model(
         The options; the defaults if None.
     seed
         Seed of every stream used.
+    members
+        (neuron, hidden) members that training knows; else, and for another rule than the default,
+        they are chosen by the sizes of weights.
     along
         Update and how to get its model, for the norms along training; the model alone if empty.
     callbacks
@@ -90,7 +95,9 @@ def interpret_model(
     )
     finding = tell.phase("assemblies")
     finding(0, 1)
-    assemblies, of_assemblies, _ = find_assemblies(model, activity, regions, choices, generator)
+    assemblies, of_assemblies, _ = find_assemblies(
+        model, activity, regions, choices, generator, members
+    )
     finding(1, 1)
     entries |= norms | assemblies | _neurons(activity, choices)
     summary: dict[str, Any] = {
@@ -170,6 +177,7 @@ def _interpreted(
         run.activity(),
         choices,
         seed=run.plan.seed if seed is None else seed,
+        members=run.members(chosen),
         along=[(update, _loader(run, update)) for update in updates],
         callbacks=callbacks,
     )

@@ -58,7 +58,7 @@ class Assemblies:
     threshold
         (hidden,) members have a weight of at least this size; infinite for a unit without members.
     rule
-        Name of the rule, one of `RULES`.
+        Name of the rule, one of `RULES`, or "training".
     """
 
     weights: Floats
@@ -134,6 +134,22 @@ def assemblies_by_rule(
         level = one_per_neuron(weights) if rule == "one_per_neuron" else mixture_threshold(weights)
     membership = (size >= level) & (size > 0)
     return Assemblies(weights, membership, np.full(weights.shape[1], level), rule)
+
+
+def known_assemblies(weights: Floats, members: NDArray[np.bool_]) -> Assemblies:
+    """Return the assemblies whose members are known from training, by the rule "training".
+
+    Parameters
+    ----------
+    weights
+        (neuron, hidden), those of continuous units times `hidden_deviation`.
+    members
+        (neuron, hidden).
+    """
+    has_shape("members", members, weights.shape)
+    size = np.where(members, np.abs(weights), np.inf)
+    least = size.min(axis=0, initial=np.inf)
+    return Assemblies(weights, members & (weights != 0), least, "training")
 
 
 def effective_threshold(weights: Floats) -> float:

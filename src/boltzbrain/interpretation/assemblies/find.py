@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.regions import Regions
@@ -14,6 +15,7 @@ from boltzbrain.interpretation.assemblies.assemblies import (
     assemblies_by_rule,
     hidden_activity,
     hidden_deviation,
+    known_assemblies,
     order_by_activity,
 )
 from boltzbrain.interpretation.assemblies.membership import (
@@ -40,14 +42,22 @@ def find_assemblies(
     regions: Regions | None,
     choices: Choices,
     generator: Generator,
+    members: NDArray[np.bool_] | None = None,
 ) -> tuple[Entries, dict[str, Any], Assemblies]:
-    """Return members, weights, regions and places of every assembly, their summary, themselves."""
+    """Return members, weights, regions and places of every assembly, their summary, themselves.
+
+    Where training knows the members and no rule is asked for, they are these: its many small
+    weights onto other neurons only undo what shared neurons do.
+    """
     states = activity.states_of("train")
     weights = model.in_sign_gauge().weights.to("cpu").numpy().astype(np.float64)
     values = model.hidden.all_states()
     # the size of a continuous unit is free, that of a two-valued one is not
     scale = hidden_deviation(model, states) if values is None else np.ones(weights.shape[1])
-    found = assemblies_by_rule(weights * scale, choices.rule, choices.threshold)
+    if members is not None and "rule" not in choices.model_fields_set:
+        found = known_assemblies(weights * scale, members)
+    else:
+        found = assemblies_by_rule(weights * scale, choices.rule, choices.threshold)
     activity_of = hidden_activity(model.in_sign_gauge(), some_bins(states, _BINS))
     top = np.where(np.isfinite(found.threshold), found.threshold, 0.0)
     entries: Entries = {
@@ -60,7 +70,7 @@ def find_assemblies(
             "which weights are multiplied before members are chosen; 1 for two-valued units"
         ),
         "assemblies/membership": Entry(
-            found.membership.astype(np.uint8), f"(neuron, hidden) 1 for members, by {choices.rule}"
+            found.membership.astype(np.uint8), f"(neuron, hidden) 1 for members, by {found.rule}"
         ),
         "assemblies/threshold": Entry(
             top, "(hidden,) least size of a member's scaled weight; 0 for a unit without members"
@@ -78,7 +88,7 @@ def find_assemblies(
     }  # fmt: skip
     entries.update(_embedding(found, generator.child("embedding")))
     summary: dict[str, Any] = {
-        "rule": choices.rule,
+        "rule": found.rule,
         "embedded": found.embedded,
         "median_size": float(np.median(found.sizes)),
         "empty": int((found.sizes == 0).sum()),

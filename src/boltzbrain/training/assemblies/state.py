@@ -19,7 +19,7 @@ from boltzbrain.training.assemblies.factors import corrected, first_model
 from boltzbrain.training.assemblies.find import OnOff, find_on_off
 from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.plan import TrainingPlan
-from boltzbrain.training.run.checkpoints import Checkpoint
+from boltzbrain.training.run.checkpoints import MEAN_MEMBERS, Checkpoint
 from boltzbrain.training.update.base_state import BaseState
 
 _PROPOSE_EVERY, _REMIX_EVERY = 25, 50
@@ -92,7 +92,7 @@ class AssemblyState(BaseState):
             for prefix, layer in zip(("visible", "hidden"), layers, strict=True)
             for name, value in layer.parameters().items()
         }
-        self.mean["members"] = tensors["mean/members"].clone()
+        self.mean["members"] = tensors[MEAN_MEMBERS].clone()
 
     @property
     def live(self) -> RBM:
@@ -138,7 +138,7 @@ class AssemblyState(BaseState):
         """Return the state of the optimiser, the factors and the proposals."""
         return {
             **self.ascent.tensors(),
-            "mean/members": self.mean["members"],
+            MEAN_MEMBERS: self.mean["members"],
             "wanted/couplings": self._wanted,
             **{f"proposal/{name}": getattr(self._proposal, name) for name in _PROPOSAL},
         }

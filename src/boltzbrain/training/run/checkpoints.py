@@ -25,6 +25,8 @@ from boltzbrain.training.score.running import RunningScore
 from boltzbrain.training.update.gradient import parameters_of
 
 FORMAT = FileFormat("boltzbrain checkpoint", what="checkpoint")
+MEAN_MEMBERS = "mean/members"
+"""Where a training of assemblies keeps its members, (neuron, hidden), 0 elsewhere."""
 
 
 @dataclass(frozen=True)

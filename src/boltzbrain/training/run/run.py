@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import (
+    MEAN_MEMBERS,
     Checkpoint,
     Owner,
     read_checkpoint,
@@ -168,6 +171,17 @@ class TrainingRun:
         """
         path = self._kept_path(update)
         return read_checkpoint(path, owner=self._owner(), update=update)
+
+    def members(self, update: int) -> NDArray[np.bool_] | None:
+        """Return the neurons that training made members of each hidden unit, (neuron, hidden).
+
+        None where the recipe knows no members (`training.assemblies` does). Errors as `load`.
+        """
+        if self.plan.weights_from != "assemblies":
+            return None
+        told = self.load(update).optimizer[MEAN_MEMBERS]
+        found: NDArray[np.bool_] = told.cpu().numpy() != 0
+        return found
 
     def model(self, update: int) -> RBM:
         """Return the model of the checkpoint of an update, without its chains; errors as `load`."""
