@@ -44,7 +44,7 @@ class FolderKind:
         The folder in it.
     fixed
         What the file says from beginning to end; its hash, ``id``, ties to the folder what lies in
-        it. Folders of 0.1.0 and 0.2.0 have none.
+        it. Folders of 0.1.0 have none.
     version
         Of its format.
     """

@@ -90,7 +90,7 @@ class TrainingRun:
 
     @property
     def id(self) -> str | None:
-        """What ties to the run the files in its folder; runs of 0.1.0 and 0.2.0 have none."""
+        """What ties to the run the files in its folder; runs of 0.1.0 have none."""
         told = self.info.get("id")
         return None if told is None else str(told)
 
