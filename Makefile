@@ -45,7 +45,7 @@ lint: $(STAMP)
 
 test: lint
 	mkdir -p build
-	$(BIN)/pytest src tests --doctest-modules --durations=15 --junit-xml=build/tests.xml $(PYTEST_ARGS)
+	$(BIN)/pytest src tests --doctest-modules -n 2 --dist loadfile --durations=15 --junit-xml=build/tests.xml $(PYTEST_ARGS)
 	$(BIN)/python tests/check_skips.py build/tests.xml tests/allowed_skips.txt
 
 prove: $(STAMP)
