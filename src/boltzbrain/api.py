@@ -239,7 +239,7 @@ def sample(
     *,
     seed: int = 0,
     update: int | None = None,
-    sampler: str = "trajectory",
+    sampler: str | None = None,
     chains: int | None = None,
     sweeps: int | None = None,
     warm_up: int | None = None,
@@ -261,6 +261,7 @@ def sample(
     update
         A kept checkpoint to draw from; the chosen one if None.
     sampler
+        "moves" for a training of `assemblies` and else "trajectory" if None.
         "trajectory": chains on a ladder along the checkpoints of the training exchange states, so
         that those of the model mix (`sampling.tempering`); "annealing" and "temperature": on a
         ladder from independent neurons, or from a model without fields and weights. Rungs are added

@@ -236,6 +236,8 @@ def test_evaluation_and_samples_switch_assemblies(tmp_path: Path) -> None:
     assert abs(estimates["forward"]["value"] - estimates["backward"]["value"]) < 0.5
     assert estimates["forward"]["effective_sample_size"] > 0.1 * estimates["forward"]["chains"]
     assert estimates["trajectory"]["value"] is None
+    drawn = bb.sample(run, 400)
+    assert drawn.step("sample").options["sampler"] == "moves"
     seen = found["statistics"]
     ceiling = seen["ceiling"]["covariances"]["pearson"]
     assert seen["covariances"]["pearson"] > 0.8 * ceiling

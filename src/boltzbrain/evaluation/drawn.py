@@ -16,7 +16,13 @@ from boltzbrain.training.run.run import TrainingRun
 
 
 def draw_of_run(
-    run: TrainingRun, n: int, *, seed: int, sampler: str, update: int | None = None, **options: Any
+    run: TrainingRun,
+    n: int,
+    *,
+    seed: int,
+    sampler: str | None = None,
+    update: int | None = None,
+    **options: Any,
 ) -> Activity:
     """Draw samples of a trained model; as they do not follow in time, each is a segment.
 
@@ -34,6 +40,9 @@ def draw_of_run(
     InputError
         If the run holds no such model or an option is out of range.
     """
+    if sampler is None:
+        # along the checkpoints of a training of on/off assemblies none of them would switch
+        sampler = "moves" if run.plan.weights_from == "assemblies" else "trajectory"
     activity = run.activity()
     number = run.chosen_update if update is None else whole_number_in("update", update, low=1)
     along = sampler == "trajectory"

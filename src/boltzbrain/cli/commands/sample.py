@@ -28,16 +28,17 @@ def sample(
         ),
     ] = None,
     sampler: Annotated[
-        str,
-        typer.Option(
+        str | None,
+        option(
             "--sampler",
             metavar="NAME",
-            help="[bold]trajectory[/]: chains that exchange states along the checkpoints of the "
+            text="[bold]trajectory[/]: chains that exchange states along the checkpoints of the "
             "training; [bold]annealing[/], [bold]temperature[/]: along a ladder from independent "
             "neurons, or from a hot model; [bold]moves[/]: chains that switch hidden units with "
             "all their neurons; [bold]gibbs[/]: one annealed chain for each sample.",
+            default="moves for a run of the recipe assemblies, else trajectory",
         ),
-    ] = "trajectory",
+    ] = None,
     chains: Annotated[
         int | None, option("--chains", text="Chains of each rung.", default="200")
     ] = None,
