@@ -101,7 +101,7 @@ def train(neurons: int, assemblies: int, hidden: int, seed: int) -> dict[str, An
         run = bb.fit(activity, "compositional", hidden, Path(folder) / "run", seed)
         seconds = time.monotonic() - started
         model, row, found = run.best, run.log().iloc[-1], run.info["convergence"]
-        chains = run.plan.ais_chains
+        chains, preset = run.plan.ais_chains, run.plan.preset
     test = activity.bins_of("test")
     states = torch.from_numpy(activity.states_of("test"))
     mean = activity.states_of("train").mean(axis=0)
@@ -114,11 +114,11 @@ def train(neurons: int, assemblies: int, hidden: int, seed: int) -> dict[str, An
         "assemblies": assemblies,
         "hidden": hidden,
         "seed": seed,
-        "preset": run.plan.preset,
+        "preset": preset,
         "units": len(model.hidden),
         "status": found["status"],
         "r_hat": round(found["r_hat"], 3),
-        "gain": round(score - independent, 1),
+        "gain": round(float(score - independent), 1),
         "gain_of_process": round(gain_of_process(truth, test, independent), 1),
         "worst_area": round(float(best_areas(model.weights.double().numpy(), truth).min()), 4),
         "ess_percent": round(100 * row["effective_sample_size"] / chains),
