@@ -17,6 +17,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.moves.samples import sample_by_moves
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
+from boltzbrain.training.assemblies import choice
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.couplings import correction, couplings_of_bins, pair_couplings
 from boltzbrain.training.assemblies.factors import first_model
@@ -76,19 +77,25 @@ def test_assemblies_are_found_once_each_with_their_bins_and_neurons(hidden: int)
     assert (found.members & members).sum() / members.sum() > 0.8
 
 
-def test_graded_activity_has_no_unit_that_is_on_or_off() -> None:
+def test_graded_activity_has_no_unit_that_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
     found = find_on_off(states_of(graded()), 8, 0)
     assert found.on.shape[1] == 0
     assert found.share == 0.0
+    monkeypatch.setattr(choice, "FEWEST_NEURONS", 100)
     plan = make_plan("compositional", hidden=8)
     assert plan_for(graded(), plan) == (plan, None)
     with pytest.raises(InputError, match="assemblies must be on or off in the training bins"):
         AssemblyState(make_plan("assemblies", hidden=8), states_of(graded()), None)
 
 
-def test_the_recipe_of_assemblies_takes_over_with_what_was_asked_for() -> None:
+def test_the_recipe_of_assemblies_takes_over_with_what_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     activity = fish()[1]
-    plan, found = plan_for(activity, make_plan("compositional", hidden=8, seed=3, batch=77))
+    few = make_plan("compositional", hidden=8, seed=3, batch=77)
+    assert plan_for(activity, few) == (few, None)
+    monkeypatch.setattr(choice, "FEWEST_NEURONS", 100)
+    plan, found = plan_for(activity, few)
     assert found is not None
     assert (plan.preset, plan.weights_from) == ("assemblies", "assemblies")
     assert (plan.hidden, plan.seed, plan.batch) == (8, 3, 77)
@@ -189,7 +196,7 @@ def test_a_checkpoint_holds_all_that_an_update_needs(tmp_path: Path) -> None:
 
 def test_a_training_converges_near_the_truth_and_is_resumed_bit_for_bit(tmp_path: Path) -> None:
     truth, activity = fish()
-    plan = make_plan("compositional", hidden=6)
+    plan = make_plan("assemblies", hidden=6)
     run = train(activity, plan, tmp_path / "whole")
     assert run.plan.preset == "assemblies"
     found = run.info["convergence"]

@@ -9,6 +9,9 @@ from boltzbrain.training.assemblies.find import OnOff, find_on_off
 from boltzbrain.training.plan import TrainingPlan, make_plan
 
 RECIPE = "assemblies"
+FEWEST_NEURONS = 5000
+"""With fewer neurons `compositional` converges itself, and loses no assembly too small to be
+told on from off."""
 MOST = 0.5
 """Share of the memberships in components that components which are on or off must have."""
 
@@ -27,7 +30,7 @@ def plan_for(activity: Activity, plan: TrainingPlan) -> tuple[TrainingPlan, OnOf
         The plan.
     """
     asked = plan.weights_from == RECIPE
-    if not plan.assemblies and not asked:
+    if not asked and (not plan.assemblies or activity.n_neurons < FEWEST_NEURONS):
         return plan, None
     found = find_on_off(torch.from_numpy(activity.states_of("train")), plan.hidden, plan.seed)
     if asked:
