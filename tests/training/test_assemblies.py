@@ -17,7 +17,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.moves.samples import sample_by_moves
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
-from boltzbrain.training.assemblies import choice
+from boltzbrain.training.assemblies import choice, find
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.couplings import correction, couplings_of_bins, pair_couplings
 from boltzbrain.training.assemblies.factors import first_model
@@ -75,6 +75,51 @@ def test_assemblies_are_found_once_each_with_their_bins_and_neurons(hidden: int)
     members = truth.membership[:, mine]
     assert (found.members & members).sum() / found.members.sum() > 0.99
     assert (found.members & members).sum() / members.sum() > 0.8
+
+
+def rare(seed: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
+    """Two assemblies that share neurons; the second on in 20 bins, ten of them with the first."""
+    rng = np.random.default_rng(seed)
+    on = np.zeros((1500, 2), dtype=bool)
+    on[:, 0] = rng.random(1500) < 0.1
+    for where in (on[:, 0], ~on[:, 0]):
+        on[rng.choice(np.flatnonzero(where), 10, replace=False), 1] = True
+    members = np.zeros((800, 2), dtype=bool)
+    members[:300, 0] = members[200:500, 1] = True
+    count = on.astype(float) @ members.T
+    chance = np.where(count > 0, 1 - 0.7**count, 0.02)
+    return torch.from_numpy((rng.random(chance.shape) < chance).astype(np.uint8)), on, members
+
+
+def test_members_of_an_assembly_that_is_rarely_on_are_told_by_their_likelihood() -> None:
+    # at 6 standard errors, the rule for certain members, .47 to .78 of them are found
+    shares, right = [], []
+    for seed in range(6):
+        states, on, members = rare(seed)
+        found = find_on_off(states, 4, seed)
+        assert found.on.shape[1] == 2
+        unit = int(np.corrcoef(found.on.T, on[:, 1])[-1, :2].argmax())
+        hit = (found.members[:, unit] & members[:, 1]).sum()
+        shares.append(hit / members[:, 1].sum())
+        right.append(hit / found.members[:, unit].sum())
+    assert np.mean(shares) > 0.82
+    assert np.mean(right) > 0.95
+
+
+def test_an_assembly_in_whose_component_another_has_a_part_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    states, on, members = rare(0)
+    first, second = members.T.astype(float)
+    slopes = 4.0 * np.stack([first, second + 0.5 * first, first + 0.3 * second], axis=1)
+    monkeypatch.setattr(find, "component_slopes", lambda *_: (slopes, len(states)))
+    found = find_on_off(states, 3, 0)
+    # the third, a mixture of both, is none of its own
+    assert found.on.shape[1] == 2
+    assert np.corrcoef(found.on.T, on.T)[:2, 2:].max(axis=0).min() > 0.95
+    # negative control: without the second look one of them is lost
+    monkeypatch.setattr(find, "_without", lambda values, _: values)
+    assert find_on_off(states, 3, 0).on.shape[1] == 1
 
 
 def test_graded_activity_has_no_unit_that_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:

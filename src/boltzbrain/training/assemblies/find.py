@@ -3,7 +3,9 @@
 A component that is on or off shows as two clusters of bins: its projection, over the neurons that
 follow it, is cut midway between two means, and the distance of the means over the spread within
 (d') tells whether there are two. Planted assemblies have d' above 10, graded components and
-mixtures of two assemblies below 5.
+mixtures of two assemblies below 5. A component that seems graded is looked at again with those
+found taken off: a rare assembly that by chance is often on together with another has members of the
+other in its projection, which spread it. Members are told last, from the on-bins of all at once.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from boltzbrain.kernels.dispatch import mean_states, sum_active_rows
+from boltzbrain.kernels.dispatch import correlate, mean_states, sum_active_rows
 from boltzbrain.training.update.first_weights import component_slopes
 
 Marks = NDArray[np.bool_]
+Rates = NDArray[np.float64]
 
 LEAST_Z = 6.0
 """A neuron belongs to a component where its slope is so many standard errors from 0."""
@@ -74,15 +77,68 @@ def find_on_off(states: Tensor, hidden: int, seed: int) -> OnOff:
     found: list[int] = []
     graded = 0
     sizes = members.sum(axis=0)
-    for unit in np.argsort(-distance, kind="stable"):
-        copy = any(_alike(on[:, unit], on[:, other]) > _SAME for other in found)
-        if distance[unit] >= LEAST_D and not copy:
-            found.append(int(unit))
+    order = [int(unit) for unit in np.argsort(-distance, kind="stable")]
+    for unit in order:
+        if distance[unit] >= LEAST_D and not _is_copy(on, unit, found):
+            found.append(unit)
+    first = list(found)
+    for unit in order:
+        if distance[unit] >= LEAST_D:
+            continue
+        copy = _is_copy(on, unit, first)
+        apart = _without(projection[:, unit], on[:, first])
+        on[:, unit] = _upper(apart)
+        if _distance(apart, on[:, unit]) >= LEAST_D and not _is_copy(on, unit, found):
+            found.append(unit)
         elif not copy:
             graded += int(sizes[unit])
-    mine = int(sizes[found].sum())
-    share = mine / (mine + graded) if mine else 0.0
-    return OnOff(np.ascontiguousarray(on[:, found]), members[:, found], share)
+    if not found:
+        return OnOff(on[:, found], members[:, found], 0.0)
+    marks = np.ascontiguousarray(on[:, found])
+    mine = _followers(states, marks, rates)
+    share = mine.sum() / (mine.sum() + graded)
+    return OnOff(marks, mine, float(share))
+
+
+def _is_copy(on: Marks, unit: int, found: list[int]) -> bool:
+    return any(_alike(on[:, unit], on[:, other]) > _SAME for other in found)
+
+
+def _without(values: NDArray[np.float32], on: Marks) -> NDArray[np.float32]:
+    """Return the values less their least-squares fit by on-bins."""
+    design = np.column_stack([np.ones(len(on)), on])
+    left = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    return np.asarray(left, dtype=np.float32)
+
+
+def _followers(states: Tensor, on: Marks, rates: Rates) -> Marks:
+    """Return which neurons are more, or less, active while a component is on, (neuron, component).
+
+    Certain ones by least squares on the on-bins of all components, so that what an accidental
+    companion explains is not counted. Of a component that is rarely on, most are not certain: a
+    neuron also belongs where its active bins among the on-bins are likelier with the usual rise of
+    the certain ones than without it, by more than neurons outnumber members.
+    """
+    share = on.mean(axis=0)
+    marks = on - share
+    inverse = np.linalg.pinv(marks.T @ marks)
+    by_bin = torch.from_numpy(np.ascontiguousarray(marks @ inverse, dtype=np.float32))
+    rise = correlate(states, by_bin).numpy().astype(np.float64)
+    spread = np.sqrt(np.maximum(rates * (1 - rates), 1.0 / len(on) ** 2))
+    certain = np.abs(rise) > LEAST_Z * spread[:, None] * np.sqrt(np.diag(inverse))
+    count = on.sum(axis=0)
+    active = correlate(states, torch.from_numpy(on.astype(np.float32))).numpy()
+    kept = np.where(certain, rise, 0.0)
+    together = on.T.astype(np.float64) @ on / count
+    without = (rates - kept @ share)[:, None] + kept @ together - kept
+    least = 0.5 / len(on)
+    without = np.clip(without, least, 1 - least)
+    usual = [np.median(one[one > 0]) if (one > 0).any() else 0.0 for one in kept.T]
+    upper = np.clip(without + usual, least, 1 - least)
+    odds = active * np.log(upper / without) + (count - active) * np.log((1 - upper) / (1 - without))
+    mine = certain.sum(axis=0)
+    outnumbered = np.log((len(rates) - mine + 1) / (mine + 1))
+    return np.asarray(certain | (odds > outnumbered))
 
 
 def _upper(values: NDArray[np.float32]) -> Marks:
