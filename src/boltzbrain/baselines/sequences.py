@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity, FoldName, stretches
-from boltzbrain.foundations.checks import bad_input, has_shape, number_in
+from boltzbrain.foundations.checks import has_shape, number_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +24,15 @@ class Sequences:
         (bin,) whole numbers; a piece is a stretch of one number, and a number does not come back.
     bin_width_s
         Seconds per bin.
+    heard
+        (bin, neuron) uint8 states that later bins of a piece know of in place of its own, for
+        controls; the own ones where None.
     """
 
     states: NDArray[np.uint8]
     label: NDArray[np.int64]
     bin_width_s: float
+    heard: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         """Refuse lengths that disagree and pieces that interleave."""
@@ -67,10 +71,14 @@ class Sequences:
         return np.arange(len(self.states)) - np.repeat(self.edges[:-1], sizes)
 
     def taking(self, bins: NDArray[np.int64]) -> Sequences:
-        """Return these pieces with the states of other bins, as many."""
-        if len(bins) != len(self.states):
-            raise bad_input("bins", f"be {len(self.states)}", len(bins))
+        """Return these pieces with the states of other bins, (bin,), in place of their own."""
+        has_shape("bins", bins, (len(self.states),))
         return Sequences(self.states[bins], self.label, self.bin_width_s)
+
+    def hearing(self, bins: NDArray[np.int64]) -> Sequences:
+        """Return these pieces with the past of other bins, (bin,), in place of their own."""
+        has_shape("bins", bins, (len(self.states),))
+        return Sequences(self.states, self.label, self.bin_width_s, self.states[bins])
 
 
 def pieces(activity: Activity, bins: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from boltzbrain.baselines.in_time.bernoulli import scores
 from boltzbrain.baselines.in_time.chain import Chain, Floats, filtered, smoothed
 from boltzbrain.baselines.in_time.past import Past
 from boltzbrain.baselines.protocol import Baseline
 from boltzbrain.baselines.sequences import Sequences
-from boltzbrain.foundations.memory import slices
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import draw_bernoulli, sum_active_rows
 
-AT_ONCE = 1 << 18
-"""Log-odds that a loop holds at once: what it does to them one by one stays in the cache."""
 LONGEST_SAMPLE = 200
 """Bins of the longest piece that is generated."""
 
@@ -59,24 +58,16 @@ class FromThePast:
     own_change: Tensor
     change: Tensor | None = None
 
-    def shared(self, traces: Tensor, seen: Tensor, begins: Tensor) -> Tensor:
-        """Return what it adds in every state, (bin, neuron)."""
+    def shared(self, seen: Tensor, begins: Tensor) -> Tensor:
+        """Return what the traces of all neurons add in every state, (bin, neuron)."""
         added = seen @ self.weights
-        for place, own in enumerate(self.own):
-            added.addcmul_(traces[:, place], own)
         added[begins] += self.first
         return added
 
-    def by_state(self, state: int, traces: Tensor, seen: Tensor) -> Tensor | float:
-        """Return what a state adds beyond that, (bin, neuron), or 0."""
-        if self.change is None and not bool(self.own_change[state].any()):
-            return 0.0
-        added = torch.zeros((len(traces), traces.shape[2]), dtype=traces.dtype)
-        if self.change is not None:
-            added += seen @ self.change[state]
-        for place, own in enumerate(self.own_change[state]):
-            added.addcmul_(traces[:, place], own)
-        return added
+    def in_state(self, state: int, shared: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same in one state, and its weights on own traces, (trace, neuron)."""
+        own = self.own + self.own_change[state]
+        return (shared if self.change is None else shared + seen @ self.change[state]), own
 
     def couplings(self) -> Tensor:
         """Return the weights of every source, own ones 0, (trace, source, neuron)."""
@@ -96,11 +87,6 @@ def _without_own(couplings: Tensor) -> Tensor:
     for one in couplings:
         one.fill_diagonal_(0.0)
     return couplings
-
-
-def log_odds_to_score(odds: Tensor, states: Tensor) -> Tensor:
-    """Return log P(v) of independent neurons of such log-odds, (bin,) float64."""
-    return (states * odds - softplus(odds, threshold=80.0)).sum(dim=1, dtype=torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +109,9 @@ class InTime(Baseline):
         Seconds per bin.
     """
 
-    gives: ClassVar[frozenset[str]] = frozenset(
-        {"log_likelihood", "predictive", "conditional", "samples", "states"}
-    )
+    gives: ClassVar[frozenset[str]] = frozenset({"log_likelihood", "conditional", "samples"})
+
+    uses_time: ClassVar[bool] = True
 
     chain: Chain
     occupancy: Floats
@@ -138,18 +124,18 @@ class InTime(Baseline):
         """Return log P(v_t | state, earlier bins), (bin, state) nats."""
         if self.from_past is None:
             return self._without_past(given.states)
-        result, traces = [], self.from_past.past.traces(given)
-        states, begins = torch.from_numpy(given.states), torch.from_numpy(given.begins)
-        fields = self.fields.to(torch.float32)
-        for part in slices(len(given.states), given.states.shape[1], AT_ONCE):
-            near = traces[part]
-            seen = self.from_past.past.seen(near)
-            shared, here = self.from_past.shared(near, seen, begins[part]), states[part].float()
-            scores = [
-                log_odds_to_score(shared + field + self.from_past.by_state(one, near, seen), here)
-                for one, field in enumerate(fields)
-            ]
-            result.append(torch.stack(scores, dim=1))
+        law, result = self.from_past, []
+        traces, begins = law.past.traces(given), torch.from_numpy(given.begins)
+        fields, states = self.fields.to(torch.float32), torch.from_numpy(given.states)
+        for part in slices(len(states), states.shape[1], VALUES):
+            near, here = traces[part], states[part]
+            seen = law.past.seen(near)
+            shared = law.shared(seen, begins[part])
+            each = []
+            for state, field in enumerate(fields):
+                odds, own = law.in_state(state, shared, seen)
+                each.append(scores(odds, field, own, near, here))
+            result.append(torch.stack(each, dim=1))
         found: Floats = torch.cat(result).numpy()
         return found
 
@@ -182,7 +168,7 @@ class InTime(Baseline):
         """Return the log-odds of every neuron given the others, without time, (bin, neuron)."""
         result = []
         up, down = -softplus(-self.fields), -softplus(self.fields)
-        for part in slices(len(states), states.shape[1], AT_ONCE):
+        for part in slices(len(states), states.shape[1], VALUES):
             here = torch.from_numpy(states[part]).to(torch.float64)
             joint = torch.from_numpy(self._without_past(states[part]) + np.log(self.occupancy))
             active = torch.full(here.shape, -torch.inf, dtype=torch.float64)
@@ -229,10 +215,11 @@ def generate(model: InTime, pieces: int, bins: int, generator: Generator) -> Seq
             traces = torch.zeros_like(raw) if not place else raw - past.past.mean
             traces = traces / past.past.spread
             seen = past.past.seen(traces)
-            odds = odds + past.shared(traces, seen, torch.full((pieces,), place == 0))
+            shared = past.shared(seen, torch.full((pieces,), place == 0))
             for state in np.unique(hidden).tolist():
                 mine = torch.from_numpy(np.flatnonzero(hidden == state))
-                odds[mine] += past.by_state(state, traces[mine], seen[mine])
+                added, own = past.in_state(state, shared[mine], seen[mine])
+                odds[mine] += added + (own * traces[mine]).sum(dim=1)
         drawn = draw_bernoulli(odds, torch.zeros(neurons), generator.key, generator.take())
         states[:, place] = drawn.numpy()
         if past is not None and raw is not None:
@@ -259,7 +246,7 @@ class History(InTime):
 
     name: ClassVar[str] = "history"
     title: ClassVar[str] = "GLM on the past"
-    gives: ClassVar[frozenset[str]] = InTime.gives - {"conditional", "states"}
+    gives: ClassVar[frozenset[str]] = InTime.gives - {"conditional"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,7 +52,8 @@ def raw_traces(given: Sequences, seconds: Sequence[float] = SECONDS) -> Tensor:
     """
     keep = [np.exp(-given.bin_width_s / one) if one > 0 else 0.0 for one in seconds]
     traces = np.zeros((len(given), len(keep), given.states.shape[1]), dtype=np.float32)
-    _fill(given.states, given.edges, np.array(keep, dtype=np.float32), traces)
+    heard = given.states if given.heard is None else given.heard
+    _fill(heard, given.edges, np.array(keep, dtype=np.float32), traces)
     return torch.from_numpy(traces)
 
 

@@ -17,10 +17,11 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from boltzbrain.baselines.in_time.model import AT_ONCE, FromThePast, log_odds_to_score
+from boltzbrain.baselines.in_time.bernoulli import scores, scores_and_slopes
+from boltzbrain.baselines.in_time.model import FromThePast
 from boltzbrain.baselines.in_time.past import fit_past, raw_traces
 from boltzbrain.baselines.sequences import Sequences
-from boltzbrain.foundations.memory import slices
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.model.independent import independent_field
 
 PSEUDO_BINS = 20.0
@@ -204,38 +205,37 @@ class PastRegression:
         law, fields = self.law(point), point.fields.to(torch.float32)
         slope = point.of(torch.zeros((sum(map(len, point.parts())), fields.shape[1])))
         value = 0.0
-        for part in slices(len(self.states), self.states.shape[1], AT_ONCE):
+        for part in slices(len(self.states), self.states.shape[1], VALUES):
             traces, seen, begins = self.traces[part], self.seen[part], self.begins[part]
-            states = self.states[part].float()
-            shared, total = law.shared(traces, seen, begins), torch.zeros_like(states)
+            shared, total = law.shared(seen, begins), None
             for state, field in enumerate(fields):
-                odds = shared + field + law.by_state(state, traces, seen)
-                here = weight[part, state, None]
-                value -= float((weight[part, state] * log_odds_to_score(odds, states)).sum())
-                residual = odds.sigmoid_().sub_(states).mul_(here)
-                total += residual
-                slope.fields[state] += residual.sum(dim=0)
+                odds, own = law.in_state(state, shared, seen)
+                here = weight[part, state].contiguous()
+                score, residual, by_field, by_own = scores_and_slopes(
+                    odds, field, own, traces, self.states[part], here
+                )
+                value -= float(here.to(torch.float64) @ score)
+                slope.fields[state] += by_field
+                slope.own.add_(by_own)
+                if slope.own_change is not None:
+                    slope.own_change[state] += by_own
                 if slope.change is not None:
                     slope.change[state] += seen.T @ residual
-                if slope.own_change is not None:
-                    slope.own_change[state] += torch.stack(
-                        [(one * residual).sum(dim=0) for one in traces.unbind(1)]
-                    )
+                total = residual if total is None else total.add_(residual)
+            assert total is not None
             slope.weights.add_(seen.T @ total)
-            slope.own.add_(torch.stack([(one * total).sum(dim=0) for one in traces.unbind(1)]))
             slope.first.add_(total[begins].sum(dim=0))
         return self._penalised(value, slope, point, penalties)
 
     def emission(self, point: Point) -> NDArray[np.float64]:
         """Return log P of every training bin given each state and the past, (bin, state) nats."""
         law, fields, result = self.law(point), point.fields.to(torch.float32), []
-        for part in slices(len(self.states), self.states.shape[1], AT_ONCE):
+        for part in slices(len(self.states), self.states.shape[1], VALUES):
             traces, seen = self.traces[part], self.seen[part]
-            shared, states = law.shared(traces, seen, self.begins[part]), self.states[part].float()
-            each = [
-                log_odds_to_score(shared + field + law.by_state(state, traces, seen), states)
-                for state, field in enumerate(fields)
-            ]
+            shared, each = law.shared(seen, self.begins[part]), []
+            for state, field in enumerate(fields):
+                odds, own = law.in_state(state, shared, seen)
+                each.append(scores(odds, field, own, traces, self.states[part]))
             result.append(torch.stack(each, dim=1))
         found: NDArray[np.float64] = torch.cat(result).numpy()
         return found
