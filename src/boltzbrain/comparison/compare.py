@@ -17,11 +17,13 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.baselines.fit_baseline import FITS, IN_TIME, fit_baseline, fit_in_time
+from boltzbrain.baselines.in_time.model import InTime
 from boltzbrain.baselines.pairwise.fit import PairwiseBaseline
 from boltzbrain.baselines.protocol import Baseline, Unfitted
 from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.comparison.rbms import Hopfield, Trained, fit_hopfield
 from boltzbrain.comparison.score import Figures, TestScorer, scores_of_none
+from boltzbrain.comparison.states import found_states
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours, require_sha256
@@ -142,6 +144,11 @@ def compare_baselines(
         if baseline.log_partition() is not None:
             figures[name]["log_partition"] = _checked(baseline)
         arrays[name] = _arrays(baseline)
+        if isinstance(baseline, InTime) and len(baseline.chain) > 1:
+            generator = Generator.from_seed(seed, "states", name)
+            told, more = found_states(baseline, activity, generator)
+            figures[name]["states"] = told
+            arrays[name] |= more
         if best is None:
             best = gain, ahead, each
             continue
@@ -236,6 +243,22 @@ def _copy_arrays(before: Path, told: str | None, file: h5py.File, names: Sequenc
         warnings.warn(
             f"{before}: the weights of {', '.join(names)} are not kept: {error}", stacklevel=4
         )
+
+
+def read_states(path: Path) -> dict[str, dict[str, NDArray[Any]]]:
+    """Read what is kept of hidden states from baselines.h5, by model and by name.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or of another format.
+    """
+    with open_ours(path, FORMAT) as file:
+        return {
+            str(name): {str(key): np.asarray(values[()]) for key, values in group["states"].items()}
+            for name, group in file.items()
+            if "states" in group
+        }
 
 
 def read_assemblies(path: Path) -> dict[str, Figures]:
