@@ -138,7 +138,7 @@ def evaluate(
         Compare the reconstruction with logistic regression for every neuron and not for 50.
     baselines
         Simpler models to fit and score beside it: independent, ising, kpairwise, glm, pca, vae,
-        hopfield, and those that see earlier bins: hmm, history, hmmglm. They write
+        hopfield, and those that see earlier bins: hmm, history, hmmglm, hmmsigns. They write
         RUN/baselines.h5 too.
     controls
         Fit what a gain of models with time may rest on otherwise: the place in the trial, slow

@@ -8,12 +8,16 @@ import torch
 from scipy.special import expit, logsumexp
 
 from boltzbrain.baselines.in_time.chain import Chain, filtered, smoothed
+from boltzbrain.baselines.in_time.changes import changing_couplings
 from boltzbrain.baselines.in_time.history import fit_at, fit_history, history_of
 from boltzbrain.baselines.in_time.hmm import climb_from_blocks, fit_hmm, reordered
 from boltzbrain.baselines.in_time.hmm_glm import fit_hmm_glm, fit_states
 from boltzbrain.baselines.in_time.model import generate
 from boltzbrain.baselines.in_time.past import raw_traces
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties
+from boltzbrain.baselines.in_time.signs import fit_hmm_signs
+from boltzbrain.baselines.in_time.states import describe_states, group_neurons
+from boltzbrain.baselines.protocol import Unfitted
 from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
@@ -104,10 +108,13 @@ def models(folds):
         "hmm": fit_hmm(train, validation, generator, states=(1, 2, 3), starts=3),
         "history": fit_history(train, validation, generator, penalties=(30.0, 10.0)),
         "hmmglm": fit_hmm_glm(train, validation, generator, states=(1, 2), starts=3),
+        "hmmsigns": fit_hmm_signs(
+            train, validation, generator, states=(1, 2), starts=3, penalties=(10.0, 3.0), rounds=3
+        ),
     }
 
 
-NAMES = ("hmm", "history", "hmmglm")
+NAMES = ("hmm", "history", "hmmglm", "hmmsigns")
 
 
 def all_states(neurons):
@@ -261,3 +268,83 @@ def test_generated_pieces_are_scored_as_they_were_drawn(models):
 def test_pieces_that_come_back_are_refused():
     with pytest.raises(InputError, match="segment must hold every number in one unbroken stretch"):
         Sequences(np.zeros((3, 2), dtype=np.uint8), np.array([0, 1, 0]), WIDTH)
+
+
+def test_couplings_have_one_sign_in_all_states_and_none_where_nothing_was_planted(models):
+    """Every neuron excites the next; one that inhibits it, planted beside, is found as such."""
+    couplings = models["hmmsigns"].from_past.changes().sum(dim=1).numpy()
+    assert couplings.shape[1:] == (8, 8)
+    # (state, source, target): no pair of both signs
+    assert not ((couplings > 1e-6).any(axis=0) & (couplings < -1e-6).any(axis=0)).any()
+    strongest = np.abs(couplings).sum(axis=0)
+    np.testing.assert_array_equal(strongest.argmax(axis=0), (np.arange(8) - 1) % 8)
+    assert all(couplings[:, (one - 1) % 8, one].max() > 0.1 for one in range(8))
+    # most pairs are of no coupling
+    assert (strongest < 1e-6).mean() > 0.3
+    silent = np.zeros((6, 201), dtype=np.uint8)
+    many = Sequences(silent, np.zeros(6, dtype=np.int64), WIDTH)
+    found = fit_hmm_signs(many, many, Generator.from_seed(0))
+    assert isinstance(found, Unfitted)
+    assert found.reason.endswith("for at most 200 neurons; there are 201")
+
+
+def test_states_are_described_as_they_were_planted(models, folds):
+    told = describe_states(models["hmm"], folds[2])
+    assert told["number"] == len(told["occupancy"]) >= 2
+    assert sum(told["occupancy"]) == pytest.approx(1.0)
+    assert sum(told["occupancy_test"]) == pytest.approx(1.0)
+    # pieces of 40 bins of 20 ms: no stay is longer
+    assert all(0.02 - 1e-9 <= one <= 0.8 + 1e-9 for one in told["dwell_seen_s"] if one is not None)
+
+
+def profiles(rng, groups, states=4, each=20, bins=2000.0):
+    """Return expected counts of groups of neurons, each with a profile over states of its own."""
+    theta = rng.normal(size=(groups, states)) * 1.2
+    label = np.repeat(np.arange(groups), each)
+    beta, gamma = rng.normal(-2.5, 0.4, len(label)), rng.uniform(0.6, 1.2, len(label))
+    rate = expit(beta + gamma * theta[label].T)
+    held = np.full(states, bins / states)
+    return rng.binomial(held.astype(int)[:, None], rate).astype(float), held, label
+
+
+def agreement(one, two):
+    from sklearn.metrics import adjusted_rand_score
+
+    return adjusted_rand_score(one, two)
+
+
+def test_groups_of_neurons_are_found_and_none_where_there_is_one():
+    rng = np.random.default_rng(3)
+    active, bins, label = profiles(rng, 3)
+    found = group_neurons(active, bins, Generator.from_seed(0))
+    assert len(found.profile) == 3
+    assert agreement(found.label, label) >= 0.95
+    assert len(found.bic) >= 3
+    active, bins, _ = profiles(rng, 1, each=60)
+    assert len(group_neurons(active, bins, Generator.from_seed(0)).profile) == 1
+
+
+def test_changes_of_couplings_stand_out_only_where_they_were_planted(folds):
+    """In the second state every neuron drives the one before it, not the one after."""
+    rng = np.random.default_rng(5)
+    states, path = np.zeros((6000, 8), dtype=np.uint8), np.zeros(6000, dtype=int)
+    for place in range(1, 6000):
+        path[place] = path[place - 1] ^ (rng.random() < 0.02)
+        level = -2.5 + 1.2 * path[place]
+        before = np.roll(states[place - 1], -1 if path[place] else 1)
+        states[place] = rng.random(8) < expit(level + 2.0 * before)
+    label = np.arange(6000) // 100
+    whole = Sequences(states, label, WIDTH)
+    model = fit_hmm_glm(
+        whole, whole, Generator.from_seed(0), states=(2,), changes=(30.0,), starts=3
+    )
+    told = changing_couplings(model, whole, Generator.from_seed(1))
+    assert told["pairs"] == 56
+    assert told["changing"] >= 12
+    # the first state's data alone: nothing changes, and few pairs pass for it
+    steady = Sequences(folds[0].states, folds[0].label, WIDTH)
+    model = fit_hmm_glm(
+        steady, steady, Generator.from_seed(0), states=(2,), changes=(30.0,), starts=3
+    )
+    told = changing_couplings(model, steady, Generator.from_seed(1))
+    assert told is None or told["changing"] <= 6

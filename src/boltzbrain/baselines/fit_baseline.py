@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from boltzbrain.baselines.in_time.history import fit_history
 from boltzbrain.baselines.in_time.hmm import fit_hmm
 from boltzbrain.baselines.in_time.hmm_glm import fit_hmm_glm
+from boltzbrain.baselines.in_time.signs import fit_hmm_signs
 from boltzbrain.baselines.independent import fit_independent
 from boltzbrain.baselines.latent import fit_pca
 from boltzbrain.baselines.logistic import fit_glm
 from boltzbrain.baselines.pairwise.fit import fit_pairwise
-from boltzbrain.baselines.protocol import Baseline
+from boltzbrain.baselines.protocol import Baseline, Unfitted
 from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.baselines.vae import fit_vae
 from boltzbrain.foundations.checks import bad_input, has_shape, one_of
@@ -33,10 +34,11 @@ FITS: Mapping[str, Callable[..., Baseline]] = {
 """Name to the function that fits it to (train, validation, generator)."""
 
 
-IN_TIME: Mapping[str, Callable[..., Baseline]] = {
+IN_TIME: Mapping[str, Callable[..., Baseline | Unfitted]] = {
     "hmm": fit_hmm,
     "history": fit_history,
     "hmmglm": fit_hmm_glm,
+    "hmmsigns": fit_hmm_signs,
 }
 """Name to the function that fits a model with time to `Sequences` (train, validation), and a
 generator."""
@@ -44,8 +46,10 @@ generator."""
 
 def fit_in_time(
     name: str, train: Sequences, validation: Sequences, generator: Generator, **options: Any
-) -> Baseline:
+) -> Baseline | Unfitted:
     """Fit a baseline that knows of earlier bins; else as `fit_baseline`.
+
+    Of one that is for fewer neurons no model comes, with the reason.
 
     Parameters
     ----------

@@ -36,6 +36,10 @@ class Candidate(Generic[Model]):
         """Mean over the validation bins."""
         return float(self.scores.mean())
 
+    def trial(self) -> Trial:
+        """Return what is told of it."""
+        return Trial(self.values, self.score)
+
 
 @dataclass(frozen=True, eq=False)
 class Choice(Generic[Model]):
@@ -51,7 +55,7 @@ class Choice(Generic[Model]):
 
     def trials(self) -> tuple[Trial, ...]:
         """Return what was tried."""
-        return tuple(Trial(one.values, one.score) for one in self.tried)
+        return tuple(one.trial() for one in self.tried)
 
     def at_end(self, values: Sequence[float]) -> bool:
         """Return whether the best number is the last that could be tried."""

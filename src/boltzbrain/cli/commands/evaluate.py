@@ -31,8 +31,8 @@ def evaluate(
             "--baselines",
             metavar="NAME,NAME,...",
             text="Simpler models to fit and score beside it, of independent, ising, kpairwise, "
-            "glm, pca, vae, hopfield, and of those that see earlier bins, hmm, history, hmmglm; "
-            "'all' for every one.",
+            "glm, pca, vae, hopfield, and of those that see earlier bins, hmm, history, hmmglm, "
+            "hmmsigns; 'all' for every one.",
             default="none; those fitted before are kept, if the model is the same",
         ),
     ] = None,

@@ -148,13 +148,13 @@ def state_transitions(ax: Axes, transition: Floats, occupancy: Floats) -> None:
     bar.set_ticks([-4, -3, -2, -1, 0], labels=["≤0.0001", "0.001", "0.01", "0.1", "1"])
     bar.ax.tick_params(labelsize=7)
     for place, colour in enumerate(state_colours(number)):
-        ax.plot([-1.2], [place], "s", color=colour, markersize=min(5.0, 90 / number),
-                clip_on=False)  # fmt: skip
+        ax.plot([-0.045], [place], "s", color=colour, markersize=min(5.0, 90 / number),
+                clip_on=False, transform=ax.get_yaxis_transform())  # fmt: skip
     every = max(1, number // 8)
     ticks = list(range(0, number, every))
     ax.set_xticks(ticks, [f"{one + 1}" for one in ticks])
     ax.set_yticks(ticks, [f"{one + 1}: {occupancy[one]:.0%}" for one in ticks])
-    ax.tick_params(axis="y", length=0, pad=8)
+    ax.tick_params(axis="y", length=0, pad=13)
     ax.set_xlim(-0.5, number - 0.5)
     ax.set_xlabel("next state")
     ax.set_ylabel("state: share of bins")

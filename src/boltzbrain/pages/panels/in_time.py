@@ -12,7 +12,7 @@ from boltzbrain.pages import figures
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.numbers import with_error
 from boltzbrain.pages.page import PageData
-from boltzbrain.pages.panels.panel import Image, Panel, draw
+from boltzbrain.pages.panels.panel import Panel, draw
 from boltzbrain.pages.verdicts import in_time as verdicts
 from boltzbrain.pages.verdicts.verdict import Verdict
 
@@ -169,33 +169,45 @@ def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
         states[:bins][:, order], posterior[:bins], [page.regions[k] for k in order.tolist()],
         page.bin_width_s, breaks,
     )  # fmt: skip
-    images: list[Image] = [
-        draw(ribbon, "Raster of test bins with the probability of each state below", wide=True),
+    drawn = [
         draw(
             figures.state_transitions(kept["transition"], kept["occupancy"]),
-            "Probability of the next state", "steps",
+            "Probability of the next state",
+            "steps",
         ),
         draw(
             figures.state_profiles(kept["profile"], told["groups"]["sizes"]),
-            "Profiles of groups of neurons over states", "groups of neurons",
+            "Profiles of groups of neurons over states",
+            "groups of neurons",
         ),
-    ]  # fmt: skip
+    ]
     return [
         Panel(
             "time-states",
             f"Hidden states: {one['title']}",
             f"The first {bins} test bins, neurons by region and rate, and below them how probable "
             "each state is given the whole segment (for the eye: no score has seen the bin that it "
-            "predicts). Thin lines separate segments. Then the probability of the next state, "
-            "darkest on the diagonal where states stay, and how the rates of groups of neurons, "
-            "their number by BIC, change over states.",
+            "predicts). Thin lines separate segments.",
             "Broad stretches of one colour: states that last longer than a bin and come back in "
             "other segments.",
             verdicts.states(told, page.bin_width_s),
-            images,
+            [draw(ribbon, "Raster of test bins, the probability of each state below")],
             wide=True,
             counts=False,
-        )
+        ),
+        Panel(
+            "time-profiles",
+            "What states do",
+            "The probability of the next state, darkest on the diagonal where states stay; and how "
+            "the rates of groups of neurons change over states, each in units of its own change. "
+            "Neurons are grouped by their profile over states, the number of groups by BIC.",
+            "Several groups with profiles of their own: a state is more than the level of all "
+            "neurons.",
+            verdicts.profiles(told),
+            drawn,
+            wide=True,
+            counts=False,
+        ),
     ]
 
 

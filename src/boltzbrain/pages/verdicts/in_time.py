@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from boltzbrain.pages.numbers import with_error
+from boltzbrain.pages.numbers import number, with_error
 from boltzbrain.pages.verdicts.thresholds import CLEAR, LOCKED_SHARE, LONG_STAY
 from boltzbrain.pages.verdicts.verdict import Level, Verdict, figure_at
 
@@ -58,25 +58,28 @@ def controls(evaluation: Mapping[str, Any]) -> Verdict:
         for name in ("history", "other_segment", "shuffled_in_segment", "place_in_trial")
     }
     share = figure_at(evaluation, f"{path}.shuffled_in_segment.share")
-    words = []
-    if value["place_in_trial"] is not None:
-        words.append(
-            f"Rates that follow the place in the trial gain {value['place_in_trial']:+.2f} nats"
+    words = [
+        f"{what} {number(found, 2, '+')} nats"
+        for name, what in (
+            ("place_in_trial", "rates that follow the place in the trial gain"),
+            ("other_segment", "the past of another segment"),
         )
-    if value["other_segment"] is not None:
-        words.append(f"the past of another segment {value['other_segment']:+.2f}")
+        if (found := value[name]) is not None
+    ]
     if share is not None:
         words.append(f"with bins shuffled within segments {share:.0%} of the past's gain is left")
-    text = "; ".join(words).replace("-", "−")
-    if not words or value["history"] is None:
-        return Verdict("unknown", f"{text or 'Nothing to compare with'}.")
-    text += (
-        f", of {value['history']:+.2f} nats. What is left so is slow: a state, not the last bin."
-    )
+    own = value["history"]
+    if own is None or not words:
+        return Verdict("unknown", "Nothing to compare with.")
+    text = f"The past of a segment gains {number(own, 2, '+')} nats; {'; '.join(words)}."
+    if own <= 0:
+        return Verdict("unknown", f"{text} There is nothing to explain.")
+    if share is not None:
+        text += " What shuffling leaves is slow: a state, and not the last bin."
     other = value["other_segment"]
     if other is None:
         return Verdict("fair", text)
-    return Verdict("good" if other < LOCKED_SHARE * value["history"] else "poor", text)
+    return Verdict("good" if other < LOCKED_SHARE * own else "poor", text)
 
 
 def states(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
@@ -96,8 +99,6 @@ def states(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
             f" Couplings of {pairs['changing']} of {pairs['pairs']} pairs change with the state "
             f"beyond states at other times, where {pairs['expected']:.0f} are expected."
         )
-    groups = told["groups"]["number"]
-    text += f" Neurons form {groups} group{'' if groups == 1 else 's'} by what states do to them."
     return Verdict(LONG_STAY.high_is_good(middle / bin_width_s), text)
 
 
@@ -112,3 +113,12 @@ def number_of_states(evaluation: Mapping[str, Any]) -> Verdict:
     if level == "fair":
         text += " The most that were tried won, so more may be better."
     return Verdict("fair" if level == "fair" else "good", text)
+
+
+def profiles(told: Mapping[str, Any]) -> Verdict:
+    """Say how many groups of neurons there are: good with more than one."""
+    sizes = told["groups"]["sizes"]
+    if not sizes[1:]:
+        return Verdict("fair", "Neurons form one group: states change them all alike.")
+    listed = ", ".join(map(str, sizes))
+    return Verdict("good", f"Neurons form {len(sizes)} groups, of {listed} neurons.")
