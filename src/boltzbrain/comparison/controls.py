@@ -18,6 +18,7 @@ from boltzbrain.comparison.score import Figures, TestScorer
 from boltzbrain.data.activity import Activity, stretches
 from boltzbrain.data.clusters import ENOUGH
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 
@@ -137,9 +138,11 @@ def _by_place(activity: Activity, scorer: TestScorer) -> dict[str, Any]:
     def scores(pseudo: float, chosen: NDArray[np.int64]) -> Figures:
         rates = (active + pseudo * mean) / (bins + pseudo)[:, None]
         odds, silent = np.log(rates) - np.log1p(-rates), np.log1p(-rates).sum(axis=1)
-        where = place[chosen]
-        total = np.einsum("tn,tn->t", activity.states[chosen], odds[where]) + silent[where]
-        result: Figures = total
+        parts = []
+        for part in slices(len(chosen), activity.n_neurons, VALUES):
+            here, where = activity.states[chosen[part]], place[chosen[part]]
+            parts.append(np.einsum("tn,tn->t", here, odds[where]) + silent[where])
+        result: Figures = np.concatenate(parts)
         return result
 
     best = max(PSEUDO_TRIALS, key=lambda pseudo: float(scores(pseudo, validation).mean()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from boltzbrain.baselines.in_time.changes import changing_couplings
@@ -13,6 +14,7 @@ from boltzbrain.baselines.in_time.states import describe_states, group_neurons, 
 from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.dispatch import correlate
 
 
 def found_states(
@@ -32,7 +34,7 @@ def found_states(
     train, test = (Sequences.of_fold(activity, fold) for fold in ("train", "test"))
     told, arrays = describe_states(model, test), state_arrays(model, test)
     posterior = model.posterior(train)
-    active = posterior.T @ train.states
+    active = correlate(torch.from_numpy(train.states), torch.from_numpy(posterior)).T.numpy()
     groups = group_neurons(active, posterior.sum(axis=0), generator)
     told["groups"] = {
         "number": len(groups.profile),

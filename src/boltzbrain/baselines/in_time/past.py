@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 from numba import njit, prange
-from scipy.sparse.linalg import eigsh
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
 from boltzbrain.baselines.sequences import Sequences
@@ -98,6 +99,13 @@ class Past:
         return (self.axes @ weights).reshape(*self.mean.shape, -1)
 
 
+def _through(flat: Tensor, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return flat^T flat v, (feature,)."""
+    given = torch.from_numpy(vector.reshape(-1).astype(np.float32))
+    result: NDArray[np.float64] = (flat.T @ (flat @ given)).to(torch.float64).numpy()
+    return result
+
+
 def fit_past(traces: Tensor, given: Sequences, rank: int) -> tuple[Past, Tensor]:
     """Find standard units and the axes of greatest variance; standardise the traces in place.
 
@@ -122,16 +130,18 @@ def fit_past(traces: Tensor, given: Sequences, rank: int) -> tuple[Past, Tensor]
     spread = inside.std(dim=0, correction=0).clamp_min(_LEAST_SPREAD)
     past = Past(inside.mean(dim=0), spread, torch.empty(0))
     flat = past.standardised(traces, given).flatten(1)
-    squares = (flat.T @ flat).to(torch.float64)
-    rank = min(rank, len(squares))
-    if rank < len(squares) // 4:
-        # a start that is given, as ARPACK would draw one
-        values, axes = (
-            torch.from_numpy(part.copy())
-            for part in eigsh(squares.numpy(), rank, v0=np.ones(len(squares)))
+    features = flat.shape[1]
+    rank = min(rank, features)
+    if rank < features // 4:
+        # by products with the traces alone: of many neurons their squares would not fit
+        squares = LinearOperator(
+            (features, features), lambda v: _through(flat, v), dtype=np.dtype(np.float64)
         )
+        # a start that is given, as ARPACK would draw one
+        found = eigsh(squares, rank, v0=np.ones(features), tol=1e-4)
+        values, axes = (torch.from_numpy(part.copy()) for part in found)
     else:
-        values, axes = torch.linalg.eigh(squares)
+        values, axes = torch.linalg.eigh((flat.T @ flat).to(torch.float64))
     order = torch.argsort(values, descending=True)[:rank]
     kept = axes[:, order].to(torch.float32).contiguous()
     return Past(past.mean, spread, kept), values[order].clamp_min(0.0)
