@@ -123,6 +123,7 @@ def evaluate(
     seed: int | None = None,
     full: bool = False,
     baselines: Sequence[str] = (),
+    controls: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Score the chosen model on every fold and compare what it generates with the test fold.
@@ -137,9 +138,14 @@ def evaluate(
         Compare the reconstruction with logistic regression for every neuron and not for 50.
     baselines
         Simpler models to fit and score beside it: independent, ising, kpairwise, glm, pca, vae,
-        hopfield. They write RUN/baselines.h5 too.
+        hopfield, and those that see earlier bins: hmm, history, hmmglm, hmmsigns. They write
+        RUN/baselines.h5 too.
+    controls
+        Fit what a gain of models with time may rest on otherwise: the place in the trial, slow
+        states, the past of another segment.
     callbacks
-        As in `fit`, phase by phase: "log-partition", "samples", "statistics", "baselines".
+        As in `fit`, phase by phase: "log-partition", "samples", "statistics", "baselines",
+        "controls".
 
     Returns
     -------
@@ -156,7 +162,12 @@ def evaluate(
     from boltzbrain.comparison.evaluate_run import evaluate_run
 
     return evaluate_run(
-        _opened(run), seed=_seed(seed), full=full, baselines=tuple(baselines), callbacks=callbacks
+        _opened(run),
+        seed=_seed(seed),
+        full=full,
+        baselines=tuple(baselines),
+        controls=controls,
+        callbacks=callbacks,
     )
 
 

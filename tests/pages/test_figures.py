@@ -83,6 +83,25 @@ BESIDE = {
     "PCA": np.random.default_rng(1).normal(size=(30, 3)),
 }
 CASES = {
+    "time_gains": (
+        figures.time_gains,
+        ([("RBM", None, 13.0, 0.3), ("GLM", -2.0, 15.0, 0.4), ("HMM", 9.0, 11.0, None)],
+         [("rate by place", 0.4, 0.1)]),
+        {},
+    ),
+    "state_ribbon": (
+        figures.state_ribbon,
+        (np.eye(12, 6, dtype=np.uint8), np.tile([[0.7, 0.2, 0.1]], (12, 1)), ["a"] * 3 + ["b"] * 3,
+         0.02, [5]),
+        {},
+    ),
+    "state_transitions": (
+        figures.state_transitions,
+        (np.array([[0.9, 0.1], [0.0, 1.0]]), np.array([0.7, 0.3])),
+        {},
+    ),
+    "state_profiles": (figures.state_profiles, (np.array([[1.0, -1.0]]), [6]), {}),
+    "state_scores": (figures.state_scores, ({"HMM": [(1, -3.0), (2, -2.0)]},), {}),
     "baseline_scores": (
         figures.baseline_scores,
         ([("RBM", 5.0, 0.3, False), ("VAE", 4.5, 0.3, True), ("independent", 0.0, None, False)],

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+from boltzbrain.baselines.in_time.history import fit_history
+from boltzbrain.baselines.in_time.hmm import fit_hmm
+from boltzbrain.baselines.in_time.hmm_glm import fit_hmm_glm
+from boltzbrain.baselines.in_time.signs import fit_hmm_signs
 from boltzbrain.baselines.pairwise.fit import fit_pairwise
 from boltzbrain.baselines.vae import fit_vae
-from boltzbrain.comparison.compare import NAMES, read_assemblies
+from boltzbrain.comparison.compare import NAMES, read_assemblies, read_states
 from boltzbrain.comparison.rbms import fit_hopfield
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.pages.verdicts.baselines import winner
+from boltzbrain.pages.verdicts.baselines import winner, without_time
 from helpers.browsing import open_page
 from helpers.command_line import NEURONS, QUICK, digests, make, run_command, write_small
 
@@ -28,6 +33,10 @@ def quick_baselines(quick_evaluation):
             (fit_vae, {"latents": (4,), "penalties": (0.001, 0.01), "trial_updates": 40,
                        "updates": 200}),
             (fit_hopfield, {"penalties": (0.01,), "updates": 30, "chains": 40, "rungs": 50}),
+            (fit_hmm, {"states": (1, 2, 4), "starts": 2}),
+            (fit_history, {"penalties": (1000.0, 300.0)}),
+            (fit_hmm_glm, {"states": (2,), "changes": (100.0,), "starts": 2, "rounds": 2}),
+            (fit_hmm_signs, {"states": (1,), "penalties": (30.0,), "rounds": 2}),
         ):  # fmt: skip
             for name, value in given.items():
                 patch.setitem(fit.__kwdefaults__, name, value)
@@ -39,7 +48,7 @@ def run(tmp_path_factory, quick_baselines):
     folder = tmp_path_factory.mktemp("baselines")
     recording = write_small(folder / "small.npz")
     make("fit", recording, "-o", folder / "run", *QUICK)
-    make("evaluate", folder / "run", "--baselines", "all")
+    make("evaluate", folder / "run", "--baselines", "all", "--controls")
     make("report", folder / "run")
     return folder / "run"
 
@@ -49,13 +58,14 @@ def test_every_baseline_stands_in_the_result_with_what_it_gives(run):
     table, reasons = found["baselines"], found["reasons"]
     assert list(table) == ["rbm", *NAMES]
     for name, one in table.items():
-        assert one["conditional"]["bits_per_spike"] is not None
+        # given the past alone, a neuron is as without the others of its bin
+        assert (one["conditional"]["bits_per_spike"] is None) == (name == "history")
         assert one["fit"]["seconds"] >= 0
         has_gain = name not in ("glm", "pca")
         assert (one["gain"]["value"] is not None) == has_gain
         if not has_gain:
             assert "no likelihood" in reasons[f"baselines.{name}.gain.value"]
-        if name != "rbm":
+        if name not in ("rbm", "history"):
             paired = one["rbm_minus_this"]["conditional"]
             gap = table["rbm"]["conditional"]["bits_per_spike"]
             gap -= one["conditional"]["bits_per_spike"]
@@ -83,6 +93,43 @@ def test_every_baseline_stands_in_the_result_with_what_it_gives(run):
     assert all(one.shape[0] == NEURONS for one in weights.values())
 
 
+def test_every_model_stands_on_the_scale_of_a_bin_given_earlier_ones(run):
+    found = json.loads((run / "evaluation.json").read_text())
+    table, own = found["baselines"], found["predictive"]
+    assert own["gain"]["value"] == found["log_likelihood"]["gain"]["value"]
+    assert own["bits_per_spike"] == found["log_likelihood"]["bits_per_spike"]
+    for name, one in table.items():
+        given = one["predictive"]
+        in_time = name in ("hmm", "history", "hmmglm", "hmmsigns")
+        assert given["uses_time"] == in_time
+        if in_time:
+            assert given["gain"]["stderr"] > 0
+            added = given["over_without_time"]["value"]
+            assert added == pytest.approx(given["gain"]["value"] - one["gain"]["value"])
+            less = one["rbm_minus_this"]["predictive"]["value"]
+            assert less == pytest.approx(own["gain"]["value"] - given["gain"]["value"], abs=1e-6)
+        else:
+            assert given["gain"]["value"] == one["gain"]["value"]
+    controls = own["controls"]
+    assert set(controls) == {"history", "other_segment", "shuffled_in_segment", "place_in_trial"}
+    for one in controls.values():
+        assert one["gain"]["stderr"] > 0
+    states = read_states(run / "baselines.h5")
+    assert "hmmglm" in states
+    bins = found["baselines"]["hmmglm"]["states"]
+    posterior = states["hmmglm"]["posterior"]
+    assert posterior.shape[1] == bins["number"] == 2
+    np.testing.assert_allclose(posterior.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_controls_are_kept_beside_the_same_data(run, tmp_path):
+    copied = tmp_path / "run"
+    shutil.copytree(run, copied)
+    before = json.loads((copied / "evaluation.json").read_text())["predictive"]
+    make("evaluate", copied)
+    assert json.loads((copied / "evaluation.json").read_text())["predictive"] == before
+
+
 def test_the_page_says_who_wins(browser, run):
     open_page(browser, run / "report.html", 1280)
     assert browser.get_log("browser") == []
@@ -90,15 +137,15 @@ def test_the_page_says_who_wins(browser, run):
     assert "Would something simpler do?" in text
     table = json.loads((run / "evaluation.json").read_text())["baselines"]
     for kind in ("gain", "conditional"):
-        assert winner(table, kind).text in text
+        assert winner(without_time(table), kind).text in text
     rows = browser.execute_script(
-        "return [...document.querySelectorAll('table.scores tr')].map(r => r.cells[0].innerText)"
+        "return [...document.querySelector('table.scores').rows].map(r => r.cells[0].innerText)"
     )
-    assert rows[1:] == [one["title"] for one in table.values()]
+    assert rows[1:] == [one["title"] for one in without_time(table).values()]
+    assert "Is it the state of the brain, or the last bins?" in text
     drawn = browser.execute_script("return [...document.querySelectorAll('figure')].map(f => f.id)")
-    assert {"baseline-scores", "baseline-weights", "baseline-embedding", "baseline-regions"} <= set(
-        drawn
-    )
+    wanted = {"baseline-scores", "baseline-weights", "baseline-embedding", "baseline-regions"}
+    assert wanted | {"time-gains", "time-states", "time-profiles"} <= set(drawn)
     open_page(browser, run / "report.html", 390)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
 

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from boltzbrain.baselines.in_time.history import fit_history
+from boltzbrain.baselines.in_time.hmm import fit_hmm
+from boltzbrain.baselines.in_time.hmm_glm import fit_hmm_glm
+from boltzbrain.baselines.in_time.signs import fit_hmm_signs
 from boltzbrain.baselines.independent import fit_independent
 from boltzbrain.baselines.latent import fit_pca
 from boltzbrain.baselines.logistic import fit_glm
 from boltzbrain.baselines.pairwise.fit import fit_pairwise
-from boltzbrain.baselines.protocol import Baseline
+from boltzbrain.baselines.protocol import Baseline, Unfitted
+from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.baselines.vae import fit_vae
 from boltzbrain.foundations.checks import bad_input, has_shape, one_of
 from boltzbrain.foundations.random import Generator
@@ -27,6 +32,44 @@ FITS: Mapping[str, Callable[..., Baseline]] = {
     "vae": fit_vae,
 }
 """Name to the function that fits it to (train, validation, generator)."""
+
+
+IN_TIME: Mapping[str, Callable[..., Baseline | Unfitted]] = {
+    "hmm": fit_hmm,
+    "history": fit_history,
+    "hmmglm": fit_hmm_glm,
+    "hmmsigns": fit_hmm_signs,
+}
+"""Name to the function that fits a model with time to `Sequences` (train, validation), and a
+generator."""
+
+
+def fit_in_time(
+    name: str, train: Sequences, validation: Sequences, generator: Generator, **options: Any
+) -> Baseline | Unfitted:
+    """Fit a baseline that knows of earlier bins; else as `fit_baseline`.
+
+    Of one that is for fewer neurons no model comes, with the reason.
+
+    Parameters
+    ----------
+    name
+        One of `IN_TIME`.
+    train, validation
+        The bins, in pieces that are contiguous in time.
+    generator
+        Moves on.
+    **options
+        Of the function that fits it.
+
+    Raises
+    ------
+    InputError
+        As `fit_baseline`.
+    """
+    one_of("baseline", name, IN_TIME)
+    _check_folds(name, train.states, validation.states)
+    return IN_TIME[name](train, validation, generator, **options)
 
 
 def fit_baseline(
@@ -56,6 +99,11 @@ def fit_baseline(
         neurons.
     """
     one_of("baseline", name, FITS)
+    _check_folds(name, train, validation)
+    return FITS[name](train, validation, generator, **options)
+
+
+def _check_folds(name: str, train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> None:
     has_shape("train", train, (None, None))
     has_shape("validation", validation, (None, train.shape[1]))
     for fold, states in (("train", train), ("validation", validation)):
@@ -63,4 +111,3 @@ def fit_baseline(
             raise bad_input(f"{fold} fold", f"hold at least 2 bins to fit {name}", len(states))
     if train.shape[1] < 2:
         raise bad_input("neurons", f"be at least 2 to fit {name}", train.shape[1])
-    return FITS[name](train, validation, generator, **options)

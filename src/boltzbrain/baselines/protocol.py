@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.checks import InputError, Undefined, bad_input
 from boltzbrain.foundations.random import Generator
 from boltzbrain.sampling.partition import LogPartition
@@ -118,6 +119,8 @@ class Baseline(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     gives: ClassVar[frozenset[str]]
+    uses_time: ClassVar[bool] = False
+    """Whether `predictive` rests on earlier bins."""
 
     fit: Fit
 
@@ -127,6 +130,13 @@ class Baseline(ABC):
     def log_likelihood(self, states: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return log P(v) of every bin, (bin,) nats, of which `log_partition` has the error."""
         raise self._cannot("log_likelihood")
+
+    def predictive(self, given: Sequences) -> NDArray[np.float64]:
+        """Return log P(v_t | earlier bins of the piece) of every bin, (bin,) nats.
+
+        Filtered, never smoothed. A model without time answers with `log_likelihood`.
+        """
+        return self.log_likelihood(given.states)
 
     def log_partition(self) -> LogPartition | None:
         """Return the estimate of log Z in `log_likelihood`; None where it is exact."""

@@ -16,11 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from boltzbrain.baselines.fit_baseline import FITS, fit_baseline
+from boltzbrain.baselines.fit_baseline import FITS, IN_TIME, fit_baseline, fit_in_time
+from boltzbrain.baselines.in_time.model import InTime
 from boltzbrain.baselines.pairwise.fit import PairwiseBaseline
 from boltzbrain.baselines.protocol import Baseline, Unfitted
+from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.comparison.rbms import Hopfield, Trained, fit_hopfield
 from boltzbrain.comparison.score import Figures, TestScorer, scores_of_none
+from boltzbrain.comparison.states import found_states
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours, require_sha256
@@ -30,7 +33,7 @@ from boltzbrain.foundations.random import Generator
 FORMAT = FileFormat(
     "boltzbrain baselines", what="baselines.h5", command="boltzbrain evaluate --baselines"
 )
-NAMES = (*FITS, "hopfield")
+NAMES = (*FITS, *IN_TIME, "hopfield")
 """Every baseline, by name."""
 
 _MOST_COUPLED = 4000
@@ -53,8 +56,12 @@ class Compared:
     arrays: dict[str, dict[str, NDArray[Any]]]
 
 
-def check_baselines(names: Sequence[str], activity: Activity) -> list[str]:
+def check_baselines(
+    names: Sequence[str], activity: Activity, *, controls: bool = False
+) -> list[str]:
     """Return the names of baselines, each once, or say what is wrong with them or the folds.
+
+    Controls need the same folds.
 
     Raises
     ------
@@ -63,9 +70,10 @@ def check_baselines(names: Sequence[str], activity: Activity) -> list[str]:
     """
     for name in names:
         one_of("baselines", name, NAMES)
-    for fold in ("validation", "test") if names else ():
+    for fold in ("validation", "test") if names or controls else ():
         if len(activity.bins_of(fold)) < 2:
-            raise bad_input(f"{fold} fold", "hold at least 2 bins for baselines", "fewer")
+            what = "baselines" if names else "controls"
+            raise bad_input(f"{fold} fold", f"hold at least 2 bins for {what}", "fewer")
     return list(dict.fromkeys(names))
 
 
@@ -99,8 +107,9 @@ def compare_baselines(
     -------
     Compared
         Of each model: ``gain`` (nats per test bin, ``kind`` log-likelihood or lower bound) and
-        ``bits_per_spike``, ``conditional``, ``reconstruction``, ``statistics``, ``fit``; of each
-        baseline also ``rbm_minus_this``, the paired differences, with the errors of both log Z.
+        ``bits_per_spike``, ``predictive`` (the same given the earlier bins of the segment),
+        ``conditional``, ``reconstruction``, ``statistics``, ``fit``; of each baseline also
+        ``rbm_minus_this``, the paired differences, with the errors of both log Z.
 
     Raises
     ------
@@ -111,7 +120,7 @@ def compare_baselines(
     scorer, given = TestScorer(activity, seed), options or {}
     figures: dict[str, Any] = {}
     arrays: dict[str, dict[str, NDArray[Any]]] = {}
-    best: tuple[Figures | None, Figures] | None = None
+    best: tuple[Figures | None, Figures | None, Figures | None] | None = None
     for number, name in enumerate(["rbm", *names]):
         tell(number, len(names) + 1)
         baseline: Baseline | Unfitted = rbm
@@ -121,10 +130,12 @@ def compare_baselines(
             figures[name], arrays[name] = scores_of_none(baseline), {}
             continue
         gains, gain = scorer.gains(baseline)
+        predictive, ahead = scorer.predictive(baseline, gains, gain)
         conditional, each = scorer.conditional(baseline)
         figures[name] = {
             "title": baseline.title,
             **gains,
+            "predictive": predictive,
             "conditional": conditional,
             "reconstruction": scorer.reconstruction(baseline),
             "statistics": scorer.statistics(baseline),
@@ -133,12 +144,18 @@ def compare_baselines(
         if baseline.log_partition() is not None:
             figures[name]["log_partition"] = _checked(baseline)
         arrays[name] = _arrays(baseline)
+        if isinstance(baseline, InTime) and len(baseline.chain) > 1:
+            generator = Generator.from_seed(seed, "states", name)
+            told, more = found_states(baseline, activity, generator)
+            figures[name]["states"] = told
+            arrays[name] |= more
         if best is None:
-            best = gain, each
+            best = gain, ahead, each
             continue
         figures[name]["rbm_minus_this"] = {
             "gain": scorer.gain_between((rbm, best[0]), (baseline, gain)),
-            "conditional": scorer.mean(best[1] - each, scorer.unit),
+            "predictive": scorer.gain_between((rbm, best[1]), (baseline, ahead)),
+            "conditional": scorer.conditional_between((rbm, best[2]), (baseline, each)),
         }
     tell(len(names) + 1, len(names) + 1)
     return Compared(figures, arrays)
@@ -150,6 +167,9 @@ def _fitted(
     if name == "hopfield":
         return fit_hopfield(activity, len(rbm.model.hidden), seed, **options)
     generator = Generator.from_seed(seed, "baselines", name)
+    if name in IN_TIME:
+        first, second = (Sequences.of_fold(activity, fold) for fold in ("train", "validation"))
+        return fit_in_time(name, first, second, generator, **options)
     train, validation = (activity.states_of(fold) for fold in ("train", "validation"))
     return fit_baseline(name, train, validation, generator, **options)
 
@@ -223,6 +243,22 @@ def _copy_arrays(before: Path, told: str | None, file: h5py.File, names: Sequenc
         warnings.warn(
             f"{before}: the weights of {', '.join(names)} are not kept: {error}", stacklevel=4
         )
+
+
+def read_states(path: Path) -> dict[str, dict[str, NDArray[Any]]]:
+    """Read what is kept of hidden states from baselines.h5, by model and by name.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or of another format.
+    """
+    with open_ours(path, FORMAT) as file:
+        return {
+            str(name): {str(key): np.asarray(values[()]) for key, values in group["states"].items()}
+            for name, group in file.items()
+            if "states" in group
+        }
 
 
 def read_assemblies(path: Path) -> dict[str, Figures]:

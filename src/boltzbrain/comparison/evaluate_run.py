@@ -10,7 +10,8 @@ import torch
 
 from boltzbrain.baselines.protocol import Fit
 from boltzbrain.comparison.compare import check_baselines, compare_baselines, write_baselines
-from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of
+from boltzbrain.comparison.controls import time_controls
+from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of, with_controls_of
 from boltzbrain.comparison.rbms import Trained
 from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.evaluation.results import plain, write_evaluation
@@ -29,6 +30,7 @@ def evaluate_run(
     seed: int | None = None,
     full: bool = False,
     baselines: Sequence[str] = (),
+    controls: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Score the chosen model of a run; write evaluation.json and samples.h5 into its folder.
@@ -47,6 +49,9 @@ def evaluate_run(
         Names of `comparison.compare.NAMES` to fit beside the model; they add ``baselines`` to the
         result, and baselines.h5 to the folder. Others of the evaluation before are kept where they
         stand beside the same model of the same data, and else left out with a warning.
+    controls
+        Fit the controls of models with time, see `comparison.controls.time_controls`; those of the
+        evaluation before are kept where they are of the same data.
     callbacks
         Told about progress.
 
@@ -57,7 +62,7 @@ def evaluate_run(
         unknown or has no validation or test bins.
     """
     with one_writer(run.folder, "evaluate"):
-        return _evaluated(run, seed, full, baselines, callbacks)
+        return _evaluated(run, seed, full, baselines, controls, callbacks)
 
 
 def _evaluated(
@@ -65,10 +70,11 @@ def _evaluated(
     seed: int | None,
     full: bool,
     baselines: Sequence[str],
+    controls: bool,
     callbacks: Sequence[Callback],
 ) -> dict[str, Any]:
     plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
-    names = check_baselines(baselines, activity)
+    names = check_baselines(baselines, activity, controls=controls)
     earlier = earlier_evaluation(run.folder / "evaluation.json")
     model = trajectory[-1]
     seed = plan.seed if seed is None else seed
@@ -97,8 +103,13 @@ def _evaluated(
         found = plain(compared.figures)
         reasons = {f"baselines.{path}": words for path, words in found.pop("reasons").items()}
         result["baselines"], result["reasons"] = found, {**result["reasons"], **reasons}
+    if controls:
+        told = plain(time_controls(activity, seed, tell=tell.phase("controls")))
+        reasons = {f"predictive.controls.{path}": why for path, why in told.pop("reasons").items()}
+        result["predictive"]["controls"] = told
+        result["reasons"] = {**result["reasons"], **reasons}
     result["belongs"] = {"run": run.id}
-    result = with_baselines_of(result, earlier)
+    result = with_controls_of(with_baselines_of(result, earlier), earlier)
     with together(run.folder) as place:
         samples_file = place("samples.h5")
         write_samples(samples_file, samples)

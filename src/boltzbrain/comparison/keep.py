@@ -66,6 +66,28 @@ def with_baselines_of(
     }
 
 
+def with_controls_of(
+    result: Mapping[str, Any], earlier: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return an evaluation with the controls of an earlier one, if it has none of its own.
+
+    Controls know nothing of the model: they are kept where they are of the same run's data.
+    """
+    before = {} if earlier is None else earlier.get("predictive", {})
+    if earlier is None or "controls" not in before or "controls" in result["predictive"]:
+        return dict(result)
+    runs = [one.get("belongs", {}).get("run") for one in (earlier, result)]
+    if earlier["activity"] != result["activity"] or runs[0] != runs[1]:
+        return dict(result)
+    start = "predictive.controls."
+    reasons = {path: why for path, why in earlier["reasons"].items() if path.startswith(start)}
+    return {
+        **result,
+        "predictive": {**result["predictive"], "controls": before["controls"]},
+        "reasons": {**result["reasons"], **reasons},
+    }
+
+
 def _difference(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
     """Return in words what the model or the data of an earlier evaluation were, or nothing."""
     update = earlier["chosen_update"]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.baselines.pairwise.pseudo_likelihood import log_pseudo_likelihood
 from boltzbrain.baselines.protocol import Baseline, Unfitted
+from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import clustered_stderr, clusters_of
 from boltzbrain.evaluation.likelihood import independent_log_likelihood
@@ -46,15 +47,20 @@ class TestScorer:
     def __init__(self, activity: Activity, seed: int) -> None:
         bins = activity.bins_of("test")
         self.train, self.states = activity.states_of("train"), activity.states[bins]
+        self.sequences = Sequences.of_fold(activity, "test")
         self.clusters, self.seed = clusters_of(activity, bins), seed
         self.field = independent_field(torch.from_numpy(self.train))
-        self.base = independent_log_likelihood(self.field, self.states)
+        self.base = self.base_of(self.states)
         self.visible = torch.from_numpy(self.states)
         self.silent = self._of_neurons(np.tile(self.field.numpy(), (1, 1)))
         spikes = float(self.states.sum(dtype=np.int64)) / len(self.states)
         self.unit: float | Undefined = (
             math.log(2) * spikes if spikes else Undefined("no neuron is active in the test fold")
         )
+
+    def base_of(self, states: NDArray[np.uint8]) -> Figures:
+        """Return log P(v) of independent neurons, of other bins, (bin,) nats."""
+        return independent_log_likelihood(self.field, states)
 
     def _of_neurons(self, odds: NDArray[Any]) -> Figures:
         """Return log P(v_i) of log-odds, (neuron,), mean over bins."""
@@ -93,6 +99,32 @@ class TestScorer:
         }
         return figures, gain
 
+    def predictive(
+        self, baseline: Baseline, gains: dict[str, Any], gain: Figures | None
+    ) -> tuple[dict[str, Any], Figures | None]:
+        """Return the gain of each bin given the earlier ones of its segment.
+
+        Parameters
+        ----------
+        baseline
+            The model.
+        gains, gain
+            Of `gains`: the same parameters read without time. A bound stays what it is.
+        """
+        score = gain
+        if "log_likelihood" in baseline.gives:
+            score = baseline.predictive(self.sequences) - self.base
+        if score is None or gain is None:
+            return {"uses_time": baseline.uses_time, **gains}, None
+        told = {name: one for name, one in gains["gain"].items() if name != "elbo"}
+        figures = {
+            "uses_time": baseline.uses_time,
+            "gain": {**told, **self.mean(score)},
+            "bits_per_spike": self.mean(score, self.unit)["value"],
+            "over_without_time": self.mean(score - gain),
+        }
+        return figures, score
+
     def gain_between(
         self, one: tuple[Baseline, Figures | None], other: tuple[Baseline, Figures | None]
     ) -> dict[str, Any]:
@@ -115,13 +147,27 @@ class TestScorer:
             "stderr_log_partition": error,
         }
 
-    def conditional(self, baseline: Baseline) -> tuple[dict[str, Any], Figures]:
+    def conditional(self, baseline: Baseline) -> tuple[dict[str, Any], Figures | None]:
         """Return the score of every neuron given the others, over independent neurons."""
+        if "conditional" not in baseline.gives:
+            nothing = Undefined(f"{baseline.title}: a neuron is as without the others of its bin")
+            return {"bits_per_spike": nothing, "stderr": nothing}, None
         odds = torch.from_numpy(baseline.conditional(self.states))
         own = log_pseudo_likelihood(self.field.expand_as(odds), self.visible)
         gain: Figures = (log_pseudo_likelihood(odds, self.visible) - own).numpy()
         figures = self.mean(gain, self.unit)
         return {"bits_per_spike": figures["value"], "stderr": figures["stderr"]}, gain
+
+    def conditional_between(
+        self, one: tuple[Baseline, Figures | None], other: tuple[Baseline, Figures | None]
+    ) -> dict[str, Any]:
+        """Return how far the conditional score of one model lies above that of another, paired."""
+        (first, score), (second, less) = one, other
+        if score is None or less is None:
+            without = first if score is None else second
+            nothing = Undefined(f"{without.title}: a neuron is as without the others of its bin")
+            return {"value": nothing, "stderr": nothing}
+        return self.mean(score - less, self.unit)
 
     def reconstruction(self, baseline: Baseline) -> dict[str, Any]:
         """Return the median quality of reconstruction, see `evaluation.reconstruction`."""
@@ -160,9 +206,10 @@ def scores_of_none(baseline: Unfitted) -> dict[str, Any]:
         "title": baseline.title,
         "gain": {**pair, "kind": "none"},
         "bits_per_spike": none,
+        "predictive": {"gain": {**pair, "kind": "none"}, "bits_per_spike": none},
         "conditional": {"bits_per_spike": none, "stderr": none},
         "reconstruction": {"median_nllh": none},
         "statistics": dict.fromkeys(_GENERATED, none),
         "fit": baseline.fit.describe(),
-        "rbm_minus_this": {"gain": pair, "conditional": pair},
+        "rbm_minus_this": {"gain": pair, "predictive": pair, "conditional": pair},
     }

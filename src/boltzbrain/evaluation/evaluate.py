@@ -12,7 +12,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.conditional import conditional_scores, conditionals
 from boltzbrain.evaluation.dynamics.compare import compare_dynamics
-from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods
+from boltzbrain.evaluation.likelihood import FOLD_NAMES, likelihoods, predictive_scores
 from boltzbrain.evaluation.partitions import log_partitions, log_partitions_by_moves
 from boltzbrain.evaluation.reconstruction import GLM_NEURONS, reconstruction_scores
 from boltzbrain.evaluation.results import plain
@@ -108,8 +108,10 @@ def evaluate_model(
         )
     if samples is None:
         samples = samples_of(model, states, seed, by_moves=by_moves, tell=tell.phase("samples"))
+    scores = likelihoods(model, estimates, activity)
     result = {
-        "log_likelihood": likelihoods(model, estimates, activity),
+        "log_likelihood": scores,
+        "predictive": predictive_scores(scores),
         **_findings(
             model, activity, samples, seed, penalties or Penalties(), full, tell.phase("statistics")
         ),

@@ -140,6 +140,24 @@ def likelihoods(
     }
 
 
+def predictive_scores(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the score of a bin given the earlier ones of its segment, of a model without time.
+
+    It answers with what it has, the likelihood of the bin alone.
+
+    Parameters
+    ----------
+    scores
+        Of `likelihoods`.
+    """
+    names = ("value", "stderr", "stderr_log_partition")
+    return {
+        "uses_time": False,
+        "gain": {name: scores["gain"][name] for name in names},
+        "bits_per_spike": scores["bits_per_spike"],
+    }
+
+
 def _bits_per_spike(
     gain: float | Undefined, stderr: float | Undefined, states: NDArray[np.uint8]
 ) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from boltzbrain.comparison.compare import read_assemblies
+from boltzbrain.comparison.compare import read_assemblies, read_states
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.regions import Regions
 from boltzbrain.evaluation.bins import BinSet
@@ -93,6 +93,8 @@ class PageData:
     assemblies
         (neuron, latent) weights of the model and of each baseline, by name, if `evaluate` fitted
         any.
+    states
+        What baselines.h5 holds of the hidden states of each baseline that has some, by name.
     """
 
     title: str
@@ -128,6 +130,7 @@ class PageData:
 
     convergence: Mapping[str, Any] | None = None
     assemblies: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    states: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
 
     @property
     def neurons(self) -> int:
@@ -153,6 +156,11 @@ def page_data(run: TrainingRun) -> PageData:
     samples = read_samples(require_beside(evaluation, run.folder / "samples.h5"))
     plan, chosen, path = run.plan, run.chosen_update, run.folder / INTERPRETATION
     penalties = run.penalties_at(chosen)
+    baselines = (
+        require_beside(evaluation, run.folder / "baselines.h5")
+        if "baselines" in evaluation
+        else None
+    )
     return PageData(
         title=Path(activity.source.path).name,
         card=card_rows(activity),
@@ -177,9 +185,8 @@ def page_data(run: TrainingRun) -> PageData:
         train_segment=activity.segment[activity.bins_of("train")],
         penalties=penalties,
         convergence=info.get("convergence"),
-        assemblies=read_assemblies(require_beside(evaluation, run.folder / "baselines.h5"))
-        if "baselines" in evaluation
-        else {},
+        assemblies={} if baselines is None else read_assemblies(baselines),
+        states={} if baselines is None else read_states(baselines),
     )
 
 

@@ -18,6 +18,7 @@ from boltzbrain.pages.numbers import number, with_error
 from boltzbrain.pages.page import PageData, page_data
 from boltzbrain.pages.panels import Panel, panels
 from boltzbrain.pages.panels.baselines import section
+from boltzbrain.pages.panels.in_time import time_section
 from boltzbrain.pages.panels.interpretation import interpretation_section
 from boltzbrain.pages.verdicts import activity as verdicts
 from boltzbrain.pages.verdicts import score as score_verdicts
@@ -88,6 +89,7 @@ def render(page: PageData) -> str:
         panels=drawn,
         reading=interpretation_section(page),
         baselines=section(page),
+        in_time=time_section(page),
         overall=verdicts.overall(counted),
         marks=marks,
         headline=_headline(page.evaluation),

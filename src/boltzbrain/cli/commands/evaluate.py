@@ -31,10 +31,19 @@ def evaluate(
             "--baselines",
             metavar="NAME,NAME,...",
             text="Simpler models to fit and score beside it, of independent, ising, kpairwise, "
-            "glm, pca, vae, hopfield; 'all' for every one.",
+            "glm, pca, vae, hopfield, and of those that see earlier bins, hmm, history, hmmglm, "
+            "hmmsigns; 'all' for every one.",
             default="none; those fitted before are kept, if the model is the same",
         ),
     ] = None,
+    controls: Annotated[
+        bool,
+        typer.Option(
+            "--controls",
+            help="Fit what a gain with time may rest on otherwise: place in the trial, slow "
+            "states, the past of another segment.",
+        ),
+    ] = False,
 ) -> None:
     """Score the chosen model on the test fold and compare its statistics."""
     display = Display()
@@ -48,6 +57,7 @@ def evaluate(
             seed=seed,
             full=full,
             baselines=names,
+            controls=controls,
             callbacks=(stage.show,),
         )
     show_evaluation(out(), found)

@@ -20,14 +20,26 @@ def show_baselines(console: Terminal, found: Mapping[str, Any], fitted: Sequence
         Names of those fitted just now; the others are of the evaluation before.
     """
     # here, as no other command needs them
-    from boltzbrain.pages.verdicts.baselines import doubts_of, gain_error, winner
+    from boltzbrain.pages.verdicts.baselines import doubts_of, gain_error, winner, without_time
 
     kept = [one["title"] for name, one in found.items() if name not in ("rbm", *fitted)]
     if kept:
         console.sentence(
             f"kept from the evaluation before, of the same model and data: {', '.join(kept)}"
         )
-    gains, conditionals = [], []
+    gains, conditionals, ahead = [], [], []
+    for one in found.values():
+        given = one.get("predictive")
+        if given and given.get("uses_time"):
+            ahead.append(
+                (
+                    one["title"],
+                    _difference(given["gain"], 2),
+                    _difference(given["over_without_time"], 2),
+                    _difference(one["rbm_minus_this"]["predictive"], 2),
+                )
+            )
+    found = without_time(found)
     for one in found.values():
         gain, conditional = one["gain"], one["conditional"]
         less = one.get("rbm_minus_this", {})
@@ -49,6 +61,8 @@ def show_baselines(console: Terminal, found: Mapping[str, Any], fitted: Sequence
     console.sentence(winner(found, "gain").text)
     console.columns(("bits per spike", "given the others", "RBM less this"), conditionals)
     console.sentence(winner(found, "conditional").text)
+    if ahead:
+        console.columns(("given earlier bins", "gain", "time adds", "RBM less this"), ahead)
 
 
 def _difference(one: Mapping[str, Any] | None, digits: int) -> str:

@@ -26,6 +26,13 @@ from boltzbrain.pages.figures.dynamics import (
     relaxation,
     time_constants,
 )
+from boltzbrain.pages.figures.in_time import (
+    state_profiles,
+    state_ribbon,
+    state_scores,
+    state_transitions,
+    time_gains,
+)
 from boltzbrain.pages.figures.model import (
     activation_curve,
     energies,
@@ -76,11 +83,16 @@ __all__ = [
     "region_histograms",
     "region_map",
     "relaxation",
+    "state_profiles",
+    "state_ribbon",
+    "state_scores",
+    "state_transitions",
     "strong_weights",
     "strongest_weights",
     "sweep_curves",
     "sweep_scores",
     "time_constants",
+    "time_gains",
     "training_curve",
     "triplets",
     "weight_tails",

@@ -45,6 +45,18 @@ def raster(
     ax
         Axes to draw on.
     """
+    draw_raster(ax, states, regions, bin_width_s, breaks, colour)
+
+
+def draw_raster(
+    ax: Axes,
+    states: NDArray[np.uint8],
+    regions: Sequence[str] | None = None,
+    bin_width_s: float | None = None,
+    breaks: Sequence[int] = (),
+    colour: str = TEST,
+) -> None:
+    """Draw a raster on axes that hold more than it; parameters as in `raster`."""
     neurons = states.shape[1]
     kept = np.unique(np.linspace(0, neurons - 1, min(neurons, _MOST_ROWS)).round().astype(int))
     shown = states[:, kept]

@@ -60,6 +60,7 @@ def section(page: PageData) -> Section | None:
     found = page.evaluation.get("baselines")
     if not found:
         return None
+    found = verdicts.without_time(found)
     scores = _scores(found)
     panels = [scores] if scores.images else []
     weights = {found[name]["title"]: one for name, one in page.assemblies.items() if name in found}

@@ -27,6 +27,16 @@ def _is_bound(one: Mapping[str, Any], kind: str) -> bool:
     return kind == "gain" and one["gain"]["kind"] == "lower bound"
 
 
+def without_time(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return models beside the RBM for scores of a bin alone, those that see more named as such."""
+    return {
+        name: {**one, "title": f"{one['title']}, without time"}
+        if one.get("predictive", {}).get("uses_time")
+        else one
+        for name, one in found.items()
+    }
+
+
 def doubts_of(one: Mapping[str, Any]) -> list[str]:
     """Return in words why the gain of a model must not be trusted: no sentence, no doubt."""
     return list(one.get("log_partition", {}).get("unreliable", []))

@@ -93,6 +93,11 @@ HIDDEN_CORRELATION = Limits(0.2, 0.5)
 BIMODAL_SHARE = 0.5
 """Share of hidden units with two peaks."""
 
+LONG_STAY = Limits(3.0, 1.5)
+"""Bins that the middle hidden state stays: below, it says little of the next bin."""
+LOCKED_SHARE = 0.5
+"""Share of the past's gain that the past of another segment may tell, so that the rest is time."""
+
 NORMAL_SHARE = 1 / 3
 """Participation ratio of normal weights over their number; below it few strong ones stand out."""
 MOST_REGIONS = 0.5

@@ -1,0 +1,367 @@
+"""Is it the state, or the last bins? Models with time beside the RBM, planted and recorded.
+
+    python proofs/models_with_time.py [--only NAME ...] [--sessions 10 12] [--splits 0 1 2 3 4]
+        [--seeds 20] [--table FILE.csv]
+
+One line of models_with_time.csv a training, by its name; a line that stands there is not made
+again, so that the proof can be stopped and gone on with. It holds the sum of the gains over each
+cluster of test bins, so that differences between models have paired errors. Parts (`--only`):
+
+- planted: three sticky states among 30 neurons (path at least 95 % right, shared couplings
+  correlated at least 0.9); no states, 20 seeds (one state in 19); rates that follow the place in
+  the trial alone (the control explains what states do).
+- steinmetz: sessions and splits, each the RBM by its recipe, the hidden Markov model, the
+  regression on the past, the HMM-GLM, the rate by place, and the regression with the past of
+  another segment and with shuffled bins. Speed: 32 states in 15 s, the regression in 30 s, four
+  states with the past in 5 minutes, each fit alone.
+- retina: 160 cells, folds by repeats of the movie.
+- allen: do states match the periods of the experiment, against circular shifts?
+- worms: do states tell the velocity, against circular shifts?
+
+Writes models_with_time.txt from all lines there are; exits 1 if a planted part or a speed fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.special import expit
+from sklearn.metrics import adjusted_rand_score
+
+import boltzbrain as bb
+from boltzbrain.baselines.fit_baseline import fit_in_time
+from boltzbrain.baselines.in_time.history import fit_history, point_of
+from boltzbrain.baselines.in_time.hmm import climb_from_blocks, fit_hmm
+from boltzbrain.baselines.in_time.hmm_glm import fit_hmm_glm, fit_states
+from boltzbrain.baselines.in_time.regression import PastRegression, Penalties
+from boltzbrain.baselines.sequences import Sequences
+from boltzbrain.comparison.controls import time_controls
+from boltzbrain.comparison.score import TestScorer
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.clusters import stderr_of_sums
+from boltzbrain.data.steps import Source
+from boltzbrain.evaluation.likelihood import log_likelihood
+from boltzbrain.evaluation.partitions import forward_log_partition
+from boltzbrain.foundations.random import Generator
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+COLUMNS = ("part", "name", "model", "value", "limit", "good", "gain", "without", "sums", "sizes",
+           "seconds", "chosen")  # fmt: skip
+PARTS = ("planted", "steinmetz", "retina", "allen", "worms")
+MODELS = ("hmm", "history", "hmmglm")
+SPEED_S = {"hmm, 32 states": 15.0, "history": 30.0, "hmmglm, 4 states": 300.0}
+WIDTH, SHIFTS = 0.02, 999
+
+Line = dict[str, Any]
+
+
+def planted_states(seed: int, states: int = 3, neurons: int = 30, bins: int = 10_000) -> tuple:
+    """Return sequences of sticky states with shared couplings, the path and the couplings."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(neurons, neurons)) * (rng.random((neurons, neurons)) < 0.15)
+    np.fill_diagonal(shared, 0.0)
+    fields = -2.2 + rng.normal(size=(states, neurons)) * (0.8 if states > 1 else 0.0)
+    active, path = np.zeros((bins, neurons), dtype=np.uint8), np.zeros(bins, dtype=int)
+    for place in range(bins):
+        begins = place % 200 == 0
+        stays = not begins and rng.random() < 0.98
+        path[place] = path[place - 1] if stays else rng.integers(states)
+        odds = fields[path[place]] + (0.0 if begins else active[place - 1] @ shared)
+        active[place] = rng.random(neurons) < expit(odds)
+    return Sequences(active, np.arange(bins) // 200, WIDTH), path, shared
+
+
+def three_states() -> list[Line]:
+    train, path, shared = planted_states(1)
+    rng = np.random.default_rng(2)
+    held = np.isin(train.label, rng.choice(50, 10, replace=False))
+    parts = [Sequences(train.states[one], train.label[one], WIDTH) for one in (~held, held)]
+    began = time.monotonic()
+    model = fit_hmm_glm(*parts, Generator.from_seed(0), states=(1, 2, 3, 4))
+    found = model.posterior(parts[1]).argmax(axis=1)
+    table = np.zeros((len(model.chain), 3))
+    np.add.at(table, (found, path[held]), 1)
+    accuracy = table[linear_sum_assignment(-table)].sum() / held.sum()
+    law = model.from_past
+    couplings = (law.couplings() / law.past.spread[:, :, None]).sum(dim=0).numpy()
+    off = ~np.eye(len(shared), dtype=bool)
+    likeness = float(np.corrcoef(couplings[off], shared[off])[0, 1])
+    chosen, seconds = json.dumps(model.fit.chosen), time.monotonic() - began
+    return [
+        {"model": "hmmglm, path", "value": accuracy, "limit": 0.95, "good": accuracy >= 0.95,
+         "chosen": chosen, "seconds": seconds},
+        {"model": "hmmglm, couplings", "value": likeness, "limit": 0.9, "good": likeness >= 0.9},
+    ]  # fmt: skip
+
+
+def no_states(seed: int) -> list[Line]:
+    train, validation = (planted_states(100 + 2 * seed + k, 1, bins=3000)[0] for k in (0, 1))
+    began = time.monotonic()
+    # without couplings: states would stand for them
+    flat = [
+        one.taking(np.random.default_rng(seed).permutation(len(one))) for one in (train, validation)
+    ]
+    model = fit_hmm(*flat, Generator.from_seed(seed))
+    number = model.fit.chosen["states"]
+    return [{"model": "hmm", "value": number, "limit": 1, "good": number == 1,
+             "seconds": time.monotonic() - began}]  # fmt: skip
+
+
+def locked() -> list[Line]:
+    """Rates follow the place in the trial: states find it, and the control explains them."""
+    rng = np.random.default_rng(7)
+    neurons, place = 30, np.tile(np.arange(40), 300)
+    course = -2.5 + 1.2 * rng.normal(size=(neurons, 4)) @ np.stack(
+        [np.sin(np.arange(40) * k / 8) for k in range(1, 5)]
+    )
+    states = (rng.random((len(place), neurons)) < expit(course.T[place])).astype(np.uint8)
+    activity = Activity(
+        states, WIDTH, np.repeat(np.arange(300), 40).astype(np.int32),
+        np.repeat(rng.permutation(np.repeat([0, 1, 2], (200, 50, 50))), 40).astype(np.int8),
+        pd.DataFrame({"id": range(neurons)}), {}, (), Source("planted", "planted", "", {}),
+    )  # fmt: skip
+    began = time.monotonic()
+    scorer, folds = TestScorer(activity, 0), folds_of(activity)
+    model = fit_hmm(*folds[:2], Generator.from_seed(0))
+    gain = float((model.predictive(folds[2]) - scorer.base).mean())
+    own = time_controls(activity, 0)["place_in_trial"]["gain"]["value"]
+    return [{"model": "hmm's gain over that of the place", "value": gain / own, "limit": 1.0,
+             "good": gain <= own, "seconds": time.monotonic() - began,
+             "chosen": json.dumps(model.fit.chosen)}]  # fmt: skip
+
+
+def folds_of(activity: Activity) -> list[Sequences]:
+    return [Sequences.of_fold(activity, fold) for fold in ("train", "validation", "test")]
+
+
+def line_of(activity: Activity, scores: np.ndarray, model: str, **more: Any) -> Line:
+    scorer = TestScorer(activity, 0)
+    gain = scores - scorer.base
+    sums = np.bincount(scorer.clusters.label, gain)
+    return {"model": model, "gain": gain.mean(), "sums": json.dumps(sums.tolist()),
+            "sizes": json.dumps(scorer.clusters.sizes.tolist()), **more}  # fmt: skip
+
+
+def with_time(activity: Activity, name: str) -> list[Line]:
+    train, validation, test = folds_of(activity)
+    model = fit_in_time(name, train, validation, Generator.from_seed(0, "baselines", name))
+    scorer = TestScorer(activity, 0)
+    without = float((model.log_likelihood(test.states) - scorer.base).mean())
+    return [line_of(activity, model.predictive(test), name, without=without,
+                    seconds=model.fit.seconds, chosen=json.dumps(model.fit.chosen))]  # fmt: skip
+
+
+def rbm(activity: Activity) -> list[Line]:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        model = bb.fit(activity, out=Path(folder) / "run", seed=0).best
+    scorer = TestScorer(activity, 0)
+    forward = forward_log_partition(model, scorer.field, 0, chains=500, rungs=1000)
+    scores = log_likelihood(model, forward.value, scorer.states)
+    return [line_of(activity, scores, "rbm", seconds=time.monotonic() - began)]
+
+
+def controls(activity: Activity) -> list[Line]:
+    found = time_controls(activity, 0)
+    return [
+        {"model": f"control: {name}", "gain": one["gain"]["value"], "value": one["gain"]["stderr"]}
+        for name, one in found.items()
+        if isinstance(one["gain"]["value"], float)
+    ]
+
+
+def speed(activity: Activity) -> list[Line]:
+    """One fit each, not the choice among several."""
+    train, validation, _ = folds_of(activity)
+    generator, lines = Generator.from_seed(0), []
+    began = time.monotonic()
+    hidden = climb_from_blocks(train, 32, generator)[0]
+    lines.append(("hmm, 32 states", time.monotonic() - began))
+    alone = fit_history(train, validation, generator)
+    lines.append(("history", alone.fit.seconds))
+    began = time.monotonic()
+    hidden = climb_from_blocks(train, 4, generator)[0]
+    regression = PastRegression(train, int(alone.fit.chosen["axes"]))
+    begin = regression.with_states(point_of(alone), hidden.fields)
+    fit_states(regression, train, hidden.chain, begin, Penalties(alone.fit.chosen["l2"]))
+    lines.append(("hmmglm, 4 states", time.monotonic() - began))
+    return [
+        {"model": f"speed: {name}", "value": seconds, "limit": SPEED_S[name],
+         "good": seconds <= SPEED_S[name]}
+        for name, seconds in lines
+    ]  # fmt: skip
+
+
+def shifted(score: Callable[[np.ndarray], float], path: np.ndarray) -> Line:
+    """Return a score of a path of states, and its rank among circular shifts."""
+    own, rng = score(path), np.random.default_rng(0)
+    null = [score(np.roll(path, lag)) for lag in rng.integers(10, len(path) - 10, SHIFTS)]
+    p = (1 + sum(one >= own for one in null)) / (SHIFTS + 1)
+    return {"value": own, "limit": float(np.quantile(null, 0.95)), "chosen": f"p = {p:.3f}"}
+
+
+def allen() -> list[Line]:
+    folder = DATA / "allen_epochs"
+    counts = np.loadtxt(folder / "Y.csv", delimiter=",").astype(int)
+    counts = counts if counts.shape[0] == 63 else counts.T
+    periods = np.loadtxt(folder / "Lab_states.csv", delimiter=",").astype(int).ravel()
+    active = (counts > np.median(counts, axis=1)[:, None]).T.astype(np.uint8)
+    block = np.arange(len(active)) // 20
+    # every fourth block of 10 s chooses the number of states
+    held = block % 4 == 3
+    parts = [Sequences(active[one], block[one], 0.5) for one in (~held, held)]
+    model = fit_hmm(*parts, Generator.from_seed(0), states=(1, 2, 3, 4, 6, 8))
+    whole = Sequences(active, np.zeros(len(active), dtype=np.int64), 0.5)
+    path = model.posterior(whole).argmax(axis=1)
+    found = shifted(lambda one: float(adjusted_rand_score(periods, one)), path)
+    return [{"model": f"hmm of {len(model.chain)} states, adjusted Rand index", **found}]
+
+
+def worm(path: Path) -> list[Line]:
+    velocity = np.load(path, allow_pickle=False)["velocity"]
+    activity = bb.read(path).binarize()
+    bins = len(activity.states)
+    held = (np.arange(bins) // 40) % 4 == 3
+    label = np.arange(bins) // 40
+    parts = [
+        Sequences(activity.states[one], label[one], activity.bin_width_s) for one in (~held, held)
+    ]
+    model = fit_hmm(*parts, Generator.from_seed(0), states=(1, 2, 3, 4, 6, 8))
+    whole = Sequences(activity.states, np.zeros(bins, dtype=np.int64), activity.bin_width_s)
+    states = model.posterior(whole).argmax(axis=1)
+    speed_of = velocity[:bins]
+
+    def explained(one: np.ndarray) -> float:
+        means = [speed_of[one == state] for state in np.unique(one)]
+        between = sum(len(part) * (part.mean() - speed_of.mean()) ** 2 for part in means)
+        return float(between / (len(speed_of) * speed_of.var()))
+
+    return [{"model": f"hmm of {len(model.chain)} states, velocity explained",
+             **shifted(explained, states)}]  # fmt: skip
+
+
+def tasks(options: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], list[Line]]]]:
+    """Yield part, name and what makes the lines."""
+    yield "planted", "three states", three_states
+    for seed in range(options.seeds):
+        yield "planted", f"no states, seed {seed}", lambda seed=seed: no_states(seed)
+    yield "planted", "locked to the trial", locked
+    for session in options.sessions:
+        for split in options.splits:
+
+            def read(session: int = session, split: int = split) -> Activity:
+                folder = DATA / "steinmetz"
+                found = bb.read(folder / f"session{session}.npz").binarize(bin_ms=20)
+                return found.split(folds=f"{folder / f'session{session}_folds.csv'}:split{split}")
+
+            yield from of_recording("steinmetz", f"session {session}, split {split}", read)
+            if split == 0 and session == 10:
+                yield "steinmetz", "speed", lambda read=read: speed(read())
+
+    def retina() -> Activity:
+        return bb.read(DATA / "retina" / "salamander.npz").binarize().split(by="segments")
+
+    yield from of_recording("retina", "salamander", retina)
+    yield "allen", "periods", allen
+    for path in sorted((DATA / "celegans").glob("*.npz")):
+        if "velocity" in np.load(path, allow_pickle=False).files:
+            yield "worms", path.stem, lambda path=path: worm(path)
+
+
+def of_recording(
+    part: str, name: str, read: Callable[[], Activity]
+) -> Iterator[tuple[str, str, Callable[[], list[Line]]]]:
+    yield part, f"{name}: rbm", lambda: rbm(read())
+    for model in MODELS:
+        yield part, f"{name}: {model}", lambda model=model: with_time(read(), model)
+    yield part, f"{name}: controls", lambda: controls(read())
+
+
+def summary(table: pd.DataFrame) -> tuple[str, bool]:
+    """Return the text, and whether all that must hold does."""
+    text, good = [], True
+    nulls = table[(table.part == "planted") & table.name.str.startswith("no states")]
+    if len(nulls):
+        one = int((nulls.value == 1).sum())
+        fine = one >= 0.95 * len(nulls)
+        good &= fine
+        text.append(f"no states planted: one is chosen in {one} of {len(nulls)} "
+                    f"{'' if fine else 'NOT GOOD'}")  # fmt: skip
+    judged = table[table.good.notna() & ~table.name.str.startswith("no states")]
+    for line in judged.itertuples():
+        fine = str(line.good) == "True"
+        good &= fine
+        text.append(f"{line.part}, {line.name}, {line.model}: {line.value:.3g} (limit "
+                    f"{line.limit:g}) {'' if fine else 'NOT GOOD'}")  # fmt: skip
+    text += [
+        f"{line.part}, {line.name}, {line.model}: {line.value:.3f}, 95 % of shifts below "
+        f"{line.limit:.3f}, {line.chosen}"
+        for line in table[table.limit.notna() & table.good.isna()].itertuples()
+    ]
+    table = table.assign(recording=table.name.str.rpartition(":")[0])
+    for recording, lines in table[table.gain.notna()].groupby("recording", sort=False):
+        text.append(f"\n{recording}: nats per test bin over independent neurons")
+        sums = {line.model: np.array(json.loads(line.sums)) for line in lines.itertuples()
+                if isinstance(line.sums, str)}  # fmt: skip
+        for line in lines.itertuples():
+            if line.model not in sums:
+                text.append(f"  {line.model:<32} {line.gain:+7.2f} ± {line.value:.2f}")
+                continue
+            sizes = np.array(json.loads(line.sizes))
+            words = f"  {line.model:<32} {line.gain:+7.2f} ± "
+            words += f"{stderr_of_sums(sums[line.model], sizes):.2f}"
+            if line.model != "rbm" and "rbm" in sums:
+                less = sums["rbm"] - sums[line.model]
+                words += f"  RBM less this {less.sum() / sizes.sum():+.2f} ± "
+                words += f"{stderr_of_sums(less, sizes):.2f}"
+            if line.without == line.without:
+                words += f"  without time {line.without:+.2f}"
+            if line.seconds == line.seconds:
+                words += f"  {line.seconds:.0f} s"
+            text.append(words + (f"  {line.chosen}" if isinstance(line.chosen, str) else ""))
+    return "\n".join(text), bool(good)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--sessions", nargs="*", type=int, default=[10, 12])
+    parser.add_argument("--splits", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--table", type=Path, default=ROOT / "proofs" / "models_with_time.csv")
+    options = parser.parse_args()
+    torch.set_grad_enabled(False)
+    done = set(pd.read_csv(options.table).name) if options.table.exists() else set()
+    for part, name, make in tasks(options):
+        if part not in options.only or name in done:
+            continue
+        lines = make()
+        fresh = not options.table.exists()
+        with options.table.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            if fresh:
+                writer.writeheader()
+            writer.writerows({"part": part, "name": name, **line} for line in lines)
+        print(part, name, [{k: v for k, v in one.items() if k not in ("sums", "sizes")}
+                           for one in lines], flush=True)  # fmt: skip
+    text, good = summary(pd.read_csv(options.table))
+    options.table.with_suffix(".txt").write_text(text + "\n", encoding="utf-8")
+    print(text)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

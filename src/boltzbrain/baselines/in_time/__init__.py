@@ -1,0 +1,1 @@
+"""Models that predict a bin from the earlier ones of its segment: hidden states, history, both."""

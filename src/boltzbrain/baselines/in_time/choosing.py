@@ -1,0 +1,114 @@
+"""Choice by the validation bins where more always seems a little better: one standard error.
+
+A score that creeps up with every state says little: the simplest model is taken whose score lies
+within a standard error, paired bin by bin, of the best (Breiman, Friedman, Olshen and Stone 1984).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from boltzbrain.baselines.in_time.chain import Floats
+from boltzbrain.baselines.protocol import Trial
+from boltzbrain.baselines.sequences import Sequences
+from boltzbrain.data.clusters import ENOUGH, stderr_of_sums
+from boltzbrain.foundations.checks import Undefined
+
+Model = TypeVar("Model")
+
+_STRETCH_S = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate(Generic[Model]):
+    """A model that was fitted, its hyperparameters, and log P of every validation bin, nats."""
+
+    values: Mapping[str, float]
+    model: Model
+    scores: Floats
+
+    @property
+    def score(self) -> float:
+        """Mean over the validation bins."""
+        return float(self.scores.mean())
+
+    def trial(self) -> Trial:
+        """Return what is told of it."""
+        return Trial(self.values, self.score)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice(Generic[Model]):
+    """The best candidate, and all that were tried."""
+
+    best: Candidate[Model]
+    tried: tuple[Candidate[Model], ...]
+
+    def or_better(self, other: Candidate[Model]) -> Choice[Model]:
+        """Return the choice with one more candidate, taken if its score is higher."""
+        best = other if other.score > self.best.score else self.best
+        return replace(self, best=best, tried=(*self.tried, other))
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Return what was tried."""
+        return tuple(one.trial() for one in self.tried)
+
+    def at_end(self, values: Sequence[float]) -> bool:
+        """Return whether the best number is the last that could be tried."""
+        return len(values) > 1 and self.best.values["states"] == max(values)
+
+
+def paired_stderr(one: Floats, other: Floats, given: Sequences) -> float | Undefined:
+    """Return the standard error of the mean difference of two scores of the same bins.
+
+    Pieces are taken as independent, or stretches of 10 s and less where there are few pieces.
+    """
+    label = given.label
+    length = max(1, round(_STRETCH_S / given.bin_width_s))
+    while len(np.unique(label)) < ENOUGH and length > 1:
+        pairs = np.column_stack((given.label, given.place // length))
+        label = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+        length //= 2
+    number = np.unique(label, return_inverse=True)[1]
+    sums: Floats = np.bincount(number, one - other).astype(np.float64)
+    return stderr_of_sums(sums, np.bincount(number).astype(np.int64))
+
+
+def choose(
+    name: str,
+    values: Sequence[float],
+    fit: Callable[[float], Candidate[Model]],
+    validation: Sequences,
+) -> Choice[Model]:
+    """Try values from simple to rich, up to the second in a row that is worse; take by the rule.
+
+    Parameters
+    ----------
+    name
+        Of the hyperparameter.
+    values
+        From simple to rich, at least one.
+    fit
+        Fits the model of a value.
+    validation
+        The bins that it is scored on.
+    """
+    tried: list[Candidate[Model]] = []
+    worse = 0
+    for value in sorted(values):
+        one = fit(value)
+        best = max((other.score for other in tried), default=-np.inf)
+        tried.append(one)
+        worse = worse + 1 if one.score < best else 0
+        if worse > 1:
+            break
+    top = max(tried, key=lambda one: one.score)
+    for one in sorted(tried, key=lambda one: one.values[name]):
+        error = paired_stderr(top.scores, one.scores, validation)
+        if one is top or top.score - one.score <= (0.0 if isinstance(error, Undefined) else error):
+            return Choice(one, tuple(tried))
+    raise AssertionError  # the best lies within its own error

@@ -1,0 +1,224 @@
+"""The section of the page on time: what earlier bins tell, and the states that models find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from boltzbrain.pages import figures
+from boltzbrain.pages.figures.rasters import region_order
+from boltzbrain.pages.numbers import with_error
+from boltzbrain.pages.page import PageData
+from boltzbrain.pages.panels.panel import Panel, draw
+from boltzbrain.pages.verdicts import in_time as verdicts
+from boltzbrain.pages.verdicts.verdict import Verdict
+
+RIBBON_BINS = 400
+
+_CONTROLS = {
+    "place_in_trial": "rate by place in the trial",
+    "other_segment": "past of another segment",
+    "shuffled_in_segment": "past, bins shuffled in segments",
+}
+
+
+@dataclass(frozen=True)
+class TimeSection:
+    """Models with time beside the RBM.
+
+    Attributes
+    ----------
+    verdicts
+        Heading and judgement.
+    heads, rows
+        The table, as text.
+    panels
+        Figures.
+    """
+
+    verdicts: Sequence[tuple[str, Verdict]]
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    panels: Sequence[Panel]
+
+
+def time_section(page: PageData) -> TimeSection | None:
+    """Return the section, or None where `evaluate` fitted no model with time and no controls."""
+    models = verdicts.with_time(page.evaluation.get("baselines", {}))
+    controls = page.evaluation.get("predictive", {}).get("controls")
+    if not models and not controls:
+        return None
+    judged = [("A bin given earlier ones", verdicts.beside_time(page.evaluation))] if models else []
+    if controls:
+        judged.append(("What the past may rest on", verdicts.controls(page.evaluation)))
+    panels = [_gains(page, controls or {})]
+    name = _best_of(models, page)
+    if name is not None:
+        panels += _states(page, name, models[name])
+    curves = {
+        one["title"]: points for one in models.values() if len(points := _tried(one["fit"])) > 1
+    }
+    if curves:
+        panels.append(_curves(page, curves))
+    return TimeSection(
+        judged,
+        ("model", "given earlier bins (nats)", "without them (nats)", "time adds (nats)",
+         "bits per spike", "RBM less this (nats)", "states", "stay (s)"),
+        [_row(one) for one in page.evaluation.get("baselines", {}).values() if _scored(one)],
+        panels,
+    )  # fmt: skip
+
+
+def _scored(one: Mapping[str, Any]) -> bool:
+    return one.get("predictive", {}).get("gain", {}).get("value") is not None
+
+
+def _best_of(models: Mapping[str, Any], page: PageData) -> str | None:
+    """Return the model with states whose gain is largest, of those whose states are kept."""
+    names = [name for name in models if name in page.states]
+    return max(
+        names, key=lambda name: float(models[name]["predictive"]["gain"]["value"]), default=None
+    )
+
+
+def _tried(fit: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Return numbers of states and the best score of each."""
+    best: dict[float, float] = {}
+    for row in fit["grid"]:
+        if "states" in row and row["score"] is not None:
+            best[row["states"]] = max(row["score"], best.get(row["states"], -np.inf))
+    return sorted(best.items())
+
+
+def _pair(one: Mapping[str, Any] | None, sign: str = "+") -> str:
+    if not one or one["value"] is None:
+        return "—"
+    return with_error(one["value"], one.get("stderr"), 2, sign)
+
+
+def _row(one: Mapping[str, Any]) -> list[str]:
+    given, states = one["predictive"], one.get("states")
+    bits = given["bits_per_spike"]
+    uses = given["uses_time"]
+    mark = "≥ " if given["gain"].get("kind") == "lower bound" else ""
+    seen = [] if states is None else [s for s in states["dwell_seen_s"] if s is not None]
+    return [
+        one["title"],
+        mark + _pair(given["gain"]),
+        _pair(one["gain"]) if uses else "the same",
+        _pair(given["over_without_time"]) if uses else "—",
+        "—" if bits is None else with_error(bits, None, 3),
+        _pair(one.get("rbm_minus_this", {}).get("predictive")),
+        "—" if states is None else str(states["number"]),
+        f"{np.median(seen):.2g}" if seen else "—",
+    ]
+
+
+def _gains(page: PageData, controls: Mapping[str, Any]) -> Panel:
+    found = page.evaluation.get("baselines", {})
+    rows = [
+        (
+            one["title"],
+            one["gain"]["value"] if one["predictive"]["uses_time"] else None,
+            one["predictive"]["gain"]["value"],
+            one["predictive"]["gain"]["stderr"],
+        )
+        for one in found.values()
+        if _scored(one)
+    ]
+    if not rows and (own := page.evaluation["predictive"]["gain"])["value"] is not None:
+        rows = [("RBM", None, own["value"], own["stderr"])]
+    below = [
+        (words, controls[name]["gain"]["value"], controls[name]["gain"]["stderr"])
+        for name, words in _CONTROLS.items()
+        if name in controls and controls[name]["gain"]["value"] is not None
+    ]
+    told = (
+        " Below, controls, each fitted anew: independent neurons with a rate for each place in the "
+        "trial; the regression on the past with the past of another segment at the same place, "
+        "and with the bins of each segment in random order, which leaves what is slow."
+        if below
+        else ""
+    )
+    return Panel(
+        "time-gains",
+        "What each model adds",
+        "Log-probability of a test bin given the earlier bins of its segment, over independent "
+        "neurons. Models without time answer with what they know of a bin alone (the RBM in "
+        "orange). A diamond is the same model read without time: states as often as they are held, "
+        f"the past at its mean.{told}",
+        "The RBM beside models that see the past tells what patterns within a bin hold beyond "
+        "them. The past of another segment tells next to nothing.",
+        verdicts.beside_time(page.evaluation),
+        [draw(figures.time_gains(rows, below), "Gain of every model given earlier bins")],
+        wide=True,
+        counts=False,
+    )
+
+
+def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
+    kept, told = page.states[name], one["states"]
+    states, posterior = page.test.states, kept["posterior"].astype(np.float64)
+    order = region_order(page.regions, states.mean(axis=0))
+    bins = min(RIBBON_BINS, len(states))
+    breaks = (np.flatnonzero(np.diff(page.test_segment[:bins])) + 1).tolist()
+    ribbon = figures.state_ribbon(
+        states[:bins][:, order], posterior[:bins], [page.regions[k] for k in order.tolist()],
+        page.bin_width_s, breaks,
+    )  # fmt: skip
+    drawn = [
+        draw(
+            figures.state_transitions(kept["transition"], kept["occupancy"]),
+            "Probability of the next state",
+            "steps",
+        ),
+        draw(
+            figures.state_profiles(kept["profile"], told["groups"]["sizes"]),
+            "Profiles of groups of neurons over states",
+            "groups of neurons",
+        ),
+    ]
+    return [
+        Panel(
+            "time-states",
+            f"Hidden states: {one['title']}",
+            f"The first {bins} test bins, neurons by region and rate, and below them how probable "
+            "each state is given the whole segment (for the eye: no score has seen the bin that it "
+            "predicts). Thin lines separate segments.",
+            "Broad stretches of one colour: states that last longer than a bin and come back in "
+            "other segments.",
+            verdicts.states(told, page.bin_width_s),
+            [draw(ribbon, "Raster of test bins, the probability of each state below")],
+            wide=True,
+            counts=False,
+        ),
+        Panel(
+            "time-profiles",
+            "What states do",
+            "The probability of the next state, darkest on the diagonal where states stay; and how "
+            "the rates of groups of neurons change over states, each in units of its own change. "
+            "Neurons are grouped by their profile over states, the number of groups by BIC.",
+            "Several groups with profiles of their own: a state is more than the level of all "
+            "neurons.",
+            verdicts.profiles(told),
+            drawn,
+            wide=True,
+            counts=False,
+        ),
+    ]
+
+
+def _curves(page: PageData, curves: Mapping[str, Sequence[tuple[float, float]]]) -> Panel:
+    return Panel(
+        "time-number-of-states",
+        "How many states",
+        "Log-probability of a validation bin given earlier ones, against the number of states.",
+        "A curve that turns: more states do not help. The fewest within a standard error of the "
+        "best are taken, as the score creeps up with every state.",
+        verdicts.number_of_states(page.evaluation),
+        [draw(figures.state_scores(curves), "Validation score against the number of states")],
+        counts=False,
+    )

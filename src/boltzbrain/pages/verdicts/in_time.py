@@ -1,0 +1,124 @@
+"""What earlier bins tell, beside what the RBM knows of a bin alone: sentences from figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from boltzbrain.pages.numbers import number, with_error
+from boltzbrain.pages.verdicts.thresholds import CLEAR, LOCKED_SHARE, LONG_STAY
+from boltzbrain.pages.verdicts.verdict import Level, Verdict, figure_at
+
+
+def with_time(baselines: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the models that see earlier bins and have a score, by name."""
+    return {
+        name: one
+        for name, one in baselines.items()
+        if one.get("predictive", {}).get("uses_time")
+        and one["predictive"]["gain"]["value"] is not None
+    }
+
+
+def beside_time(evaluation: Mapping[str, Any]) -> Verdict:
+    """Say which model predicts a bin best, and how far the RBM, which sees no past, lies from it.
+
+    Good where the RBM lies clearly above every model with time, poor where clearly below one.
+    """
+    baselines = evaluation.get("baselines", {})
+    models = with_time(baselines)
+    own = figure_at(evaluation, "predictive.gain.value")
+    if not models or own is None:
+        return Verdict("unknown", "No model with time has a score.")
+    best = max(models.values(), key=lambda one: float(one["predictive"]["gain"]["value"]))
+    gain = best["predictive"]["gain"]
+    text = (
+        f"Given the earlier bins of its segment, a bin is told best by the {best['title']}: "
+        f"{with_error(gain['value'], gain['stderr'], 2, '+')} nats over independent neurons; the "
+        f"RBM, which sees the bin alone, has {with_error(own, None, 2, '+')}."
+    )
+    level: Level = "fair"
+    less = best["rbm_minus_this"]["predictive"]
+    value, error = less["value"], less["stderr"]
+    if value is not None and error is not None and abs(value) > CLEAR * error:
+        level = "good" if value > 0 else "poor"
+        text += f" The RBM lies {with_error(abs(value), error, 2)} nats "
+        text += "above." if value > 0 else "below: the past tells more than the bin's own pattern."
+    return Verdict(level, text)
+
+
+def controls(evaluation: Mapping[str, Any]) -> Verdict:
+    """Say what of the gain with time is locked to the trial, and what is slow.
+
+    Poor where the past of another segment tells more than half of what the own one does.
+    """
+    path = "predictive.controls"
+    value = {
+        name: figure_at(evaluation, f"{path}.{name}.gain.value")
+        for name in ("history", "other_segment", "shuffled_in_segment", "place_in_trial")
+    }
+    share = figure_at(evaluation, f"{path}.shuffled_in_segment.share")
+    words = [
+        f"{what} {number(found, 2, '+')} nats"
+        for name, what in (
+            ("place_in_trial", "rates that follow the place in the trial gain"),
+            ("other_segment", "the past of another segment"),
+        )
+        if (found := value[name]) is not None
+    ]
+    if share is not None:
+        words.append(f"with bins shuffled within segments {share:.0%} of the past's gain is left")
+    own = value["history"]
+    if own is None or not words:
+        return Verdict("unknown", "Nothing to compare with.")
+    text = f"The past of a segment gains {number(own, 2, '+')} nats; {'; '.join(words)}."
+    if own <= 0:
+        return Verdict("unknown", f"{text} There is nothing to explain.")
+    if share is not None:
+        text += " What shuffling leaves is slow: a state, and not the last bin."
+    other = value["other_segment"]
+    if other is None:
+        return Verdict("fair", text)
+    return Verdict("good" if other < LOCKED_SHARE * own else "poor", text)
+
+
+def states(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
+    """Judge whether states last: good where the middle one stays for three bins or more."""
+    seen = sorted(one for one in told["dwell_seen_s"] if one is not None)
+    middle = seen[len(seen) // 2] if seen else 0.0
+    rare = len(told["rare"])
+    text = (
+        f"{told['number']} states; the middle one stays {middle:.2g} s at a time. A state is told "
+        f"with a certainty of {told['certainty']:.0%} on average."
+    )
+    if rare:
+        text += f" {rare} of them hold less than 1% of the bins each."
+    if "couplings" in told:
+        pairs = told["couplings"]
+        text += (
+            f" Couplings of {pairs['changing']} of {pairs['pairs']} pairs change with the state "
+            f"beyond states at other times, where {pairs['expected']:.0f} are expected."
+        )
+    return Verdict(LONG_STAY.high_is_good(middle / bin_width_s), text)
+
+
+def number_of_states(evaluation: Mapping[str, Any]) -> Verdict:
+    """Say how many states were chosen: fair where the most that were tried won."""
+    words, level = [], "good"
+    for one in with_time(evaluation.get("baselines", {})).values():
+        if "states" in one["fit"]["chosen"]:
+            words.append(f"{one['title']} {one['fit']['chosen']['states']:g}")
+            level = "fair" if one["fit"]["grid_edge"] else level
+    text = f"Chosen: {', '.join(words)}."
+    if level == "fair":
+        text += " The most that were tried won, so more may be better."
+    return Verdict("fair" if level == "fair" else "good", text)
+
+
+def profiles(told: Mapping[str, Any]) -> Verdict:
+    """Say how many groups of neurons there are: good with more than one."""
+    sizes = told["groups"]["sizes"]
+    if not sizes[1:]:
+        return Verdict("fair", "Neurons form one group: states change them all alike.")
+    listed = ", ".join(map(str, sizes))
+    return Verdict("good", f"Neurons form {len(sizes)} groups, of {listed} neurons.")
