@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
-from boltzbrain.foundations.checks import whole_number_in
+from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.foundations.folders import folder_to_write, given_path, new_file, page_file
 from boltzbrain.foundations.progress import Callback, with_old
-from boltzbrain.preparing.convert import RECORDING_ENDINGS, write_recording
+from boltzbrain.preparing.convert import convert
 from boltzbrain.readers.detect import read
 from boltzbrain.training import train as training
 from boltzbrain.training.plan import TrainingPlan, make_plan
@@ -38,8 +38,8 @@ __all__ = [
 
 
 def fit(
-    activity: Activity,
-    preset: str | None = None,
+    activity: Activity | Recording,
+    preset: str | TrainingPlan | None = None,
     hidden: int | None = None,
     out: str | Path = "run",
     seed: int | None = None,
@@ -54,9 +54,10 @@ def fit(
     ----------
     activity
         What the model sees; `Activity.split` makes its folds. Without a validation fold the last
-        checkpoint is chosen, and there is no held-out score.
+        checkpoint is chosen, and there is no held-out score. A recording (`from_states` makes one
+        of an array) is binned and split as `binarize` and `split` do by default.
     preset
-        Name of the recipe, one of `training.plan.PRESETS`; "binary" if None.
+        Name of the recipe, one of `training.plan.PRESETS`; "binary" if None. Or the whole plan.
     hidden
         Number of hidden units; the recipe's if None.
     out
@@ -84,8 +85,15 @@ def fit(
     TrainingFailedError
         If the parameters leave the finite numbers.
     """
+    if isinstance(preset, TrainingPlan):
+        preset, plan = None, preset
     asked = {"preset": preset, "hidden": hidden, "seed": seed, **overrides}
     plan = make_plan(**asked) if plan is None else plan.require(**asked)
+    if isinstance(activity, Recording):
+        activity = activity.binarize().split(seed=plan.seed)
+    if not isinstance(activity, Activity):
+        must = "be an activity or a recording (from_states makes one of an array, read of a file)"
+        raise bad_input("activity", must, type(activity).__name__)
     if activity.step("split") is None:
         warnings.warn(
             "the activity has no folds (see Activity.split): every bin trains, the last checkpoint "
@@ -343,42 +351,6 @@ def report(run: TrainingRun | str | Path, path: str | Path | None = None) -> Pat
     from boltzbrain.pages.report import write_report
 
     return write_report(opened, target)
-
-
-def convert(
-    recording: Recording,
-    path: str | Path,
-    *,
-    bin_ms: float | None = None,
-    epochs: Sequence[str] | None = None,
-    memory_limit_gb: float | None = None,
-) -> Recording | Activity:
-    """Write a recording as npz or NWB, by the ending of the name; an existing file is left alone.
-
-    Parameters
-    ----------
-    recording
-        Spike times for NWB. For npz, counts or states, written as they are; anything else, or with
-        one of the following options, is binarised first.
-    path
-        The file.
-    bin_ms, epochs, memory_limit_gb
-        As in `Recording.binarize`; for npz only.
-
-    Returns
-    -------
-    Recording or Activity
-        What was written.
-
-    Raises
-    ------
-    InputError
-        If the ending is neither, the file exists, an option does not fit, or the format cannot hold
-        the recording.
-    """
-    target = new_file("output file", path, RECORDING_ENDINGS)
-    given = {"bin_ms": bin_ms, "epochs": epochs or None, "memory_limit_gb": memory_limit_gb}
-    return write_recording(recording, target, given)
 
 
 def _seed(seed: int | None) -> int | None:

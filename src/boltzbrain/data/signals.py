@@ -85,11 +85,14 @@ class Traces:
         (frame,) float64 seconds, ascending.
     kind
         "dff", "fluorescence", "deconvolved" or "unknown".
+    frame_s
+        Seconds per frame as they were told; None where only the times tell them.
     """
 
     frames: NDArray[np.float32]
     times: NDArray[np.float64]
     kind: str = "unknown"
+    frame_s: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse times of another length than the frames."""
