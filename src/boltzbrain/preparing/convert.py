@@ -14,7 +14,7 @@ from boltzbrain.foundations.folders import new_file
 from boltzbrain.writers.npz import write_npz
 from boltzbrain.writers.nwb import write_nwb
 
-_ENDINGS = (".npz", ".nwb")
+RECORDING_ENDINGS = (".npz", ".nwb")
 
 
 def convert(
@@ -48,7 +48,7 @@ def convert(
         If the ending is neither, the file exists, an option does not fit, or the format cannot hold
         the recording.
     """
-    target = new_file("output file", path, _ENDINGS)
+    target = new_file("output file", path, RECORDING_ENDINGS)
     given = {"bin_ms": bin_ms, "epochs": epochs or None, "memory_limit_gb": memory_limit_gb}
     return _write(recording, target, given)
 
