@@ -112,6 +112,21 @@ hang(
         "Recording.deconvolve": "preparing.calcium.deconvolve:deconvolve",
         "Activity.split": "preparing.folds.split:split",
         "RBM.sample": "sampling.annealed:sample",
+        "TrainingRun.evaluation": "evaluation.results:evaluation_of",
+        "TrainingRun.interpretation": "interpretation.interpret:interpretation_of",
+        "Interpretation.to_dataframe": "interpretation.tables:to_dataframe",
+        "Interpretation.to_xarray": "interpretation.tables:to_xarray",
+        "Activity.to_dataframe": "data.recording:neurons_with_regions",
+        "Activity.to_xarray": "preparing.labelled:to_xarray",
+        "Recording.told": "pages.objects.recordings:recording_told",
+        "Activity.told": "pages.objects.recordings:activity_told",
+        "Study.told": "pages.objects.recordings:study_told",
+        "TrainingRun.told": "pages.objects.runs:run_told",
+        "SweepFolder.told": "pages.objects.runs:sweep_told",
+        "RBM.told": "pages.objects.runs:model_told",
+        "Evaluation.told": "pages.objects.results:evaluation_told",
+        "Interpretation.told": "pages.objects.results:interpretation_told",
+        "Comparison.told": "pages.objects.results:comparison_told",
     }
 )
 

@@ -20,6 +20,7 @@ from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.writers.npz import write_npz
 
 if TYPE_CHECKING:
+    from boltzbrain.evaluation.scores import Evaluation
     from boltzbrain.interpretation.animals.compare import Comparison
     from boltzbrain.interpretation.animals.structure import RegionMatrix
     from boltzbrain.interpretation.file import Interpretation
@@ -132,7 +133,7 @@ def evaluate(
     full: bool = False,
     baselines: Sequence[str] = (),
     callbacks: Sequence[Callback] = (),
-) -> dict[str, Any]:
+) -> Evaluation:
     """Score the chosen model on every fold and compare what it generates with the test fold.
 
     Parameters
@@ -151,9 +152,9 @@ def evaluate(
 
     Returns
     -------
-    dict
-        The content of RUN/evaluation.json, which is written here with RUN/samples.h5. An undefined
-        figure is None, and ``reasons`` says why by its dotted path.
+    Evaluation
+        The content of RUN/evaluation.json, which is written here with RUN/samples.h5: a dictionary
+        with attributes such as ``gain``. An undefined figure is None, and ``reasons`` says why.
 
     Raises
     ------

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape
+from boltzbrain.foundations.showing.told import Brief
 
 
-@dataclass(frozen=True)
-class SpikeTimes:
+@dataclass(frozen=True, repr=False)
+class SpikeTimes(Brief):
     """Spike trains in seconds, all neurons in one flat array.
 
     Attributes
@@ -73,8 +74,8 @@ class SpikeTimes:
         return len(self.index)
 
 
-@dataclass(frozen=True)
-class Traces:
+@dataclass(frozen=True, repr=False)
+class Traces(Brief):
     """Continuous signals such as dF/F.
 
     Attributes
@@ -109,8 +110,8 @@ class Traces:
         return "traces" if self.kind == "unknown" else f"{self.kind} traces"
 
 
-@dataclass(frozen=True)
-class Binned:
+@dataclass(frozen=True, repr=False)
+class Binned(Brief):
     """Counts or states that were already binned.
 
     Attributes

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from boltzbrain.foundations.showing.numbers import with_error
 from boltzbrain.training.health.restarts import Restart
 
 SCORING = "scoring"
@@ -34,6 +35,15 @@ class Score:
     gain: float
     gain_stderr: float
     by: Literal["annealing", "running"]
+
+    def in_words(self) -> str:
+        """Return it as it is shown beside a bar."""
+        by = " by the running estimate" if self.by == "running" else ""
+        return (
+            f"validation {with_error(self.nats_per_bin, self.stderr, 2)} nats per bin at update "
+            f"{self.update}{by}, "
+            f"{with_error(self.gain, self.gain_stderr, 2, '+')} over independent neurons"
+        )
 
 
 def in_words(begins: str, restarts: Sequence[Restart]) -> str:

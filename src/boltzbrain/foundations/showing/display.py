@@ -6,19 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from rich.console import RenderableType
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from boltzbrain.cli.summaries.results import figure, signed
-from boltzbrain.cli.terminal import Terminal
 from boltzbrain.foundations.progress import Progress
-
-if TYPE_CHECKING:
-    from boltzbrain.training.progress import Score
+from boltzbrain.foundations.showing.console import Terminal
+from boltzbrain.foundations.showing.numbers import with_error
 
 QUIET_SECONDS = 2.0
 """Work shorter than this leaves no plain line."""
@@ -66,7 +63,7 @@ class Stage:
         self.progress = progress
         if self._phases:
             self.title = f"{self._work}, {progress.phase}"
-        parts = [progress.note, _validation(progress.facts), _best(progress.facts)]
+        parts = [progress.note, _newest(progress.facts), _best(progress.facts)]
         self.note = "; ".join(part for part in parts if part)
         self._draw(self)
 
@@ -83,23 +80,24 @@ class Stage:
         return ", ".join(parts) + (f"; {self.note}" if self.note else "")
 
 
-def _validation(facts: Mapping[str, Any]) -> str:
+class InWords(Protocol):
+    """A fact that says itself what there is to show of it, as `training.progress.Score` does."""
+
+    def in_words(self) -> str:
+        """Return it in words."""
+        ...
+
+
+def _newest(facts: Mapping[str, Any]) -> str:
     """Return the newest validation score of a training in words, "" without one."""
-    score: Score | None = facts.get("validation")
-    if score is None:
-        return ""
-    by = " by the running estimate" if score.by == "running" else ""
-    return (
-        f"validation {figure(score.nats_per_bin, score.stderr)} nats per bin at update "
-        f"{score.update}{by}, "
-        f"{signed(score.gain, score.gain_stderr)} over independent neurons"
-    )
+    score: InWords | None = facts.get("validation")
+    return "" if score is None else score.in_words()
 
 
 def _best(facts: Mapping[str, Any]) -> str:
     """Return the best validation score of a sweep in words, "" without one."""
     best: tuple[float, float] | None = facts.get("best")
-    return "" if best is None else f"best validation so far {figure(*best)} nats per bin"
+    return "" if best is None else f"best validation so far {with_error(*best, 2)} nats per bin"
 
 
 class _Figures(ProgressColumn):
