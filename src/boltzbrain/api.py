@@ -12,10 +12,12 @@ from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.foundations.folders import folder_to_write, given_path, new_file, page_file
 from boltzbrain.foundations.progress import Callback, with_old
+from boltzbrain.foundations.showing.display import showing
 from boltzbrain.preparing.convert import convert
 from boltzbrain.readers.detect import read
 from boltzbrain.training import train as training
 from boltzbrain.training.plan import TrainingPlan, make_plan
+from boltzbrain.training.progress import resumable
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.writers.npz import write_npz
 
@@ -47,6 +49,7 @@ def fit(
     *,
     plan: TrainingPlan | None = None,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     **overrides: Any,
 ) -> TrainingRun:
     """Train an RBM on the training fold of an activity.
@@ -69,6 +72,8 @@ def fit(
         The whole plan, in place of preset, hidden, seed and overrides.
     callbacks
         Called with a `foundations.progress.Progress` after every update.
+    progress
+        Show how far it is, in the notebook or on stderr.
     **overrides
         Other fields of `TrainingPlan`, e.g. ``updates=500``.
 
@@ -101,13 +106,16 @@ def fit(
             "is chosen, and there is no held-out score",
             stacklevel=2,
         )
-    return training.train(activity, plan, given_path("out", out), callbacks)
+    folder = given_path("out", out)
+    with resumable(folder), showing(progress, "training", callbacks) as told:
+        return training.train(activity, plan, folder, told)
 
 
 def resume(
     run: TrainingRun | str | Path,
     *,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
 ) -> TrainingRun:
     """Go on with a training that was stopped; a finished one is returned as it is.
 
@@ -115,7 +123,7 @@ def resume(
     ----------
     run
         The run or its folder; nothing else is needed.
-    callbacks
+    callbacks, progress
         As in `fit`.
 
     Raises
@@ -123,7 +131,9 @@ def resume(
     InputError
         If the folder holds no run.
     """
-    return training.resume(_folder(run), callbacks)
+    folder = _folder(run)
+    with resumable(folder), showing(progress, "training", callbacks) as told:
+        return training.resume(folder, told)
 
 
 def evaluate(
@@ -133,6 +143,7 @@ def evaluate(
     full: bool = False,
     baselines: Sequence[str] = (),
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
 ) -> Evaluation:
     """Score the chosen model on every fold and compare what it generates with the test fold.
 
@@ -147,7 +158,7 @@ def evaluate(
     baselines
         Simpler models to fit and score beside it: independent, ising, kpairwise, glm, pca, vae,
         hopfield. They write RUN/baselines.h5 too.
-    callbacks
+    callbacks, progress
         As in `fit`, phase by phase: "log-partition", "samples", "statistics", "baselines".
 
     Returns
@@ -164,9 +175,10 @@ def evaluate(
     # here, as it takes a second: SciPy's sparse solvers, and matplotlib and plotly in `report`
     from boltzbrain.comparison.evaluate_run import evaluate_run
 
-    return evaluate_run(
-        _opened(run), seed=_seed(seed), full=full, baselines=tuple(baselines), callbacks=callbacks
-    )
+    with showing(progress, "evaluating", callbacks, phases=True) as told:
+        return evaluate_run(
+            _opened(run), seed=_seed(seed), full=full, baselines=tuple(baselines), callbacks=told
+        )
 
 
 def interpret(
@@ -174,6 +186,7 @@ def interpret(
     *,
     seed: int | None = None,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     **choices: Any,
 ) -> Interpretation:
     """Read couplings, assemblies and regions out of the chosen model.
@@ -184,7 +197,7 @@ def interpret(
         A finished run or its folder.
     seed
         Seed of what is sampled and shuffled; the run's own if None.
-    callbacks
+    callbacks, progress
         As in `fit`, phase by phase: "couplings", "beyond pairs", "norms along training",
         "assemblies", "models of pairs", "regions".
     **choices
@@ -203,7 +216,9 @@ def interpret(
     from boltzbrain.interpretation.choices import Choices
     from boltzbrain.interpretation.interpret import interpret_run
 
-    return interpret_run(_opened(run), Choices(**choices), seed=_seed(seed), callbacks=callbacks)
+    asked = Choices(**choices)
+    with showing(progress, "interpreting", callbacks, phases=True) as told:
+        return interpret_run(_opened(run), asked, seed=_seed(seed), callbacks=told)
 
 
 def compare(
@@ -255,6 +270,7 @@ def sample(
     anneal: int | None = None,
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     callback: Callable[[int, int], None] | None = None,
 ) -> Activity:
     """Draw samples of a trained model.
@@ -288,7 +304,7 @@ def sample(
         Rungs of the annealing of "gibbs", 200 if None.
     out
         An npz file to write, which must not exist yet; none is written if None.
-    callbacks
+    callbacks, progress
         As in `fit`, after every step.
     callback
         Deprecated: called with steps done and planned.
@@ -310,18 +326,19 @@ def sample(
 
     callbacks = with_old(callbacks, callback)
     path = None if out is None else new_file("out", out, (".npz",))
-    drawn = draw_of_run(
-        _opened(run),
-        n,
-        update=update,
-        seed=seed,
-        sampler=sampler,
-        chains=chains,
-        sweeps=sweeps,
-        warm_up=warm_up,
-        anneal=anneal,
-        callbacks=callbacks,
-    )
+    with showing(progress, "sampling", callbacks) as told:
+        drawn = draw_of_run(
+            _opened(run),
+            n,
+            update=update,
+            seed=seed,
+            sampler=sampler,
+            chains=chains,
+            sweeps=sweeps,
+            warm_up=warm_up,
+            anneal=anneal,
+            callbacks=told,
+        )
     if path is not None:
         write_npz(path, drawn)
     return drawn

@@ -1,9 +1,11 @@
-"""What a training tells beside how far it is: its newest score and its restarts."""
+"""What a training tells beside how far it is: its newest score, its restarts, how it goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from boltzbrain.foundations.showing.numbers import with_error
@@ -56,3 +58,14 @@ def in_words(begins: str, restarts: Sequence[Restart]) -> str:
             f"went on from update {last.back_to} with smaller steps"
         )
     return "; ".join(parts)
+
+
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Tell whoever stops a training how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if (folder / "run.json").is_file():
+            error.add_note(f"stopped; go on with it: boltzbrain.resume({str(folder)!r})")
+        raise

@@ -49,6 +49,7 @@ def evaluate(
             full=full,
             baselines=names,
             callbacks=(stage.show,),
+            progress=False,
         )
     show_evaluation(out(), found)
     if "baselines" in found:

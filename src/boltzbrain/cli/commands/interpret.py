@@ -35,6 +35,7 @@ def interpret(
             run,
             seed=seed,
             callbacks=(stage.show,),
+            progress=False,
             **choices,
         )
     show_interpretation(out(), found)

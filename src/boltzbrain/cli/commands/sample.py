@@ -81,6 +81,7 @@ def sample(
             anneal=anneal,
             out=output,
             callbacks=(stage.show,),
+            progress=False,
         )
     say(
         f"{output}: {drawn.n_bins} samples of {drawn.n_neurons} neurons, "
