@@ -122,7 +122,7 @@ hang(
         "Activity.told": "pages.objects.recordings:activity_told",
         "Study.told": "pages.objects.recordings:study_told",
         "TrainingRun.told": "pages.objects.runs:run_told",
-        "SweepFolder.told": "pages.objects.runs:sweep_told",
+        "SweepFolder.told": "grid.told:sweep_told",
         "RBM.told": "pages.objects.runs:model_told",
         "Evaluation.told": "pages.objects.results:evaluation_told",
         "Interpretation.told": "pages.objects.results:interpretation_told",

@@ -1,8 +1,8 @@
-"""What runs, sweeps and models tell of themselves."""
+"""What runs and models tell of themselves."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -12,9 +12,6 @@ from boltzbrain.foundations.showing.told import Told
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages.objects.pictures import picture_of_training
 from boltzbrain.training.run.run import TrainingRun
-
-if TYPE_CHECKING:
-    from boltzbrain.grid.folder import SweepFolder
 
 
 def run_told(run: TrainingRun) -> Told:
@@ -81,18 +78,6 @@ def _next(run: TrainingRun, status: str) -> str:
     files = (("evaluation.json", "evaluate"), ("interpretation.h5", "interpret"))
     steps = [f"{verb}(run)" for file, verb in files if not (run.folder / file).is_file()]
     return ", ".join([*steps, "report(run)"])
-
-
-def sweep_told(sweep: SweepFolder) -> Told:
-    """Return what a sweep tells: how many runs are done, and the one that was chosen."""
-    try:
-        table = sweep.table()
-        rows = [("runs", f"{len(table):,}")]
-        if (sweep.folder / "choice.json").is_file():
-            rows.append(("chosen", str(sweep.chosen.folder.name)))
-    except (InputError, KeyError, TypeError, OSError) as error:
-        rows = [("state", f"not at its end: {error}")]
-    return Told(f"Sweep in {sweep.folder}", tuple(rows))
 
 
 def model_told(model: RBM) -> Told:
