@@ -45,6 +45,20 @@ def test_the_readme_goes_from_an_array_to_a_page_in_eight_lines(tmp_path, monkey
     assert names["run"].best.sample(5).shape == (5, 10)
 
 
+def test_fit_takes_a_recording_and_a_plan_and_points_from_an_array_to_the_door(tmp_path, recording):
+    plan = bb.TrainingPlan(**QUICK, seed=3)
+    run = bb.fit(recording, plan, out=tmp_path / "run", progress=False)
+    assert run.plan == plan
+    mine = recording.binarize().split(seed=3)
+    np.testing.assert_array_equal(run.activity().fold, mine.fold)
+    told = r"activity must be an activity or a recording \(from_states makes one of an array"
+    with pytest.raises(bb.InputError, match=told):
+        bb.fit(recording.signal.counts, out=tmp_path / "none")
+    with pytest.raises(bb.InputError, match="hidden must"):
+        bb.fit(recording, plan, hidden=9, out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_progress_is_shown_by_default_and_silenced(tmp_path, monkeypatch, recording, capsys):
     monkeypatch.setattr(showing, "QUIET_SECONDS", 0.0)
     run = bb.fit(recording, out=tmp_path / "loud", **QUICK)

@@ -129,6 +129,7 @@ def brief(value: Any) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> brief(np.zeros((3, 2))), brief(list(range(100))), brief("CA1")
     ('float64 (3, 2)', 'list of 100', "'CA1'")
     """
