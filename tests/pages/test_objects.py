@@ -110,6 +110,7 @@ def test_each_object_tells_itself_within_a_screen(name, run):
     assert len(told) < SIGNS
     assert "\x1b" not in told
     assert "array([" not in told
+    assert " object at 0x" not in told
     if isinstance(thing, SelfTold):
         html = thing._repr_html_()
         assert "<script" not in html
