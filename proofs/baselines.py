@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-from boltzbrain.pages.numbers import number
+from boltzbrain.foundations.showing.numbers import number
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"

@@ -26,6 +26,9 @@ TESTED_ELSEWHERE = {
 }
 
 UNUSED = {
+    "Bar._repr_html_": "called by IPython",
+    "SelfTold._repr_html_": "called by IPython",
+    "Interpretation._ipython_key_completions_": "called by IPython",
     "Study.common_regions": "a method of the public Study",
     "RemoteFile.seekable": "asked for by io",
     "_Reader.find_class": "called by pickle",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from boltzbrain.pages import figures
     from boltzbrain.preparing.joining import join_probes, join_sessions
     from boltzbrain.readers.detect import read
+    from boltzbrain.readers.memory.arrays import from_counts, from_states, from_traces
+    from boltzbrain.readers.memory.trains import from_spike_times
     from boltzbrain.training.plan import TrainingPlan
     from boltzbrain.training.run.run import TrainingRun
 
@@ -49,6 +51,10 @@ __all__ = [
     "evaluate",
     "figures",
     "fit",
+    "from_counts",
+    "from_spike_times",
+    "from_states",
+    "from_traces",
     "interpret",
     "join_probes",
     "join_sessions",
@@ -82,6 +88,10 @@ _HOME = {
     "couplings": "interpretation.couplings.couplings",
     "evaluate": "api",
     "fit": "api",
+    "from_counts": "readers.memory.arrays",
+    "from_spike_times": "readers.memory.trains",
+    "from_states": "readers.memory.arrays",
+    "from_traces": "readers.memory.arrays",
     "interpret": "api",
     "join_probes": "preparing.joining",
     "join_sessions": "preparing.joining",
@@ -102,6 +112,21 @@ hang(
         "Recording.deconvolve": "preparing.calcium.deconvolve:deconvolve",
         "Activity.split": "preparing.folds.split:split",
         "RBM.sample": "sampling.annealed:sample",
+        "TrainingRun.evaluation": "evaluation.results:evaluation_of",
+        "TrainingRun.interpretation": "interpretation.interpret:interpretation_of",
+        "Interpretation.to_dataframe": "interpretation.tables:to_dataframe",
+        "Interpretation.to_xarray": "interpretation.tables:to_xarray",
+        "Activity.to_dataframe": "data.recording:neurons_with_regions",
+        "Activity.to_xarray": "preparing.labelled:to_xarray",
+        "Recording.told": "pages.objects.recordings:recording_told",
+        "Activity.told": "pages.objects.recordings:activity_told",
+        "Study.told": "pages.objects.recordings:study_told",
+        "TrainingRun.told": "pages.objects.runs:run_told",
+        "SweepFolder.told": "grid.told:sweep_told",
+        "RBM.told": "pages.objects.runs:model_told",
+        "Evaluation.told": "pages.objects.results:evaluation_told",
+        "Interpretation.told": "pages.objects.results:interpretation_told",
+        "Comparison.told": "pages.objects.results:comparison_told",
     }
 )
 

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
-from boltzbrain.foundations.checks import whole_number_in
+from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.foundations.folders import folder_to_write, given_path, new_file, page_file
 from boltzbrain.foundations.progress import Callback, with_old
-from boltzbrain.preparing.convert import RECORDING_ENDINGS, write_recording
+from boltzbrain.foundations.showing.display import showing
+from boltzbrain.preparing.convert import convert
 from boltzbrain.readers.detect import read
 from boltzbrain.training import train as training
 from boltzbrain.training.plan import TrainingPlan, make_plan
+from boltzbrain.training.progress import resumable
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.writers.npz import write_npz
 
 if TYPE_CHECKING:
+    from boltzbrain.evaluation.scores import Evaluation
     from boltzbrain.interpretation.animals.compare import Comparison
     from boltzbrain.interpretation.animals.structure import RegionMatrix
     from boltzbrain.interpretation.file import Interpretation
@@ -38,14 +41,15 @@ __all__ = [
 
 
 def fit(
-    activity: Activity,
-    preset: str | None = None,
+    activity: Activity | Recording,
+    preset: str | TrainingPlan | None = None,
     hidden: int | None = None,
     out: str | Path = "run",
     seed: int | None = None,
     *,
     plan: TrainingPlan | None = None,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     **overrides: Any,
 ) -> TrainingRun:
     """Train an RBM on the training fold of an activity.
@@ -54,9 +58,10 @@ def fit(
     ----------
     activity
         What the model sees; `Activity.split` makes its folds. Without a validation fold the last
-        checkpoint is chosen, and there is no held-out score.
+        checkpoint is chosen, and there is no held-out score. A recording (`from_states` makes one
+        of an array) is binned and split as `binarize` and `split` do by default.
     preset
-        Name of the recipe, one of `training.plan.PRESETS`; "binary" if None.
+        Name of the recipe, one of `training.plan.PRESETS`; "binary" if None. Or the whole plan.
     hidden
         Number of hidden units; the recipe's if None.
     out
@@ -67,6 +72,8 @@ def fit(
         The whole plan, in place of preset, hidden, seed and overrides.
     callbacks
         Called with a `foundations.progress.Progress` after every update.
+    progress
+        Show how far it is, in the notebook or on stderr.
     **overrides
         Other fields of `TrainingPlan`, e.g. ``updates=500``.
 
@@ -84,21 +91,31 @@ def fit(
     TrainingFailedError
         If the parameters leave the finite numbers.
     """
+    if isinstance(preset, TrainingPlan):
+        preset, plan = None, preset
     asked = {"preset": preset, "hidden": hidden, "seed": seed, **overrides}
     plan = make_plan(**asked) if plan is None else plan.require(**asked)
+    if isinstance(activity, Recording):
+        activity = activity.binarize().split(seed=plan.seed)
+    if not isinstance(activity, Activity):
+        must = "be an activity or a recording (from_states makes one of an array, read of a file)"
+        raise bad_input("activity", must, type(activity).__name__)
     if activity.step("split") is None:
         warnings.warn(
             "the activity has no folds (see Activity.split): every bin trains, the last checkpoint "
             "is chosen, and there is no held-out score",
             stacklevel=2,
         )
-    return training.train(activity, plan, given_path("out", out), callbacks)
+    folder = given_path("out", out)
+    with resumable(folder), showing(progress, "training", callbacks) as told:
+        return training.train(activity, plan, folder, told)
 
 
 def resume(
     run: TrainingRun | str | Path,
     *,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
 ) -> TrainingRun:
     """Go on with a training that was stopped; a finished one is returned as it is.
 
@@ -106,7 +123,7 @@ def resume(
     ----------
     run
         The run or its folder; nothing else is needed.
-    callbacks
+    callbacks, progress
         As in `fit`.
 
     Raises
@@ -114,7 +131,9 @@ def resume(
     InputError
         If the folder holds no run.
     """
-    return training.resume(_folder(run), callbacks)
+    folder = _folder(run)
+    with resumable(folder), showing(progress, "training", callbacks) as told:
+        return training.resume(folder, told)
 
 
 def evaluate(
@@ -125,7 +144,8 @@ def evaluate(
     baselines: Sequence[str] = (),
     controls: bool = False,
     callbacks: Sequence[Callback] = (),
-) -> dict[str, Any]:
+    progress: bool = True,
+) -> Evaluation:
     """Score the chosen model on every fold and compare what it generates with the test fold.
 
     Parameters
@@ -143,15 +163,15 @@ def evaluate(
     controls
         Fit what a gain of models with time may rest on otherwise: the place in the trial, slow
         states, the past of another segment.
-    callbacks
+    callbacks, progress
         As in `fit`, phase by phase: "log-partition", "samples", "statistics", "baselines",
         "controls".
 
     Returns
     -------
-    dict
-        The content of RUN/evaluation.json, which is written here with RUN/samples.h5. An undefined
-        figure is None, and ``reasons`` says why by its dotted path.
+    Evaluation
+        The content of RUN/evaluation.json, which is written here with RUN/samples.h5: a dictionary
+        with attributes such as ``gain``. An undefined figure is None, and ``reasons`` says why.
 
     Raises
     ------
@@ -161,14 +181,15 @@ def evaluate(
     # here, as it takes a second: SciPy's sparse solvers, and matplotlib and plotly in `report`
     from boltzbrain.comparison.evaluate_run import evaluate_run
 
-    return evaluate_run(
-        _opened(run),
-        seed=_seed(seed),
-        full=full,
-        baselines=tuple(baselines),
-        controls=controls,
-        callbacks=callbacks,
-    )
+    with showing(progress, "evaluating", callbacks, phases=True) as told:
+        return evaluate_run(
+            _opened(run),
+            seed=_seed(seed),
+            full=full,
+            baselines=tuple(baselines),
+            controls=controls,
+            callbacks=told,
+        )
 
 
 def interpret(
@@ -176,6 +197,7 @@ def interpret(
     *,
     seed: int | None = None,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     **choices: Any,
 ) -> Interpretation:
     """Read couplings, assemblies and regions out of the chosen model.
@@ -186,7 +208,7 @@ def interpret(
         A finished run or its folder.
     seed
         Seed of what is sampled and shuffled; the run's own if None.
-    callbacks
+    callbacks, progress
         As in `fit`, phase by phase: "couplings", "beyond pairs", "norms along training",
         "assemblies", "models of pairs", "regions".
     **choices
@@ -205,7 +227,9 @@ def interpret(
     from boltzbrain.interpretation.choices import Choices
     from boltzbrain.interpretation.interpret import interpret_run
 
-    return interpret_run(_opened(run), Choices(**choices), seed=_seed(seed), callbacks=callbacks)
+    asked = Choices(**choices)
+    with showing(progress, "interpreting", callbacks, phases=True) as told:
+        return interpret_run(_opened(run), asked, seed=_seed(seed), callbacks=told)
 
 
 def compare(
@@ -257,6 +281,7 @@ def sample(
     anneal: int | None = None,
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     callback: Callable[[int, int], None] | None = None,
 ) -> Activity:
     """Draw samples of a trained model.
@@ -290,7 +315,7 @@ def sample(
         Rungs of the annealing of "gibbs", 200 if None.
     out
         An npz file to write, which must not exist yet; none is written if None.
-    callbacks
+    callbacks, progress
         As in `fit`, after every step.
     callback
         Deprecated: called with steps done and planned.
@@ -312,18 +337,19 @@ def sample(
 
     callbacks = with_old(callbacks, callback)
     path = None if out is None else new_file("out", out, (".npz",))
-    drawn = draw_of_run(
-        _opened(run),
-        n,
-        update=update,
-        seed=seed,
-        sampler=sampler,
-        chains=chains,
-        sweeps=sweeps,
-        warm_up=warm_up,
-        anneal=anneal,
-        callbacks=callbacks,
-    )
+    with showing(progress, "sampling", callbacks) as told:
+        drawn = draw_of_run(
+            _opened(run),
+            n,
+            update=update,
+            seed=seed,
+            sampler=sampler,
+            chains=chains,
+            sweeps=sweeps,
+            warm_up=warm_up,
+            anneal=anneal,
+            callbacks=told,
+        )
     if path is not None:
         write_npz(path, drawn)
     return drawn
@@ -354,42 +380,6 @@ def report(run: TrainingRun | str | Path, path: str | Path | None = None) -> Pat
     from boltzbrain.pages.report import write_report
 
     return write_report(opened, target)
-
-
-def convert(
-    recording: Recording,
-    path: str | Path,
-    *,
-    bin_ms: float | None = None,
-    epochs: Sequence[str] | None = None,
-    memory_limit_gb: float | None = None,
-) -> Recording | Activity:
-    """Write a recording as npz or NWB, by the ending of the name; an existing file is left alone.
-
-    Parameters
-    ----------
-    recording
-        Spike times for NWB. For npz, counts or states, written as they are; anything else, or with
-        one of the following options, is binarised first.
-    path
-        The file.
-    bin_ms, epochs, memory_limit_gb
-        As in `Recording.binarize`; for npz only.
-
-    Returns
-    -------
-    Recording or Activity
-        What was written.
-
-    Raises
-    ------
-    InputError
-        If the ending is neither, the file exists, an option does not fit, or the format cannot hold
-        the recording.
-    """
-    target = new_file("output file", path, RECORDING_ENDINGS)
-    given = {"bin_ms": bin_ms, "epochs": epochs or None, "memory_limit_gb": memory_limit_gb}
-    return write_recording(recording, target, given)
 
 
 def _seed(seed: int | None) -> int | None:

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from boltzbrain.cli import streams
-from boltzbrain.cli.display import Display
-from boltzbrain.cli.streams import path_to_type, plain_where_needed, quoted, shown
-from boltzbrain.cli.terminal import Terminal, out
+from boltzbrain.cli.streams import path_to_type, plain_where_needed, quoted
+from boltzbrain.cli.terminal import out
 from boltzbrain.foundations.progress import Progress
+from boltzbrain.foundations.showing.console import Terminal
+from boltzbrain.foundations.showing.display import Display
+from boltzbrain.foundations.showing.signs import shown
 
 CLI = Path(streams.__file__).parent
 

@@ -249,7 +249,7 @@ def test_ctrl_c_leaves_with_a_word(command, run, capsys, monkeypatch):
     def interrupt(_stage, _progress):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("boltzbrain.cli.display.Stage.show", interrupt)
+    monkeypatch.setattr("boltzbrain.foundations.showing.display.Stage.show", interrupt)
     told = run_command([command, run], capsys)
     assert (told.status, told.out) == (130, "")
     assert told.err.splitlines()[-1] == "Stopped."

@@ -19,13 +19,13 @@ from boltzbrain.data.activity_file import read_activity
 from boltzbrain.evaluation.results import read_evaluation
 from boltzbrain.evaluation.samples import read_samples
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.showing.numbers import value_words
 from boltzbrain.grid.choice import FoldScores
 from boltzbrain.grid.folder import SWEEP, SweepFolder
 from boltzbrain.grid.one_run import complete, fold_scores
 from boltzbrain.grid.points import Grid
 from boltzbrain.interpretation.file import read_interpretation
 from boltzbrain.model.rbm import RBM
-from boltzbrain.pages.numbers import value_words
 from boltzbrain.pages.page import page_data
 from boltzbrain.training.run.checkpoints import read_checkpoint
 from boltzbrain.training.run.folder import FolderKind, environment

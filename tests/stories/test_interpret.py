@@ -68,7 +68,7 @@ def test_the_file_holds_what_the_documentation_lists(folder):
     listed = {one for path, _ in documented() for one in expanded(path)}
     with h5py.File(folder / "run0" / "interpretation.h5") as file:
         assert file.attrs["format"] == "boltzbrain interpretation"
-        assert file.attrs["version"] == 1
+        assert file.attrs["version"] == 2
         held = []
         file.visititems(lambda name, item: held.append(name) if hasattr(item, "shape") else None)
         for name in held:

@@ -10,9 +10,9 @@ import pytest
 import boltzbrain as bb
 from boltzbrain.cli.summaries.baselines import show_baselines
 from boltzbrain.cli.summaries.results import signed
-from boltzbrain.cli.terminal import Terminal
 from boltzbrain.comparison.compare import read_assemblies
 from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of
+from boltzbrain.foundations.showing.console import Terminal
 from boltzbrain.pages.verdicts.baselines import winner
 from helpers.command_line import QUICK, make, run_command, write_small
 

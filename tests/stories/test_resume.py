@@ -89,7 +89,7 @@ def stopped(recording, tmp_path, capsys, monkeypatch) -> Path:
 
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("boltzbrain.cli.display.Stage.show", interrupt)
+        patch.setattr("boltzbrain.foundations.showing.display.Stage.show", interrupt)
         told = run_command(["fit", recording, "-o", run, *QUICK], capsys)
     assert told.status == 130
     assert told.err.splitlines()[-1].endswith(f"go on with: boltzbrain fit --resume {run}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from boltzbrain.cli.display import Display
 from boltzbrain.cli.summaries.results import convergence_line
 from boltzbrain.cli.terminal import note
+from boltzbrain.foundations.showing.display import Display
 
 
 def open_runs(display: Display, folders: Sequence[Path]) -> None:

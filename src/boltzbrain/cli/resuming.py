@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from boltzbrain.cli.display import Display
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import Preparation
 from boltzbrain.preparing.prepare import prepare
 from boltzbrain.training.plan import make_plan

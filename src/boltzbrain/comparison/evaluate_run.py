@@ -16,6 +16,7 @@ from boltzbrain.comparison.rbms import Trained
 from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import samples_of, write_samples
+from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
@@ -32,7 +33,7 @@ def evaluate_run(
     baselines: Sequence[str] = (),
     controls: bool = False,
     callbacks: Sequence[Callback] = (),
-) -> dict[str, Any]:
+) -> Evaluation:
     """Score the chosen model of a run; write evaluation.json and samples.h5 into its folder.
 
     They appear together, or not at all.
@@ -62,7 +63,7 @@ def evaluate_run(
         unknown or has no validation or test bins.
     """
     with one_writer(run.folder, "evaluate"):
-        return _evaluated(run, seed, full, baselines, controls, callbacks)
+        return Evaluation(_evaluated(run, seed, full, baselines, controls, callbacks))
 
 
 def _evaluated(

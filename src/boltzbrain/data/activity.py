@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,10 @@ from boltzbrain.data.regions import Regions
 from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, one_of
 from boltzbrain.foundations.doors import keeper
+from boltzbrain.foundations.showing.told import SelfTold
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 TRAIN, VALIDATION, TEST, GAP = 0, 1, 2, -1
 FOLDS: Mapping[str, int] = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
@@ -52,8 +56,8 @@ def stretches(
     return first, np.diff(np.r_[first, len(segment)]).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class Activity:
+@dataclass(frozen=True, repr=False)
+class Activity(SelfTold):
     """Binary activity of simultaneously recorded neurons.
 
     Attributes
@@ -119,6 +123,22 @@ class Activity:
             )
         if len(self.neurons) != neurons:
             raise bad_input("neurons", f"have {neurons} rows", len(self.neurons), file=where)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row per neuron: id, positions, quality, and its region in each atlas."""
+        table: pd.DataFrame = keeper("Activity.to_dataframe")(self.neurons, self.regions)
+        return table
+
+    def to_xarray(self) -> xr.DataArray:
+        """Return the states, (bin, neuron), with segment, fold and what is known of each neuron.
+
+        Raises
+        ------
+        InputError
+            If xarray is not installed.
+        """
+        array: xr.DataArray = keeper("Activity.to_xarray")(self)
+        return array
 
     @property
     def n_bins(self) -> int:

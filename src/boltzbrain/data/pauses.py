@@ -9,13 +9,17 @@ PAUSE_FRAMES = 1.5
 """A step longer than this many frames is a pause: a frame is missing, and a segment ends."""
 
 
-def frames_and_segments(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int32]]:
+def frames_and_segments(
+    times: NDArray[np.float64], frame_s: float | None = None
+) -> tuple[float, NDArray[np.int32]]:
     """Return the frame length in seconds and the segment of each frame, new after each pause.
 
     Parameters
     ----------
     times
-        (frame,) seconds, ascending. The frame length is their median step, and 1 s of one frame.
+        (frame,) seconds, ascending.
+    frame_s
+        The frame length; the median step if None, and 1 s of one frame.
 
     Examples
     --------
@@ -24,5 +28,5 @@ def frames_and_segments(times: NDArray[np.float64]) -> tuple[float, NDArray[np.i
     (0.5, [0, 0, 0, 1, 1])
     """
     steps = np.diff(times)
-    width = float(np.median(steps)) if len(steps) else 1.0
+    width = frame_s or (float(np.median(steps)) if len(steps) else 1.0)
     return width, np.r_[0, np.cumsum(steps > PAUSE_FRAMES * width)].astype(np.int32)

@@ -16,6 +16,7 @@ from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.doors import keeper
 from boltzbrain.foundations.files import FileFormat
+from boltzbrain.foundations.showing.told import SelfTold
 
 if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
@@ -35,8 +36,8 @@ def no_epochs() -> pd.DataFrame:
     )
 
 
-@dataclass(frozen=True)
-class Recording:
+@dataclass(frozen=True, repr=False)
+class Recording(SelfTold):
     """One animal's recording: a table of neurons, their regions, epochs and one signal.
 
     Attributes
@@ -89,6 +90,10 @@ class Recording:
     def __len__(self) -> int:
         """Return the number of neurons."""
         return len(self.neurons)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row per neuron: id, positions, quality, and its region in each atlas."""
+        return neurons_with_regions(self.neurons, self.regions)
 
     def binarize(
         self,
@@ -207,3 +212,14 @@ def neuron_table(
     }
     table.update(quality or {})
     return pd.DataFrame(table)
+
+
+def neurons_with_regions(neurons: pd.DataFrame, regions: Mapping[str, Regions]) -> pd.DataFrame:
+    """Return the table of neurons with their first region in each atlas, "" where they have none.
+
+    Positions of which none is known are left out.
+    """
+    places = [name for name in ("x_um", "y_um", "z_um") if name in neurons]
+    unknown = [name for name in places if neurons[places].isna().all(axis=None)]
+    labels = {atlas: one.labels() for atlas, one in regions.items()}
+    return neurons.drop(columns=unknown).assign(**labels)

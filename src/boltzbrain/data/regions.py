@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from boltzbrain.foundations.showing.told import Brief
+
 NO_TEXT = frozenset({"", "nan", "n/a", "na", "none", "null", "unknown", "<na>", "nat"})
 """Words that stand for a missing text, lower case."""
 
 
-@dataclass(frozen=True)
-class Regions:
+@dataclass(frozen=True, repr=False)
+class Regions(Brief):
     """Membership of neurons in the regions of one atlas; a neuron may lie in several or none.
 
     Attributes

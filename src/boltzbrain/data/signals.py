@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape
+from boltzbrain.foundations.showing.told import Brief
 
 
-@dataclass(frozen=True)
-class SpikeTimes:
+@dataclass(frozen=True, repr=False)
+class SpikeTimes(Brief):
     """Spike trains in seconds, all neurons in one flat array.
 
     Attributes
@@ -73,8 +74,8 @@ class SpikeTimes:
         return len(self.index)
 
 
-@dataclass(frozen=True)
-class Traces:
+@dataclass(frozen=True, repr=False)
+class Traces(Brief):
     """Continuous signals such as dF/F.
 
     Attributes
@@ -85,11 +86,14 @@ class Traces:
         (frame,) float64 seconds, ascending.
     kind
         "dff", "fluorescence", "deconvolved" or "unknown".
+    frame_s
+        Seconds per frame as they were told; None where only the times tell them.
     """
 
     frames: NDArray[np.float32]
     times: NDArray[np.float64]
     kind: str = "unknown"
+    frame_s: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse times of another length than the frames."""
@@ -106,8 +110,8 @@ class Traces:
         return "traces" if self.kind == "unknown" else f"{self.kind} traces"
 
 
-@dataclass(frozen=True)
-class Binned:
+@dataclass(frozen=True, repr=False)
+class Binned(Brief):
     """Counts or states that were already binned.
 
     Attributes

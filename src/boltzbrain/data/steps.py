@@ -10,10 +10,11 @@ from typing import Any
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import FileFormat
 from boltzbrain.foundations.hdf5_tables import plain
+from boltzbrain.foundations.showing.told import Brief
 
 
-@dataclass(frozen=True)
-class Source:
+@dataclass(frozen=True, repr=False)
+class Source(Brief):
     """Where a recording came from.
 
     Attributes
@@ -34,8 +35,8 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Step:
+@dataclass(frozen=True, repr=False)
+class Step(Brief):
     """One preprocessing step: its name and every option and count that belongs to it."""
 
     name: str

@@ -9,10 +9,11 @@ from typing import Any
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.showing.told import SelfTold
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(SelfTold):
     """Recordings of several animals, by name.
 
     Attributes

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.foundations.checks import Undefined, bad_input
 from boltzbrain.foundations.files import FileFormat, read_ours, require_sha256, write_ours
 from boltzbrain.training.run.run import TrainingRun
@@ -73,7 +74,7 @@ def read_evaluation(path: Path) -> dict[str, Any]:
     return read_ours(path, FORMAT)
 
 
-def evaluation_of(run: TrainingRun) -> dict[str, Any]:
+def evaluation_of(run: TrainingRun) -> Evaluation:
     """Read the evaluation of a run, which must be of its chosen model.
 
     Raises
@@ -85,7 +86,7 @@ def evaluation_of(run: TrainingRun) -> dict[str, Any]:
     evaluation = read_evaluation(path)
     told = evaluation.get("belongs", {}).get("run")
     require_of_run(run, told, evaluation["chosen_update"], path, "boltzbrain evaluate")
-    return evaluation
+    return Evaluation(evaluation)
 
 
 def require_of_run(

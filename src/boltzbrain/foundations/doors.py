@@ -19,6 +19,11 @@ def hang(keepers: Mapping[str, str]) -> None:
     _KEEPERS.update(keepers)
 
 
+def keeps(method: str) -> bool:
+    """Say whether there is a keeper of a method."""
+    return method in _KEEPERS
+
+
 def keeper(method: str) -> Callable[..., Any]:
     """Return the function behind a method; it takes the object first."""
     module, _, name = _KEEPERS[method].partition(":")

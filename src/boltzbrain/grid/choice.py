@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.clusters import stderr_of_sums
 from boltzbrain.foundations.checks import Undefined, bad_input, one_of
-from boltzbrain.pages.numbers import value_words
+from boltzbrain.foundations.showing.numbers import value_words
 
 RULES = ("best", "one-stderr")
 

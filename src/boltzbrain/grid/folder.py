@@ -11,6 +11,7 @@ import pandas as pd
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import FileFormat, atomic_write, read_ours, write_ours
+from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.grid.choice import Choice
 from boltzbrain.grid.points import ALWAYS, Grid, GridRun
 from boltzbrain.training.plan import TrainingPlan
@@ -41,8 +42,8 @@ LAST_COLUMNS = ("run", "error", "unreliable", "test_nats_stderr")
 """``unreliable`` says in words what to doubt; the last is the error of ``test_nats_per_bin``."""
 
 
-@dataclass(frozen=True)
-class SweepFolder:
+@dataclass(frozen=True, repr=False)
+class SweepFolder(SelfTold):
     """A sweep; everything is read from its folder when asked for.
 
     Attributes

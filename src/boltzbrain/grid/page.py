@@ -14,10 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.showing.numbers import value_words, with_error
 from boltzbrain.grid.choice import at_point, point_words, pooled
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.sweep import TrainingCurve
-from boltzbrain.pages.numbers import value_words, with_error
 from boltzbrain.pages.panels.panel import Image, draw
 
 FIGURE_NAMES = {

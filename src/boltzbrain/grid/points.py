@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boltzbrain.foundations.checks import bad_input, whole_number_in
-from boltzbrain.pages.numbers import value_words
+from boltzbrain.foundations.showing.numbers import value_words
 from boltzbrain.training.plan import TrainingPlan, make_plan
 
 ALWAYS = ("hidden", "l1")

@@ -15,6 +15,7 @@ from boltzbrain.foundations.checks import (
 )
 from boltzbrain.foundations.folders import given_path, one_writer
 from boltzbrain.foundations.progress import Callback, Teller, warn_of_old_callback
+from boltzbrain.foundations.showing.display import showing
 from boltzbrain.grid.choice import RULES, choose
 from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.grid.one_run import fold_scores
@@ -38,6 +39,7 @@ def sweep(
     workers: int | None = None,
     scheduler: str | None = None,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     callback: Callback | None = None,
     **values: Any,
 ) -> SweepFolder:
@@ -63,7 +65,7 @@ def sweep(
     full
         Evaluate every run whole and show the figures over the grid; for real-valued hidden units
         if None.
-    workers, scheduler, callbacks, callback
+    workers, scheduler, callbacks, progress, callback
         As in `resume_sweep`.
     **values
         Fields of `TrainingPlan`, a list where several values are tried: ``hidden=[25, 50, 100]``.
@@ -87,7 +89,8 @@ def sweep(
         started = start_sweep(
             activity, out, preset=preset, seeds=seeds, seed=seed, rule=rule, full=full, **values
         )
-        return run_sweep(started, workers=workers, scheduler=scheduler, callbacks=callbacks)
+        with showing(progress, "sweep", callbacks) as told:
+            return run_sweep(started, workers=workers, scheduler=scheduler, callbacks=told)
 
 
 def resume_sweep(
@@ -96,6 +99,7 @@ def resume_sweep(
     workers: int | None = None,
     scheduler: str | None = None,
     callbacks: Sequence[Callback] = (),
+    progress: bool = True,
     callback: Callback | None = None,
 ) -> SweepFolder:
     """Go on with a sweep that was stopped; what becomes of failed runs stands in `run_sweep`.
@@ -111,6 +115,8 @@ def resume_sweep(
         cluster on this machine if None.
     callbacks
         Called with a `foundations.progress.Progress` before the first run and after every run.
+    progress
+        Show how far it is, in the notebook or on stderr.
     callback
         Deprecated: one callback.
 
@@ -123,7 +129,8 @@ def resume_sweep(
     """
     callbacks = _with_old(callbacks, callback)
     opened = SweepFolder.open(given_path("folder", folder))
-    return run_sweep(opened, workers=workers, scheduler=scheduler, callbacks=callbacks)
+    with showing(progress, "sweep", callbacks) as told:
+        return run_sweep(opened, workers=workers, scheduler=scheduler, callbacks=told)
 
 
 def _with_old(callbacks: Sequence[Callback], callback: Callback | None) -> Sequence[Callback]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -14,21 +14,30 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.foundations.doors import keeper
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.hdf5_tables import plain, read_text, write_text, write_text_list
+from boltzbrain.foundations.showing.told import Brief, SelfTold
 from boltzbrain.interpretation.couplings.low_rank import Couplings, LowRank
 from boltzbrain.interpretation.regions.maps import KINDS, RegionMaps
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
 FORMAT = FileFormat(
-    "boltzbrain interpretation", what="interpretation.h5", command="boltzbrain interpret"
+    "boltzbrain interpretation",
+    newest=2,  # 1 held zeros for the positions that are not known
+    what="interpretation.h5",
+    command="boltzbrain interpret",
 )
 
 _PACKED = 1 << 16
 """Bytes from which an array of small whole numbers is compressed."""
 
 
-@dataclass(frozen=True, eq=False)
-class Entry:
+@dataclass(frozen=True, eq=False, repr=False)
+class Entry(Brief):
     """One array of the file.
 
     Attributes
@@ -49,8 +58,8 @@ class Entry:
 Entries = dict[str, Entry]
 
 
-@dataclass(frozen=True, eq=False)
-class Interpretation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Interpretation(SelfTold):
     """What was read out of a model.
 
     Attributes
@@ -76,6 +85,59 @@ class Interpretation:
     def __iter__(self) -> Iterator[str]:
         """Go through the paths."""
         return iter(self.entries)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.entries)
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why figures of the summary are None, by their dotted path."""
+        told: Mapping[str, str] = self.summary.get("reasons", {})
+        return told
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """Weights, (neuron, hidden), each unit's summing to 0 or more."""
+        return self["assemblies/weights"]
+
+    @property
+    def membership(self) -> NDArray[np.bool_]:
+        """Which neurons are members of which assembly, (neuron, hidden)."""
+        return self["assemblies/membership"].astype(np.bool_)
+
+    @property
+    def fields(self) -> NDArray[np.float64]:
+        """Ising fields under the uniform reference, (neuron,) nats."""
+        return self["couplings/fields"]
+
+    @property
+    def positions(self) -> NDArray[np.float64] | None:
+        """Positions, (neuron, 3) micrometres, NaN where unknown; None where none is known."""
+        known = self["neurons/positioned"].astype(bool)
+        if not known.any():
+            return None
+        xyz = np.full((len(known), 3), np.nan)
+        xyz[known] = self["neurons/xyz_um"]
+        return xyz
+
+    def to_dataframe(self, of: str = "neurons") -> pd.DataFrame:
+        """Return a table: of "neurons", "couplings", "assemblies" or "regions".
+
+        Couplings are the strongest pairs of every neuron, each once, largest first; regions are
+        pairs of regions of the map. `boltzbrain.interpretation.tables` makes them.
+
+        Raises
+        ------
+        InputError
+            If there is no such table, or the recording has no regions.
+        """
+        table: pd.DataFrame = keeper("Interpretation.to_dataframe")(self, of)
+        return table
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return every array, its axes named; errors as of `boltzbrain.interpretation.tables`."""
+        dataset: xr.Dataset = keeper("Interpretation.to_xarray")(self)
+        return dataset
 
     def pairs(self, reference: str = "uniform") -> Couplings:
         """Return the pair couplings under a reference, as an array or in factors."""
@@ -192,4 +254,19 @@ def read_interpretation(path: Path) -> Interpretation:
                 entries[name] = Entry(values, str(item.attrs["definition"]), unit)
 
         file.visititems(collect)
+        if int(file.attrs["version"]) < 2:
+            _leave_unknown_out(entries)
         return Interpretation(entries, json.loads(read_text(file, "summary")))
+
+
+def _leave_unknown_out(entries: Entries) -> None:
+    """Take out the zeros that files of version 1 hold for positions that are not known."""
+    known = entries["neurons/positioned"].values.astype(bool)
+    places = entries.pop("neurons/xyz_um")
+    if known.any():
+        entries["neurons/xyz_um"] = position_entry(places.values[known])
+
+
+def position_entry(xyz: NDArray[np.float64]) -> Entry:
+    """Return the entry of the positions that are known, (positioned neuron, 3)."""
+    return Entry(xyz, "(positioned, 3) position of every neuron whose position is known", "um")

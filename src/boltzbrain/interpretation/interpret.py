@@ -22,6 +22,7 @@ from boltzbrain.interpretation.file import (
     Entries,
     Entry,
     Interpretation,
+    position_entry,
     read_interpretation,
     write_interpretation,
 )
@@ -198,16 +199,15 @@ def _neurons(activity: Activity, choices: Choices) -> Entries:
     known = np.isfinite(xyz).all(axis=1)
     names = [str(name) for name in activity.neurons["id"]]
     rates = activity.states_of("train").mean(axis=0, dtype=np.float64)
+    placed = {"neurons/xyz_um": position_entry(xyz[known])} if known.any() else {}
     return {
         "neurons/id": Entry(np.array(names, dtype=object), "(neuron,) names in the recording"),
         "neurons/region": Entry(
             np.array(labels, dtype=object), "(neuron,) first region of the atlas, empty for none"
         ),
         "neurons/rate": Entry(rates, "(neuron,) fraction of training bins in which it is active"),
-        "neurons/xyz_um": Entry(
-            np.where(known[:, None], xyz, 0.0), "(neuron, 3) position, 0 where unknown", "um"
-        ),
         "neurons/positioned": Entry(
             known.astype(np.uint8), "(neuron,) 1 where the position is known"
         ),
+        **placed,
     }

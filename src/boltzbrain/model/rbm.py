@@ -15,14 +15,15 @@ from boltzbrain.foundations.checks import InputError, bad_input, whole_number_in
 from boltzbrain.foundations.doors import keeper
 from boltzbrain.foundations.progress import Callback, with_old
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.showing.told import Brief, SelfTold
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.files import open_readable, read_parts, save
 from boltzbrain.model.layers.fused_sweeps import fused_sweep
 from boltzbrain.model.layers.layer import Answers, Layer
 
 
-@dataclass(frozen=True, eq=False)
-class Moments:
+@dataclass(frozen=True, eq=False, repr=False)
+class Moments(Brief):
     """Means over samples: what the gradient of the log-likelihood is made of.
 
     Attributes
@@ -50,8 +51,8 @@ class Moments:
         return self.states.to(self.means.dtype).T @ self.means / len(self.states)
 
 
-@dataclass(frozen=True, eq=False)
-class RBM:
+@dataclass(frozen=True, eq=False, repr=False)
+class RBM(SelfTold):
     """P(v, h) proportional to exp(-E(v, h)), E = E_visible(v) + E_hidden(h) - v W h.
 
     Attributes

@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.showing.numbers import number, with_error
 from boltzbrain.pages.explore import explore_data
-from boltzbrain.pages.numbers import number, with_error
 from boltzbrain.pages.page import PageData, page_data
 from boltzbrain.pages.panels import Panel, panels
 from boltzbrain.pages.panels.baselines import section

@@ -319,7 +319,8 @@ def _one_after_another(signals: list[Signal], shift: NDArray[np.float64]) -> Sig
         )
     if len({one.kind for one in traces}) > 1:
         raise bad_input("the sessions", "hold traces of one kind", [one.kind for one in traces])
-    return Traces(np.concatenate([one.frames for one in traces]), times, traces[0].kind)
+    told = traces[0].frame_s if len({one.frame_s for one in traces}) == 1 else None
+    return Traces(np.concatenate([one.frames for one in traces]), times, traces[0].kind, told)
 
 
 def _stack(parts: list[Regions | None], recordings: Sequence[Recording]) -> Regions:

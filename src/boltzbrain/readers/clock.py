@@ -102,7 +102,8 @@ def find_clock(
         if not width:
             raise bad_input(
                 next(iter(widths), OPTION),
-                f"be given: the seconds per bin or frame (--read {next(iter(widths), OPTION)}=0.1)",
+                "be given: the seconds per bin or frame"
+                + _by_option(next(iter(widths), OPTION), "0.1", where),
                 "none",
                 file=where,
             )
@@ -163,13 +164,24 @@ def refuse_other_unit(name: str, last_s: float, other: str, end_s: float, where:
         )
 
 
+def _by_option(name: str, value: str, where: object) -> str:
+    """Return how an option of a reader is written, in parentheses; "" where there is none.
+
+    Of a file it is written as on the command line, of an object in memory as in Python.
+    """
+    if where is None:
+        return ""
+    in_memory = str(where).startswith("<")
+    return f" ({'' if in_memory else '--read '}{name}={value})"
+
+
 def _refuse_contradiction(widths: Mapping[str, float], where: object) -> None:
     (name, width), *others = list(widths.items()) or [("", 0.0)]
     for other, second in others:
         if abs(second - width) > AGREE * width:
             raise bad_input(
                 other,
-                f"agree with {name}, {width:g} s (--read {OPTION}= settles it)",
+                f"agree with {name}, {width:g} s" + _by_option(OPTION, " settles it", where),
                 f"{second:g} s",
                 file=where,
             )
@@ -179,7 +191,8 @@ def _refuse_unlikely(name: str, width: float, sure: float | None, where: object)
     if sure is None and not SHORTEST_S <= width <= LONGEST_S:
         raise bad_input(
             name,
-            f"be {SHORTEST_S:g} to {LONGEST_S:g} s, or be confirmed (--read {OPTION}={width:g})",
+            f"be {SHORTEST_S:g} to {LONGEST_S:g} s, or be confirmed"
+            + _by_option(OPTION, f"{width:g}", where),
             f"{width:g} s; are these milliseconds?" if width > LONGEST_S else f"{width:g} s",
             file=where,
         )
@@ -239,8 +252,12 @@ def _agreeing(
     times = f"{factor:,.3g} times as long" if factor > 1 else f"{1 / factor:,.3g} times as short"
     raise bad_input(
         field,
-        f"have steps of {name}, {width:g} s (--read {OPTION}= settles it: {width:g}, or another "
-        "width, to which the times are then brought)",
+        f"have steps of {name}, {width:g} s"
+        + _by_option(
+            OPTION,
+            f" settles it: {width:g}, or another width, to which the times are then brought",
+            where,
+        ),
         f"steps of {step:g} (median), {times}"
         + ("; are these milliseconds?" if 900 < factor < 1100 else ""),
         file=where,

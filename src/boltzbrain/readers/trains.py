@@ -109,7 +109,7 @@ def _after_a_restart(train: NDArray[np.float64]) -> int:
 
 def from_trains(
     trains: Sequence[NDArray[Any]],
-    where: str,
+    where: str | None,
     *,
     start_s: float | None = None,
     stop_s: float | None = None,
@@ -122,7 +122,7 @@ def from_trains(
     trains
         (spike,) numbers per neuron.
     where
-        The file or object, for messages.
+        The file or object, for messages; None where they are arguments.
     start_s, stop_s
         The recorded interval; the first and last spike where None.
     recorded
@@ -207,7 +207,7 @@ def _slots(label: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.in
 def with_interval(
     times: NDArray[np.float64],
     index: NDArray[np.int64],
-    where: str,
+    where: str | None,
     losses: list[Loss],
     start_s: float | None = None,
     stop_s: float | None = None,
@@ -248,7 +248,9 @@ def with_interval(
     return SpikeTimes(times, index, begin, end, recorded), losses
 
 
-def require_spikes(times: NDArray[np.float64], units: int, where: str, losses: list[Loss]) -> None:
+def require_spikes(
+    times: NDArray[np.float64], units: int, where: str | None, losses: list[Loss]
+) -> None:
     """Raise if no spike is left, and say whether there was any.
 
     Raises
@@ -266,7 +268,7 @@ def require_spikes(times: NDArray[np.float64], units: int, where: str, losses: l
     raise bad_input("the recording", "hold at least one spike", units_told, file=where)
 
 
-def one_instant(at_s: float, where: str) -> InputError:
+def one_instant(at_s: float, where: str | None) -> InputError:
     """Return the refusal of spikes that all fall at one instant: how long it lasted is not told."""
     return bad_input(
         "the recording",

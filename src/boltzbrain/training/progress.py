@@ -1,11 +1,14 @@
-"""What a training tells beside how far it is: its newest score and its restarts."""
+"""What a training tells beside how far it is: its newest score, its restarts, how it goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from boltzbrain.foundations.showing.numbers import with_error
 from boltzbrain.training.health.restarts import Restart
 
 SCORING = "scoring"
@@ -35,6 +38,15 @@ class Score:
     gain_stderr: float
     by: Literal["annealing", "running"]
 
+    def in_words(self) -> str:
+        """Return it as it is shown beside a bar."""
+        by = " by the running estimate" if self.by == "running" else ""
+        return (
+            f"validation {with_error(self.nats_per_bin, self.stderr, 2)} nats per bin at update "
+            f"{self.update}{by}, "
+            f"{with_error(self.gain, self.gain_stderr, 2, '+')} over independent neurons"
+        )
+
 
 def in_words(begins: str, restarts: Sequence[Restart]) -> str:
     """Return what there is to say of a training in which `SCORING` or an update ("") begins."""
@@ -46,3 +58,14 @@ def in_words(begins: str, restarts: Sequence[Restart]) -> str:
             f"went on from update {last.back_to} with smaller steps"
         )
     return "; ".join(parts)
+
+
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Tell whoever stops a training how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if (folder / "run.json").is_file():
+            error.add_note(f"stopped; go on with it: boltzbrain.resume({str(folder)!r})")
+        raise

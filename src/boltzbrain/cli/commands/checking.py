@@ -9,9 +9,9 @@ from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.preparing.prepare import bin_as_asked
 
 if TYPE_CHECKING:
-    from boltzbrain.cli.display import Display
     from boltzbrain.data.activity import Activity
     from boltzbrain.data.recording import Recording
+    from boltzbrain.foundations.showing.display import Display
     from boltzbrain.preparing.card.bin_widths import BinWidths
     from boltzbrain.preparing.faults.find import Validation
     from boltzbrain.preparing.faults.points import Point

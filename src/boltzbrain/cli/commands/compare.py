@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from boltzbrain.cli.display import Display
 from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import option
 from boltzbrain.cli.summaries.results import show_comparison
 from boltzbrain.cli.terminal import out, say
+from boltzbrain.foundations.showing.display import Display
 
 
 def compare(

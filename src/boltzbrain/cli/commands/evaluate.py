@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from boltzbrain.cli.display import Display
 from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import RunFolder, option
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.baselines import show_baselines
 from boltzbrain.cli.summaries.results import show_evaluation
 from boltzbrain.cli.terminal import out, say
+from boltzbrain.foundations.showing.display import Display
 
 
 def evaluate(
@@ -59,6 +59,7 @@ def evaluate(
             baselines=names,
             controls=controls,
             callbacks=(stage.show,),
+            progress=False,
         )
     show_evaluation(out(), found)
     if "baselines" in found:

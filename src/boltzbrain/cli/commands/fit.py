@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import LEARNING, Others, merged, option, takes
 from boltzbrain.cli.resuming import go_on, places
 from boltzbrain.cli.streams import path_to_type
@@ -18,6 +17,7 @@ from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import folder_to_write, one_writer
 from boltzbrain.foundations.options import names_of, options_of
+from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import Preparation
 from boltzbrain.preparing.prepare import prepare
 from boltzbrain.training.plan import TrainingPlan, make_plan

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from boltzbrain.cli.commands.checking import show_findings, widths_ms
-from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import RecordingPaths, option, takes
 from boltzbrain.cli.summaries.results import show_card
 from boltzbrain.cli.terminal import out, say_json
 from boltzbrain.foundations.options import names_of
+from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import BINS, RECORDING, Preparation
 from boltzbrain.preparing.prepare import bin_as_asked, read_as_asked, size_of
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from boltzbrain.cli.display import Display
 from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import RunFolder, option, takes
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.results import show_interpretation
 from boltzbrain.cli.terminal import out, say
 from boltzbrain.foundations.options import names_of
+from boltzbrain.foundations.showing.display import Display
 from boltzbrain.interpretation.choices import Choices
 
 
@@ -35,6 +35,7 @@ def interpret(
             run,
             seed=seed,
             callbacks=(stage.show,),
+            progress=False,
             **choices,
         )
     show_interpretation(out(), found)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from boltzbrain.cli.display import Display
 from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import RunFolder, option
 from boltzbrain.cli.terminal import say_path
+from boltzbrain.foundations.showing.display import Display
 
 
 def report(

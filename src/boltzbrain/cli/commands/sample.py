@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from boltzbrain.cli.display import Display
 from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import RunFolder, option
 from boltzbrain.cli.summaries.results import show_mixing
 from boltzbrain.cli.terminal import out, say
+from boltzbrain.foundations.showing.display import Display
 
 
 def sample(
@@ -81,6 +81,7 @@ def sample(
             anneal=anneal,
             out=output,
             callbacks=(stage.show,),
+            progress=False,
         )
     say(
         f"{output}: {drawn.n_bins} samples of {drawn.n_neurons} neurons, "

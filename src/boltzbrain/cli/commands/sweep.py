@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from boltzbrain.cli.display import Display
 from boltzbrain.cli.options import LEARNING, Others, merged, named_values, option, takes
 from boltzbrain.cli.resuming import places, require_same_activity
 from boltzbrain.cli.streams import path_to_type
@@ -21,6 +20,7 @@ from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import folder_to_write, one_writer
 from boltzbrain.foundations.options import names_of
 from boltzbrain.foundations.progress import Progress
+from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import Preparation
 from boltzbrain.preparing.prepare import prepare
 from boltzbrain.training.plan import TrainingPlan

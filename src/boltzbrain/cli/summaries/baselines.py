@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from boltzbrain.cli.summaries.results import UNDEFINED, figure, signed
-from boltzbrain.cli.terminal import Terminal
+from boltzbrain.foundations.showing.console import Terminal
 
 
 def show_baselines(console: Terminal, found: Mapping[str, Any], fitted: Sequence[str]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from boltzbrain.cli.streams import path_to_type
-from boltzbrain.cli.terminal import Terminal, note
-from boltzbrain.pages.numbers import with_error
+from boltzbrain.cli.terminal import note
+from boltzbrain.foundations.showing.console import Terminal
+from boltzbrain.foundations.showing.numbers import with_error
 
 if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity

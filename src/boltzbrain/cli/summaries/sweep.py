@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.results import UNDEFINED, convergence_line, figure, signed
-from boltzbrain.cli.terminal import Terminal, note
+from boltzbrain.cli.terminal import note
+from boltzbrain.foundations.showing.console import Terminal
 
 if TYPE_CHECKING:
     from boltzbrain.grid.folder import SweepFolder
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 def show_sweep(console: Terminal, sweep: SweepFolder) -> None:
     """Print the table of a sweep, the chosen run and why it was chosen."""
+    from boltzbrain.foundations.showing.numbers import value_words
     from boltzbrain.grid.points import ALWAYS
-    from boltzbrain.pages.numbers import value_words
     from boltzbrain.training.run.run import TrainingRun
 
     table, choice = sweep.table(), sweep.choice

@@ -14,6 +14,7 @@ from boltzbrain.foundations.checks import InputError, bad_input, one_of, whole_n
 from boltzbrain.foundations.files import FileFormat, atomic_write, write_ours
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.interpretation.animals.agreement import (
     AverageMap,
     average_maps,
@@ -74,8 +75,8 @@ class FoundInRun:
     found: Interpretation
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(SelfTold):
     """What `compare` returns.
 
     Attributes

@@ -18,6 +18,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from boltzbrain.foundations.checks import number_in, whole_number_in
 from boltzbrain.foundations.memory import slices
+from boltzbrain.foundations.showing.told import Brief
 from boltzbrain.interpretation.couplings.all_pairs import (
     PairPiece,
     large_pairs,
@@ -35,8 +36,8 @@ TOLERANCE = 1e-4
 """Couplings held at once."""
 
 
-@dataclass(frozen=True, eq=False)
-class LowRank:
+@dataclass(frozen=True, eq=False, repr=False)
+class LowRank(Brief):
     """A symmetric (neuron, neuron) array of couplings, zero on the diagonal, in factors.
 
     Attributes

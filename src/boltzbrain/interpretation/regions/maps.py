@@ -17,14 +17,15 @@ from scipy import stats
 from boltzbrain.data.atlas import split_hemisphere
 from boltzbrain.data.regions import Regions
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, whole_number_in
+from boltzbrain.foundations.showing.told import Brief
 from boltzbrain.interpretation.couplings.low_rank import Couplings, LowRank, row_blocks
 from boltzbrain.interpretation.marginal import Floats, Indices
 
 KINDS = ("mean", "l1", "rms")
 
 
-@dataclass(frozen=True, eq=False)
-class RegionMaps:
+@dataclass(frozen=True, eq=False, repr=False)
+class RegionMaps(Brief):
     """Couplings averaged over pairs of neurons of two regions.
 
     Attributes

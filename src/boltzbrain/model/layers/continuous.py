@@ -43,7 +43,7 @@ class RealLayer(Layer):
         return {name: sides[name] ** (power / 2) for name, power in self.scale_powers.items()}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gaussian(RealLayer):
     """Real units with E(h) = precision h**2 / 2 - field h.
 

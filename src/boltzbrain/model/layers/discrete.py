@@ -21,7 +21,7 @@ from boltzbrain.model.layers.fused_sweeps import register_sweep
 from boltzbrain.model.layers.layer import Layer
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bernoulli(Layer):
     """Binary units in {0, 1} with E(x) = -field x.
 
@@ -95,7 +95,7 @@ def _sweep_bernoulli(
 register_sweep(Bernoulli.kind, Bernoulli.kind, _sweep_bernoulli)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ising(Layer):
     """Binary units in {-1, +1} with E(x) = -field x.
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, closest
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.showing.told import Brief
 
 _STEP = 1e-3
 """Distance of the central differences of `Layer.responses`."""
@@ -71,8 +72,8 @@ KINDS: dict[str, type[Layer]] = {}
 """Every unit kind by name; a class that subclasses `Layer` enters itself."""
 
 
-@dataclass(frozen=True, eq=False)
-class Layer(ABC):
+@dataclass(frozen=True, eq=False, repr=False)
+class Layer(Brief, ABC):
     """Independent units of one kind; every field of the dataclass is a natural parameter (unit,).
 
     Values are checked when a layer is built from tensors, not when one is made from another layer

@@ -143,7 +143,7 @@ class _Rectified(RealLayer):
         return self._has_kernel(inputs) or (single and has_real_kernels(inputs.device))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ReLU(_Rectified):
     """Units on h >= 0 with E(h) = precision h**2 / 2 - field h.
 
@@ -205,7 +205,7 @@ class ReLU(_Rectified):
         return _Half.of(inputs.to(torch.float64) + self.field, self.precision)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DReLU(_Rectified):
     """Double rectified linear units: a ReLU on either side of 0, glued there.
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from boltzbrain.pages.numbers import value_words
+from boltzbrain.foundations.showing.numbers import value_words
 from boltzbrain.pages.style import (
     INK,
     MUTED,

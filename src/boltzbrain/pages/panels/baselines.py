@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.regions import Regions
 from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.showing.numbers import with_error
 from boltzbrain.foundations.units import participation_ratio
 from boltzbrain.interpretation.assemblies.membership import (
     effective_regions,
@@ -19,7 +20,6 @@ from boltzbrain.interpretation.assemblies.membership import (
 )
 from boltzbrain.interpretation.regions.maps import large_regions
 from boltzbrain.pages import figures
-from boltzbrain.pages.numbers import with_error
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.panel import Panel, draw
 from boltzbrain.pages.verdicts import baselines as verdicts

@@ -236,7 +236,7 @@ def assembly_findings(found: Interpretation) -> list[Finding]:
         )  # fmt: skip
     known = found["neurons/positioned"].astype(bool)
     if known.sum() > 1:
-        xyz = found["neurons/xyz_um"][known]
+        xyz = found["neurons/xyz_um"]
         first, second = np.sort(np.argsort(-np.ptp(xyz, axis=0), kind="stable")[:2])
         drawn = figures.neuron_colours(
             xyz[:, [first, second]], strongest[known], ("xyz"[first], "xyz"[second])

@@ -106,7 +106,7 @@ def _neurons(found: Interpretation) -> dict[str, Any]:
         xyz = found["neurons/xyz_um"].round().astype(int)
         positions = {
             "known": np.flatnonzero(known).tolist(),
-            "xyz": [xyz[known, axis].tolist() for axis in range(3)],
+            "xyz": [xyz[:, axis].tolist() for axis in range(3)],
         }
     colours = assembly_colours(np.arange(found["assemblies/weights"].shape[1]))
     shades = (255 * colours[:, :3]).round().astype(int).tolist()

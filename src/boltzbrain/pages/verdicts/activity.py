@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.statistics.agreement import kolmogorov_smirnov
-from boltzbrain.pages.numbers import number
+from boltzbrain.foundations.showing.numbers import number
 from boltzbrain.pages.verdicts.thresholds import (
     AGREEMENT,
     CALIBRATED_SHARE,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from boltzbrain.pages.numbers import digits_of, number, with_error
+from boltzbrain.foundations.showing.numbers import digits_of, number, with_error
 from boltzbrain.pages.verdicts.thresholds import CLEAR, LEAST, MOST_REGIONS, NORMAL_SHARE
 from boltzbrain.pages.verdicts.verdict import Level, Verdict, at_most
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boltzbrain.pages.numbers import error_words, number, with_error
+from boltzbrain.foundations.showing.numbers import error_words, number, with_error
 from boltzbrain.pages.verdicts.thresholds import (
     FEW_CLUSTERS,
     GAIN_ERRORS,

@@ -240,7 +240,7 @@ def trace_frames(signal: Traces, where: str) -> tuple[float, NDArray[np.int32]]:
     if len(steps) == 0 or not np.isfinite(steps).all() or not (steps > 0).all():
         shown = f"a smallest step of {steps.min():g} s" if len(steps) else "one frame"
         raise bad_input("times", "ascend from frame to frame", shown, file=where)
-    return frames_and_segments(signal.times)
+    return frames_and_segments(signal.times, signal.frame_s)
 
 
 def _require_states(signal: Traces, where: str) -> None:

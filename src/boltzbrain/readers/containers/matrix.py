@@ -31,7 +31,7 @@ class Matrix:
     dtype
         Of its values.
     name, where
-        The array and the file, for messages.
+        The array and the file, for messages; None of an array in memory.
     blocks
         Returns an iterator over stretches of rows, in order.
     """
@@ -39,7 +39,7 @@ class Matrix:
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     name: str
-    where: str
+    where: str | None
     blocks: Callable[[], Iterator[NDArray[Any]]]
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class Matrix:
             raise bad_input(self.name, "hold numbers", f"dtype {self.dtype}", file=self.where)
 
 
-def matrix_of(values: NDArray[Any], name: str, where: str) -> Matrix:
+def matrix_of(values: NDArray[Any], name: str, where: str | None) -> Matrix:
     """Return an array in memory as a `Matrix`."""
 
     def blocks() -> Iterator[NDArray[Any]]:

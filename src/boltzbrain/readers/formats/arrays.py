@@ -130,7 +130,7 @@ def make_signal(
     values: str,
     frame_s: float | None,
     bin_width_s: float | None,
-    where: str,
+    where: str | None,
 ) -> Signal:
     """Return the signal of a matrix whose meaning is known."""
     upright = axes == AXES[0] if not held.turned else axes == AXES[1]
@@ -145,4 +145,5 @@ def make_signal(
     if values in ("counts", "states"):
         counts, saturated = read_counts(held.matrix, stored, values)
         return Binned(counts, clock.width_s, clock.segment, clock.times, saturated)
-    return Traces(read_frames(held.matrix, stored), clock.times, values)
+    told = frame_s if bin_width_s is None else bin_width_s
+    return Traces(read_frames(held.matrix, stored), clock.times, values, told and clock.width_s)

@@ -21,10 +21,11 @@ from boltzbrain.data.signals import Signal
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
 from boltzbrain.readers.containers.array_files import Found
-from boltzbrain.readers.containers.matrix import VALUES, guess_values, matrix_of
+from boltzbrain.readers.containers.matrix import AXES, VALUES, guess_values, matrix_of
 from boltzbrain.readers.formats.arrays import make_signal, told_axes
 from boltzbrain.readers.formats.pynapple import checked_support, frame_signal
 from boltzbrain.readers.formats.spikeinterface import lay_segments, spanned
+from boltzbrain.readers.memory.numbers import is_torch, is_xarray, plain_array
 from boltzbrain.readers.trains import from_trains, regions_of
 
 
@@ -238,13 +239,20 @@ def read_matrix(
 ) -> Recording:
     """Read an array, a sparse matrix or a data frame; options as of `formats.arrays.read_array`."""
     where = "<array in memory>"
+    if axes is None:
+        raise bad_input(
+            "axes",
+            f"be given: '{AXES[0]}' if rows are times, '{AXES[1]}' if rows are neurons; or call "
+            "boltzbrain.from_states, from_counts or from_traces, whose rows are times",
+            "none: the shape alone cannot tell",
+        )
     axes = told_axes(axes, where)
     if values is not None:
         one_of("values", values, VALUES)
     names: list[str] | None = None
     if isinstance(matrix, pd.DataFrame):
         names = [str(name) for name in (matrix.columns if axes == "time,neuron" else matrix.index)]
-    held = Found(matrix_of(_dense(matrix), "the array", where))
+    held = Found(matrix_of(plain_array(matrix, "the array"), "the array", where))
     kind = guess_values(held.matrix) if values is None else values
     signal = make_signal(held, axes, kind, frame_s, bin_width_s, where)
     count = len(signal)
@@ -252,21 +260,6 @@ def read_matrix(
         names if names is not None and len(set(names)) == count else [str(n) for n in range(count)]
     )
     return _recording("array", ids, signal, {}, {"axes": axes, "values": kind})
-
-
-def _dense(matrix: Any) -> NDArray[Any]:
-    """Return the numbers of a matrix; what is masked or missing becomes NaN."""
-    if np.ma.is_masked(matrix):
-        return np.asarray(np.ma.filled(matrix.astype(np.float64), np.nan))
-    values = np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
-    if isinstance(matrix, pd.DataFrame) and values.dtype == object:
-        # columns of several types, or of those of pandas that know missing values
-        kinds = [one.kind for one in matrix.dtypes if hasattr(one, "kind")]
-        if len(kinds) == matrix.shape[1] and set(kinds) <= set("biuf"):
-            values = matrix.to_numpy(dtype=np.float64, na_value=np.nan)
-            if "f" not in kinds and not np.isnan(values).any():
-                values = values.astype(np.int64)
-    return values
 
 
 def read_trains(trains: Any, *, stop_s: float | None = None, start_s: float = 0.0) -> Recording:
@@ -305,7 +298,8 @@ def _is_frame(thing: Any) -> bool:
 
 
 def _is_matrix(thing: Any) -> bool:
-    return isinstance(thing, (np.ndarray, pd.DataFrame)) or sparse.issparse(thing)
+    known = isinstance(thing, (np.ndarray, pd.DataFrame)) or sparse.issparse(thing)
+    return known or is_torch(thing) or is_xarray(thing)
 
 
 def _is_trains(thing: Any) -> bool:
@@ -325,7 +319,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("neo", "a Neo block, segment or list of spike trains", _is_neo, read_neo),
     Kind("pynapple TsGroup", "a pynapple TsGroup", _is_group, read_tsgroup),
     Kind("pynapple TsdFrame", "a pynapple TsdFrame", _is_frame, read_tsdframe),
-    Kind("array", "an array, sparse matrix or data frame", _is_matrix, read_matrix),
+    Kind(
+        "array", "an array, sparse matrix, tensor, DataArray or data frame", _is_matrix, read_matrix
+    ),
     Kind("spike times", "a list of arrays of spike times in seconds", _is_trains, read_trains),
 )
 """Kinds of objects, tried in this order."""

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.doors import keeper
+from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import (
@@ -37,8 +39,8 @@ class CheckpointFile:
     path: Path
 
 
-@dataclass(frozen=True)
-class TrainingRun:
+@dataclass(frozen=True, repr=False)
+class TrainingRun(SelfTold):
     """A run folder; everything is read from it when asked for.
 
     Attributes
@@ -262,6 +264,27 @@ class TrainingRun:
     def penalties_at(self, update: int) -> Penalties:
         """Return the penalties at the checkpoint of an update, the L1 penalty chosen or planned."""
         return self.plan.penalties_at(update, self.load(update).interventions.l1)
+
+    @property
+    def evaluation(self) -> Any:
+        """What `boltzbrain.evaluate` wrote, an `evaluation.scores.Evaluation`.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is of another model than the chosen one.
+        """
+        return keeper("TrainingRun.evaluation")(self)
+
+    @property
+    def interpretation(self) -> Any:
+        """What `boltzbrain.interpret` wrote, an `Interpretation`; errors as of `evaluation`."""
+        return keeper("TrainingRun.interpretation")(self)
+
+    def __dir__(self) -> list[str]:
+        files = {"evaluation": "evaluation.json", "interpretation": "interpretation.h5"}
+        there = {name for name, file in files.items() if (self.folder / file).is_file()}
+        return sorted(set(super().__dir__()) - (files.keys() - there))
 
     @property
     def best(self) -> RBM:

@@ -1,29 +1,29 @@
-"""Progress for people, on stderr: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""Progress for people: a bar on a terminal or in a notebook, elsewhere a line every few seconds."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from rich.console import RenderableType
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from boltzbrain.cli.summaries.results import figure, signed
-from boltzbrain.cli.terminal import Terminal
-from boltzbrain.foundations.progress import Progress
-
-if TYPE_CHECKING:
-    from boltzbrain.training.progress import Score
+from boltzbrain.foundations.progress import Callback, Progress
+from boltzbrain.foundations.showing.console import Terminal
+from boltzbrain.foundations.showing.notebook import Bar, notebook_display
+from boltzbrain.foundations.showing.numbers import with_error
 
 QUIET_SECONDS = 2.0
 """Work shorter than this leaves no plain line."""
 
 _FIRST_INTERVAL, _LAST_INTERVAL = 5.0, 60.0
+_CELL_SECONDS = 0.25
+"""A cell of a notebook changes no more often."""
 
 
 def duration(seconds: float) -> str:
@@ -66,12 +66,16 @@ class Stage:
         self.progress = progress
         if self._phases:
             self.title = f"{self._work}, {progress.phase}"
-        parts = [progress.note, _validation(progress.facts), _best(progress.facts)]
+        parts = [progress.note, _newest(progress.facts), _best(progress.facts)]
         self.note = "; ".join(part for part in parts if part)
         self._draw(self)
 
     def words(self) -> str:
         """Return the state in one line."""
+        return self.figures() + (f"; {self.note}" if self.note else "")
+
+    def figures(self) -> str:
+        """Return how far it is in one line."""
         told = self.progress
         if told is None or not told.total:
             return f"{self.title} ..."
@@ -80,26 +84,27 @@ class Stage:
             parts.append(f"{told.rate:.3g} per second")
         if told.seconds_left is not None and told.done < told.total:
             parts.append(f"{duration(told.seconds_left)} left")
-        return ", ".join(parts) + (f"; {self.note}" if self.note else "")
+        return ", ".join(parts)
 
 
-def _validation(facts: Mapping[str, Any]) -> str:
+class InWords(Protocol):
+    """A fact that says itself what there is to show of it, as `training.progress.Score` does."""
+
+    def in_words(self) -> str:
+        """Return it in words."""
+        ...
+
+
+def _newest(facts: Mapping[str, Any]) -> str:
     """Return the newest validation score of a training in words, "" without one."""
-    score: Score | None = facts.get("validation")
-    if score is None:
-        return ""
-    by = " by the running estimate" if score.by == "running" else ""
-    return (
-        f"validation {figure(score.nats_per_bin, score.stderr)} nats per bin at update "
-        f"{score.update}{by}, "
-        f"{signed(score.gain, score.gain_stderr)} over independent neurons"
-    )
+    score: InWords | None = facts.get("validation")
+    return "" if score is None else score.in_words()
 
 
 def _best(facts: Mapping[str, Any]) -> str:
     """Return the best validation score of a sweep in words, "" without one."""
     best: tuple[float, float] | None = facts.get("best")
-    return "" if best is None else f"best validation so far {figure(*best)} nats per bin"
+    return "" if best is None else f"best validation so far {with_error(*best, 2)} nats per bin"
 
 
 class _Figures(ProgressColumn):
@@ -153,12 +158,45 @@ class Display:
 
         With `phases` the title is followed by the phase that is told.
         """
-        if self.console.is_terminal:
+        display = notebook_display()
+        if display is not None:
+            with self._cell(title, phases, display) as stage:
+                yield stage
+        elif self.console.is_terminal:
             with self._bar(title, phases) as stage:
                 yield stage
         else:
             with self._lines(title, phases) as stage:
                 yield stage
+
+    @contextmanager
+    def _cell(self, title: str, phases: bool, display: Callable[..., Any]) -> Iterator[Stage]:
+        due = 0.0
+
+        def bar(before: str = "") -> Bar:
+            told = stage.progress
+            share = told.done / told.total if told is not None and told.total else None
+            return Bar(before + stage.figures(), stage.note, share)
+
+        def show(_: Stage) -> None:
+            nonlocal due
+            now = time.monotonic()
+            if now >= due:
+                due = now + _CELL_SECONDS
+                handle.update(bar())
+
+        stage = Stage(title, phases, show)
+        handle = display(bar(), display_id=True)
+        try:
+            yield stage
+        except BaseException:
+            handle.update(bar("stopped: "))
+            raise
+        told = stage.progress
+        whole = told is not None and told.total and not phases
+        figures = f", {told.done} of {told.total} {told.unit}" if told and whole else ""
+        spent = duration(time.monotonic() - stage.started)
+        handle.update(Bar(f"{title}: done in {spent}{figures}", stage.note, 1.0))
 
     @contextmanager
     def _bar(self, title: str, phases: bool) -> Iterator[Stage]:
@@ -209,3 +247,27 @@ class Display:
             yield stage
         finally:
             timer.cancel()
+
+
+@contextmanager
+def showing(
+    progress: bool, title: str, callbacks: Sequence[Callback], *, phases: bool = False
+) -> Iterator[Sequence[Callback]]:
+    """Give the callbacks of a piece of work, with one that shows it where `progress` asks for it.
+
+    Parameters
+    ----------
+    progress
+        Whether to show it, on stderr or in the notebook.
+    title
+        What is done.
+    callbacks
+        Those of the caller.
+    phases
+        Follow the title by the phase that is told.
+    """
+    if not progress:
+        yield callbacks
+        return
+    with Display().stage(title, phases=phases) as stage:
+        yield (*callbacks, stage.show)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from boltzbrain.pages.numbers import digits_of, error_words, number, with_error
+from boltzbrain.foundations.showing.numbers import digits_of, error_words, number, with_error
 
 
 @pytest.mark.parametrize(

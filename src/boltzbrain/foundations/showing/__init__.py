@@ -1,0 +1,1 @@
+"""How objects and progress show themselves to people: lines, tables, bars, in any terminal."""

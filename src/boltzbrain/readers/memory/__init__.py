@@ -1,0 +1,1 @@
+"""Recordings made of arrays and spike times in memory: the package's own door for Python."""
