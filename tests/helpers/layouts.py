@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers import other_layouts as other
+from helpers import trial_layouts
 from helpers.nwb_layouts import NWB_LAYOUTS, write_zarr
 
 BINS, NEURONS = 40, 7
@@ -110,6 +111,8 @@ class Layout:
     main: str | None = None
 
 
+TRIALS = {"axes": "trial,neuron,time", "frame_s": 0.02}
+IN_CELLS = {**TRIALS, "values": "counts", "name": "data.cells"}
 PLAIN = {"axes": "time,neuron", "frame_s": 0.02}
 
 LAYOUTS: dict[str, Layout] = {
@@ -150,4 +153,30 @@ LAYOUTS: dict[str, Layout] = {
         "array", other.write_csv, {"axes": "time,neuron", "values": "counts", "times": "time"}
     ),
 }
+
+MATRICES = tuple(name for name, one in LAYOUTS.items() if one.format == "array")
+"""Layouts that hold `other_layouts.counts`, by name."""
+
+LAYOUTS |= {
+    "trials_npy": Layout("array", trial_layouts.write_npy, TRIALS),
+    "trials_npz": Layout(
+        "array", trial_layouts.write_npz, {**TRIALS, "values": "counts", "name": "single"}
+    ),
+    "trials_mat5": Layout("array", trial_layouts.write_mat5, IN_CELLS),
+    "trials_mat73": Layout("array", trial_layouts.write_mat73, IN_CELLS),
+    "trials_groups": Layout(
+        "array", trial_layouts.write_groups, {**TRIALS, "values": "counts", "name": "session"}
+    ),
+    "spikes_mat5": Layout(
+        "array", trial_layouts.write_mat5,
+        {"axes": "neuron,trial", "name": "data.times", "duration_s": 2.0},
+    ),
+    "spikes_mat73": Layout(
+        "array", trial_layouts.write_mat73,
+        {"axes": "neuron,trial", "name": "data/times", "duration_s": 2.0},
+    ),
+    "spikes_groups": Layout(
+        "array", trial_layouts.write_groups, {"axes": "neuron", "name": "units"}
+    ),
+}  # fmt: skip
 """Every layout that the readers know, by name."""

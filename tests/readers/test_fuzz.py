@@ -35,7 +35,9 @@ SEED = 20_260_101
 FUZZED = {
     "npz": 200, "nwb_allen": 60, "nwb_ibl": 60, "nwb_plain": 40, "nwb_zarr": 40, "fish": 200,
     "phy": 200, "suite2p": 200, "caiman": 200, "pynapple": 200, "sorting": 120, "sorting_npz": 80,
-    "celegans": 200, "npy": 40, "npy_fortran": 20, "sparse": 35, "mat5": 35, "mat73": 35, "csv": 35,
+    "celegans": 200, "npy": 30, "npy_fortran": 10, "sparse": 20, "mat5": 20, "mat73": 20, "csv": 20,
+    "trials_npy": 10, "trials_npz": 20, "trials_mat5": 30, "trials_mat73": 30, "trials_groups": 20,
+    "spikes_mat5": 20, "spikes_mat73": 20, "spikes_groups": 20,
     "neo": 60,
 }  # fmt: skip
 
@@ -68,8 +70,11 @@ def test_no_pickle_is_ever_run(tmp_path: Path):
     np.savez(tmp_path / "group.npz", **arrays)
     check_recording(read(tmp_path / "group.npz"))
     np.save(tmp_path / "array.npy", evil, allow_pickle=True)
-    with pytest.raises(InputError, match="objects are never unpickled"):
-        read(tmp_path / "array.npy", axes="time,neuron", frame_s=1.0)
+    for axes in ("time,neuron", "neuron", "trial,neuron,time"):
+        with pytest.raises(InputError, match=r"array\.npy.* must "):
+            read(tmp_path / "array.npy", axes=axes, frame_s=1.0, values="counts")
+    with pytest.raises(InputError, match=r"cell 0 of array\.npy must hold numbers"):
+        read(tmp_path / "array.npy", axes="neuron")
     LAYOUTS["phy"].write(tmp_path / "phy")
     (tmp_path / "phy" / "params.py").write_text(
         f"import pathlib\npathlib.Path({str(marker)!r}).touch()\nsample_rate = 30000\n"

@@ -156,8 +156,8 @@ class NpyFile:
     header: Header
 
     @classmethod
-    def open(cls, path: Path, *, fields: bool = False) -> NpyFile:
-        """Look at the header of a file.
+    def open(cls, path: Path, *, fields: bool = False, objects: bool = False) -> NpyFile:
+        """Look at the header of a file; `fields` and `objects` as of `parse_header`.
 
         Raises
         ------
@@ -167,9 +167,9 @@ class NpyFile:
         if path.exists() and not path.is_file():
             raise bad_input(path.name, "be a file", kind_of(path), file=path)
         with damage(path, path.name, "be a whole numpy array"), path.open("rb") as stream:
-            header = parse_header(stream, path.name, path, fields=fields)
+            header = parse_header(stream, path.name, path, fields=fields, objects=objects)
             there = path.stat().st_size - header.start
-            if there != header.size:
+            if there != header.size and header.dtype.kind != "O":
                 raise bad_input(
                     path.name,
                     "have as many bytes as its header declares",

@@ -82,13 +82,19 @@ class Archive:
             header.shape
         )
 
-    def stored_shape(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
-        """Return shape, dtype and Fortran order of an array without reading it."""
+    def stored_shape(
+        self, name: str, *, objects: bool = False
+    ) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+        """Return shape, dtype and Fortran order of an array without reading it.
+
+        An array of objects is refused unless `objects` allows it.
+        """
         with _damage(self.path, name):
             info = self._file.getinfo(f"{name}.npy")
             with self._file.open(info) as stream:
-                header = parse_header(stream, name, self.path)
-                self._check_size(name, info, header.start + header.size, memory=False)
+                header = parse_header(stream, name, self.path, objects=objects)
+                if header.dtype.kind != "O":
+                    self._check_size(name, info, header.start + header.size, memory=False)
         return header.shape, header.dtype, header.fortran
 
     def objects(self, name: str) -> list[Any] | None:

@@ -14,6 +14,7 @@ from boltzbrain.data.signals import Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
 from boltzbrain.readers.clock import find_clock
+from boltzbrain.readers.containers.arrays.matrix import AXES, Matrix, read_frames
 from boltzbrain.readers.containers.hdf5 import (
     check_size,
     child_dataset,
@@ -22,7 +23,6 @@ from boltzbrain.readers.containers.hdf5 import (
     read_numbers,
     reading,
 )
-from boltzbrain.readers.containers.matrix import AXES, Matrix, read_frames
 from boltzbrain.readers.containers.signatures import as_hdf5, hash_of
 
 _SIGNALS = {"F_dff": "dff", "C": "fluorescence", "S": "deconvolved"}

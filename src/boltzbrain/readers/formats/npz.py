@@ -36,7 +36,7 @@ from boltzbrain.data.signals import Binned
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.clock import Clock, find_clock
-from boltzbrain.readers.containers.matrix import whole_numbers
+from boltzbrain.readers.containers.arrays.matrix import whole_numbers
 from boltzbrain.readers.containers.signatures import as_file, hash_of
 from boltzbrain.readers.containers.zip_archive import Archive, open_npz
 from boltzbrain.readers.formats.npz_tables import (

@@ -15,7 +15,13 @@ from boltzbrain.data.signals import Binned, Signal, Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
 from boltzbrain.readers.clock import find_clock, within_support
-from boltzbrain.readers.containers.matrix import AXES, VALUES, matrix_of, read_counts, read_frames
+from boltzbrain.readers.containers.arrays.matrix import (
+    AXES,
+    VALUES,
+    matrix_of,
+    read_counts,
+    read_frames,
+)
 from boltzbrain.readers.containers.npy import SPIKES_BYTES
 from boltzbrain.readers.containers.signatures import as_file, hash_of
 from boltzbrain.readers.containers.unpickled import plain

@@ -17,7 +17,7 @@ from boltzbrain.data.signals import Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
 from boltzbrain.readers.clock import find_clock
-from boltzbrain.readers.containers.matrix import AXES, Matrix, empty_frames, read_frames
+from boltzbrain.readers.containers.arrays.matrix import AXES, Matrix, empty_frames, read_frames
 from boltzbrain.readers.containers.npy import NpyFile
 from boltzbrain.readers.containers.signatures import as_folder, hash_of
 from boltzbrain.readers.containers.unpickled import plain, read_objects
