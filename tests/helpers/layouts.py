@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers import other_layouts as other
-from helpers import trial_layouts
+from helpers import sorted_layouts, trial_layouts
 from helpers.nwb_layouts import NWB_LAYOUTS, write_zarr
 
 BINS, NEURONS = 40, 7
@@ -158,6 +158,14 @@ MATRICES = tuple(name for name, one in LAYOUTS.items() if one.format == "array")
 """Layouts that hold `other_layouts.counts`, by name."""
 
 LAYOUTS |= {
+    "alf": Layout("alf", sorted_layouts.write_alf, main="spikes.times.npy"),
+    "alf_session": Layout(
+        "alf",
+        sorted_layouts.write_alf_session,
+        main="alf/probe00/pykilosort/#2024-05-06#/spikes.times.npy",
+    ),
+    "buzcode": Layout("buzcode", sorted_layouts.write_buzcode),
+    "buzcode_hdf5": Layout("buzcode", sorted_layouts.write_buzcode_hdf5),
     "trials_npy": Layout("array", trial_layouts.write_npy, TRIALS),
     "trials_npz": Layout(
         "array", trial_layouts.write_npz, {**TRIALS, "values": "counts", "name": "single"}

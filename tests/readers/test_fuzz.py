@@ -38,6 +38,7 @@ FUZZED = {
     "celegans": 200, "npy": 30, "npy_fortran": 10, "sparse": 20, "mat5": 20, "mat73": 20, "csv": 20,
     "trials_npy": 10, "trials_npz": 20, "trials_mat5": 30, "trials_mat73": 30, "trials_groups": 20,
     "spikes_mat5": 20, "spikes_mat73": 20, "spikes_groups": 20,
+    "alf": 100, "alf_session": 100, "buzcode": 100, "buzcode_hdf5": 100,
     "neo": 60,
 }  # fmt: skip
 

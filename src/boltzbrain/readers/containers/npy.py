@@ -42,6 +42,7 @@ MAGIC = b"\x93NUMPY"
 
 _PLAIN_DTYPE = re.compile(r"[<>|=]?[biufSU]\d{1,9}")
 _LONGEST_HEADER = 1 << 16
+_LAST_SIGN = 0x10FFFF
 _PIECE_BYTES = 1 << 24
 SPIKES_BYTES = 1 << 22
 """Piece of a file of spikes: each is looked up and sorted in arrays several times as long."""
@@ -122,6 +123,20 @@ def _plain_fields(descr: Any) -> bool:
     )
 
 
+def check_text(values: NDArray[Any]) -> None:
+    """Refuse text with a sign that there is not: Python trips over it wherever it is looked at.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    if values.dtype.kind == "U" and values.size and values.dtype.itemsize:
+        signs = np.frombuffer(np.ascontiguousarray(values).tobytes(), dtype=np.uint32)
+        if signs.max() > _LAST_SIGN:
+            raise ValueError("a text with a sign that there is not")
+
+
 @contextlib.contextmanager
 def damage(path: Path, name: str, must: str = "be a whole array") -> Iterator[None]:
     """Turn every way in which a damaged array shows into `InputError`.
@@ -194,6 +209,8 @@ class NpyFile:
             file=self.path,
         )
         flat = self._items(0, math.prod(self.header.shape))
+        with damage(self.path, self.path.name):
+            check_text(flat)
         return flat.reshape(self.header.shape, order="F" if self.header.fortran else "C")
 
     @property

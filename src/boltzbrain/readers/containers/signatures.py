@@ -9,6 +9,7 @@ from typing import Literal
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import kind_of, sha256
+from boltzbrain.readers.containers.arrays.mat5_outline import variable_names
 from boltzbrain.readers.containers.hdf5 import list_objects, open_hdf5
 from boltzbrain.readers.containers.npy import MAGIC
 from boltzbrain.readers.containers.remote import Address, is_address
@@ -35,7 +36,8 @@ class FileSignature:
     kind
         "zip", "hdf5", "npy", "mat" (MATLAB before 7.3), "text" (a table), "folder" or "unknown".
     names
-        Members of the archive, full names of the HDF5 objects, or entries of the folder.
+        Members of the archive, full names of the HDF5 objects, variables of the MATLAB file and
+        fields of its structs ("spikes.times"), or entries of the folder.
     attributes
         Names of the attributes of an HDF5 file.
     """
@@ -169,7 +171,7 @@ def signature_of(path: str | os.PathLike[str]) -> FileSignature:
         if head.startswith(MAGIC):
             return FileSignature(found, "npy", ())
         if len(start) >= 128 and start[126:128] in (b"IM", b"MI") and start[124:126] in _MAT5:
-            return FileSignature(found, "mat", ())
+            return FileSignature(found, "mat", variable_names(found))
         if head.startswith(_ZIP_MAGIC):
             with open_npz(found) as archive:
                 return FileSignature(found, "zip", archive.names)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.foundations.memory import require_memory
-from boltzbrain.readers.containers.npy import DAMAGE, parse_header
+from boltzbrain.readers.containers.npy import DAMAGE, check_text, parse_header
 from boltzbrain.readers.containers.unpickled import LARGEST, parse_objects
 
 _DAMAGE = (
@@ -77,10 +77,10 @@ class Archive:
                     _fill(stream, memoryview(flat.view(np.uint8).data))
                 if stream.read(1):  # also lets the archive compare its checksum
                     raise ValueError("bytes after the array")
-        array = flat.reshape(header.shape, order="F" if header.fortran else "C")
-        return np.ascontiguousarray(array.astype(dtype.newbyteorder("="), copy=False)).reshape(
-            header.shape
-        )
+            native = flat.astype(dtype.newbyteorder("="), copy=False)
+            check_text(native)
+        array = native.reshape(header.shape, order="F" if header.fortran else "C")
+        return np.ascontiguousarray(array).reshape(header.shape)
 
     def stored_shape(
         self, name: str, *, objects: bool = False

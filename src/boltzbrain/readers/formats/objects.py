@@ -30,7 +30,7 @@ from boltzbrain.readers.containers.arrays.matrix import (
 )
 from boltzbrain.readers.formats.arrays import require_told, tidy_axes
 from boltzbrain.readers.formats.pynapple import checked_support, frame_signal
-from boltzbrain.readers.formats.spikeinterface import lay_segments, spanned
+from boltzbrain.readers.formats.sorted.spikeinterface import lay_segments, spanned
 from boltzbrain.readers.formats.trials import Told, cells_signal, matrix_signal
 from boltzbrain.readers.trains import from_trains, regions_of
 

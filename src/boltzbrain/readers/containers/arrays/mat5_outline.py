@@ -92,6 +92,16 @@ def outline(path: Path) -> list[Node]:
     return nodes
 
 
+def variable_names(path: Path) -> tuple[str, ...]:
+    """Return the variables of a file, and the fields of its structs with a dot; none if damaged."""
+    try:
+        nodes = outline(path)
+    except (ValueError, OSError, zlib.error, struct.error):
+        return ()
+    names = [(node.name, *(f"{node.name}.{field}" for field in node.fields)) for node in nodes]
+    return tuple(name for each in names for name in each)
+
+
 def _pieces(stream: IO[bytes], size: int) -> Iterator[bytes]:
     while size:
         piece = stream.read(min(_PIECE, size))
