@@ -33,7 +33,8 @@ SEED = 20_260_101
 
 # layout to number of files: two hundred per reader
 FUZZED = {
-    "npz": 200, "nwb_allen": 60, "nwb_ibl": 60, "nwb_plain": 40, "nwb_zarr": 40, "fish": 200,
+    "npz": 200, "nwb_allen": 60, "nwb_ibl": 60, "nwb_plain": 40, "nwb_zarr": 40,
+    "nwb_calcium": 60, "fish": 200,
     "phy": 200, "suite2p": 200, "caiman": 200, "pynapple": 200, "sorting": 120, "sorting_npz": 80,
     "celegans": 200, "npy": 30, "npy_fortran": 10, "sparse": 20, "mat5": 20, "mat73": 20, "csv": 20,
     "trials_npy": 10, "trials_npz": 20, "trials_mat5": 30, "trials_mat73": 30, "trials_groups": 20,

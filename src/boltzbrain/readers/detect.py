@@ -56,7 +56,8 @@ def _is_npz(signature: FileSignature) -> bool:
 def _is_nwb(signature: FileSignature) -> bool:
     names = set(signature.names)
     if signature.kind == "folder":
-        return "units" in names and bool({".zgroup", "zarr.json"} & names)
+        inside = bool({"units", "processing"} & names)
+        return inside and bool({".zgroup", "zarr.json"} & names)
     marked = "nwb_version" in signature.attributes
     return signature.kind == "hdf5" and (
         marked or "units/spike_times" in names or {"general", "session_start_time"} <= names
@@ -133,7 +134,7 @@ FORMATS: tuple[Format, ...] = (
     Format("npz", "a zip archive with counts.npy or states.npy (bin, neuron)", _is_npz, read_npz),
     Format(
         "nwb",
-        "an HDF5 file or a zarr store with units/spike_times, or the attribute nwb_version",
+        "an HDF5 file or a zarr store with units or processing, or the attribute nwb_version",
         _is_nwb,
         read_nwb,
     ),

@@ -133,12 +133,20 @@ def child_dataset(group: h5py.Group, name: str, where: str) -> h5py.Dataset | No
 
 def attribute(thing: h5py.Group | h5py.Dataset, name: str, where: str) -> str:
     """Return an attribute as text, "" where there is none."""
+    value = attribute_value(thing, name, where)
+    if value is None:
+        return ""
+    with reading(where, f"attribute {name}"):
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def attribute_value(thing: h5py.Group | h5py.Dataset, name: str, where: str) -> Any:
+    """Return an attribute as the library gives it, None where there is none."""
     with reading(where, f"attribute {name}"):
         if name not in thing.attrs:
-            return ""
+            return None
         check_references(thing, name, where)
-        value = thing.attrs[name]
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        return thing.attrs[name]
 
 
 def check_size(dataset: h5py.Dataset, where: str, field: str) -> None:
