@@ -24,6 +24,7 @@ import pytest
 
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.readers import read
+from boltzbrain.readers.containers.hdf5 import attribute, open_hdf5, read_text
 from helpers.checking import check_recording
 from helpers.disguising import Payload
 from helpers.fuzzing import LONGEST_S, MOST_MB, fuzz
@@ -236,3 +237,44 @@ def test_a_text_longer_than_the_file_takes_no_memory(tmp_path: Path):
     overwrite(path, place, struct.pack("<I", 2**32 - 1))
     with pytest.raises(InputError, match="location must hold texts no longer than the file"):
         read(path)
+
+
+def text_files(folder: Path) -> dict[str, Path]:
+    """Return files with a text of variable length in a dataset, and in an attribute, by storage."""
+    ways: dict[str, dict[str, object]] = {
+        "contiguous": {}, "chunks": {"chunks": (2,)},
+        "packed": {"chunks": (2,), "compression": "gzip", "shuffle": True},
+        "lzf": {"chunks": (2,), "compression": "lzf"},
+    }  # fmt: skip
+    found = {}
+    for name, how in ways.items():
+        for newest in (False, True):
+            path = folder / f"{name}_{newest}.h5"
+            with h5py.File(path, "w", libver="latest" if newest else None) as file:
+                file.create_dataset("x", data=["a", "bcd", "ef"], dtype=h5py.string_dtype(), **how)
+                for number in range(12):
+                    file["x"].attrs[f"told{number}"] = f"attribute {number}"
+                    file.attrs[f"told{number}"] = f"of the file {number}"
+            found[path.stem] = path
+    return found
+
+
+def test_heaps_are_found_by_every_way_in_which_texts_are_stored(tmp_path: Path):
+    for name, path in text_files(tmp_path).items():
+        with open_hdf5(path) as file:
+            assert read_text(file["x"], str(path), "x") == ["a", "bcd", "ef"], name
+            assert attribute(file["x"], "told11", str(path)) == "attribute 11"
+            assert attribute(file, "told3", str(path)) == "of the file 3"
+        whole = path.read_bytes()
+        heap = whole.index(b"GCOL")
+        while heap >= 0:  # objects of length 0 lead nowhere
+            overwrite(path, heap + 16, bytes(16))
+            heap = whole.find(b"GCOL", heap + 1)
+        with open_hdf5(path) as file:
+            for look in (
+                lambda file, path: read_text(file["x"], str(path), "x"),
+                lambda file, path: attribute(file["x"], "told11", str(path)),
+                lambda file, path: attribute(file, "told3", str(path)),
+            ):
+                with pytest.raises(InputError, match=r"must be a whole HDF5 file; got a damaged"):
+                    look(file, path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import kind_of, sha256
+from boltzbrain.foundations.files import kind_of
 from boltzbrain.readers.containers.arrays.mat5_outline import variable_names
 from boltzbrain.readers.containers.hdf5 import list_objects, open_hdf5
 from boltzbrain.readers.containers.npy import MAGIC
@@ -129,22 +129,6 @@ def as_hdf5(path: str | os.PathLike[str]) -> Path | Address:
     return Address(str(path)) if is_address(path) else as_file(path)
 
 
-def hash_of(path: Path | Address) -> str:
-    """Return the SHA-256 of a file that is being read, "" of one on a web server.
-
-    Raises
-    ------
-    InputError
-        If the operating system cannot read it.
-    """
-    if isinstance(path, Address):
-        return ""
-    try:
-        return sha256(path)
-    except OSError as error:
-        raise bad_input("the file", "be readable", str(error), file=path) from error
-
-
 def signature_of(path: str | os.PathLike[str]) -> FileSignature:
     """Return what lies at `path`; nothing but names is read.
 
@@ -187,6 +171,6 @@ def signature_of(path: str | os.PathLike[str]) -> FileSignature:
 
 
 def _look_at(found: Path | Address) -> FileSignature:
-    with open_hdf5(found, only_names=True) as file:
+    with open_hdf5(found) as file:
         names, attributes = list_objects(file, str(found))
     return FileSignature(found, "hdf5", names, attributes)

@@ -18,8 +18,9 @@ from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.readers.containers.arrays.find import open_arrays
 from boltzbrain.readers.containers.arrays.held import SPIKE_AXES, Arrays, Held
 from boltzbrain.readers.containers.arrays.matrix import AXES, TRIAL_AXES, VALUES, guess_values
-from boltzbrain.readers.containers.signatures import as_file, hash_of
+from boltzbrain.readers.containers.signatures import as_file
 from boltzbrain.readers.containers.text.dialect import TableOptions
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.formats.trials import (
     Told,
     cells_signal,
@@ -120,7 +121,7 @@ def read_array(
         regions={},
         signal=signal,
         epochs=no_epochs(),
-        source=Source("array", where, hash_of(found), options),
+        source=Source("array", where, fingerprint(found, signal), options),
     )
 
 

@@ -22,6 +22,7 @@ from boltzbrain.data.signals import Signal
 from boltzbrain.data.steps import NWB_FORMAT, NWB_NAME, Source, Step, parse_steps
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.readers.containers.hdf5 import (
+    attribute_value,
     child_dataset,
     child_group,
     open_hdf5,
@@ -29,8 +30,9 @@ from boltzbrain.readers.containers.hdf5 import (
     reading,
 )
 from boltzbrain.readers.containers.remote import is_address
-from boltzbrain.readers.containers.signatures import as_hdf5, hash_of
+from boltzbrain.readers.containers.signatures import as_hdf5
 from boltzbrain.readers.containers.zarr_store import is_zarr, main_file, open_zarr
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.nwb.calcium import (
     Series,
     checked_kind,
@@ -152,7 +154,7 @@ def read_nwb(
         regions=parts.regions,
         signal=parts.signal,
         epochs=epochs,
-        source=Source("nwb", where, hash_of(found), options),
+        source=Source("nwb", where, fingerprint(found, parts.signal), options),
         steps=steps,
     )
 
@@ -289,8 +291,9 @@ def _steps(file: h5py.File, where: str) -> tuple[Step, ...]:
     if stored is None:
         return ()
     field = f"scratch/{NWB_NAME}"
-    if NWB_FORMAT.names[0] in stored.attrs:  # 0.1.0 wrote none
-        NWB_FORMAT.require(stored.attrs, f"{where}: {field}")
+    told = {name: attribute_value(stored, name, where) for name in NWB_FORMAT.names}
+    if told[NWB_FORMAT.names[0]] is not None:  # 0.1.0 wrote none
+        NWB_FORMAT.require(told, f"{where}: {field}")
     texts = read_text(stored, where, field)
     return parse_steps(texts[0] if len(texts) == 1 else "", field, where)
 

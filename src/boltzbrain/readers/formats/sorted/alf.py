@@ -24,7 +24,8 @@ from boltzbrain.data.regions import NO_TEXT, Regions
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.readers.containers.npy import SPIKES_BYTES, NpyFile
-from boltzbrain.readers.containers.signatures import as_folder, hash_of, signature_of
+from boltzbrain.readers.containers.signatures import as_folder, signature_of
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.formats.sorted.phy import clusters_in, in_step
 from boltzbrain.readers.trains import clean, gather, with_interval
 from boltzbrain.readers.units import AREA, apply_rules, rules_of
@@ -134,7 +135,7 @@ def read_alf(
         source=Source(
             "alf",
             where,
-            hash_of(probes[0].times.path),
+            fingerprint(probes[0].times.path, signal),
             {
                 "units": units,
                 "dropped": dropped,

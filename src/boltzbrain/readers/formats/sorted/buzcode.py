@@ -23,7 +23,8 @@ from boltzbrain.readers.containers.arrays.held import cells_of
 from boltzbrain.readers.containers.arrays.mat5 import read_variable
 from boltzbrain.readers.containers.arrays.mat73 import value_of
 from boltzbrain.readers.containers.hdf5 import child_group, open_hdf5, reading
-from boltzbrain.readers.containers.signatures import as_file, hash_of, signature_of
+from boltzbrain.readers.containers.signatures import as_file, signature_of
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.trains import clean, regions_of, require_spikes, with_interval
 from boltzbrain.readers.units import AREA, apply_rules, rules_of
 
@@ -98,7 +99,7 @@ def read_buzcode(
         signal=signal,
         epochs=no_epochs(),
         source=Source(
-            "buzcode", where, hash_of(found),
+            "buzcode", where, fingerprint(found, signal),
             {"units": units, "dropped": dropped, **stored(losses)},
         ),
     )  # fmt: skip

@@ -21,7 +21,8 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.containers.npy import DAMAGE, SPIKES_BYTES, NpyFile
-from boltzbrain.readers.containers.signatures import as_folder, hash_of, signature_of
+from boltzbrain.readers.containers.signatures import as_folder, signature_of
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.formats.sorted.phy_params import sampling_rate, text_of
 from boltzbrain.readers.trains import clean, gather, seconds_per_sample, with_interval
 from boltzbrain.readers.units import apply_rules, rules_of
@@ -119,7 +120,7 @@ def read_phy(
         source=Source(
             "phy",
             where,
-            hash_of(folder / "spike_times.npy"),
+            fingerprint(folder / "spike_times.npy", signal),
             {
                 "units": chosen,
                 "dropped": dropped,
