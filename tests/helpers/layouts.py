@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers import other_layouts as other
-from helpers.nwb_layouts import NWB_LAYOUTS, write_zarr
+from helpers import sorted_layouts, trial_layouts
+from helpers.nwb_layouts import NWB_LAYOUTS, write_calcium, write_zarr
 
 BINS, NEURONS = 40, 7
 FRAMES, CELLS, MASKS = 60, 25, 294
@@ -110,6 +111,8 @@ class Layout:
     main: str | None = None
 
 
+TRIALS = {"axes": "trial,neuron,time", "frame_s": 0.02}
+IN_CELLS = {**TRIALS, "values": "counts", "name": "data.cells"}
 PLAIN = {"axes": "time,neuron", "frame_s": 0.02}
 
 LAYOUTS: dict[str, Layout] = {
@@ -122,6 +125,7 @@ LAYOUTS: dict[str, Layout] = {
         "zebrafish", lambda path: write_fish(path, leave_out=("ThresholdedSpikes",))
     ),
     **{f"nwb_{name}": Layout("nwb", write) for name, write in NWB_LAYOUTS.items()},
+    "nwb_calcium": Layout("nwb", write_calcium),
     "nwb_zarr": Layout("nwb", write_zarr, main="units/spike_times/0"),
     "phy": Layout("phy", other.write_phy, main="spike_times.npy"),
     "phy_bare": Layout(
@@ -150,4 +154,38 @@ LAYOUTS: dict[str, Layout] = {
         "array", other.write_csv, {"axes": "time,neuron", "values": "counts", "times": "time"}
     ),
 }
+
+MATRICES = tuple(name for name, one in LAYOUTS.items() if one.format == "array")
+"""Layouts that hold `other_layouts.counts`, by name."""
+
+LAYOUTS |= {
+    "alf": Layout("alf", sorted_layouts.write_alf, main="spikes.times.npy"),
+    "alf_session": Layout(
+        "alf",
+        sorted_layouts.write_alf_session,
+        main="alf/probe00/pykilosort/#2024-05-06#/spikes.times.npy",
+    ),
+    "buzcode": Layout("buzcode", sorted_layouts.write_buzcode),
+    "buzcode_hdf5": Layout("buzcode", sorted_layouts.write_buzcode_hdf5),
+    "trials_npy": Layout("array", trial_layouts.write_npy, TRIALS),
+    "trials_npz": Layout(
+        "array", trial_layouts.write_npz, {**TRIALS, "values": "counts", "name": "single"}
+    ),
+    "trials_mat5": Layout("array", trial_layouts.write_mat5, IN_CELLS),
+    "trials_mat73": Layout("array", trial_layouts.write_mat73, IN_CELLS),
+    "trials_groups": Layout(
+        "array", trial_layouts.write_groups, {**TRIALS, "values": "counts", "name": "session"}
+    ),
+    "spikes_mat5": Layout(
+        "array", trial_layouts.write_mat5,
+        {"axes": "neuron,trial", "name": "data.times", "duration_s": 2.0},
+    ),
+    "spikes_mat73": Layout(
+        "array", trial_layouts.write_mat73,
+        {"axes": "neuron,trial", "name": "data/times", "duration_s": 2.0},
+    ),
+    "spikes_groups": Layout(
+        "array", trial_layouts.write_groups, {"axes": "neuron", "name": "units"}
+    ),
+}  # fmt: skip
 """Every layout that the readers know, by name."""

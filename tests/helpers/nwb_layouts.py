@@ -320,6 +320,48 @@ def write_zarr(folder: Path) -> Truth:
     return truth
 
 
+ROIS, FRAMES = 5, 60
+
+
+def calcium_traces() -> NDArray[np.float32]:
+    """Return dF/F, (frame, roi)."""
+    return np.random.default_rng(12).gamma(2.0, 0.1, size=(FRAMES, ROIS)).astype(np.float32)
+
+
+def write_calcium(path: Path) -> None:
+    """Two-photon imaging: dF/F by rate, of rows 1 to 5 of six, beside fluorescence and neuropil."""
+    with new_file(path) as file:
+        plane = file.create_group("general/optophysiology/plane")
+        plane.attrs["neurodata_type"] = "ImagingPlane"
+        plane.create_dataset("location", data="VISp", dtype=TEXT)
+        module = file.create_group("processing/ophys")
+        table = module.create_group("ImageSegmentation/PlaneSegmentation")
+        table.attrs["neurodata_type"] = "PlaneSegmentation"
+        table["imaging_plane"] = h5py.SoftLink("/general/optophysiology/plane")
+        masks = np.zeros(2 * (ROIS + 1), dtype=[("x", "u4"), ("y", "u4"), ("weight", "f4")])
+        masks["x"], masks["y"], masks["weight"] = np.arange(12), 20, 1.0
+        put(table, id=np.arange(ROIS + 1), pixel_mask=masks,
+            pixel_mask_index=2 * np.arange(1, ROIS + 2),
+            Accepted=np.array([1, 1, 0, 1, 1, 1]))  # fmt: skip
+        for container, name, kind in (
+            ("DfOverF", "RoiResponseSeries", "DfOverF"),
+            ("Fluorescence", "RoiResponseSeries", "Fluorescence"),
+            ("Fluorescence", "Neuropil", "Fluorescence"),
+        ):
+            group = module.require_group(container)
+            group.attrs["neurodata_type"] = kind
+            series = group.create_group(name)
+            series.attrs["neurodata_type"] = "RoiResponseSeries"
+            series["data"] = calcium_traces() * (1 if kind == "DfOverF" else 100)
+            series["rois"] = np.arange(1, ROIS + 1)
+            series["rois"].attrs["table"] = table.ref
+            if kind == "DfOverF":
+                series["starting_time"] = 2.0
+                series["starting_time"].attrs["rate"] = 10.0
+            else:
+                series["timestamps"] = 2.0 + 0.1 * np.arange(FRAMES)
+
+
 NWB_LAYOUTS = {
     "allen": write_allen,
     "visual_coding": write_visual_coding,

@@ -24,6 +24,7 @@ import pytest
 
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.readers import read
+from boltzbrain.readers.containers.hdf5 import attribute, open_hdf5, read_text
 from helpers.checking import check_recording
 from helpers.disguising import Payload
 from helpers.fuzzing import LONGEST_S, MOST_MB, fuzz
@@ -33,9 +34,13 @@ SEED = 20_260_101
 
 # layout to number of files: two hundred per reader
 FUZZED = {
-    "npz": 200, "nwb_allen": 60, "nwb_ibl": 60, "nwb_plain": 40, "nwb_zarr": 40, "fish": 200,
+    "npz": 200, "nwb_allen": 60, "nwb_ibl": 60, "nwb_plain": 40, "nwb_zarr": 40,
+    "nwb_calcium": 60, "fish": 200,
     "phy": 200, "suite2p": 200, "caiman": 200, "pynapple": 200, "sorting": 120, "sorting_npz": 80,
-    "celegans": 200, "npy": 40, "npy_fortran": 20, "sparse": 35, "mat5": 35, "mat73": 35, "csv": 35,
+    "celegans": 200, "npy": 30, "npy_fortran": 10, "sparse": 20, "mat5": 20, "mat73": 20, "csv": 20,
+    "trials_npy": 10, "trials_npz": 20, "trials_mat5": 30, "trials_mat73": 30, "trials_groups": 20,
+    "spikes_mat5": 20, "spikes_mat73": 20, "spikes_groups": 20,
+    "alf": 100, "alf_session": 100, "buzcode": 100, "buzcode_hdf5": 100,
     "neo": 60,
 }  # fmt: skip
 
@@ -68,8 +73,11 @@ def test_no_pickle_is_ever_run(tmp_path: Path):
     np.savez(tmp_path / "group.npz", **arrays)
     check_recording(read(tmp_path / "group.npz"))
     np.save(tmp_path / "array.npy", evil, allow_pickle=True)
-    with pytest.raises(InputError, match="objects are never unpickled"):
-        read(tmp_path / "array.npy", axes="time,neuron", frame_s=1.0)
+    for axes in ("time,neuron", "neuron", "trial,neuron,time"):
+        with pytest.raises(InputError, match=r"array\.npy.* must "):
+            read(tmp_path / "array.npy", axes=axes, frame_s=1.0, values="counts")
+    with pytest.raises(InputError, match=r"cell 0 of array\.npy must hold numbers"):
+        read(tmp_path / "array.npy", axes="neuron")
     LAYOUTS["phy"].write(tmp_path / "phy")
     (tmp_path / "phy" / "params.py").write_text(
         f"import pathlib\npathlib.Path({str(marker)!r}).touch()\nsample_rate = 30000\n"
@@ -229,3 +237,44 @@ def test_a_text_longer_than_the_file_takes_no_memory(tmp_path: Path):
     overwrite(path, place, struct.pack("<I", 2**32 - 1))
     with pytest.raises(InputError, match="location must hold texts no longer than the file"):
         read(path)
+
+
+def text_files(folder: Path) -> dict[str, Path]:
+    """Return files with a text of variable length in a dataset, and in an attribute, by storage."""
+    ways: dict[str, dict[str, object]] = {
+        "contiguous": {}, "chunks": {"chunks": (2,)},
+        "packed": {"chunks": (2,), "compression": "gzip", "shuffle": True},
+        "lzf": {"chunks": (2,), "compression": "lzf"},
+    }  # fmt: skip
+    found = {}
+    for name, how in ways.items():
+        for newest in (False, True):
+            path = folder / f"{name}_{newest}.h5"
+            with h5py.File(path, "w", libver="latest" if newest else None) as file:
+                file.create_dataset("x", data=["a", "bcd", "ef"], dtype=h5py.string_dtype(), **how)
+                for number in range(12):
+                    file["x"].attrs[f"told{number}"] = f"attribute {number}"
+                    file.attrs[f"told{number}"] = f"of the file {number}"
+            found[path.stem] = path
+    return found
+
+
+def test_heaps_are_found_by_every_way_in_which_texts_are_stored(tmp_path: Path):
+    for name, path in text_files(tmp_path).items():
+        with open_hdf5(path) as file:
+            assert read_text(file["x"], str(path), "x") == ["a", "bcd", "ef"], name
+            assert attribute(file["x"], "told11", str(path)) == "attribute 11"
+            assert attribute(file, "told3", str(path)) == "of the file 3"
+        whole = path.read_bytes()
+        heap = whole.index(b"GCOL")
+        while heap >= 0:  # objects of length 0 lead nowhere
+            overwrite(path, heap + 16, bytes(16))
+            heap = whole.find(b"GCOL", heap + 1)
+        with open_hdf5(path) as file:
+            for look in (
+                lambda file, path: read_text(file["x"], str(path), "x"),
+                lambda file, path: attribute(file["x"], "told11", str(path)),
+                lambda file, path: attribute(file, "told3", str(path)),
+            ):
+                with pytest.raises(InputError, match=r"must be a whole HDF5 file; got a damaged"):
+                    look(file, path)

@@ -181,14 +181,14 @@ def test_segments_of_a_sorting_are_never_joined(tmp_path: Path):
     "make", [np.asarray, sparse.csr_array, pd.DataFrame], ids=["array", "sparse", "frame"]
 )
 def test_matrices_in_memory(make):
-    with pytest.raises(InputError, match="axes must be given"):
+    with pytest.raises(InputError, match="axes and frame_s must be given"):
         read(make(counts()))
     recording = read(make(counts()), axes="time,neuron", frame_s=0.02)
     check_recording(recording)
     np.testing.assert_array_equal(recording.signal.counts, counts())
     turned = read(make(counts()), axes="neuron,time", frame_s=0.02)
     np.testing.assert_array_equal(turned.signal.counts, counts().T)
-    with pytest.raises(InputError, match="values must be given for the array"):
+    with pytest.raises(InputError, match="values must be given, as --read values=counts"):
         read(make(counts().astype(float)), axes="time,neuron", frame_s=0.02)
 
 

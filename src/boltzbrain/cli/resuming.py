@@ -112,8 +112,10 @@ def require_same_activity(
     """Refuse a recording, or options on it, that give another activity than that of the folder."""
     import numpy as np
 
+    from boltzbrain.readers.fingerprint import is_same_recording
+
     mine = prepare(preparation, recording, seed, display)
-    if mine.source.sha256 != theirs.source.sha256:
+    if not is_same_recording(mine.source, theirs.source):
         raise bad_input(
             "sha256",
             f"be that of the recording that {folder} was started with ({theirs.source.path}, "

@@ -24,7 +24,8 @@ class Source(Brief):
     path
         The file or folder as given.
     sha256
-        Hash of the file (of the main file of a folder), empty for objects in memory.
+        Hash of the file (of the main file of a folder), of a large one of its size, its ends and
+        what was read of it; empty for objects in memory.
     options
         Options of the reader, and the count of units that each filter rule dropped under "dropped".
     """

@@ -17,9 +17,11 @@ from boltzbrain.readers.formats.celegans import read_celegans
 from boltzbrain.readers.formats.neo_files import read_neo_file
 from boltzbrain.readers.formats.npz import read_npz
 from boltzbrain.readers.formats.objects import find_kind
-from boltzbrain.readers.formats.phy import read_phy
 from boltzbrain.readers.formats.pynapple import read_pynapple
-from boltzbrain.readers.formats.spikeinterface import INFO, read_spikeinterface
+from boltzbrain.readers.formats.sorted.alf import is_alf, read_alf
+from boltzbrain.readers.formats.sorted.buzcode import is_cellinfo, read_buzcode
+from boltzbrain.readers.formats.sorted.phy import read_phy
+from boltzbrain.readers.formats.sorted.spikeinterface import INFO, read_spikeinterface
 from boltzbrain.readers.formats.suite2p import is_plane, read_suite2p
 from boltzbrain.readers.nwb.file import read_nwb
 from boltzbrain.readers.zebrafish.file import find_paths, read_zebrafish
@@ -54,7 +56,8 @@ def _is_npz(signature: FileSignature) -> bool:
 def _is_nwb(signature: FileSignature) -> bool:
     names = set(signature.names)
     if signature.kind == "folder":
-        return "units" in names and bool({".zgroup", "zarr.json"} & names)
+        inside = bool({"units", "processing"} & names)
+        return inside and bool({".zgroup", "zarr.json"} & names)
     marked = "nwb_version" in signature.attributes
     return signature.kind == "hdf5" and (
         marked or "units/spike_times" in names or {"general", "session_start_time"} <= names
@@ -74,6 +77,14 @@ def _is_phy(signature: FileSignature) -> bool:
     return signature.kind == "folder" and (
         "spike_times.npy" in names and bool({"spike_clusters.npy", "spike_templates.npy"} & names)
     )
+
+
+def _is_alf(signature: FileSignature) -> bool:
+    return signature.kind == "folder" and is_alf(signature.names)
+
+
+def _is_buzcode(signature: FileSignature) -> bool:
+    return signature.kind in ("mat", "hdf5") and is_cellinfo(signature.names)
 
 
 def _is_suite2p(signature: FileSignature) -> bool:
@@ -123,7 +134,7 @@ FORMATS: tuple[Format, ...] = (
     Format("npz", "a zip archive with counts.npy or states.npy (bin, neuron)", _is_npz, read_npz),
     Format(
         "nwb",
-        "an HDF5 file or a zarr store with units/spike_times, or the attribute nwb_version",
+        "an HDF5 file or a zarr store with units or processing, or the attribute nwb_version",
         _is_nwb,
         read_nwb,
     ),
@@ -138,6 +149,18 @@ FORMATS: tuple[Format, ...] = (
         "a folder with spike_times.npy and spike_clusters.npy, of phy or Kilosort",
         _is_phy,
         read_phy,
+    ),
+    Format(
+        "alf",
+        "a folder with spikes.times.npy and spikes.clusters.npy, or with alf or probes below",
+        _is_alf,
+        read_alf,
+    ),
+    Format(
+        "buzcode",
+        "a MATLAB file, also as an HDF5 file, with a struct spikes of times and UID",
+        _is_buzcode,
+        read_buzcode,
     ),
     Format(
         "suite2p", "a folder with F.npy and iscell.npy, or with plane0", _is_suite2p, read_suite2p

@@ -24,6 +24,8 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "isi_violations": ("isi_violations_ratio", "isi_viol", "isi_violation"),
     "firing_rate": ("firing_rate_hz",),
     "quality": ("group", "KSLabel", "kilosort2_label", "ks2_label", "label"),
+    "phy_annotations": ("_phy_annotation",),
+    "accepted": ("iscell", "is_cell", "Accepted", "valid_roi"),
     "waveform_duration": ("peak_to_trough_duration", "peak_to_trough_duration_ms"),
 }
 _OUTSIDE = ("root", "void", "fiber tracts", "")
@@ -70,6 +72,7 @@ PRESETS: Mapping[str, tuple[Rule, ...]] = {
     "ibl": (Rule("ibl_quality_score", ">=", 0.66), Rule(AREA, "is not", _OUTSIDE)),
     "ibl_strict": (Rule("ibl_quality_score", ">=", 1.0), Rule(AREA, "is not", _OUTSIDE)),
     "steinmetz": (Rule("phy_annotations", ">=", 2.0),),
+    "accepted": (Rule("accepted", ">=", 0.5),),
     "fast_spiking": (Rule("waveform_duration", "<", 0.4),),
     "regular_spiking": (Rule("waveform_duration", ">=", 0.4),),
 }
@@ -85,6 +88,7 @@ _SOURCES: Mapping[str, str] = {
     "ibl": "two of the three quality criteria of the International Brain Laboratory, in the brain",
     "ibl_strict": "all three quality criteria of the International Brain Laboratory, in the brain",
     "steinmetz": "units that Steinmetz et al. (2019) annotated as good",
+    "accepted": "regions of interest that the pipeline or the curator accepted as cells",
     "fast_spiking": "narrow waveforms, under 0.4 ms from trough to peak",
     "regular_spiking": "broad waveforms, 0.4 ms or more from trough to peak",
 }

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from boltzbrain.foundations.showing.numbers import with_error
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.rasters import region_order
-from boltzbrain.pages.numbers import with_error
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.panel import Panel, draw
 from boltzbrain.pages.verdicts import in_time as verdicts

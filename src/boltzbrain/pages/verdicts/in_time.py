@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from boltzbrain.pages.numbers import number, with_error
+from boltzbrain.foundations.showing.numbers import number, with_error
 from boltzbrain.pages.verdicts.thresholds import CLEAR, LOCKED_SHARE, LONG_STAY
 from boltzbrain.pages.verdicts.verdict import Level, Verdict, figure_at
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.foundations.memory import require_memory
-from boltzbrain.readers.containers.hdf5_texts import check_heaps, check_references
+from boltzbrain.readers.containers.hdf5_texts import check_texts
 from boltzbrain.readers.containers.remote import Address, RemoteFile
 
 _DAMAGE = (
@@ -43,17 +43,14 @@ _MOST_OBJECTS = 20_000
 
 
 @contextlib.contextmanager
-def open_hdf5(path: Path | Address, *, only_names: bool = False) -> Iterator[h5py.File]:
+def open_hdf5(path: Path | Address) -> Iterator[h5py.File]:
     """Open an HDF5 file read-only.
 
     Parameters
     ----------
     path
-        The file, or its address on a web server: then the checks that go through all of its bytes
-        are left out, and only what is asked for is fetched.
-    only_names
-        Whether nothing but the names of its objects is wanted; then the check of its texts, which
-        goes through the whole file, is left out.
+        The file, or its address on a web server, from which only what is asked for is fetched.
+        Texts are checked where they are read, those of a web server are not.
 
     Raises
     ------
@@ -73,8 +70,6 @@ def open_hdf5(path: Path | Address, *, only_names: bool = False) -> Iterator[h5p
             file=path,
         ) from error
     with file:
-        if not only_names and not isinstance(path, Address):
-            check_heaps(path, int(file.userblock_size))
         yield file
 
 
@@ -133,12 +128,20 @@ def child_dataset(group: h5py.Group, name: str, where: str) -> h5py.Dataset | No
 
 def attribute(thing: h5py.Group | h5py.Dataset, name: str, where: str) -> str:
     """Return an attribute as text, "" where there is none."""
+    value = attribute_value(thing, name, where)
+    if value is None:
+        return ""
+    with reading(where, f"attribute {name}"):
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def attribute_value(thing: h5py.Group | h5py.Dataset, name: str, where: str) -> Any:
+    """Return an attribute as the library gives it, None where there is none."""
     with reading(where, f"attribute {name}"):
         if name not in thing.attrs:
-            return ""
-        check_references(thing, name, where)
-        value = thing.attrs[name]
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+            return None
+        check_texts(thing, name, where)
+        return thing.attrs[name]
 
 
 def check_size(dataset: h5py.Dataset, where: str, field: str) -> None:
@@ -196,7 +199,7 @@ def read_text(dataset: h5py.Dataset, where: str, field: str) -> list[str]:
         text = h5py.check_string_dtype(dataset.dtype)
         if text is not None:
             if text.length is None:
-                check_references(dataset, "", where)
+                check_texts(dataset, "", where)
             return [str(text).strip() for text in np.ravel(dataset.asstr(errors="replace")[()])]
         values = np.ravel(read_numbers(dataset, where, field))
         return ["" if value != value else str(value) for value in values.tolist()]

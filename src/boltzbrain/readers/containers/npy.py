@@ -42,6 +42,7 @@ MAGIC = b"\x93NUMPY"
 
 _PLAIN_DTYPE = re.compile(r"[<>|=]?[biufSU]\d{1,9}")
 _LONGEST_HEADER = 1 << 16
+_LAST_SIGN = 0x10FFFF
 _PIECE_BYTES = 1 << 24
 SPIKES_BYTES = 1 << 22
 """Piece of a file of spikes: each is looked up and sorted in arrays several times as long."""
@@ -122,6 +123,20 @@ def _plain_fields(descr: Any) -> bool:
     )
 
 
+def check_text(values: NDArray[Any]) -> None:
+    """Refuse text with a sign that there is not: Python trips over it wherever it is looked at.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    if values.dtype.kind == "U" and values.size and values.dtype.itemsize:
+        signs = np.frombuffer(np.ascontiguousarray(values).tobytes(), dtype=np.uint32)
+        if signs.max() > _LAST_SIGN:
+            raise ValueError("a text with a sign that there is not")
+
+
 @contextlib.contextmanager
 def damage(path: Path, name: str, must: str = "be a whole array") -> Iterator[None]:
     """Turn every way in which a damaged array shows into `InputError`.
@@ -156,8 +171,8 @@ class NpyFile:
     header: Header
 
     @classmethod
-    def open(cls, path: Path, *, fields: bool = False) -> NpyFile:
-        """Look at the header of a file.
+    def open(cls, path: Path, *, fields: bool = False, objects: bool = False) -> NpyFile:
+        """Look at the header of a file; `fields` and `objects` as of `parse_header`.
 
         Raises
         ------
@@ -167,9 +182,9 @@ class NpyFile:
         if path.exists() and not path.is_file():
             raise bad_input(path.name, "be a file", kind_of(path), file=path)
         with damage(path, path.name, "be a whole numpy array"), path.open("rb") as stream:
-            header = parse_header(stream, path.name, path, fields=fields)
+            header = parse_header(stream, path.name, path, fields=fields, objects=objects)
             there = path.stat().st_size - header.start
-            if there != header.size:
+            if there != header.size and header.dtype.kind != "O":
                 raise bad_input(
                     path.name,
                     "have as many bytes as its header declares",
@@ -194,6 +209,8 @@ class NpyFile:
             file=self.path,
         )
         flat = self._items(0, math.prod(self.header.shape))
+        with damage(self.path, self.path.name):
+            check_text(flat)
         return flat.reshape(self.header.shape, order="F" if self.header.fortran else "C")
 
     @property

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import kind_of, sha256
+from boltzbrain.foundations.files import kind_of
+from boltzbrain.readers.containers.arrays.mat5_outline import variable_names
 from boltzbrain.readers.containers.hdf5 import list_objects, open_hdf5
 from boltzbrain.readers.containers.npy import MAGIC
 from boltzbrain.readers.containers.remote import Address, is_address
@@ -35,7 +36,8 @@ class FileSignature:
     kind
         "zip", "hdf5", "npy", "mat" (MATLAB before 7.3), "text" (a table), "folder" or "unknown".
     names
-        Members of the archive, full names of the HDF5 objects, or entries of the folder.
+        Members of the archive, full names of the HDF5 objects, variables of the MATLAB file and
+        fields of its structs ("spikes.times"), or entries of the folder.
     attributes
         Names of the attributes of an HDF5 file.
     """
@@ -127,22 +129,6 @@ def as_hdf5(path: str | os.PathLike[str]) -> Path | Address:
     return Address(str(path)) if is_address(path) else as_file(path)
 
 
-def hash_of(path: Path | Address) -> str:
-    """Return the SHA-256 of a file that is being read, "" of one on a web server.
-
-    Raises
-    ------
-    InputError
-        If the operating system cannot read it.
-    """
-    if isinstance(path, Address):
-        return ""
-    try:
-        return sha256(path)
-    except OSError as error:
-        raise bad_input("the file", "be readable", str(error), file=path) from error
-
-
 def signature_of(path: str | os.PathLike[str]) -> FileSignature:
     """Return what lies at `path`; nothing but names is read.
 
@@ -169,7 +155,7 @@ def signature_of(path: str | os.PathLike[str]) -> FileSignature:
         if head.startswith(MAGIC):
             return FileSignature(found, "npy", ())
         if len(start) >= 128 and start[126:128] in (b"IM", b"MI") and start[124:126] in _MAT5:
-            return FileSignature(found, "mat", ())
+            return FileSignature(found, "mat", variable_names(found))
         if head.startswith(_ZIP_MAGIC):
             with open_npz(found) as archive:
                 return FileSignature(found, "zip", archive.names)
@@ -185,6 +171,6 @@ def signature_of(path: str | os.PathLike[str]) -> FileSignature:
 
 
 def _look_at(found: Path | Address) -> FileSignature:
-    with open_hdf5(found, only_names=True) as file:
+    with open_hdf5(found) as file:
         names, attributes = list_objects(file, str(found))
     return FileSignature(found, "hdf5", names, attributes)

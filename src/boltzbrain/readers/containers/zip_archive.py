@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.foundations.memory import require_memory
-from boltzbrain.readers.containers.npy import DAMAGE, parse_header
+from boltzbrain.readers.containers.npy import DAMAGE, check_text, parse_header
 from boltzbrain.readers.containers.unpickled import LARGEST, parse_objects
 
 _DAMAGE = (
@@ -77,18 +77,24 @@ class Archive:
                     _fill(stream, memoryview(flat.view(np.uint8).data))
                 if stream.read(1):  # also lets the archive compare its checksum
                     raise ValueError("bytes after the array")
-        array = flat.reshape(header.shape, order="F" if header.fortran else "C")
-        return np.ascontiguousarray(array.astype(dtype.newbyteorder("="), copy=False)).reshape(
-            header.shape
-        )
+            native = flat.astype(dtype.newbyteorder("="), copy=False)
+            check_text(native)
+        array = native.reshape(header.shape, order="F" if header.fortran else "C")
+        return np.ascontiguousarray(array).reshape(header.shape)
 
-    def stored_shape(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
-        """Return shape, dtype and Fortran order of an array without reading it."""
+    def stored_shape(
+        self, name: str, *, objects: bool = False
+    ) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+        """Return shape, dtype and Fortran order of an array without reading it.
+
+        An array of objects is refused unless `objects` allows it.
+        """
         with _damage(self.path, name):
             info = self._file.getinfo(f"{name}.npy")
             with self._file.open(info) as stream:
-                header = parse_header(stream, name, self.path)
-                self._check_size(name, info, header.start + header.size, memory=False)
+                header = parse_header(stream, name, self.path, objects=objects)
+                if header.dtype.kind != "O":
+                    self._check_size(name, info, header.start + header.size, memory=False)
         return header.shape, header.dtype, header.fortran
 
     def objects(self, name: str) -> list[Any] | None:

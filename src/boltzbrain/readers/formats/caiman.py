@@ -14,6 +14,7 @@ from boltzbrain.data.signals import Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
 from boltzbrain.readers.clock import find_clock
+from boltzbrain.readers.containers.arrays.matrix import AXES, Matrix, read_frames
 from boltzbrain.readers.containers.hdf5 import (
     check_size,
     child_dataset,
@@ -22,8 +23,8 @@ from boltzbrain.readers.containers.hdf5 import (
     read_numbers,
     reading,
 )
-from boltzbrain.readers.containers.matrix import AXES, Matrix, read_frames
-from boltzbrain.readers.containers.signatures import as_hdf5, hash_of
+from boltzbrain.readers.containers.signatures import as_hdf5
+from boltzbrain.readers.fingerprint import fingerprint
 
 _SIGNALS = {"F_dff": "dff", "C": "fluorescence", "S": "deconvolved"}
 _UNITS = ("accepted", "none")
@@ -102,15 +103,16 @@ def read_caiman(
     if pixel_um is not None and "x_pixel" in columns:
         scale = number_in("pixel_um", pixel_um, low=0.0, include_low=False)
         xyz[:, 0], xyz[:, 1] = columns["x_pixel"] * scale, columns["y_pixel"] * scale
+    traces = Traces(values, clock.times, _SIGNALS[name])
     return Recording(
         neurons=neuron_table([str(n) for n in np.flatnonzero(keep)], xyz, columns),
         regions={},
-        signal=Traces(values, clock.times, _SIGNALS[name]),
+        signal=traces,
         epochs=no_epochs(),
         source=Source(
             "caiman",
             where,
-            hash_of(found),
+            fingerprint(found, traces),
             {
                 "units": units,
                 "signal": name,

@@ -13,10 +13,11 @@ from boltzbrain.data.signals import Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.readers.clock import find_clock
+from boltzbrain.readers.containers.arrays.matrix import AXES, matrix_of, read_frames
 from boltzbrain.readers.containers.hdf5 import open_hdf5, read_numbers, reading
-from boltzbrain.readers.containers.matrix import AXES, matrix_of, read_frames
-from boltzbrain.readers.containers.signatures import as_file, hash_of, signature_of
+from boltzbrain.readers.containers.signatures import as_file, signature_of
 from boltzbrain.readers.containers.zip_archive import open_npz
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.formats.npz_tables import read_text
 
 _SIGNALS = {
@@ -147,5 +148,5 @@ def _recording(
         regions={},
         signal=signal,
         epochs=no_epochs(),
-        source=Source("celegans", where, hash_of(found), {"signal": name}),
+        source=Source("celegans", where, fingerprint(found, signal), {"signal": name}),
     )

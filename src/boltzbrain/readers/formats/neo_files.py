@@ -9,7 +9,8 @@ from typing import Any
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import InputError, bad_input
-from boltzbrain.readers.containers.signatures import as_path, hash_of
+from boltzbrain.readers.containers.signatures import as_path
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.formats.objects import neo_recording
 
 # these run what is written in the file
@@ -62,7 +63,7 @@ def read_neo_file(path: str | os.PathLike[str], *, io: str | None = None) -> Rec
         told = f"{type(error).__name__}: {error}".splitlines()[0]
         raise bad_input("the file", f"be readable by Neo's {chosen}", told, file=where) from error
     recording = neo_recording(block, where)
-    main = hash_of(found) if found.is_file() else ""
+    main = fingerprint(found, recording.signal) if found.is_file() else ""
     options = {**recording.source.options, "io": chosen}
     return replace(recording, source=Source("neo", where, main, options))
 

@@ -36,9 +36,10 @@ from boltzbrain.data.signals import Binned
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.clock import Clock, find_clock
-from boltzbrain.readers.containers.matrix import whole_numbers
-from boltzbrain.readers.containers.signatures import as_file, hash_of
+from boltzbrain.readers.containers.arrays.matrix import whole_numbers
+from boltzbrain.readers.containers.signatures import as_file
 from boltzbrain.readers.containers.zip_archive import Archive, open_npz
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.formats.npz_tables import (
     read_atlases,
     read_epochs,
@@ -92,12 +93,15 @@ def read_npz(path: str | os.PathLike[str], *, bin_width_s: float | None = None) 
         saturated += _read_saturated(archive)
         ignored = [other for other in archive.names if other not in _KNOWN and "/" not in other]
     names = [str(number) for number in range(neurons)] if ids is None else ids
+    binned = Binned(counts, clock.width_s, clock.segment, clock.times, saturated)
     return Recording(
         neurons=neuron_table(names, xyz, quality),
         regions=regions,
-        signal=Binned(counts, clock.width_s, clock.segment, clock.times, saturated),
+        signal=binned,
         epochs=epochs,
-        source=Source("npz", str(found), hash_of(found), {"signal": name, "ignored": ignored}),
+        source=Source(
+            "npz", str(found), fingerprint(found, binned), {"signal": name, "ignored": ignored}
+        ),
         steps=steps,
     )
 

@@ -1,7 +1,7 @@
 """Objects of other libraries in memory, known by what they can do; no library is imported.
 
 SpikeInterface sortings, Neo blocks, segments and lists of spike trains, pynapple groups and frames,
-arrays, sparse matrices, data frames, and lists of spike times.
+arrays, sparse matrices, data frames and lists of them, and lists of spike times.
 """
 
 from __future__ import annotations
@@ -20,11 +20,18 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Signal
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
-from boltzbrain.readers.containers.array_files import Found
-from boltzbrain.readers.containers.matrix import AXES, VALUES, guess_values, matrix_of
-from boltzbrain.readers.formats.arrays import make_signal, told_axes
+from boltzbrain.readers.containers.arrays.held import Arrays, Held, cells_of
+from boltzbrain.readers.containers.arrays.matrix import (
+    AXES,
+    TRIAL_AXES,
+    VALUES,
+    guess_values,
+    matrix_of,
+)
+from boltzbrain.readers.formats.arrays import require_told, tidy_axes
 from boltzbrain.readers.formats.pynapple import checked_support, frame_signal
-from boltzbrain.readers.formats.spikeinterface import lay_segments, spanned
+from boltzbrain.readers.formats.sorted.spikeinterface import lay_segments, spanned
+from boltzbrain.readers.formats.trials import Told, cells_signal, matrix_signal
 from boltzbrain.readers.memory.numbers import is_torch, is_xarray, plain_array
 from boltzbrain.readers.trains import from_trains, regions_of
 
@@ -235,31 +242,49 @@ def read_matrix(
     axes: str | None = None,
     values: str | None = None,
     frame_s: float | None = None,
+    sampling_hz: float | None = None,
     bin_width_s: float | None = None,
 ) -> Recording:
-    """Read an array, a sparse matrix or a data frame; options as of `formats.arrays.read_array`."""
+    """Read an array, a sparse matrix, a data frame, or a list with the matrix of each trial.
+
+    Options are those of `boltzbrain.readers.formats.arrays.read_array`.
+    """
     where = "<array in memory>"
-    if axes is None:
-        raise bad_input(
-            "axes",
-            f"be given: '{AXES[0]}' if rows are times, '{AXES[1]}' if rows are neurons; or call "
-            "boltzbrain.from_states, from_counts or from_traces, whose rows are times",
-            "none: the shape alone cannot tell",
-        )
-    axes = told_axes(axes, where)
+    axes = None if axes is None else tidy_axes(axes, where)
     if values is not None:
         one_of("values", values, VALUES)
+    listed = isinstance(matrix, list | tuple)
+    held = _held_list(matrix, where) if listed else _held_array(matrix, where)
+    told = Told(frame_s, sampling_hz, bin_width_s)
+    require_told(Arrays(where, (held,), (), lambda _: held.load()), [held], axes, values, told)
+    assert axes is not None
+    one_of("axes", axes, held.axes() if not listed else TRIAL_AXES, file=where)
     names: list[str] | None = None
     if isinstance(matrix, pd.DataFrame):
-        names = [str(name) for name in (matrix.columns if axes == "time,neuron" else matrix.index)]
-    held = Found(matrix_of(plain_array(matrix, "the array"), "the array", where))
-    kind = guess_values(held.matrix) if values is None else values
-    signal = make_signal(held, axes, kind, frame_s, bin_width_s, where)
+        names = [str(name) for name in (matrix.columns if axes == AXES[0] else matrix.index)]
+    kind = values
+    if listed:
+        assert values is not None
+        signal = cells_signal(held.load(), axes, values, None, told, held.name, where)
+    else:
+        kind = guess_values(held.load()) if values is None else values
+        signal = matrix_signal(held.load(), axes, kind, None, told)
     count = len(signal)
     ids = (
         names if names is not None and len(set(names)) == count else [str(n) for n in range(count)]
     )
     return _recording("array", ids, signal, {}, {"axes": axes, "values": kind})
+
+
+def _held_array(matrix: Any, where: str) -> Held:
+    whole = matrix_of(plain_array(matrix, "the array"), "the array", where)
+    return Held(whole.name, whole.shape, whole.dtype, lambda: whole)
+
+
+def _held_list(trials: Any, where: str) -> Held:
+    name = "the list of trials"
+    cells = cells_of([plain_array(one, name) for one in trials], (len(trials),), name, where)
+    return Held(name, cells.shape, None, lambda: cells)
 
 
 def read_trains(trains: Any, *, stop_s: float | None = None, start_s: float = 0.0) -> Recording:
@@ -298,6 +323,10 @@ def _is_frame(thing: Any) -> bool:
 
 
 def _is_matrix(thing: Any) -> bool:
+    if isinstance(thing, list | tuple):  # a matrix per trial
+        return len(thing) > 0 and all(
+            isinstance(one, np.ndarray | pd.DataFrame) and one.ndim == 2 for one in thing
+        )
     known = isinstance(thing, (np.ndarray, pd.DataFrame)) or sparse.issparse(thing)
     return known or is_torch(thing) or is_xarray(thing)
 
@@ -320,7 +349,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("pynapple TsGroup", "a pynapple TsGroup", _is_group, read_tsgroup),
     Kind("pynapple TsdFrame", "a pynapple TsdFrame", _is_frame, read_tsdframe),
     Kind(
-        "array", "an array, sparse matrix, tensor, DataArray or data frame", _is_matrix, read_matrix
+        "array",
+        "an array, sparse matrix, tensor, DataArray or data frame, or a list with one per trial",
+        _is_matrix,
+        read_matrix,
     ),
     Kind("spike times", "a list of arrays of spike times in seconds", _is_trains, read_trains),
 )

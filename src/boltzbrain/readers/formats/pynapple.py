@@ -15,11 +15,18 @@ from boltzbrain.data.signals import Binned, Signal, Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
 from boltzbrain.readers.clock import find_clock, within_support
-from boltzbrain.readers.containers.matrix import AXES, VALUES, matrix_of, read_counts, read_frames
+from boltzbrain.readers.containers.arrays.matrix import (
+    AXES,
+    VALUES,
+    matrix_of,
+    read_counts,
+    read_frames,
+)
 from boltzbrain.readers.containers.npy import SPIKES_BYTES
-from boltzbrain.readers.containers.signatures import as_file, hash_of
+from boltzbrain.readers.containers.signatures import as_file
 from boltzbrain.readers.containers.unpickled import plain
 from boltzbrain.readers.containers.zip_archive import Archive, open_npz
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.trains import clean, gather, regions_of, with_interval
 
 _OWN = {"t", "index", "start", "end", "keys", "d", "type", "columns", "file_type", "_metadata"}
@@ -130,7 +137,7 @@ def _group(archive: Archive, support: NDArray[np.float64]) -> Recording:
         regions=regions,
         signal=signal,
         epochs=no_epochs(),
-        source=Source("pynapple", where, hash_of(archive.path), stored(losses)),
+        source=Source("pynapple", where, fingerprint(archive.path, signal), stored(losses)),
     )
 
 
@@ -201,7 +208,7 @@ def _frame(
         regions={},
         signal=signal,
         epochs=no_epochs(),
-        source=Source("pynapple", where, hash_of(archive.path), {"values": values}),
+        source=Source("pynapple", where, fingerprint(archive.path, signal), {"values": values}),
     )
 
 

@@ -17,10 +17,11 @@ from boltzbrain.data.signals import Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in, one_of
 from boltzbrain.readers.clock import find_clock
-from boltzbrain.readers.containers.matrix import AXES, Matrix, empty_frames, read_frames
+from boltzbrain.readers.containers.arrays.matrix import AXES, Matrix, empty_frames, read_frames
 from boltzbrain.readers.containers.npy import NpyFile
-from boltzbrain.readers.containers.signatures import as_folder, hash_of
+from boltzbrain.readers.containers.signatures import as_folder
 from boltzbrain.readers.containers.unpickled import plain, read_objects
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.resampling import at_common_times
 
 _SIGNALS = {"F": "fluorescence", "spks": "deconvolved"}
@@ -121,6 +122,7 @@ def read_suite2p(
         "frame_s": step,
         "frames_cut": max(lengths) - min(lengths),
     }
+    traces = Traces(frames, times, _SIGNALS[signal])
     return Recording(
         neurons=neuron_table(
             [str(number) for number in table["roi"].tolist()] if single else ids,
@@ -128,9 +130,9 @@ def read_suite2p(
             table,
         ),
         regions={},
-        signal=Traces(frames, times, _SIGNALS[signal]),
+        signal=traces,
         epochs=no_epochs(),
-        source=Source("suite2p", where, hash_of(folders[0] / f"{signal}.npy"), options),
+        source=Source("suite2p", where, fingerprint(folders[0] / f"{signal}.npy", traces), options),
     )
 
 

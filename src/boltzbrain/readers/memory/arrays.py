@@ -15,7 +15,7 @@ from boltzbrain.data.signals import Binned, Signal, Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import InputError, bad_input, number_in, one_of
 from boltzbrain.readers.clock import LONGEST_S, Clock, find_clock
-from boltzbrain.readers.containers.matrix import AXES, read_counts, read_frames
+from boltzbrain.readers.containers.arrays.matrix import AXES, read_counts, read_frames
 from boltzbrain.readers.memory.neurons import apart, told_of_neurons, told_segments
 from boltzbrain.readers.memory.numbers import Held, held_of, plain_array
 

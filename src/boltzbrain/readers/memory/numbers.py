@@ -14,7 +14,7 @@ from scipy import sparse
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import slices
-from boltzbrain.readers.containers.matrix import Matrix, matrix_of
+from boltzbrain.readers.containers.arrays.matrix import Matrix, matrix_of
 
 _TIME = frozenset({"time", "times", "time_s", "t", "bin", "bins", "frame", "frames", "sample"})
 _NEURON = frozenset({"neuron", "neurons", "unit", "units", "unit_id", "cell", "cells", "roi"})

@@ -20,7 +20,8 @@ from boltzbrain.data.signals import Signal
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.readers.containers.hdf5 import list_objects, open_hdf5, read_numbers, reading
-from boltzbrain.readers.containers.signatures import as_hdf5, hash_of
+from boltzbrain.readers.containers.signatures import as_hdf5
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.zebrafish.regions import hemispheres, read_regions, region_names
 from boltzbrain.readers.zebrafish.signal import (
     WidthsTold,
@@ -193,7 +194,7 @@ def read_zebrafish(
         regions={atlas: one.select(keep) for atlas, one in regions.items()},
         signal=values,
         epochs=no_epochs(),
-        source=Source("zebrafish", where, hash_of(found), options),
+        source=Source("zebrafish", where, fingerprint(found, values), options),
     )
 
 

@@ -21,8 +21,9 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.readers.containers.npy import DAMAGE, SPIKES_BYTES, NpyFile
-from boltzbrain.readers.containers.signatures import as_folder, hash_of, signature_of
-from boltzbrain.readers.formats.phy_params import sampling_rate, text_of
+from boltzbrain.readers.containers.signatures import as_folder, signature_of
+from boltzbrain.readers.fingerprint import fingerprint
+from boltzbrain.readers.formats.sorted.phy_params import sampling_rate, text_of
 from boltzbrain.readers.trains import clean, gather, seconds_per_sample, with_interval
 from boltzbrain.readers.units import apply_rules, rules_of
 
@@ -88,7 +89,7 @@ def read_phy(
             file=where,
         )
     step = seconds_per_sample(sampling_rate(folder) if sampling_hz is None else sampling_hz, where)
-    clusters = _clusters(labels, where)
+    clusters = clusters_in(labels, where)
     table = _labels(folder).reindex(clusters)
     columns = {
         str(column): np.asarray(_filled(table[column]))
@@ -99,7 +100,7 @@ def read_phy(
     keep, dropped = apply_rules(chosen, columns, len(clusters), file=where)
 
     def chunks() -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
-        for samples, label in zip(times.blocks(SPIKES_BYTES), _in_step(labels, times), strict=True):
+        for samples, label in zip(times.blocks(SPIKES_BYTES), in_step(labels, times), strict=True):
             yield samples.ravel().astype(np.float64) * step, label
 
     seconds, index = gather(chunks, clusters[keep], where)
@@ -119,7 +120,7 @@ def read_phy(
         source=Source(
             "phy",
             where,
-            hash_of(folder / "spike_times.npy"),
+            fingerprint(folder / "spike_times.npy", signal),
             {
                 "units": chosen,
                 "dropped": dropped,
@@ -179,7 +180,7 @@ def _whole_floats(file: NpyFile) -> bool:
         return all(bool((block == np.floor(block)).all()) for block in file.blocks(SPIKES_BYTES))
 
 
-def _in_step(labels: NpyFile, times: NpyFile) -> Iterator[NDArray[np.int64]]:
+def in_step(labels: NpyFile, times: NpyFile) -> Iterator[NDArray[np.int64]]:
     """Yield the labels in pieces as long as those of the times."""
     rest = np.empty(0, dtype=np.int64)
     source = labels.blocks(SPIKES_BYTES)
@@ -190,7 +191,8 @@ def _in_step(labels: NpyFile, times: NpyFile) -> Iterator[NDArray[np.int64]]:
         rest = rest[block.size :]
 
 
-def _clusters(labels: NpyFile, where: str) -> NDArray[np.int64]:
+def clusters_in(labels: NpyFile, where: str) -> NDArray[np.int64]:
+    """Return the numbers of the clusters of an array with one per spike, ascending."""
     found = np.empty(0, dtype=np.int64)
     for block in labels.blocks(SPIKES_BYTES):
         found = np.union1d(found, block.astype(np.int64))
@@ -325,7 +327,7 @@ def _template_of(folder: Path, clusters: NDArray[np.int64], templates: int) -> N
         return own
     counts: dict[int, int] = {}
     for template, label in zip(
-        of_spikes.blocks(SPIKES_BYTES), _in_step(labels, of_spikes), strict=True
+        of_spikes.blocks(SPIKES_BYTES), in_step(labels, of_spikes), strict=True
     ):
         pair = np.searchsorted(clusters, label) * templates + template.ravel().astype(np.int64)
         for one, count in zip(*np.unique(pair, return_counts=True), strict=True):

@@ -16,8 +16,9 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.readers.containers.npy import DAMAGE, SPIKES_BYTES, NpyFile
-from boltzbrain.readers.containers.signatures import as_file, as_folder, as_path, hash_of
+from boltzbrain.readers.containers.signatures import as_file, as_folder, as_path
 from boltzbrain.readers.containers.zip_archive import open_npz
+from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.trains import clean, gather, regions_of, seconds_per_sample, with_interval
 from boltzbrain.readers.units import apply_rules, rules_of
 
@@ -135,7 +136,7 @@ def _sorted_recording(
         source=Source(
             "spikeinterface",
             where,
-            hash_of(main),
+            fingerprint(main, signal),
             {
                 "units": units,
                 "dropped": dropped,

@@ -1,7 +1,8 @@
-"""A matrix of activity in any container, read some rows at a time into (time, neuron)."""
+"""An array of activity in any container, read some rows at a time into (time, neuron)."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,15 +20,21 @@ VALUES = ("counts", "states", "dff", "fluorescence", "deconvolved")
 AXES = ("time,neuron", "neuron,time")
 """The two orientations of a matrix, rows first."""
 
+TRIAL_AXES = tuple(",".join(one) for one in itertools.permutations(("trial", "neuron", "time")))
+"""The orders that the axes of an array of trials may have."""
+
+
+_RESULT = ("trial", "time", "neuron")
+
 
 @dataclass(frozen=True)
 class Matrix:
-    """A matrix that can be read once from its first row to its last, as often as wanted.
+    """An array of two or three axes, to be read from its first row to its last, as often as wanted.
 
     Attributes
     ----------
     shape
-        (row, column).
+        (row, column), or of trials the lengths of three axes; rows are the first.
     dtype
         Of its values.
     name, where
@@ -36,7 +43,7 @@ class Matrix:
         Returns an iterator over stretches of rows, in order.
     """
 
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     dtype: np.dtype[Any]
     name: str
     where: str | None
@@ -44,10 +51,10 @@ class Matrix:
 
     def __post_init__(self) -> None:
         """Refuse what is no matrix of numbers."""
-        if len(self.shape) != 2 or 0 in self.shape:
+        if len(self.shape) not in (2, 3) or 0 in self.shape:
             raise bad_input(
                 self.name,
-                "be a matrix of time and neurons, both above 0",
+                "be an array of time and neurons, or of trials of them, all above 0",
                 f"shape {tuple(self.shape)}",
                 file=self.where,
             )
@@ -65,21 +72,15 @@ def matrix_of(values: NDArray[Any], name: str, where: str | None) -> Matrix:
     return Matrix(values.shape, values.dtype, name, where, blocks)
 
 
-def turned(matrix: Matrix, shape: tuple[int, ...], axes: str) -> tuple[Matrix, str]:
-    """Return the matrix and axes as stored, where the user's view of it is turned round.
+def turned(axes: str) -> str:
+    """Return the axes of an array that is stored the other way round than its user sees it.
 
-    Parameters
-    ----------
-    matrix
-        As it is stored.
-    shape
-        As the user sees it.
-    axes
-        One of `AXES`, of what the user sees.
+    Examples
+    --------
+    >>> turned("trial,neuron,time")
+    'time,neuron,trial'
     """
-    if matrix.shape == shape:
-        return matrix, axes
-    return matrix, AXES[1 - AXES.index(axes)]
+    return ",".join(reversed(axes.split(",")))
 
 
 def read_frames(
@@ -100,7 +101,11 @@ def read_frames(
 
 
 def read_counts(
-    matrix: Matrix, axes: str, values: str, keep: NDArray[np.bool_] | None = None
+    matrix: Matrix,
+    axes: str,
+    values: str,
+    keep: NDArray[np.bool_] | None = None,
+    into: NDArray[np.uint8] | None = None,
 ) -> tuple[NDArray[np.uint8], int]:
     """Return the kept neurons as uint8 counts or states, (bin, neuron), and how many exceeded 255.
 
@@ -110,16 +115,17 @@ def read_counts(
         If a value is negative, not whole, or for states above 1; it does not fit in memory.
     """
     saturated = 0
+    called = ("row", "column") if len(matrix.shape) == 2 else tuple(axes.split(","))
 
     def whole(piece: NDArray[Any], row: int) -> NDArray[Any]:
         nonlocal saturated
         capped, above = whole_numbers(
-            piece, values, matrix.name, matrix.where, first=row, axes=("row", "column")
+            piece, values, matrix.name, matrix.where, first=row, axes=called
         )
         saturated += above
         return capped
 
-    result: NDArray[np.uint8] = _fill(matrix, axes, keep, np.dtype(np.uint8), whole)
+    result: NDArray[np.uint8] = _fill(matrix, axes, keep, np.dtype(np.uint8), whole, into)
     return result, saturated
 
 
@@ -130,7 +136,7 @@ def whole_numbers(
     where: object,
     *,
     first: int,
-    axes: tuple[str, str],
+    axes: tuple[str, ...],
 ) -> tuple[NDArray[np.uint8], int]:
     """Return counts up to 255 or states as uint8, by value, and how many were above.
 
@@ -158,11 +164,13 @@ def whole_numbers(
         if values == "states":
             wrong |= piece > 1
     if wrong.any():
-        row, column = np.argwhere(wrong)[0].tolist()
+        place = tuple(np.argwhere(wrong)[0].tolist())
+        numbers = (first + place[0], *place[1:])
         raise bad_input(
             name,
             "be 0 or 1" if values == "states" else "be whole numbers, at least 0",
-            f"{piece[row, column]} in {axes[0]} {first + row}, {axes[1]} {column}",
+            f"{piece[place]} in "
+            + ", ".join(f"{axis} {at}" for axis, at in zip(axes, numbers, strict=True)),
             file=where,
         )
     # compared, not capped by np.minimum: 255 is no value of int8
@@ -222,22 +230,32 @@ def _fill(
     convert: Callable[[NDArray[Any], int], NDArray[Any]],
     into: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Read into a (time, neuron) array, a new one unless it is given, converting by pieces."""
-    upright = axes == AXES[0]
-    frames, neurons = matrix.shape if upright else matrix.shape[::-1]
+    """Read into a (time, neuron) array, a new one unless it is given, converting by pieces.
+
+    Trials follow one another along time.
+    """
+    order = axes.split(",")
+    size = dict(zip(order, matrix.shape, strict=True))
+    trials, bins, neurons = size.get("trial", 1), size["time"], size["neuron"]
     chosen = np.arange(neurons) if keep is None else np.flatnonzero(keep)
-    result = empty_frames(frames, len(chosen), dtype, matrix) if into is None else into
+    result = empty_frames(trials * bins, len(chosen), dtype, matrix) if into is None else into
+    # the result, seen with the axes in the order of the file
+    view = result
+    if "trial" in size:
+        view = result.reshape(trials, bins, len(chosen))
+    target = view.transpose([[one for one in _RESULT if one in size].index(one) for one in order])
+    along = order.index("neuron")
     row = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for block in matrix.blocks():
             rows = len(block)
-            if upright:
-                part = block if keep is None else block[:, chosen]
-                result[row : row + rows] = convert(part, row)
+            if keep is None:
+                target[row : row + rows] = convert(block, row)
+            elif along > 0:
+                target[row : row + rows] = convert(block.take(chosen, axis=along), row)
             else:
                 low, high = np.searchsorted(chosen, [row, row + rows]).tolist()
                 if high > low:
-                    part = block if keep is None else block[chosen[low:high] - row]
-                    result[:, low:high] = convert(part, row).T
+                    target[low:high] = convert(block[chosen[low:high] - row], row)
             row += rows
     return result
