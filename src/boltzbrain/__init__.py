@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
     from boltzbrain.data.recording import Recording
     from boltzbrain.data.study import Study
+    from boltzbrain.evaluation.new_data.transform import transform
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
     from boltzbrain.grid.sweep import resume_sweep, sweep
     from boltzbrain.interpretation.couplings.couplings import couplings
@@ -60,6 +61,7 @@ __all__ = [
     "resume_sweep",
     "sample",
     "sweep",
+    "transform",
 ]
 
 # PyTorch takes seconds to import, so each name is fetched when it is first asked for
@@ -93,6 +95,7 @@ _HOME = {
     "resume_sweep": "grid.sweep",
     "sample": "api",
     "sweep": "grid.sweep",
+    "transform": "evaluation.new_data.transform",
 }
 
 hang(
@@ -102,6 +105,7 @@ hang(
         "Recording.deconvolve": "preparing.calcium.deconvolve:deconvolve",
         "Activity.split": "preparing.folds.split:split",
         "RBM.sample": "sampling.annealed:sample",
+        "TrainingRun.transform": "evaluation.new_data.transform:transform",
     }
 )
 

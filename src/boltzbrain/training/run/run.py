@@ -11,7 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.doors import keeper
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import (
@@ -290,6 +292,14 @@ class TrainingRun:
             if one.update < last:
                 models.append(self.model(one.update).signed_like(models[-1]))
         return models[::-1]
+
+    def transform(self, recording: Recording, **options: Any) -> Any:
+        """Return what the model says of every bin of a recording: hidden means, log P.
+
+        Options (``epochs``, ``missing``, ``update``, ``out``), errors and what is returned are
+        those of `boltzbrain.evaluation.new_data.transform.transform`.
+        """
+        return keeper("TrainingRun.transform")(self, recording, **options)
 
     def log(self) -> pd.DataFrame:
         """Return log.csv, one row per kept checkpoint."""
