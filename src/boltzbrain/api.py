@@ -45,6 +45,7 @@ def fit(
     seed: int | None = None,
     *,
     plan: TrainingPlan | None = None,
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
     **overrides: Any,
 ) -> TrainingRun:
@@ -65,6 +66,8 @@ def fit(
         Seed of every random stream of the training; 0 if None.
     plan
         The whole plan, in place of preset, hidden, seed and overrides.
+    device
+        "cpu", "cuda", "cuda:1" and so on; "auto" takes a GPU if there is one and it pays.
     callbacks
         Called with a `foundations.progress.Progress` after every update.
     **overrides
@@ -92,12 +95,13 @@ def fit(
             "is chosen, and there is no held-out score",
             stacklevel=2,
         )
-    return training.train(activity, plan, given_path("out", out), callbacks)
+    return training.train(activity, plan, given_path("out", out), callbacks, device=device)
 
 
 def resume(
     run: TrainingRun | str | Path,
     *,
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
 ) -> TrainingRun:
     """Go on with a training that was stopped; a finished one is returned as it is.
@@ -106,6 +110,8 @@ def resume(
     ----------
     run
         The run or its folder; nothing else is needed.
+    device
+        As in `fit`; "auto" goes on where the training began, if that is here.
     callbacks
         As in `fit`.
 
@@ -114,7 +120,7 @@ def resume(
     InputError
         If the folder holds no run.
     """
-    return training.resume(_folder(run), callbacks)
+    return training.resume(_folder(run), callbacks, device=device)
 
 
 def evaluate(
@@ -123,6 +129,7 @@ def evaluate(
     seed: int | None = None,
     full: bool = False,
     baselines: Sequence[str] = (),
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Score the chosen model on every fold and compare what it generates with the test fold.
@@ -138,6 +145,8 @@ def evaluate(
     baselines
         Simpler models to fit and score beside it: independent, ising, kpairwise, glm, pca, vae,
         hopfield. They write RUN/baselines.h5 too.
+    device
+        As in `fit`: where log Z is estimated and samples are drawn.
     callbacks
         As in `fit`, phase by phase: "log-partition", "samples", "statistics", "baselines".
 
@@ -155,8 +164,14 @@ def evaluate(
     # here, as it takes a second: SciPy's sparse solvers, and matplotlib and plotly in `report`
     from boltzbrain.comparison.evaluate_run import evaluate_run
 
+    names = tuple(baselines)
     return evaluate_run(
-        _opened(run), seed=_seed(seed), full=full, baselines=tuple(baselines), callbacks=callbacks
+        _opened(run),
+        seed=_seed(seed),
+        full=full,
+        baselines=names,
+        device=device,
+        callbacks=callbacks,
     )
 
 
@@ -244,6 +259,7 @@ def sample(
     sweeps: int | None = None,
     warm_up: int | None = None,
     anneal: int | None = None,
+    device: str = "auto",
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     callback: Callable[[int, int], None] | None = None,
@@ -261,22 +277,12 @@ def sample(
     update
         A kept checkpoint to draw from; the chosen one if None.
     sampler
-        "moves" for a training of `assemblies` and else "trajectory" if None.
-        "trajectory": chains on a ladder along the checkpoints of the training exchange states, so
-        that those of the model mix (`sampling.tempering`); "annealing" and "temperature": on a
-        ladder from independent neurons, or from a model without fields and weights. Rungs are added
-        and dropped until neighbours exchange 40 % of the time. "moves": by `sampling.moves`.
-        "gibbs": as many chains as samples, annealed and swept, one sample each (`RBM.sample`).
-    chains
-        Columns of the ladder, 200 if None; they take turns at giving a sample, each after 50 steps
-        at least in all.
-    sweeps
-        Gibbs sweeps: of every rung between two samples of a column, 2 if None; or, for "gibbs",
-        after annealing, 1000 if None.
-    warm_up
-        Steps of the ladder before the first sample, 100 if None.
-    anneal
-        Rungs of the annealing of "gibbs", 200 if None.
+        "moves" for a training of `assemblies` and else "trajectory" if None; what "annealing",
+        "temperature" and "gibbs" do beside them is told by `sampling.draw.draw`.
+    chains, sweeps, warm_up, anneal
+        How long which chains run, as of `sampling.draw.draw`; its defaults if None.
+    device
+        As in `fit`.
     out
         An npz file to write, which must not exist yet; none is written if None.
     callbacks
@@ -311,6 +317,7 @@ def sample(
         sweeps=sweeps,
         warm_up=warm_up,
         anneal=anneal,
+        device=device,
         callbacks=callbacks,
     )
     if path is not None:

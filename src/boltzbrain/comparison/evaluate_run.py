@@ -14,12 +14,14 @@ from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of
 from boltzbrain.comparison.rbms import Trained
 from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.evaluation.results import plain, write_evaluation
-from boltzbrain.evaluation.samples import samples_of, write_samples
+from boltzbrain.evaluation.samples import CHAINS, samples_of, write_samples
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.kernels.devices import words_of
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
+from boltzbrain.training.device import device_for
 from boltzbrain.training.run.run import TrainingRun
 
 
@@ -29,6 +31,7 @@ def evaluate_run(
     seed: int | None = None,
     full: bool = False,
     baselines: Sequence[str] = (),
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Score the chosen model of a run; write evaluation.json and samples.h5 into its folder.
@@ -47,17 +50,19 @@ def evaluate_run(
         Names of `comparison.compare.NAMES` to fit beside the model; they add ``baselines`` to the
         result, and baselines.h5 to the folder. Others of the evaluation before are kept where they
         stand beside the same model of the same data, and else left out with a warning.
+    device
+        Where log Z is estimated and samples are drawn, as of `training.device.device_for`.
     callbacks
         Told about progress.
 
     Raises
     ------
     InputError
-        If the training has not ended, the folder is being written or cannot be, a baseline is
-        unknown or has no validation or test bins.
+        If there is no such device, the training has not ended, the folder is being written or
+        cannot be, a baseline is unknown or has no validation or test bins.
     """
     with one_writer(run.folder, "evaluate"):
-        return _evaluated(run, seed, full, baselines, callbacks)
+        return _evaluated(run, seed, full, baselines, device, callbacks)
 
 
 def _evaluated(
@@ -65,9 +70,11 @@ def _evaluated(
     seed: int | None,
     full: bool,
     baselines: Sequence[str],
+    device: str,
     callbacks: Sequence[Callback],
 ) -> dict[str, Any]:
     plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
+    there = device_for(device, plan, activity.n_neurons, chains=CHAINS)
     names = check_baselines(baselines, activity)
     earlier = earlier_evaluation(run.folder / "evaluation.json")
     model = trajectory[-1]
@@ -76,7 +83,8 @@ def _evaluated(
     tell = Teller(callbacks)
     by_moves = plan.weights_from == "assemblies"
     train = torch.from_numpy(activity.states_of("train"))
-    samples = samples_of(model, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
+    moved = model.to(there)
+    samples = samples_of(moved, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
     drawing = time.monotonic() - started
     result = evaluate_model(
         model,
@@ -88,9 +96,11 @@ def _evaluated(
         penalties=run.penalties_at(run.chosen_update),
         full=full,
         by_moves=by_moves,
+        device=there,
         callbacks=callbacks,
     )
     result["seconds"] += drawing
+    result["device"] = words_of(there)
     if names:
         rbm = _beside(run, model, result["log_likelihood"])
         compared = compare_baselines(rbm, activity, names, seed, tell=tell.phase("baselines"))

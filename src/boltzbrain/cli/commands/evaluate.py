@@ -8,7 +8,7 @@ import typer
 
 from boltzbrain.cli.display import Display
 from boltzbrain.cli.opening import open_runs
-from boltzbrain.cli.options import RunFolder, option
+from boltzbrain.cli.options import Device, RunFolder, option
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.baselines import show_baselines
 from boltzbrain.cli.summaries.results import show_evaluation
@@ -35,6 +35,7 @@ def evaluate(
             default="none; those fitted before are kept, if the model is the same",
         ),
     ] = None,
+    device: Device = "auto",
 ) -> None:
     """Score the chosen model on the test fold and compare its statistics."""
     display = Display()
@@ -48,6 +49,7 @@ def evaluate(
             seed=seed,
             full=full,
             baselines=names,
+            device=device,
             callbacks=(stage.show,),
         )
     show_evaluation(out(), found)

@@ -52,8 +52,10 @@ class TrainingRun:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path, activity: Activity, plan: TrainingPlan) -> TrainingRun:
-        """Make the folder and write what the training starts from.
+    def create(
+        cls, folder: Path, activity: Activity, plan: TrainingPlan, device: str = "cpu"
+    ) -> TrainingRun:
+        """Make the folder and write what the training starts from, and on which device.
 
         Raises
         ------
@@ -66,6 +68,7 @@ class TrainingRun:
             {
                 "status": "started",
                 "chosen_update": None,
+                "devices": [device],
                 "plan": plan.model_dump(),
                 "plan_sha256": plan.digest(),
             },
@@ -95,6 +98,11 @@ class TrainingRun:
         """What ties to the run the files in its folder; runs of 0.1.0 have none."""
         told = self.info.get("id")
         return None if told is None else str(told)
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices of the training, one after another; earlier versions knew the CPU only."""
+        return list(self.info.get("devices", ["cpu"]))
 
     def _owner(self) -> Owner:
         """Return what a checkpoint must say to be one of this run."""
