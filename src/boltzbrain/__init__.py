@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
     from boltzbrain.data.recording import Recording
     from boltzbrain.data.study import Study
+    from boltzbrain.estimator import BoltzmannMachine
     from boltzbrain.evaluation.new_data.transform import transform
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
     from boltzbrain.grid.sweep import resume_sweep, sweep
@@ -33,6 +34,7 @@ __all__ = [
     "RBM",
     "Activity",
     "Bernoulli",
+    "BoltzmannMachine",
     "DReLU",
     "Gaussian",
     "InputError",
@@ -69,6 +71,7 @@ _HOME = {
     "RBM": "model.rbm",
     "Activity": "data.activity",
     "Bernoulli": "model.layers.discrete",
+    "BoltzmannMachine": "estimator",
     "DReLU": "model.layers.rectified",
     "Gaussian": "model.layers.continuous",
     "InputError": "foundations.checks",
