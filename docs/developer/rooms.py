@@ -29,8 +29,8 @@ KEY = "rooms"
 """Name of the picture's own text that holds what it was drawn from."""
 
 PLACES = {
-    "cli": 2.2, "api": 1.25, "grid": 3.2, "pages": 2.25, "interpretation": 2.65,
-    "comparison": 4.15, "evaluation": 4.3, "training": 2.65, "baselines": 4.05, "preparing": 1.1,
+    "cli": 2.2, "api": 1.25, "estimator": 4.35, "grid": 3.2, "pages": 2.25, "interpretation": 2.3,
+    "comparison": 3.5, "evaluation": 4.3, "training": 1.2, "baselines": 4.05, "preparing": 1.1,
     "sampling": 3.35, "writers": -0.15, "readers": 1.1, "model": 3.35, "data": 1.1,
     "kernels": 3.35, "foundations": 2.2,
 }  # fmt: skip
@@ -40,7 +40,7 @@ COLOURS = {
     TEST: ("readers", "writers", "preparing", "data"),
     GENERATED: ("kernels", "model", "sampling", "training", "baselines"),
     VALIDATION: ("evaluation", "comparison", "interpretation", "pages", "grid"),
-    MUTED: ("foundations", "api", "cli"),
+    MUTED: ("foundations", "api", "estimator", "cli"),
 }
 """Blue: recordings. Orange: models. Green: what is found and shown. Grey: ground and doors."""
 

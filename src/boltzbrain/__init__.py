@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
     from boltzbrain.data.recording import Recording
     from boltzbrain.data.study import Study
+    from boltzbrain.estimator import BoltzmannMachine
+    from boltzbrain.evaluation.new_data.transform import transform
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
     from boltzbrain.grid.sweep import resume_sweep, sweep
     from boltzbrain.interpretation.couplings.couplings import couplings
@@ -34,6 +36,7 @@ __all__ = [
     "RBM",
     "Activity",
     "Bernoulli",
+    "BoltzmannMachine",
     "DReLU",
     "Gaussian",
     "InputError",
@@ -66,6 +69,7 @@ __all__ = [
     "resume_sweep",
     "sample",
     "sweep",
+    "transform",
 ]
 
 # PyTorch takes seconds to import, so each name is fetched when it is first asked for
@@ -73,6 +77,7 @@ _HOME = {
     "RBM": "model.rbm",
     "Activity": "data.activity",
     "Bernoulli": "model.layers.discrete",
+    "BoltzmannMachine": "estimator",
     "DReLU": "model.layers.rectified",
     "Gaussian": "model.layers.continuous",
     "InputError": "foundations.checks",
@@ -103,6 +108,7 @@ _HOME = {
     "resume_sweep": "grid.sweep",
     "sample": "api",
     "sweep": "grid.sweep",
+    "transform": "evaluation.new_data.transform",
 }
 
 hang(
@@ -127,6 +133,7 @@ hang(
         "Evaluation.told": "pages.objects.results:evaluation_told",
         "Interpretation.told": "pages.objects.results:interpretation_told",
         "Comparison.told": "pages.objects.results:comparison_told",
+        "TrainingRun.transform": "evaluation.new_data.transform:transform",
     }
 )
 

@@ -48,6 +48,7 @@ def fit(
     seed: int | None = None,
     *,
     plan: TrainingPlan | None = None,
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
     **overrides: Any,
@@ -70,6 +71,8 @@ def fit(
         Seed of every random stream of the training; 0 if None.
     plan
         The whole plan, in place of preset, hidden, seed and overrides.
+    device
+        "cpu", "cuda", "cuda:1" and so on; "auto" takes a GPU if there is one and it pays.
     callbacks
         Called with a `foundations.progress.Progress` after every update.
     progress
@@ -108,12 +111,13 @@ def fit(
         )
     folder = given_path("out", out)
     with resumable(folder), showing(progress, "training", callbacks) as told:
-        return training.train(activity, plan, folder, told)
+        return training.train(activity, plan, folder, told, device=device)
 
 
 def resume(
     run: TrainingRun | str | Path,
     *,
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
 ) -> TrainingRun:
@@ -123,6 +127,8 @@ def resume(
     ----------
     run
         The run or its folder; nothing else is needed.
+    device
+        As in `fit`; "auto" goes on where the training began, if that is here.
     callbacks, progress
         As in `fit`.
 
@@ -133,7 +139,7 @@ def resume(
     """
     folder = _folder(run)
     with resumable(folder), showing(progress, "training", callbacks) as told:
-        return training.resume(folder, told)
+        return training.resume(folder, told, device=device)
 
 
 def evaluate(
@@ -143,6 +149,7 @@ def evaluate(
     full: bool = False,
     baselines: Sequence[str] = (),
     controls: bool = False,
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
 ) -> Evaluation:
@@ -163,6 +170,8 @@ def evaluate(
     controls
         Fit what a gain of models with time may rest on otherwise: the place in the trial, slow
         states, the past of another segment.
+    device
+        As in `fit`: where log Z is estimated and samples are drawn.
     callbacks, progress
         As in `fit`, phase by phase: "log-partition", "samples", "statistics", "baselines",
         "controls".
@@ -188,6 +197,7 @@ def evaluate(
             full=full,
             baselines=tuple(baselines),
             controls=controls,
+            device=device,
             callbacks=told,
         )
 
@@ -279,6 +289,7 @@ def sample(
     sweeps: int | None = None,
     warm_up: int | None = None,
     anneal: int | None = None,
+    device: str = "auto",
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
@@ -297,22 +308,12 @@ def sample(
     update
         A kept checkpoint to draw from; the chosen one if None.
     sampler
-        "moves" for a training of `assemblies` and else "trajectory" if None.
-        "trajectory": chains on a ladder along the checkpoints of the training exchange states, so
-        that those of the model mix (`sampling.tempering`); "annealing" and "temperature": on a
-        ladder from independent neurons, or from a model without fields and weights. Rungs are added
-        and dropped until neighbours exchange 40 % of the time. "moves": by `sampling.moves`.
-        "gibbs": as many chains as samples, annealed and swept, one sample each (`RBM.sample`).
-    chains
-        Columns of the ladder, 200 if None; they take turns at giving a sample, each after 50 steps
-        at least in all.
-    sweeps
-        Gibbs sweeps: of every rung between two samples of a column, 2 if None; or, for "gibbs",
-        after annealing, 1000 if None.
-    warm_up
-        Steps of the ladder before the first sample, 100 if None.
-    anneal
-        Rungs of the annealing of "gibbs", 200 if None.
+        "moves" for a training of `assemblies` and else "trajectory" if None; what "annealing",
+        "temperature" and "gibbs" do beside them is told by `sampling.draw.draw`.
+    chains, sweeps, warm_up, anneal
+        How long which chains run, as of `sampling.draw.draw`; its defaults if None.
+    device
+        As in `fit`.
     out
         An npz file to write, which must not exist yet; none is written if None.
     callbacks, progress
@@ -348,6 +349,7 @@ def sample(
             sweeps=sweeps,
             warm_up=warm_up,
             anneal=anneal,
+            device=device,
             callbacks=told,
         )
     if path is not None:

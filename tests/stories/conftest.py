@@ -17,7 +17,7 @@ def quick_evaluation() -> Iterator[None]:
     """Make the estimates of `evaluate` coarse, so that a story takes a second and not ten."""
     defaults = evaluate_model.__kwdefaults__
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samples, "_CHAINS", 100)
+        patch.setattr(samples, "CHAINS", 100)
         patch.setitem(defaults, "ais_chains", 40)
         patch.setitem(defaults, "ais_rungs", 50)
         yield

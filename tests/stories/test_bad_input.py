@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import boltzbrain as bb
 from boltzbrain.data.recording import Recording, neuron_table
@@ -443,6 +444,22 @@ def test_a_disk_without_room_anywhere_else(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("boltzbrain.preparing.card.card.data_card", full)
     path = write_small(tmp_path / "small.npz")
     refused(["info", path], tmp_path, capsys, "somewhere", "No space left")
+
+
+def test_a_gpu_where_there_is_none(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    path, out = tmp_path / "small.npz", tmp_path / "other"
+    for words in (
+        ["fit", path, "-o", out],
+        ["fit", path, "-o", out, "--set", "weights_from=assemblies"],
+        ["sweep", path, "-o", out, "--hidden", "2,3"],
+        ["evaluate", run],
+        ["sample", run, "-o", tmp_path / "s.npz"],
+    ):
+        said = refused([*words, "--device", "cuda"], tmp_path, capsys)
+        assert "device must be cpu or auto: PyTorch finds no CUDA GPU here; got cuda" in said
+    words = ["fit", path, "-o", out, "--device", "gpu"]
+    refused(words, tmp_path, capsys, "auto, cpu, cuda, cuda:N")
 
 
 # --- what is not the user's fault, or not only

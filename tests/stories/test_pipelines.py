@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from helpers.command_line import QUICK, run_command
+import numpy as np
+import pandas as pd
+import torch
+
+import boltzbrain as bb
+from helpers.command_line import NEURONS, QUICK, run_command, small_arrays, write_small
 
 
 def test_a_phy_folder_from_end_to_end(shared_data: Path, tmp_path: Path, capsys):
@@ -36,3 +41,34 @@ def test_a_folder_and_a_table_become_files(shared_data: Path, tmp_path: Path, ca
     assert "axes must be given" in refused.err
     binned = run_command(["convert", table, tmp_path / "b.npz", *options, "--bin-ms", "20"], capsys)
     assert binned.status == 0, binned.err
+
+
+def test_a_model_of_one_day_reads_another_from_the_command_line(tmp_path, capsys):
+    ids = np.array([f"n{number}" for number in range(NEURONS)])
+    first = write_small(tmp_path / "first.npz", neuron_id=ids)
+    run, written = tmp_path / "run", tmp_path / "hidden.csv"
+    assert run_command(["fit", first, "-o", run, *QUICK], capsys).status == 0
+    turned = {name: value[:, ::-1] for name, value in small_arrays(1).items() if name == "states"}
+    second = write_small(tmp_path / "second.npz", neuron_id=ids[::-1], **turned)
+    done = run_command(["transform", run, second, "-o", written], capsys)
+    assert done.status == 0, done.err
+    table = pd.read_csv(written)
+    model = bb.TrainingRun.open(run).best
+    rows = [f"n{number}" for number in range(NEURONS)]
+    kept = [rows.index(name) for name in bb.TrainingRun.open(run).activity().neurons["id"]]
+    expected = model.mean_hidden(torch.from_numpy(small_arrays(1)["states"][:, kept]))
+    np.testing.assert_allclose(table.filter(like="hidden_"), expected, atol=1e-6)
+    assert "matched by id" in done.out
+    fewer = write_small(
+        tmp_path / "fewer.npz", neuron_id=ids[1:], region=None,
+        states=small_arrays(1)["states"][:, 1:],
+    )  # fmt: skip
+    refused = run_command(["transform", run, fewer, "-o", tmp_path / "b.csv"], capsys)
+    assert refused.status == 2
+    assert "missing: n0" in refused.err
+    assert not (tmp_path / "b.csv").exists()
+    told = run_command(
+        ["transform", run, fewer, "-o", tmp_path / "b.csv", "--missing", "mean"], capsys
+    )
+    assert told.status == 0, told.err
+    assert "Warning: 1 neurons were taken at their mean over the training bins: n0" in told.err

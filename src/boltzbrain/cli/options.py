@@ -190,6 +190,16 @@ RecordingPaths = Annotated[
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run folder that 'boltzbrain fit' wrote.")
 ]
+Device = Annotated[
+    str,
+    option(
+        "--device",
+        metavar="NAME",
+        text="Where to work: [bold]cpu[/], [bold]cuda[/], [bold]cuda:1[/], or [bold]auto[/]: a GPU "
+        "if there is one and it pays (what was begun goes on where it began).",
+        default="auto",
+    ),
+]
 Others = Annotated[
     list[str] | None,
     option(

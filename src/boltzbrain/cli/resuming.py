@@ -58,7 +58,11 @@ def places(
 
 
 def go_on(
-    folder: Path, recording: Sequence[str] | None, preparation: Preparation, values: dict[str, Any]
+    folder: Path,
+    recording: Sequence[str] | None,
+    preparation: Preparation,
+    values: dict[str, Any],
+    device: str = "auto",
 ) -> TrainingRun:
     """Resume the run in a folder; what is given again must be what it was started with."""
     display = Display()
@@ -80,7 +84,7 @@ def go_on(
                 folder, run.activity(), run.plan.seed, recording, preparation, display
             )
         with display.stage("training") as stage:
-            return resume(folder, (stage.show,))
+            return resume(folder, (stage.show,), device=device)
 
 
 def require_same_plan(run: TrainingRun, values: dict[str, Any]) -> None:

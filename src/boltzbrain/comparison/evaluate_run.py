@@ -15,13 +15,15 @@ from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of, wi
 from boltzbrain.comparison.rbms import Trained
 from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.evaluation.results import plain, write_evaluation
-from boltzbrain.evaluation.samples import samples_of, write_samples
+from boltzbrain.evaluation.samples import CHAINS, samples_of, write_samples
 from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.kernels.devices import words_of
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
+from boltzbrain.training.device import device_for
 from boltzbrain.training.run.run import TrainingRun
 
 
@@ -32,6 +34,7 @@ def evaluate_run(
     full: bool = False,
     baselines: Sequence[str] = (),
     controls: bool = False,
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
 ) -> Evaluation:
     """Score the chosen model of a run; write evaluation.json and samples.h5 into its folder.
@@ -53,17 +56,19 @@ def evaluate_run(
     controls
         Fit the controls of models with time, see `comparison.controls.time_controls`; those of the
         evaluation before are kept where they are of the same data.
+    device
+        Where log Z is estimated and samples are drawn, as of `training.device.device_for`.
     callbacks
         Told about progress.
 
     Raises
     ------
     InputError
-        If the training has not ended, the folder is being written or cannot be, a baseline is
-        unknown or has no validation or test bins.
+        If there is no such device, the training has not ended, the folder is being written or
+        cannot be, a baseline is unknown or has no validation or test bins.
     """
     with one_writer(run.folder, "evaluate"):
-        return Evaluation(_evaluated(run, seed, full, baselines, controls, callbacks))
+        return Evaluation(_evaluated(run, seed, full, baselines, controls, device, callbacks))
 
 
 def _evaluated(
@@ -72,9 +77,11 @@ def _evaluated(
     full: bool,
     baselines: Sequence[str],
     controls: bool,
+    device: str,
     callbacks: Sequence[Callback],
 ) -> dict[str, Any]:
     plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
+    there = device_for(device, plan, activity.n_neurons, chains=CHAINS)
     names = check_baselines(baselines, activity, controls=controls)
     earlier = earlier_evaluation(run.folder / "evaluation.json")
     model = trajectory[-1]
@@ -83,7 +90,8 @@ def _evaluated(
     tell = Teller(callbacks)
     by_moves = plan.weights_from == "assemblies"
     train = torch.from_numpy(activity.states_of("train"))
-    samples = samples_of(model, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
+    moved = model.to(there)
+    samples = samples_of(moved, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
     drawing = time.monotonic() - started
     result = evaluate_model(
         model,
@@ -95,9 +103,11 @@ def _evaluated(
         penalties=run.penalties_at(run.chosen_update),
         full=full,
         by_moves=by_moves,
+        device=there,
         callbacks=callbacks,
     )
     result["seconds"] += drawing
+    result["device"] = words_of(there)
     if names:
         rbm = _beside(run, model, result["log_likelihood"])
         compared = compare_baselines(rbm, activity, names, seed, tell=tell.phase("baselines"))

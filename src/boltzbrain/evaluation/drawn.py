@@ -10,8 +10,10 @@ import torch
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.steps import Source, Step
-from boltzbrain.foundations.checks import whole_number_in
-from boltzbrain.sampling.draw import draw
+from boltzbrain.foundations.checks import bad_input, whole_number_in
+from boltzbrain.kernels.devices import words_of
+from boltzbrain.sampling.draw import CHAINS, draw
+from boltzbrain.training.device import device_for
 from boltzbrain.training.run.run import TrainingRun
 
 
@@ -22,6 +24,7 @@ def draw_of_run(
     seed: int,
     sampler: str | None = None,
     update: int | None = None,
+    device: str = "auto",
     **options: Any,
 ) -> Activity:
     """Draw samples of a trained model; as they do not follow in time, each is a segment.
@@ -30,7 +33,7 @@ def draw_of_run(
     ----------
     run
         A finished run.
-    n, seed, sampler, update
+    n, seed, sampler, update, device
         As of `api.sample`.
     **options
         The others of `sampling.draw.draw`.
@@ -47,9 +50,17 @@ def draw_of_run(
     number = run.chosen_update if update is None else whole_number_in("update", update, low=1)
     along = sampler == "trajectory"
     models = run.trajectory(number) if along else [run.load(number).model]
+    chains = n if sampler == "gibbs" else options.get("chains") or CHAINS
+    place = device_for(device, run.plan, activity.n_neurons, chains=chains)
+    if sampler == "moves" and place.type != "cpu":
+        if device != "auto":
+            must = "be cpu or auto for the sampler moves, which has no GPU kernel"
+            raise bad_input("device", must, device)
+        place = torch.device("cpu")
     states = torch.from_numpy(activity.states_of("train"))
+    models = [one.to(place) for one in models]
     found = draw(models, states, n, seed=seed, sampler=sampler, **options)
-    facts = {"update": number, **found.facts}
+    facts = {"update": number, "device": words_of(place), **found.facts}
     return replace(
         activity,
         states=found.states.to("cpu").numpy().astype(np.uint8),

@@ -41,6 +41,7 @@ def evaluate_model(
     penalties: Penalties | None = None,
     full: bool = False,
     by_moves: bool = False,
+    device: torch.device | str = "cpu",
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Score a model on the folds of an activity.
@@ -69,6 +70,8 @@ def evaluate_model(
         Fit logistic regression to every neuron and not to 50 of them.
     by_moves
         Estimate log Z and draw samples by chains that switch hidden units with all their neurons.
+    device
+        Where log Z is estimated and samples are drawn; the rest is done on the CPU.
     callbacks
         Told about progress.
 
@@ -94,20 +97,21 @@ def evaluate_model(
     started = time.monotonic()
     tell = Teller(callbacks)
     states = torch.from_numpy(activity.states_of("train"))
+    there, model = model.to(device), model.to("cpu")
     if by_moves:
-        estimates = log_partitions_by_moves(model, states, seed, tell=tell.phase("log-partition"))
+        estimates = log_partitions_by_moves(there, states, seed, tell=tell.phase("log-partition"))
     else:
         estimates = log_partitions(
-            model,
+            there,
             independent_field(states),
             seed,
-            checkpoints=checkpoints,
+            checkpoints=[one.to(device) for one in checkpoints],
             chains=ais_chains,
             rungs=ais_rungs,
             tell=tell.phase("log-partition"),
         )
     if samples is None:
-        samples = samples_of(model, states, seed, by_moves=by_moves, tell=tell.phase("samples"))
+        samples = samples_of(there, states, seed, by_moves=by_moves, tell=tell.phase("samples"))
     scores = likelihoods(model, estimates, activity)
     result = {
         "log_likelihood": scores,

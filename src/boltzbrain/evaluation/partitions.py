@@ -37,6 +37,9 @@ from boltzbrain.sampling.partition import (
 from boltzbrain.sampling.running import RunningLogPartition
 from boltzbrain.sampling.tempering import sample_ladder
 
+CHAINS = 500
+"""Chains of the forward estimate of a model of up to a million weights."""
+
 METHODS = ("forward", "backward", "trajectory", "running")
 
 _BATCHES = 4
@@ -86,7 +89,7 @@ def log_partitions(
     dict
         By the names in `METHODS`.
     """
-    chains = affordable(model, most=500, fewest=200) if chains is None else chains
+    chains = affordable(model, most=CHAINS, fewest=200) if chains is None else chains
     forward = forward_log_partition(
         model, field, seed, chains=chains, rungs=rungs, tell=tell.part(0, _STEPS)
     )
@@ -153,7 +156,7 @@ def log_partitions_by_moves(
     dict
         By the names in `METHODS`.
     """
-    chains = affordable(model, most=500, fewest=200)
+    chains = affordable(model, most=CHAINS, fewest=200)
     generator = Generator.from_seed(seed, "evaluation", "moves")
     forward = annealed_by_moves(model, train, generator, chains=chains, rungs=_MOVED_RUNGS)
     tell(1, 2)
@@ -197,7 +200,7 @@ def forward_log_partition(
 
     Parameters are those of `log_partitions`.
     """
-    chains = affordable(model, most=500, fewest=200) if chains is None else chains
+    chains = affordable(model, most=CHAINS, fewest=200) if chains is None else chains
     parts = []
     batch = max(10, -(-chains // _BATCHES))
     for number in range(_BATCHES):

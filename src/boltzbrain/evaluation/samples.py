@@ -21,7 +21,7 @@ from boltzbrain.sampling.moves.samples import sample_by_moves
 FORMAT = FileFormat("boltzbrain samples", what="samples.h5", command="boltzbrain evaluate")
 
 PER_CHAIN, _MOST_PER_CHAIN = 5, 20
-_CHAINS, _FEWEST_CHAINS = 2000, 200
+CHAINS, _FEWEST_CHAINS = 2000, 200
 _WARM_UP, _THIN = 50, 5
 """Steps of chains that move hidden units, before the first sample and from one to the next."""
 _WEIGHTS = 1_000_000
@@ -97,7 +97,7 @@ def draw_samples(
         Told the sweeps.
     """
     if chains is None:
-        chains = affordable(model, most=_CHAINS, fewest=_FEWEST_CHAINS)
+        chains = affordable(model, most=CHAINS, fewest=_FEWEST_CHAINS)
     generator = Generator.from_seed(seed, "evaluation", "samples")
     per_chain = min(_MOST_PER_CHAIN, max(PER_CHAIN, -(-at_least // chains)))
     drawn = annealed(
@@ -126,7 +126,7 @@ def draw_samples_by_moves(
     train
         (bin, visible) training states, from which moves are proposed.
     """
-    chains = affordable(model, most=_CHAINS, fewest=_FEWEST_CHAINS)
+    chains = affordable(model, most=CHAINS, fewest=_FEWEST_CHAINS)
     per_chain = min(_MOST_PER_CHAIN, max(PER_CHAIN, -(-at_least // chains)))
     moved = sample_by_moves(
         model,

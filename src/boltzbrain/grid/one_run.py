@@ -18,7 +18,7 @@ from boltzbrain.evaluation.likelihood import (
     likelihoods,
     log_likelihood,
 )
-from boltzbrain.evaluation.partitions import forward_log_partition
+from boltzbrain.evaluation.partitions import CHAINS, forward_log_partition
 from boltzbrain.evaluation.results import plain, read_evaluation
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
@@ -29,6 +29,7 @@ from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import few_chains
+from boltzbrain.training.device import device_for
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.likelihood_log import error_over_bins
 from boltzbrain.training.train import resume, train
@@ -43,7 +44,7 @@ PATIENCE_S = 60.0
 """How long a worker of a sweep that was killed may still write a run: it ends as it notices."""
 
 
-def complete(folder: str, name: str, *, full: bool) -> dict[str, Any]:
+def complete(folder: str, name: str, *, full: bool, device: str = "auto") -> dict[str, Any]:
     """Train and score one run of a sweep, or whatever of it is still to do.
 
     Parameters
@@ -54,6 +55,8 @@ def complete(folder: str, name: str, *, full: bool) -> dict[str, Any]:
         Name of the run.
     full
         Whether to run the whole of `evaluate`.
+    device
+        As of `training.device.device_for`.
 
     Returns
     -------
@@ -82,8 +85,12 @@ def complete(folder: str, name: str, *, full: bool) -> dict[str, Any]:
             # those of an older version, or of a run that was here before, are made again
             if scores["version"] == FORMAT.newest and scores.get("run", run.id) == run.id:
                 return scores
-        run = resume(place) if begun else train(sweep.activity(), sweep.plan_to_train(name), place)
-        scores = score(run, full=full)
+        if begun:
+            run = resume(place, device=device)
+        else:
+            activity, plan = sweep.activity(), sweep.plan_to_train(name)
+            run = train(activity, plan, place, device=device)
+        scores = score(run, full=full, device=device)
         write_ours(place / SCORES, FORMAT, scores)
         return scores
 
@@ -105,7 +112,7 @@ def _require_of(sweep: SweepFolder, run: TrainingRun, name: str) -> None:
         raise bad_input("the run", f"be one of the sweep in {sweep.folder}", got, file=run.folder)
 
 
-def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
+def score(run: TrainingRun, *, full: bool, device: str = "auto") -> dict[str, Any]:
     """Score a finished run on its test fold, at the chosen update and at every checkpoint.
 
     The test fold plays no part in the choice of a model.
@@ -116,6 +123,8 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
         The run.
     full
         Run the whole of `evaluate` and keep from it what a grid is looked at for.
+    device
+        Where log Z is estimated.
 
     Returns
     -------
@@ -132,14 +141,15 @@ def score(run: TrainingRun, *, full: bool) -> dict[str, Any]:
     if full:
         from boltzbrain.comparison.evaluate_run import evaluate_run
 
-        evaluate_run(run)
+        evaluate_run(run, device=device)
         # from the file, so that a whole evaluation and one that was read again are one
         found = read_evaluation(run.folder / "evaluation.json")
         scores = found["log_likelihood"]
         figures = _figures(found, model)
     else:
         field = independent_field(torch.from_numpy(activity.states_of("train")))
-        estimate = forward_log_partition(model, field, plan.seed)
+        there = model.to(device_for(device, plan, activity.n_neurons, chains=CHAINS))
+        estimate = forward_log_partition(there, field, plan.seed)
         scores = plain(likelihoods(model, {"forward": estimate}, activity))
     validation = few_chains(
         "the validation score", float(row["effective_sample_size"]), plan.ais_chains

@@ -21,7 +21,7 @@ from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.grid.one_run import fold_scores
 from boltzbrain.grid.page import SweepPage, write_sweep_page
 from boltzbrain.grid.points import Grid
-from boltzbrain.grid.workers import completed
+from boltzbrain.grid.workers import completed, require_device
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.sizes import require_sizes
@@ -38,6 +38,7 @@ def sweep(
     full: bool | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
     callback: Callback | None = None,
@@ -65,7 +66,7 @@ def sweep(
     full
         Evaluate every run whole and show the figures over the grid; for real-valued hidden units
         if None.
-    workers, scheduler, callbacks, progress, callback
+    workers, scheduler, device, callbacks, progress, callback
         As in `resume_sweep`.
     **values
         Fields of `TrainingPlan`, a list where several values are tried: ``hidden=[25, 50, 100]``.
@@ -85,12 +86,15 @@ def sweep(
         If every run failed.
     """
     callbacks = _with_old(callbacks, callback)
+    require_device(device, scheduler)
     with one_writer(given_path("out", out), "sweep"):
         started = start_sweep(
             activity, out, preset=preset, seeds=seeds, seed=seed, rule=rule, full=full, **values
         )
         with showing(progress, "sweep", callbacks) as told:
-            return run_sweep(started, workers=workers, scheduler=scheduler, callbacks=told)
+            return run_sweep(
+                started, workers=workers, scheduler=scheduler, device=device, callbacks=told
+            )
 
 
 def resume_sweep(
@@ -98,6 +102,7 @@ def resume_sweep(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
     callback: Callback | None = None,
@@ -113,6 +118,10 @@ def resume_sweep(
     scheduler
         Address of a Dask scheduler, whose workers must reach the folder under the same name; a
         cluster on this machine if None.
+    device
+        "cpu", "cuda", "cuda:1" and so on; "auto" takes GPUs if there are any and they pay. Each
+        process takes a GPU of its own as far as there are enough, and there are as many processes
+        as GPUs if `workers` is None.
     callbacks
         Called with a `foundations.progress.Progress` before the first run and after every run.
     progress
@@ -130,7 +139,9 @@ def resume_sweep(
     callbacks = _with_old(callbacks, callback)
     opened = SweepFolder.open(given_path("folder", folder))
     with showing(progress, "sweep", callbacks) as told:
-        return run_sweep(opened, workers=workers, scheduler=scheduler, callbacks=told)
+        return run_sweep(
+            opened, workers=workers, scheduler=scheduler, device=device, callbacks=told
+        )
 
 
 def _with_old(callbacks: Sequence[Callback], callback: Callback | None) -> Sequence[Callback]:
@@ -196,6 +207,7 @@ def run_sweep(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    device: str = "auto",
     callbacks: Sequence[Callback] = (),
 ) -> SweepFolder:
     """Do every run of a sweep that is not done yet, then choose a model and write the page.
@@ -214,6 +226,8 @@ def run_sweep(
     scheduler
         Address of a Dask scheduler, whose workers must reach the folder under the same name; a
         cluster on this machine if None.
+    device
+        As in `resume_sweep`.
     callbacks
         Called before the first run and after every run.
 
@@ -226,15 +240,17 @@ def run_sweep(
         If every run failed.
     """
     with one_writer(sweep.folder, "sweep"):
-        return _run(sweep, workers, scheduler, callbacks)
+        return _run(sweep, workers, scheduler, device, callbacks)
 
 
 def _run(
     sweep: SweepFolder,
     workers: int | None,
     scheduler: str | None,
+    device: str,
     callbacks: Sequence[Callback],
 ) -> SweepFolder:
+    require_device(device, scheduler)
     if workers is not None:
         whole_number_in("workers", workers, low=1)
         if scheduler is not None:
@@ -259,7 +275,7 @@ def _run(
 
     sweep.write_table(done, failed)
     tell(None)
-    for name, scores, error in completed(sweep, grid, full, workers, scheduler):
+    for name, scores, error in completed(sweep, grid, full, workers, scheduler, device):
         if scores is None:
             failed[name] = error
         else:

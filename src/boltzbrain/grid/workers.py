@@ -13,6 +13,8 @@ from boltzbrain.foundations.memory import require_size
 from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.grid.one_run import complete
 from boltzbrain.grid.points import Grid
+from boltzbrain.kernels.devices import device_of, gpus, take_turn
+from boltzbrain.training.device import device_for
 
 WORKER_BYTES = 150e6
 """What a process that has imported PyTorch takes at least."""
@@ -22,9 +24,19 @@ PATIENCE = "20s"
 
 
 def completed(
-    sweep: SweepFolder, grid: Grid, full: bool, workers: int | None, scheduler: str | None
+    sweep: SweepFolder,
+    grid: Grid,
+    full: bool,
+    workers: int | None,
+    scheduler: str | None,
+    device: str,
 ) -> Iterator[tuple[str, dict[str, Any] | None, str]]:
-    """Give each run as it ends: its name, its scores or None, and what went wrong."""
+    """Give each run as it ends: its name, its scores or None, and what went wrong.
+
+    The processes of this machine take its GPUs in turn, and there are as many of them as GPUs where
+    these do the work and nobody asks for another number. Of another scheduler's workers each takes
+    the first GPU that it sees.
+    """
     try:
         from distributed import as_completed
     except ImportError as error:
@@ -36,10 +48,12 @@ def completed(
     # long runs first: the last to end would otherwise be a large one, alone
     order = sorted(grid.runs, key=lambda run: (-run.plan.hidden * run.plan.updates, run.name))
     folder = str(sweep.folder.resolve())
+    if workers is None and scheduler is None:
+        workers = workers_for(grid, device, sweep.info["data"]["neurons"])
     with _client(workers, scheduler) as client:
         futures = {
             client.submit(
-                complete, folder, run.name, full=full, pure=False, priority=-place,
+                _complete, folder, run.name, full=full, device=device, pure=False, priority=-place,
             ): run.name
             for place, run in enumerate(order)
         }  # fmt: skip
@@ -50,6 +64,46 @@ def completed(
             else:
                 # the table must not depend on where the sweep lies
                 yield futures[future], None, _told(failure).replace(f"{folder}{os.sep}", "")
+
+
+def require_device(device: str, scheduler: str | None) -> None:
+    """Refuse a device that this machine lacks; what the workers of a scheduler have, they know.
+
+    Raises
+    ------
+    InputError
+        If it does.
+    """
+    if scheduler is None:
+        device_of(device, 0.0)
+
+
+def workers_for(grid: Grid, device: str, neurons: int) -> int | None:
+    """Return how many processes there are unless another number is asked for; None for all cores.
+
+    Parameters
+    ----------
+    grid
+        The runs.
+    device
+        As it was asked for.
+    neurons
+        Number of neurons.
+    """
+    places = {device_for(device, run.plan, neurons) for run in grid.runs}
+    if all(place.type == "cpu" for place in places):
+        return None
+    return 1 if device.startswith("cuda:") else gpus()
+
+
+def _complete(folder: str, name: str, *, full: bool, device: str) -> dict[str, Any]:
+    """Do one run in a process of the cluster, on the GPU whose turn it is."""
+    from distributed import get_worker
+
+    number = get_worker().name
+    if device != "cpu" and isinstance(number, int):
+        take_turn(number)
+    return complete(folder, name, full=full, device=device)
 
 
 def _told(error: BaseException) -> str:

@@ -223,7 +223,8 @@ class RBM(SelfTold):
         """
         visible = self.visible
         if visible_field is not None:
-            visible = visible.with_parameters({"field": visible_field.to(visible.dtype)})
+            field = visible_field.to(self.weights.device, visible.dtype)
+            visible = visible.with_parameters({"field": field})
         return RBM(visible, self.hidden, torch.zeros_like(self.weights))
 
     def log_partition_independent(self) -> float:

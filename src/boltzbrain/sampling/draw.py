@@ -78,8 +78,24 @@ def draw(
     states
         (bin, visible) training states: ladders begin at independent neurons of their rates, and
         moves of hidden units are proposed from them.
-    n, seed, sampler, chains, sweeps, warm_up, anneal, callbacks
+    n, seed, callbacks
         As of `api.sample`.
+    sampler
+        "trajectory": chains on a ladder along the checkpoints of the training exchange states, so
+        that those of the model mix (`sampling.tempering`); "annealing" and "temperature": on a
+        ladder from independent neurons, or from a model without fields and weights. Rungs are added
+        and dropped until neighbours exchange 40 % of the time. "moves": by `sampling.moves`.
+        "gibbs": as many chains as samples, annealed and swept, one sample each (`RBM.sample`).
+    chains
+        Columns of the ladder, 200 if None; they take turns at giving a sample, each after 50 steps
+        at least in all.
+    sweeps
+        Gibbs sweeps: of every rung between two samples of a column, 2 if None; or, for "gibbs",
+        after annealing, 1000 if None.
+    warm_up
+        Steps of the ladder before the first sample, 100 if None.
+    anneal
+        Rungs of the annealing of "gibbs", 200 if None.
 
     Raises
     ------

@@ -147,6 +147,15 @@ class RunningLogPartition:
         settled = path.base.log_partition_independent()
         return cls(model, visible, gains.sum(dim=0), stream, settled)
 
+    def to(self, device: torch.device) -> RunningLogPartition:
+        """Return this estimate with its chains on a device."""
+        return replace(
+            self,
+            model=self.model.to(device),
+            visible=self.visible.to(device),
+            log_weights=self.log_weights.to(device),
+        )
+
     def update(
         self, model: RBM, *, steps: int | None = None, most: int = MOST_STEPS
     ) -> RunningLogPartition:

@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import one_writer
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.kernels.devices import device_told, words_of
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.find import OnOff
 from boltzbrain.training.assemblies.state import AssemblyState
+from boltzbrain.training.device import device_for
 from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
 from boltzbrain.training.health import symptoms
 from boltzbrain.training.health.restarts import Interventions, Restart
@@ -55,38 +58,41 @@ def train(
     callbacks
         Called with a `foundations.progress.Progress` after every update.
     device
-        Torch device.
+        "auto", "cpu", "cuda" or "cuda:1" (`training.device.device_for`); run.json keeps it.
 
     Raises
     ------
     InputError
-        If the folder already holds a run or is being written, the training fold is empty, or a size
-        of the plan cannot be meant.
+        If the folder already holds a run or is being written, the training fold is empty, a size of
+        the plan cannot be meant, or there is no such device.
     TrainingFailedError
         If the training goes wrong and no restart mends it.
     """
     require_sizes(plan, activity.n_neurons)
+    device_for(device, plan, activity.n_neurons)
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     with one_writer(Path(folder), "fit"):
         plan, found = plan_for(activity, plan)
-        run = TrainingRun.create(Path(folder), activity, plan)
-        return _Training(run, activity, plan, device, found).go_on(callbacks)
+        place = device_for(device, plan, activity.n_neurons)
+        run = TrainingRun.create(Path(folder), activity, plan, words_of(place))
+        return _Training(run, activity, plan, place, found).go_on(callbacks)
 
 
 def resume(
-    folder: Path | str, callbacks: Sequence[Callback] = (), *, device: str = "cpu"
+    folder: Path | str, callbacks: Sequence[Callback] = (), *, device: str = "auto"
 ) -> TrainingRun:
     """Go on with a run from its newest whole checkpoint; a finished run is returned as it is.
 
     The parameters, chains and scores end bit for bit where an undisturbed training would have
-    ended.
+    ended, on the device where it began: that is what "auto" means here, if it is here. On another
+    device the whole state goes there, and the numbers are others by rounding.
 
     Raises
     ------
     InputError
         If the folder holds no run, is being written, or holds a run of another version that this
-        one cannot go on with.
+        one cannot go on with; or there is no such device.
     TrainingFailedError
         If the training goes wrong and no restart mends it, now or before.
     """
@@ -99,7 +105,13 @@ def resume(
             return run
         if run.info["status"] == "failed":
             raise failure(run)
-        return _Training(run, run.activity(), run.plan_to_go_on(), device).go_on(callbacks)
+        plan, activity = run.plan_to_go_on(), run.activity()
+        before = run.devices[-1]
+        asked = device_told(before) if device == "auto" else device
+        place = device_for(asked, plan, activity.n_neurons)
+        if words_of(place) != before:
+            run.update_info(devices=[*run.devices, words_of(place)])
+        return _Training(run, activity, plan, place).go_on(callbacks)
 
 
 class _Training:
@@ -110,13 +122,13 @@ class _Training:
         run: TrainingRun,
         activity: Activity,
         plan: TrainingPlan,
-        device: str,
+        device: torch.device,
         found: OnOff | None = None,
     ) -> None:
         self.run, self.plan = run, plan
         self.kept = frozenset(plan.checkpoint_updates())
-        self.likelihood = LikelihoodLog.of(activity, plan)
-        data = self.likelihood.states["train"].to(device)
+        self.likelihood = LikelihoodLog.of(activity, plan, device)
+        data = self.likelihood.states["train"]
         newest = run.newest()
         self.seconds = 0.0 if newest is None else newest.seconds
         self.worked = 0

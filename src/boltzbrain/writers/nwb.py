@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,16 @@ from boltzbrain.data.signals import SpikeTimes
 from boltzbrain.data.steps import NWB_FORMAT, NWB_NAME, steps_text
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.writers.nwb_file import TEXT, UNKNOWN_START, NwbFile
 
-_UNKNOWN_START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _OWN_COLUMNS = ("id", "x_um", "y_um", "z_um")
-_TEXT = h5py.string_dtype("utf-8")
 
 
 def write_nwb(
     path: str | os.PathLike[str],
     recording: Recording,
     *,
-    session_start: dt.datetime = _UNKNOWN_START,
+    session_start: dt.datetime = UNKNOWN_START,
     description: str = "spike times written by boltzbrain",
     overwrite: bool = False,
 ) -> Path:
@@ -98,32 +96,16 @@ def _check_regions(atlas: str, regions: Regions, target: Path) -> None:
         )
 
 
-class _Writer:
-    """Writes one recording into one open file; NWB wants type names and identifiers throughout."""
+class _Writer(NwbFile):
+    """Writes one recording into one open file."""
 
     def __init__(self, file: h5py.File, recording: Recording, name: str) -> None:
-        self.file = file
-        self.recording = recording
         # the same recording gives the same identifiers, so that files can be compared
-        self.seed = uuid.uuid5(uuid.NAMESPACE_URL, f"{name}:{recording.source.sha256}")
+        super().__init__(file, f"{name}:{recording.source.sha256}")
+        self.recording = recording
 
     def write(self, session_start: dt.datetime, description: str) -> None:
-        self._mark(self.file, "NWBFile", nwb_version="2.7.0")
-        now = dt.datetime.now(tz=dt.UTC).isoformat()
-        self.file.create_dataset("file_create_date", data=[now], dtype=_TEXT)
-        self.file.create_dataset("identifier", data=str(self.seed), dtype=_TEXT)
-        self.file.create_dataset("session_description", data=description, dtype=_TEXT)
-        for name in ("session_start_time", "timestamps_reference_time"):
-            self.file.create_dataset(name, data=session_start.isoformat(), dtype=_TEXT)
-        for name in (
-            "acquisition",
-            "analysis",
-            "processing",
-            "stimulus/presentation",
-            "stimulus/templates",
-            "general/devices",
-        ):
-            self.file.create_group(name)
+        self._begin(session_start, description)
         groups = self._groups()
         electrodes = self._electrodes(groups)
         self._units(electrodes)
@@ -230,59 +212,9 @@ class _Writer:
 
     def _steps(self) -> None:
         text = steps_text(self.recording.steps)
-        dataset = self.file.create_dataset(f"scratch/{NWB_NAME}", data=text, dtype=_TEXT)
+        dataset = self.file.create_dataset(f"scratch/{NWB_NAME}", data=text, dtype=TEXT)
         told = "what was done to the recording before it was written, as JSON"
         self._mark(dataset, "ScratchData", notes=told, **NWB_FORMAT.told)
-
-    def _column(
-        self,
-        table: h5py.Group,
-        name: str,
-        values: NDArray[Any],
-        told: str,
-        kind: str = "VectorData",
-    ) -> h5py.Dataset:
-        if values.dtype.kind == "U":
-            dataset = table.create_dataset(
-                name, data=values.tolist(), dtype=_TEXT, shape=values.shape
-            )
-        else:
-            dataset = table.create_dataset(name, data=values)
-        self._mark(dataset, kind, "hdmf-common", description=told)
-        return dataset
-
-    def _index(self, table: h5py.Group, name: str, ends: NDArray[Any]) -> None:
-        dataset = table.create_dataset(f"{name}_index", data=ends.astype(np.uint64))
-        self._mark(dataset, "VectorIndex", "hdmf-common", description=f"ends of {name}")
-        dataset.attrs["target"] = table[name].ref
-
-    def _table(
-        self,
-        table: h5py.Group,
-        kind: str,
-        told: str,
-        columns: list[str],
-        rows: int,
-        namespace: str = "hdmf-common",
-        ids: NDArray[np.int64] | None = None,
-    ) -> None:
-        dataset = table.create_dataset("id", data=np.arange(rows) if ids is None else ids)
-        self._mark(dataset, "ElementIdentifiers", "hdmf-common")
-        self._mark(table, kind, namespace, description=told)
-        table.attrs.create("colnames", data=columns, dtype=_TEXT)
-
-    def _mark(
-        self,
-        thing: h5py.Group | h5py.Dataset,
-        kind: str,
-        namespace: str = "core",
-        **attributes: str | int,
-    ) -> None:
-        thing.attrs["namespace"] = namespace
-        thing.attrs["neurodata_type"] = kind
-        thing.attrs["object_id"] = str(uuid.uuid5(self.seed, str(thing.name)))
-        for name, value in attributes.items():
-            thing.attrs[name] = value
 
 
 def _plain(column: pd.Series[Any]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from boltzbrain.cli.opening import open_runs
-from boltzbrain.cli.options import RunFolder, option
+from boltzbrain.cli.options import Device, RunFolder, option
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.baselines import show_baselines
 from boltzbrain.cli.summaries.results import show_evaluation
@@ -44,6 +44,7 @@ def evaluate(
             "states, the past of another segment.",
         ),
     ] = False,
+    device: Device = "auto",
 ) -> None:
     """Score the chosen model on the test fold and compare its statistics."""
     display = Display()
@@ -58,6 +59,7 @@ def evaluate(
             full=full,
             baselines=names,
             controls=controls,
+            device=device,
             callbacks=(stage.show,),
             progress=False,
         )

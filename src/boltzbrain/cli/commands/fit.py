@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from boltzbrain.cli.options import LEARNING, Others, merged, option, takes
+from boltzbrain.cli.options import LEARNING, Device, Others, merged, option, takes
 from boltzbrain.cli.resuming import go_on, places
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.losses import warn_of_losses
@@ -55,6 +55,7 @@ def fit(
     seed: Annotated[
         int | None, option("--seed", text="Seed of folds and training.", default="0")
     ] = None,
+    device: Device = "auto",
     *,
     preparation: Preparation,
     hyperparameters: Mapping[str, Any],
@@ -72,9 +73,9 @@ def fit(
     recording, folder = places(recording, folder, resume, "run")
     try:
         if resume and (not recording or (folder / "run.json").exists()):
-            run = go_on(folder, recording, preparation, values)
+            run = go_on(folder, recording, preparation, values, device)
         else:
-            run = start(folder, recording, preparation, values)
+            run = start(folder, recording, preparation, values, device)
     except KeyboardInterrupt:
         note(stopped(folder))
         raise typer.Exit(INTERRUPTED) from None
@@ -82,19 +83,25 @@ def fit(
 
 
 def start(
-    folder: Path, recording: list[str] | None, preparation: Preparation, values: dict[str, Any]
+    folder: Path,
+    recording: list[str] | None,
+    preparation: Preparation,
+    values: dict[str, Any],
+    device: str = "auto",
 ) -> TrainingRun:
     """Prepare the activity and train."""
     if not recording:
         raise bad_input("RECORDING", "be given", "none")
     display = Display()
     with display.stage("starting"):
+        from boltzbrain.training.device import device_for
         from boltzbrain.training.run.run import RUN
         from boltzbrain.training.sizes import require_sizes
         from boltzbrain.training.train import train
 
     plan = make_plan(**values)
     require_sizes(plan)
+    device_for(device, plan, neurons=1)
     RUN.require_none(folder_to_write("output folder", folder))
     # from here on, and not when minutes of reading are over
     with one_writer(folder, "fit"):
@@ -103,7 +110,7 @@ def start(
         note(activity_line(activity))
         warn_of_losses(activity, preparation)
         with display.stage("training") as stage:
-            return train(activity, plan, folder, (stage.show,))
+            return train(activity, plan, folder, (stage.show,), device=device)
 
 
 def stopped(folder: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from boltzbrain.cli.opening import open_runs
-from boltzbrain.cli.options import RunFolder, option
+from boltzbrain.cli.options import Device, RunFolder, option
 from boltzbrain.cli.summaries.results import show_mixing
 from boltzbrain.cli.terminal import out, say
 from boltzbrain.foundations.showing.display import Display
@@ -62,6 +62,7 @@ def sample(
             default="200",
         ),
     ] = None,
+    device: Device = "auto",
 ) -> None:
     """Draw activity from a trained model."""
     display = Display()
@@ -79,6 +80,7 @@ def sample(
             sweeps=sweeps,
             warm_up=warm_up,
             anneal=anneal,
+            device=device,
             out=output,
             callbacks=(stage.show,),
             progress=False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from boltzbrain.cli.options import LEARNING, Others, merged, named_values, option, takes
+from boltzbrain.cli.options import LEARNING, Device, Others, merged, named_values, option, takes
 from boltzbrain.cli.resuming import places, require_same_activity
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.losses import warn_of_losses
@@ -116,6 +116,7 @@ def sweep(
             panel=WORK,
         ),
     ] = None,
+    device: Device = "auto",
     preparation: Preparation,
     fixed: Mapping[str, Any],
     other: Others = None,
@@ -144,11 +145,16 @@ def sweep(
     asked = {name: value for name, value in asked.items() if value is not None}
     preparation.refuse_conflicts()
     recording, folder = places(recording, folder, resume, "sweep")
+    if device != "auto":
+        # here, as PyTorch takes seconds
+        from boltzbrain.grid.workers import require_device
+
+        require_device(device, scheduler)
     try:
         begun = resume and (not recording or (folder / "sweep.json").exists())
         with contextlib.ExitStack() as stack:
             known = (_known if begun else _started)(folder, recording, preparation, asked, stack)
-            _work(known, workers, scheduler)
+            _work(known, workers, scheduler, device)
     except KeyboardInterrupt:
         note(_stopped(folder))
         raise typer.Exit(INTERRUPTED) from None
@@ -230,14 +236,14 @@ def _known(
     return known
 
 
-def _work(known: SweepFolder, workers: int | None, scheduler: str | None) -> None:
+def _work(known: SweepFolder, workers: int | None, scheduler: str | None, device: str) -> None:
     """Do what is left of the sweep, with progress."""
     display = Display()
     with display.stage("training and scoring") as stage:
         from boltzbrain.grid.sweep import run_sweep
 
         callbacks = (_warn_of_failure, stage.show)
-        run_sweep(known, workers=workers, scheduler=scheduler, callbacks=callbacks)
+        run_sweep(known, workers=workers, scheduler=scheduler, device=device, callbacks=callbacks)
 
 
 def _warn_of_failure(progress: Progress) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,23 @@ class Checkpoint:
     row: Mapping[str, Any]
     interventions: Interventions = field(default_factory=Interventions)
     running_score: RunningScore | None = None
+
+    def to(self, device: torch.device) -> Checkpoint:
+        """Return the whole of it on a device."""
+        model = self.model.to(device)
+        score = self.running_score
+        return replace(
+            self,
+            model=model,
+            live=model if self.live is self.model else self.live.to(device),
+            chains=replace(
+                self.chains,
+                visible=self.chains.visible.to(device),
+                hidden=self.chains.hidden.to(device),
+            ),
+            optimizer={name: value.to(device) for name, value in self.optimizer.items()},
+            running_score=None if score is None else score.to(device),
+        )
 
 
 @dataclass(frozen=True)

@@ -138,8 +138,8 @@ class TrainingLogs:
 
     def scores_at(self, row: Mapping[str, Any]) -> Tensor:
         """Return the log-likelihood of every validation bin, (bin,), under the model of a row."""
-        model = self.run.model(row["update"])
         states = self.likelihood.states["validation"]
+        model = self.run.model(row["update"]).to(states.device)
         return -model.free_energy(states) - float(row["log_partition"])
 
     def turn(self, update: int, state: BaseState) -> None:
@@ -149,7 +149,7 @@ class TrainingLogs:
         log Z is estimated anew where that puts any to 0. But for that the law of the neurons stays
         the same, and so do the live parameters.
         """
-        kept, plan = self.run.load(update), state.plan
+        kept, plan = self.run.load(update).to(state.data.device), state.plan
         if kept.row.get("turned"):
             return
         sparse, row = kept.model, {**kept.row, "turned": True}

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.doors import keeper
 from boltzbrain.foundations.showing.told import SelfTold
@@ -52,8 +53,10 @@ class TrainingRun(SelfTold):
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path, activity: Activity, plan: TrainingPlan) -> TrainingRun:
-        """Make the folder and write what the training starts from.
+    def create(
+        cls, folder: Path, activity: Activity, plan: TrainingPlan, device: str = "cpu"
+    ) -> TrainingRun:
+        """Make the folder and write what the training starts from, and on which device.
 
         Raises
         ------
@@ -66,6 +69,7 @@ class TrainingRun(SelfTold):
             {
                 "status": "started",
                 "chosen_update": None,
+                "devices": [device],
                 "plan": plan.model_dump(),
                 "plan_sha256": plan.digest(),
             },
@@ -95,6 +99,11 @@ class TrainingRun(SelfTold):
         """What ties to the run the files in its folder; runs of 0.1.0 have none."""
         told = self.info.get("id")
         return None if told is None else str(told)
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices of the training, one after another; earlier versions knew the CPU only."""
+        return list(self.info.get("devices", ["cpu"]))
 
     def _owner(self) -> Owner:
         """Return what a checkpoint must say to be one of this run."""
@@ -313,6 +322,14 @@ class TrainingRun(SelfTold):
             if one.update < last:
                 models.append(self.model(one.update).signed_like(models[-1]))
         return models[::-1]
+
+    def transform(self, recording: Recording, **options: Any) -> Any:
+        """Return what the model says of every bin of a recording: hidden means, log P.
+
+        Options (``epochs``, ``missing``, ``update``, ``out``), errors and what is returned are
+        those of `boltzbrain.evaluation.new_data.transform.transform`.
+        """
+        return keeper("TrainingRun.transform")(self, recording, **options)
 
     def log(self) -> pd.DataFrame:
         """Return log.csv, one row per kept checkpoint."""

@@ -57,7 +57,7 @@ class LikelihoodLog:
     Attributes
     ----------
     states
-        Fold name to (bin, neuron) uint8, for the folds that have bins.
+        Fold name to (bin, neuron) uint8, for the folds that have bins, on the device of the models.
     field
         Fields of the independent model, (neuron,) float64: the lowest rung of the estimate.
     clusters
@@ -72,7 +72,9 @@ class LikelihoodLog:
     plan: TrainingPlan
 
     @classmethod
-    def of(cls, activity: Activity, plan: TrainingPlan) -> LikelihoodLog:
+    def of(
+        cls, activity: Activity, plan: TrainingPlan, device: torch.device | str = "cpu"
+    ) -> LikelihoodLog:
         """Build the log of an activity; the test fold is never touched."""
         names: tuple[FoldName, FoldName] = ("train", "validation")
         bins = {name: activity.bins_of(name) for name in names if len(activity.bins_of(name))}
@@ -82,7 +84,8 @@ class LikelihoodLog:
         clusters: dict[str, Clusters] = {
             name: clusters_of(activity, one) for name, one in bins.items()
         }
-        return cls(folds, independent_field(folds["train"]), clusters, plan)
+        field = independent_field(folds["train"])
+        return cls({name: one.to(device) for name, one in folds.items()}, field, clusters, plan)
 
     @property
     def validated(self) -> bool:
@@ -92,9 +95,12 @@ class LikelihoodLog:
     @cached_property
     def independent_scores(self) -> dict[str, Tensor]:
         """Score of every bin (bin,) of each fold under the independent model, in nats."""
-        return {name: independent_scores(self.field, one) for name, one in self.states.items()}
+        return {
+            name: independent_scores(self.field.to(one.device), one)
+            for name, one in self.states.items()
+        }
 
-    @property
+    @cached_property
     def independent(self) -> dict[str, float]:
         """Score of the independent model on each fold, nats per bin."""
         return {name: float(scores.mean()) for name, scores in self.independent_scores.items()}
@@ -125,7 +131,7 @@ class LikelihoodLog:
         }
         for name, states in self.states.items():
             scores = -model.free_energy(states) - estimate.value
-            independent = self.independent_scores[name].to(scores.device)
+            independent = self.independent_scores[name]
             clusters = self.clusters[name]
             row[f"{name}_nats_per_bin"] = float(scores.mean())
             row[f"{name}_independent"] = float(independent.mean())

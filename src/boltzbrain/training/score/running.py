@@ -233,6 +233,10 @@ class RunningScore:
         history = _and(sound, update, annealed, score, annealed=True)
         return replace(state, running=running, history=history, lost=False, resets=self.resets + 1)
 
+    def to(self, device: torch.device) -> RunningScore:
+        """Return this score with its chains on a device; the history stays with the host."""
+        return replace(self, running=self.running.to(device))
+
     @property
     def newest(self) -> dict[str, float]:
         """The last row of the history by the names of its columns; empty before the first."""

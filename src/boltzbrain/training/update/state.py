@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -58,14 +57,12 @@ class State(BaseState):
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go to a checkpoint, its interventions included."""
+        checkpoint = checkpoint.to(self.data.device)
         self.update, self.interventions = checkpoint.update, checkpoint.interventions
-        self.ascent = Ascent(checkpoint.live.to(self.data.device), self.plan)
+        self.ascent = Ascent(checkpoint.live, self.plan)
         self.ascent.restore_optimizer(checkpoint.optimizer)
-        chains, device = checkpoint.chains, self.data.device
-        self.chains = replace(
-            chains, visible=chains.visible.to(device), hidden=chains.hidden.to(device)
-        )
-        self.mean = parameters_of(checkpoint.model.to(device))
+        self.chains = checkpoint.chains
+        self.mean = parameters_of(checkpoint.model)
         self.running_score = checkpoint.running_score
 
     @property
