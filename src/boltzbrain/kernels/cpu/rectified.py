@@ -54,7 +54,7 @@ def _quantile_table() -> NDArray[np.float64]:
     return torch.stack((y, slope / _PER_UNIT), dim=1).numpy()
 
 
-_TABLE, _QUANTILES = _log_psi_table(), _quantile_table()
+TABLE, QUANTILES = _log_psi_table(), _quantile_table()
 
 
 @njit(inline="always")
@@ -81,7 +81,8 @@ def _joined(table, place):
 
 
 @njit(inline="always")
-def _log_psi(x, table):
+def log_psi_at(x, table):
+    """Return log Psi(x) from the table, or beyond it in closed form."""
     if x < _LOW:
         return 0.5 * x * x + _LOG_ROOT_TWO_PI
     if x >= _HIGH:
@@ -100,7 +101,7 @@ def _upper_quantile(log_share, quantiles):
 
 
 @njit(inline="always")
-def _size(x, log_norm, uniform, quantiles):
+def size_at(x, log_norm, uniform, quantiles):
     """Return the half-normal value above which a share `uniform` lies."""
     log_uniform = math.log(uniform)
     if x < FAR:
@@ -134,17 +135,17 @@ def _draw(
                 value = np.float64(inputs[row, unit])
                 sign, root = 1.0, roots[0, unit]
                 x = -(value + fields[0, unit]) / root
-                log_norm = _log_psi(x, table)
+                log_norm = log_psi_at(x, table)
                 if two_sided:
                     other_root = roots[1, unit]
                     other_x = (value - fields[1, unit]) / other_root
-                    other_norm = _log_psi(other_x, table)
+                    other_norm = log_psi_at(other_x, table)
                     log_odds = log_norm - other_norm - log_roots[0, unit] + log_roots[1, unit]
                     uniform = (np.float64(sides[offset]) + 0.5) * scale
                     if uniform * (1.0 + math.exp(min(-log_odds, 700.0))) >= 1.0:
                         sign, root, x, log_norm = -1.0, other_root, other_x, other_norm
                 uniform = (np.float64(sizes[offset]) + 0.5) * scale
-                states[row, unit] = sign * _size(x, log_norm, uniform, quantiles) / root
+                states[row, unit] = sign * size_at(x, log_norm, uniform, quantiles) / root
 
 
 @compiled
@@ -153,10 +154,10 @@ def _log_partition(inputs, fields, roots, log_roots, two_sided, table, first, co
         for unit in range(inputs.shape[1]):
             value = np.float64(inputs[row, unit])
             x = -(value + fields[0, unit]) / roots[0, unit]
-            total = _log_psi(x, table) - log_roots[0, unit]
+            total = log_psi_at(x, table) - log_roots[0, unit]
             if two_sided:
                 x = (value - fields[1, unit]) / roots[1, unit]
-                other = _log_psi(x, table) - log_roots[1, unit]
+                other = log_psi_at(x, table) - log_roots[1, unit]
                 total = max(total, other) + math.log1p(math.exp(-abs(total - other)))
             result[row, unit] = total
 
@@ -325,7 +326,7 @@ def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw
     state = np.uint64(key), np.uint64(draw)
 
     def task(first: int, count: int) -> None:
-        _draw(given, *law, *state, _TABLE, _QUANTILES, first, count, drawn)
+        _draw(given, *law, *state, TABLE, QUANTILES, first, count, drawn)
 
     share(task, len(inputs), least=_rows(inputs), most=len(inputs) + 1)
     return states
@@ -338,7 +339,7 @@ def log_partition_rectified(inputs: Tensor, fields: Tensor, roots: Tensor) -> Te
     law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
 
     def task(first: int, count: int) -> None:
-        _log_partition(given, *law, _TABLE, first, count, found)
+        _log_partition(given, *law, TABLE, first, count, found)
 
     share(task, len(inputs), least=_rows(inputs), most=len(inputs) + 1)
     return result

@@ -24,8 +24,8 @@ _PER_UNIT = tl.constexpr(float(rectified._PER_UNIT))
 _LOW, _HIGH = tl.constexpr(rectified._LOW), tl.constexpr(rectified._HIGH)
 _ROOT_LOW = tl.constexpr(rectified._ROOT_LOW)
 _NODES, _QUANTILE_NODES = (
-    tl.constexpr(len(rectified._TABLE)),
-    tl.constexpr(len(rectified._QUANTILES)),
+    tl.constexpr(len(rectified.TABLE)),
+    tl.constexpr(len(rectified.QUANTILES)),
 )
 _DEPTH = tl.constexpr(rectified._DEPTH)
 _FAR = tl.constexpr(FAR)
