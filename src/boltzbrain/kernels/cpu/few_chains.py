@@ -27,7 +27,7 @@ from boltzbrain.kernels.compiling import compiled
 from boltzbrain.kernels.cpu.arrays import WORD, flat, packable
 from boltzbrain.kernels.cpu.binary_products import state_bits
 from boltzbrain.kernels.cpu.draws import draw_sixteen, halves
-from boltzbrain.kernels.cpu.products import VECTOR, multiply
+from boltzbrain.kernels.cpu.products import VECTOR, multiply, padded_samples
 from boltzbrain.kernels.cpu.simd import (
     eight_from,
     load,
@@ -193,12 +193,6 @@ def _contrast(
 def whole_vectors(size: int) -> int:
     """Return the size rounded up to whole vectors."""
     return -(-size // VECTOR) * VECTOR
-
-
-def padded_samples(samples: int) -> int:
-    """Return the samples rounded up to what `multiply` takes: three vectors, four, six or more."""
-    vectors = max(3, -(-samples // VECTOR))
-    return VECTOR * (6 if vectors == 5 else vectors)
 
 
 def _padded(values: Tensor) -> Any:

@@ -25,10 +25,10 @@ from boltzbrain.kernels.cpu.arrays import WORD, flat
 from boltzbrain.kernels.cpu.draws import halves
 from boltzbrain.kernels.cpu.few_chains import (
     draw_stretch,
-    padded_samples,
     sum_stretch,
     whole_vectors,
 )
+from boltzbrain.kernels.cpu.products import padded_samples
 from boltzbrain.kernels.cpu.rectified import QUANTILES, TABLE, log_psi_at, size_at
 from boltzbrain.kernels.cpu.threads import share
 
