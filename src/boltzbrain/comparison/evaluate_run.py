@@ -18,6 +18,7 @@ from boltzbrain.evaluation.samples import samples_of, write_samples
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
 from boltzbrain.training.run.run import TrainingRun
@@ -56,7 +57,7 @@ def evaluate_run(
         If the training has not ended, the folder is being written or cannot be, a baseline is
         unknown or has no validation or test bins.
     """
-    with one_writer(run.folder, "evaluate"):
+    with one_writer(run.folder, "evaluate"), unshared(run.weights):
         return _evaluated(run, seed, full, baselines, callbacks)
 
 

@@ -91,6 +91,7 @@ def facts() -> dict[str, Any]:
     return {**asdict(here), "tile": here.tile, "cores": cores()}
 
 
+@cache
 def cores() -> int:
     """Return the cores that this process may use: its affinity, and its share by cgroups."""
     allowed = (
@@ -112,7 +113,7 @@ def quota(root: Path, membership: Path) -> float | None:
     """
     found = []
     for line in _lines(membership) or ["0::/"]:
-        _, controllers, inside = line.split(":", 2)
+        _, controllers, inside = (*line.split(":", 2), "", "")[:3]
         base = root
         if controllers:
             if "cpu" not in controllers.split(","):

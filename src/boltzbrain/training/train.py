@@ -13,6 +13,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import one_writer
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.find import OnOff
 from boltzbrain.training.assemblies.state import AssemblyState
@@ -68,7 +69,7 @@ def train(
     require_sizes(plan, activity.n_neurons)
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
-    with one_writer(Path(folder), "fit"):
+    with one_writer(Path(folder), "fit"), unshared(activity.n_neurons * plan.hidden):
         plan, found = plan_for(activity, plan)
         run = TrainingRun.create(Path(folder), activity, plan)
         return _Training(run, activity, plan, device, found).go_on(callbacks)
@@ -99,7 +100,9 @@ def resume(
             return run
         if run.info["status"] == "failed":
             raise failure(run)
-        return _Training(run, run.activity(), run.plan_to_go_on(), device).go_on(callbacks)
+        activity, plan = run.activity(), run.plan_to_go_on()
+        with unshared(activity.n_neurons * plan.hidden):
+            return _Training(run, activity, plan, device).go_on(callbacks)
 
 
 class _Training:

@@ -94,6 +94,12 @@ class TrainingRun:
         told = self.info.get("id")
         return None if told is None else str(told)
 
+    @property
+    def weights(self) -> int:
+        """Number of weights of the model, or the most that it may have."""
+        info = self.info
+        return int(info["data"].get("neurons") or 0) * int(info["plan"].get("hidden") or 0)
+
     def _owner(self) -> Owner:
         """Return what a checkpoint must say to be one of this run."""
         info = self.info
