@@ -13,8 +13,9 @@ from torch import Tensor
 
 from boltzbrain.kernels import reference
 from boltzbrain.kernels.cpu import backend as cpu
-from boltzbrain.kernels.cpu import hidden_steps, rectified
+from boltzbrain.kernels.cpu import hidden_steps
 from boltzbrain.kernels.cpu.annealed import binary as annealed_binary
+from boltzbrain.kernels.cpu.doubles import rectified
 
 
 @cache
@@ -128,7 +129,7 @@ def sweep_real(
 
 
 def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw: int) -> Tensor:
-    """Draw ReLU or dReLU units; see `kernels.cpu.rectified.draw_rectified`."""
+    """Draw ReLU or dReLU units; see `kernels.cpu.doubles.rectified.draw_rectified`."""
     kernels = rectified if inputs.device.type == "cpu" else _kernels(inputs)
     result: Tensor = kernels.draw_rectified(inputs, fields, roots, key, draw)
     return result

@@ -160,7 +160,7 @@ def climb_rectified(
     ends
         Visible fields at 0 and at 1, the same tensor twice where they are equal.
     fields, roots
-        Parameters of the hidden units, as in `kernels.cpu.rectified.draw_rectified`.
+        Parameters of the hidden units, as in `kernels.cpu.doubles.rectified.draw_rectified`.
     """
     chains, (units, others) = len(visible), weights.shape
     states = visible.clone(memory_format=torch.contiguous_format)
