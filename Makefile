@@ -54,9 +54,15 @@ prove: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.[bench]'
-	@for name in sweep update scaling memory deconvolution; do \
+	@for name in memory deconvolution small_model; do \
 		echo "== $$name"; \
 		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
+	@kind=$$($(BIN)/python -m benchmarks.timing); for name in sweep update small_updates scaling bandwidth; do \
+		echo "== $$name, $$kind"; \
+		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$kind/$$name.json || exit 1; \
+		test $$kind = avx512 || continue; \
+		echo "== $$name, avx2"; $(BIN)/python -m benchmarks.restricted $$name \
+			--json benchmarks/results/avx2/$$name.json || exit 1; done
 	@echo "== time_to_likelihood"; $(BIN)/python -m benchmarks.time_to_likelihood \
 		--json benchmarks/results/time_to_likelihood.json \
 		--curves benchmarks/results/time_to_likelihood_curves.json

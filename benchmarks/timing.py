@@ -18,6 +18,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import torch
 
+from boltzbrain.kernels.machine import cores
+from boltzbrain.kernels.machine import machine as loops
+
 ROUNDS = 9
 
 
@@ -146,8 +149,20 @@ def machine() -> str:
     if info.exists():
         names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         model = names[0].split(":", 1)[1].strip() if names else model
+    here = loops()
     return (
-        f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, "
-        f"OMP_WAIT_POLICY={os.environ['OMP_WAIT_POLICY']}, {sys.platform}"
+        f"{cores()} cores of {model}, Python {platform.python_version()}, "
+        f"torch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()}), "
+        f"{torch.get_num_threads()} threads, loops by {here.path} ({here.processor}, "
+        f"{here.registers} registers of {here.lanes}, tile {here.tile}), "
+        f"OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY')}, {sys.platform}"
     )
+
+
+def kind() -> str:
+    """Return the folder of `benchmarks/results` for processors of this kind."""
+    return loops().path.lower().replace("-", "")
+
+
+if __name__ == "__main__":
+    print(kind())

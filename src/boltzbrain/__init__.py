@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,10 @@ __all__ = [
     "sweep",
     "transform",
 ]
+
+# threads of OpenMP that wait sleep: on a machine shared with others, spinning ones cost a factor of
+# ten. PyTorch reads it when it is loaded, and the command line comes through here as well
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # PyTorch takes seconds to import, so each name is fetched when it is first asked for
 _HOME = {

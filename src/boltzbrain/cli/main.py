@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
@@ -50,8 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         Words after the program's name; those of the process if None.
     """
-    # threads that wait sleep: on a machine shared with others, spinning ones cost a factor of ten
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with plain_where_needed(), failures_as_status(), warnings_as_lines():
         app(None if arguments is None else list(arguments), prog_name="boltzbrain")
 

@@ -20,6 +20,7 @@ from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.kernels.devices import words_of
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
@@ -67,7 +68,7 @@ def evaluate_run(
         If there is no such device, the training has not ended, the folder is being written or
         cannot be, a baseline is unknown or has no validation or test bins.
     """
-    with one_writer(run.folder, "evaluate"):
+    with one_writer(run.folder, "evaluate"), unshared(run.weights):
         return Evaluation(_evaluated(run, seed, full, baselines, controls, device, callbacks))
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.foundations.checks import whole_number_in
+from boltzbrain.foundations.compiling.cache import kept
 
 _MULTIPLIER_0, _MULTIPLIER_1 = 0xD2511F53, 0xCD9E8D57
 _WEYL_0, _WEYL_1 = 0x9E3779B9, 0xBB67AE85
@@ -48,7 +49,7 @@ def philox_block(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]  # num
     return c0, c1, c2, c3
 
 
-@njit(cache=True)
+@kept
 def _fill_words(words, key, draw):  # type: ignore[no-untyped-def]
     mask = np.uint64(0xFFFFFFFF)
     k0, k1 = np.uint64(key) & mask, np.uint64(key) >> np.uint64(32)

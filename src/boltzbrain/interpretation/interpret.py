@@ -27,6 +27,7 @@ from boltzbrain.interpretation.file import (
     write_interpretation,
 )
 from boltzbrain.interpretation.regions.find import find_region_maps
+from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.run.run import TrainingRun
 
@@ -147,7 +148,7 @@ def interpret_run(
     InputError
         If the training has not ended, the folder is being written or cannot be.
     """
-    with one_writer(run.folder, "interpret"):
+    with one_writer(run.folder, "interpret"), unshared(run.weights):
         return _interpreted(run, choices or Choices(), seed, callbacks)
 
 

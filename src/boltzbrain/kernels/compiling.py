@@ -17,6 +17,7 @@ from typing import Any
 import numba
 
 from boltzbrain.foundations import numerics, random
+from boltzbrain.foundations.compiling.cache import kept
 
 ALSO = numerics, random
 """Modules from elsewhere whose functions and constants are compiled into loops."""
@@ -41,14 +42,14 @@ def compiled(function: Callable[..., Any]) -> Any:
         If this version of numba does not note the source of what it keeps where it used to, so that
         stale code could be run.
     """
-    dispatcher = numba.njit(nogil=True, cache=True)(function)
+    dispatcher = kept(function, nogil=True)
     if dispatcher is function:  # NUMBA_DISABLE_JIT: nothing is compiled or kept
         return function
-    kept: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if not hasattr(kept, "_source_stamp"):
+    file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if not hasattr(file, "_source_stamp"):
         raise ImportError(
             "numba must note the source of a kept function in _cache._cache_file._source_stamp; "
             f"got numba {numba.__version__}, which has no such thing: install an older one"
         )
-    kept._source_stamp = (kept._source_stamp, _stamp())
+    file._source_stamp = (file._source_stamp, _stamp())
     return dispatcher

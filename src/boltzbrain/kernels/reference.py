@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -152,6 +153,56 @@ def sweep_bernoulli(
         logits = sum_active_columns(hidden, weights)
         visible = draw_bernoulli(logits, visible_field, key, draw + 2 * sweep + 1)
     return visible, hidden
+
+
+def climb_bernoulli(
+    visible: Tensor,
+    fields: tuple[Tensor, Tensor],
+    hidden_field: Tensor,
+    weights: Tensor,
+    ts: Tensor,
+    key: int,
+    draw: int,
+) -> tuple[Tensor, Tensor]:
+    """Carry chains of a Bernoulli-Bernoulli RBM along rungs t: visible field mixed, weights t W.
+
+    At every rung between the first and the last the chains are swept once, hidden units first, with
+    a draw number for each layer. From each rung to the next they gain F_here(v) - F_there(v).
+
+    Parameters
+    ----------
+    visible
+        (chain, visible) uint8 states of the first rung; left as they are.
+    fields
+        Visible fields at 0 and at 1, (visible,) each; the same tensor twice where they are equal.
+    hidden_field, weights
+        (hidden,) and (visible, hidden).
+    ts
+        (rung,) float64 places, at least two; rising or falling.
+    key, draw
+        Random state.
+
+    Returns
+    -------
+    visible, gains
+        States of the last rung but one, and (rung - 1, chain) float64 log-weights.
+    """
+    start, end = fields
+    change = (end - start).to(torch.float64)
+    rungs, gains = ts.tolist(), []
+    inputs = sum_active_rows(visible, weights)
+    for step, (here, there) in enumerate(itertools.pairwise(rungs)):
+        if step > 0:
+            number = draw + 2 * (step - 1)
+            hidden = draw_bernoulli(here * inputs, hidden_field, key, number)
+            field = start if start is end else (1 - here) * start + here * end
+            towards = here * sum_active_columns(hidden, weights)
+            visible = draw_bernoulli(towards, field, key, number + 1)
+            inputs = sum_active_rows(visible, weights)
+        low, high = (softplus(t * inputs + hidden_field, threshold=80.0) for t in (here, there))
+        slope = visible.to(torch.float64) @ change
+        gains.append((high - low).to(torch.float64).sum(dim=1) + (there - here) * slope)
+    return visible, torch.stack(gains)
 
 
 def take_steps(

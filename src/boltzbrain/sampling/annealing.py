@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.layers.fused_sweeps import fused_climb
 from boltzbrain.model.rbm import RBM
 
 _PILOT_CHAINS, _PILOT_RUNGS = 100, 64
@@ -115,6 +116,12 @@ class AnnealedPath:
         gains
             (step, chain) float64 log-weights.
         """
+        kernel = fused_climb(self.model.visible, self.model.hidden)
+        if kernel is not None:
+            ends = self.base.visible, self.model.visible
+            done = kernel(ends, self.model.hidden, self.model.weights, visible, ts, generator)
+            if done is not None:
+                return done
         gains = []
         inputs = self.model.inputs_to_hidden(visible)
         for step, (here, there) in enumerate(itertools.pairwise(ts)):

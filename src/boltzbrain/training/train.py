@@ -14,6 +14,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import one_writer
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.kernels.devices import device_told, words_of
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.find import OnOff
@@ -72,7 +73,7 @@ def train(
     device_for(device, plan, activity.n_neurons)
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
-    with one_writer(Path(folder), "fit"):
+    with one_writer(Path(folder), "fit"), unshared(activity.n_neurons * plan.hidden):
         plan, found = plan_for(activity, plan)
         place = device_for(device, plan, activity.n_neurons)
         run = TrainingRun.create(Path(folder), activity, plan, words_of(place))
@@ -111,7 +112,8 @@ def resume(
         place = device_for(asked, plan, activity.n_neurons)
         if words_of(place) != before:
             run.update_info(devices=[*run.devices, words_of(place)])
-        return _Training(run, activity, plan, place).go_on(callbacks)
+        with unshared(activity.n_neurons * plan.hidden):
+            return _Training(run, activity, plan, place).go_on(callbacks)
 
 
 class _Training:

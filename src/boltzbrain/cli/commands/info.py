@@ -24,6 +24,14 @@ def _show_schema(asked: bool) -> None:
         raise typer.Exit
 
 
+def _show_machine(asked: bool) -> None:
+    if asked:
+        from boltzbrain.training.run.folder import environment
+
+        say_json(environment())
+        raise typer.Exit
+
+
 @takes("preparation", Preparation, names_of(Preparation, RECORDING, BINS), whole=True)
 def info(
     recording: RecordingPaths,
@@ -45,6 +53,16 @@ def info(
             callback=_show_schema,
             is_eager=True,
             help="Print every option of preparation, training and interpretation as JSON Schema, "
+            "and leave; no recording is read.",
+        ),
+    ] = False,
+    machine: Annotated[
+        bool,
+        typer.Option(
+            "--machine",
+            callback=_show_machine,
+            is_eager=True,
+            help="Print versions, cores, and which way the loops go on this processor, as JSON, "
             "and leave; no recording is read.",
         ),
     ] = False,

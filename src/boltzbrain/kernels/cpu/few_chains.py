@@ -27,7 +27,7 @@ from boltzbrain.kernels.compiling import compiled
 from boltzbrain.kernels.cpu.arrays import WORD, flat, packable
 from boltzbrain.kernels.cpu.binary_products import state_bits
 from boltzbrain.kernels.cpu.draws import draw_sixteen, halves
-from boltzbrain.kernels.cpu.products import VECTOR, multiply
+from boltzbrain.kernels.cpu.products import VECTOR, multiply, padded_samples
 from boltzbrain.kernels.cpu.simd import (
     eight_from,
     load,
@@ -90,7 +90,7 @@ def _take(marks, number, left, states, stride, unit, room, row, width, sums):
 
 
 @compiled
-def _draw_stretch(
+def draw_stretch(
     weights, units, hidden, values, stride, field, samples, row, key, draw, states, first, last,
     sums, inputs, listed, room
 ):  # fmt: skip
@@ -124,7 +124,7 @@ def _draw_stretch(
 
 
 @compiled
-def _sum_stretch(weights, units, hidden, states, samples, begin, first, last, sums, room):
+def sum_stretch(weights, units, hidden, states, samples, begin, first, last, sums, room):
     """Sum the rows of the active units from `first` to `last` for each sample."""
     width, size = len(room) // WORD, len(states)
     sums[: samples * width] = 0
@@ -190,19 +190,14 @@ def _contrast(
                 result[to + column] = room[at + column]
 
 
-def _whole(size: int) -> int:
+def whole_vectors(size: int) -> int:
+    """Return the size rounded up to whole vectors."""
     return -(-size // VECTOR) * VECTOR
-
-
-def _padded_samples(samples: int) -> int:
-    """Return the samples rounded up to what `multiply` takes: three vectors, four, six or more."""
-    vectors = max(3, -(-samples // VECTOR))
-    return VECTOR * (6 if vectors == 5 else vectors)
 
 
 def _padded(values: Tensor) -> Any:
     """Return values (sample, column) flat, with rows of whole vectors."""
-    rows = torch.zeros((len(values), _whole(values.shape[1])))
+    rows = torch.zeros((len(values), whole_vectors(values.shape[1])))
     rows[:, : values.shape[1]] = values
     return flat(rows)
 
@@ -214,10 +209,10 @@ def draw_and_sum(
     samples, (units, others) = len(hidden), weights.shape
     states = torch.empty((samples, units), dtype=torch.uint8)
     sums = torch.empty((samples, others))
-    given, fields, drawn, width = flat(weights), flat(field), flat(states), _whole(others)
+    given, fields, drawn, width = flat(weights), flat(field), flat(states), whole_vectors(others)
     for begin in range(0, samples, SAMPLES):
         count = min(SAMPLES, samples - begin)
-        stride = _padded_samples(count)
+        stride = padded_samples(count)
         turned = torch.zeros((others, stride))
         turned[:, :count] = hidden[begin : begin + count].T
         chosen = drawn[begin * units : (begin + count) * units]
@@ -229,7 +224,7 @@ def draw_and_sum(
                 np.empty(others, np.int64),
                 torch.zeros(4 * width).numpy(),
             )
-            _draw_stretch(given, units, others, *fixed, first, last, part, *room)
+            draw_stretch(given, units, others, *fixed, first, last, part, *room)
 
         _in_stretches(work, units, others, count, begin, sums)
     return states, sums
@@ -239,13 +234,13 @@ def sum_active_rows(states: Tensor, weights: Tensor) -> Tensor:
     """Sum as `kernels.reference.sum_active_rows` does, in float32."""
     samples, (units, others) = len(states), weights.shape
     sums = torch.empty((samples, others))
-    given, packed, width = flat(weights), packable(states), _whole(others)
+    given, packed, width = flat(weights), packable(states), whole_vectors(others)
     for begin in range(0, samples, SAMPLES):
         count = min(SAMPLES, samples - begin)
 
         def work(first: int, last: int, part: Any, begin: int = begin, count: int = count) -> None:
             room = torch.zeros(WORD * width).numpy()
-            _sum_stretch(given, units, others, packed, count, begin, first, last, part, room)
+            sum_stretch(given, units, others, packed, count, begin, first, last, part, room)
 
         _in_stretches(work, units, others, count, begin, sums)
     return sums
@@ -267,7 +262,7 @@ def contrast(
     found = out.numpy().reshape(-1)
 
     def task(first: int, count: int) -> None:
-        room = torch.empty(WORD * _whole(columns)).numpy()
+        room = torch.empty(WORD * whole_vectors(columns)).numpy()
         last = min(WORD * (first + count), units)
         _contrast(*fixed, units, columns, WORD * first, last, room, found)
 
@@ -281,7 +276,7 @@ def _in_stretches(work: Any, units: int, others: int, count: int, begin: int, su
     How many there are depends on the number of units only.
     """
     length = WORD * -(-units // (WORD * STRETCHES))
-    stretches, width = -(-units // length), _whole(others)
+    stretches, width = -(-units // length), whole_vectors(others)
     size, result = count * width, flat(sums)
     parts = torch.empty(stretches * size).numpy()
 

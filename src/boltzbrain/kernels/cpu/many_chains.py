@@ -38,11 +38,11 @@ LISTED = 0.2
 _MOST = 1024
 """Samples that a thread takes at once: their partial sums fit the second cache."""
 
-_OUT = -1e4
+OUT = -1e4
 """Field of the units that fill up the last tile: they are never 1."""
 
 
-class _Workspace(NamedTuple):
+class Workspace(NamedTuple):
     """What one thread writes while it sums; see `kernels.cpu.binary_products`."""
 
     words: Any
@@ -53,11 +53,12 @@ class _Workspace(NamedTuple):
     sums: Any
 
     @classmethod
-    def of(cls, samples: int, units: int, dtype: torch.dtype) -> _Workspace:
+    def of(cls, samples: int, units: int, dtype: torch.dtype) -> Workspace:
+        """Return room for so many samples of so many units."""
         # torch aligns to 64 bytes, so that no vector straddles two cache lines
         return cls(
             torch.empty(samples * -(-units // TILE), dtype=torch.int64).numpy().view(np.uint64),
-            torch.empty(samples * list_room(_limit(units)), dtype=torch.int32).numpy(),
+            torch.empty(samples * list_room(limit(units)), dtype=torch.int32).numpy(),
             torch.empty(samples, dtype=torch.int64).numpy(),
             torch.empty(samples, dtype=torch.int64).numpy(),
             torch.zeros(TABLE, dtype=dtype).numpy(),
@@ -65,7 +66,8 @@ class _Workspace(NamedTuple):
         )
 
 
-def _limit(units: int) -> int:
+def limit(units: int) -> int:
+    """Return the most active units of a sample that is summed unit by unit."""
     return int(LISTED * units)
 
 
@@ -106,7 +108,7 @@ def _copy_columns(matrix, rows, columns, first, count, tiles):
                         tiles[target + height * np.uint64(place)] = 0
 
 
-def _tiled(matrix: Tensor) -> Any:
+def tiled(matrix: Tensor) -> Any:
     """Return a matrix (row, column) flat, as (tile, row, 64 columns), padded with zeros."""
     rows, columns = matrix.shape
     tiles = torch.empty(rows * whole_tiles(columns), dtype=matrix.dtype).numpy()
@@ -119,8 +121,8 @@ def _tiled(matrix: Tensor) -> Any:
     return tiles
 
 
-def _tiled_transpose(matrix: Tensor) -> Any:
-    """Return the transpose of a matrix (column, row) as `_tiled` would."""
+def tiled_transpose(matrix: Tensor) -> Any:
+    """Return the transpose of a matrix (column, row) as `tiled` would."""
     rows, columns = matrix.shape
     tiles = torch.empty(whole_tiles(rows) * columns, dtype=matrix.dtype).numpy()
     given = flat(matrix)
@@ -211,12 +213,12 @@ def _sweep(
 
 def sum_active_rows(states: Tensor, weights: Tensor) -> Tensor:
     """Sum as `kernels.reference.sum_active_rows` does."""
-    return _sum_tiled(states, _tiled(weights), weights.shape[1], weights.dtype)
+    return _sum_tiled(states, tiled(weights), weights.shape[1], weights.dtype)
 
 
 def sum_active_columns(states: Tensor, weights: Tensor) -> Tensor:
     """Sum as `kernels.reference.sum_active_columns` does."""
-    return _sum_tiled(states, _tiled_transpose(weights), len(weights), weights.dtype)
+    return _sum_tiled(states, tiled_transpose(weights), len(weights), weights.dtype)
 
 
 def _sum_tiled(states: Tensor, rows: Any, columns: int, dtype: torch.dtype) -> Tensor:
@@ -225,8 +227,8 @@ def _sum_tiled(states: Tensor, rows: Any, columns: int, dtype: torch.dtype) -> T
     given, sums = packable(states), flat(result)
 
     def task(first: int, count: int) -> None:
-        workspace = tuple(_Workspace.of(count, units, dtype))
-        _sum_rows(given, units, _limit(units), rows, columns, first, count, sums, workspace)
+        workspace = tuple(Workspace.of(count, units, dtype))
+        _sum_rows(given, units, limit(units), rows, columns, first, count, sums, workspace)
 
     share(task, samples, least=1 + 20_000 // (units + columns), most=_MOST)
     return result
@@ -237,7 +239,7 @@ def correlate(states: Tensor, values: Tensor) -> Tensor:
     (samples, units), columns = states.shape, values.shape[1]
     given = packable(states)
     result = torch.empty((units, columns), dtype=values.dtype)
-    rows, sums = _tiled(values), flat(result)
+    rows, sums = tiled(values), flat(result)
 
     def task(first: int, count: int) -> None:
         order, cursors = np.arange(count), np.empty(count, np.int64)
@@ -265,17 +267,17 @@ def sweep_bernoulli(
         states = states.clone()
     hidden = torch.zeros((chains, whole_others), dtype=torch.uint8)
     fields = (
-        flat(pad(visible_field, (0, whole - units), value=_OUT)),
-        flat(pad(hidden_field, (0, whole_others - others), value=_OUT)),
+        flat(pad(visible_field, (0, whole - units), value=OUT)),
+        flat(pad(hidden_field, (0, whole_others - others), value=OUT)),
     )
-    matrices = _tiled(weights), _tiled_transpose(weights)
+    matrices = tiled(weights), tiled_transpose(weights)
     drawn = flat(states), flat(hidden)
 
     def task(first: int, count: int) -> None:
         _sweep(
             *drawn,
             (units, others),
-            (_limit(units), _limit(others)),
+            (limit(units), limit(others)),
             fields,
             matrices,
             sweeps,
@@ -283,7 +285,7 @@ def sweep_bernoulli(
             count,
             np.uint64(key),
             np.uint64(draw),
-            tuple(_Workspace.of(count, max(units, others), weights.dtype)),
+            tuple(Workspace.of(count, max(units, others), weights.dtype)),
         )
 
     share(task, chains, least=1 + 20_000 // (units + others), most=_MOST)

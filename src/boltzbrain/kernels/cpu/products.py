@@ -10,18 +10,24 @@ units: both ways give the same bits.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
 from numba import njit
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 from boltzbrain.kernels.cpu.simd import (
     bits_of,
     count_bits,
-    fused,
+    floats,
+    fused_multiply,
     load,
     mask_of,
-    nothing,
-    store,
+    spread_of,
 )
+from boltzbrain.kernels.machine import machine
 
 VECTOR = 16
 """Samples in one vector, which are summed and drawn together."""
@@ -29,8 +35,6 @@ VECTOR = 16
 SPARSE = 0.33
 """Four rows with a smaller share of weights that are not 0 are multiplied by these alone."""
 
-_ONE = np.uint64(1)
-_16, _32, _48 = np.uint64(16), np.uint64(32), np.uint64(48)
 _ZERO, _SIGN = np.uint32(0), np.uint32(1)
 
 
@@ -63,130 +67,110 @@ def _list_nonzero(weights, row, units, listed):
     return count
 
 
-@njit
-def _all_to_64(weights, row, units, values, stride, start, inputs):
-    """Set inputs (4, stride) of four rows of weights to 64 samples, from `start` on."""
-    zeros = nothing(load(values, np.uint64(0)))
-    a0, a1, a2, a3 = zeros, zeros, zeros, zeros
-    b0, b1, b2, b3 = zeros, zeros, zeros, zeros
-    c0, c1, c2, c3 = zeros, zeros, zeros, zeros
-    d0, d1, d2, d3 = zeros, zeros, zeros, zeros
-    at, step = np.uint64(start), np.uint64(stride)
-    one = np.uint64(row)
-    two, three, four = (
-        one + np.uint64(units),
-        one + np.uint64(2 * units),
-        one + np.uint64(3 * units),
-    )
-    for _ in range(units):
-        x0, x1 = load(values, at), load(values, at + _16)
-        x2, x3 = load(values, at + _32), load(values, at + _48)
-        w = weights[one]
-        a0, a1, a2, a3 = fused(w, x0, a0), fused(w, x1, a1), fused(w, x2, a2), fused(w, x3, a3)
-        w = weights[two]
-        b0, b1, b2, b3 = fused(w, x0, b0), fused(w, x1, b1), fused(w, x2, b2), fused(w, x3, b3)
-        w = weights[three]
-        c0, c1, c2, c3 = fused(w, x0, c0), fused(w, x1, c1), fused(w, x2, c2), fused(w, x3, c3)
-        w = weights[four]
-        d0, d1, d2, d3 = fused(w, x0, d0), fused(w, x1, d1), fused(w, x2, d2), fused(w, x3, d3)
-        one, two, three, four = one + _ONE, two + _ONE, three + _ONE, four + _ONE
-        at += step
-    to = np.uint64(start)
-    _store_64(inputs, to, a0, a1, a2, a3)
-    _store_64(inputs, to + step, b0, b1, b2, b3)
-    _store_64(inputs, to + step + step, c0, c1, c2, c3)
-    _store_64(inputs, to + step + step + step, d0, d1, d2, d3)
+def _tile(rows: int, vectors: int, *, listed: bool = False) -> Any:
+    """Return a loop that multiplies some rows of weights with 16 `vectors` samples.
+
+    All sums stay in registers, if `kernels.machine` counted them right. It is called with weights,
+    the place of the first row and the distance of rows; values, the place of the first unit's
+    samples and the distance of units; how many units; a list of them, read where `listed`; inputs,
+    the place of the first sum and the distance of rows there.
+    """
+
+    @intrinsic
+    def loop(
+        typingctx, weights, row, step, values, start, stride, units, chosen, inputs, to, apart
+    ):
+        kind = floats.llvm
+
+        def generate(context, builder, sig, args):
+            def pointer(number):
+                given = context.make_array(sig.args[number])(context, builder, value=args[number])
+                return given.data
+
+            def place(number):
+                return context.cast(builder, args[number], sig.args[number], types.intp)
+
+            def vector_at(data, at):
+                return builder.bitcast(builder.gep(data, [at]), kind.as_pointer())
+
+            data, by, out, units_chosen = pointer(0), pointer(3), pointer(8), pointer(7)
+            whole = ir.IntType(64)
+            firsts = [
+                builder.add(place(1), builder.mul(whole(member), place(2)))
+                for member in range(rows)
+            ]
+            zeros = ir.Constant(kind, [0.0] * VECTOR)
+            sums = [
+                [cgutils.alloca_once_value(builder, zeros) for _ in range(vectors)]
+                for _ in range(rows)
+            ]
+            with cgutils.for_range(builder, place(6)) as turn:
+                unit = turn.index
+                if listed:
+                    unit = builder.load(builder.gep(units_chosen, [turn.index]))
+                begin = builder.add(place(4), builder.mul(unit, place(5)))
+                samples = []
+                for number in range(vectors):
+                    at = builder.add(begin, whole(VECTOR * number))
+                    value = builder.load(vector_at(by, at))
+                    value.align = 4
+                    samples.append(value)
+                for first, line in zip(firsts, sums, strict=True):
+                    weight = builder.load(builder.gep(data, [builder.add(first, unit)]))
+                    for value, total in zip(samples, line, strict=True):
+                        done = fused_multiply(
+                            builder, spread_of(builder, kind, weight), value, total
+                        )
+                        builder.store(done, total)
+            for member, line in enumerate(sums):
+                begin = builder.add(place(9), builder.mul(whole(member), place(10)))
+                for number, total in enumerate(line):
+                    at = builder.add(begin, whole(VECTOR * number))
+                    builder.store(builder.load(total), vector_at(out, at)).align = 4
+            return context.get_dummy_value()
+
+        given = weights, row, step, values, start, stride, units, chosen, inputs, to, apart
+        return types.void(*given), generate
+
+    return loop
 
 
-@njit(inline="always")
-def _store_64(target, to, v0, v1, v2, v3):
-    store(target, to, v0)
-    store(target, to + _16, v1)
-    store(target, to + _32, v2)
-    store(target, to + _48, v3)
+TILE = machine().tile
+"""Vectors of sixteen samples that four rows are multiplied with at once."""
 
-
-@njit
-def _all_to_48(weights, row, units, values, stride, start, inputs):
-    """Set inputs as `_all_to_64` does, to 48 samples."""
-    zeros = nothing(load(values, np.uint64(0)))
-    a0, a1, a2 = zeros, zeros, zeros
-    b0, b1, b2 = zeros, zeros, zeros
-    c0, c1, c2 = zeros, zeros, zeros
-    d0, d1, d2 = zeros, zeros, zeros
-    at, step = np.uint64(start), np.uint64(stride)
-    one = np.uint64(row)
-    two, three, four = (
-        one + np.uint64(units),
-        one + np.uint64(2 * units),
-        one + np.uint64(3 * units),
-    )
-    for _ in range(units):
-        x0, x1, x2 = load(values, at), load(values, at + _16), load(values, at + _32)
-        w = weights[one]
-        a0, a1, a2 = fused(w, x0, a0), fused(w, x1, a1), fused(w, x2, a2)
-        w = weights[two]
-        b0, b1, b2 = fused(w, x0, b0), fused(w, x1, b1), fused(w, x2, b2)
-        w = weights[three]
-        c0, c1, c2 = fused(w, x0, c0), fused(w, x1, c1), fused(w, x2, c2)
-        w = weights[four]
-        d0, d1, d2 = fused(w, x0, d0), fused(w, x1, d1), fused(w, x2, d2)
-        one, two, three, four = one + _ONE, two + _ONE, three + _ONE, four + _ONE
-        at += step
-    to = np.uint64(start)
-    _store_48(inputs, to, a0, a1, a2)
-    _store_48(inputs, to + step, b0, b1, b2)
-    _store_48(inputs, to + step + step, c0, c1, c2)
-    _store_48(inputs, to + step + step + step, d0, d1, d2)
-
-
-@njit(inline="always")
-def _store_48(target, to, v0, v1, v2):
-    store(target, to, v0)
-    store(target, to + _16, v1)
-    store(target, to + _32, v2)
-
-
-@njit
-def _listed_to_64(weights, row, listed, count, values, stride, start, inputs, to):
-    """Set the inputs of one row to 64 samples from the weights that are listed."""
-    s0 = nothing(load(values, np.uint64(0)))
-    s1, s2, s3 = s0, s0, s0
-    for place in range(count):
-        unit = listed[place]
-        w, at = weights[row + unit], np.uint64(start + stride * unit)
-        s0, s1 = fused(w, load(values, at), s0), fused(w, load(values, at + _16), s1)
-        s2, s3 = fused(w, load(values, at + _32), s2), fused(w, load(values, at + _48), s3)
-    _store_64(inputs, np.uint64(to + start), s0, s1, s2, s3)
-
-
-@njit
-def _listed_to_48(weights, row, listed, count, values, stride, start, inputs, to):
-    """Set inputs as `_listed_to_64` does, to 48 samples."""
-    s0 = nothing(load(values, np.uint64(0)))
-    s1, s2 = s0, s0
-    for place in range(count):
-        unit = listed[place]
-        w, at = weights[row + unit], np.uint64(start + stride * unit)
-        s0, s1 = fused(w, load(values, at), s0), fused(w, load(values, at + _16), s1)
-        s2 = fused(w, load(values, at + _32), s2)
-    _store_48(inputs, np.uint64(to + start), s0, s1, s2)
+_all, _listed = _tile(4, TILE), _tile(1, TILE, listed=True)
+_all_less, _listed_less = _tile(4, 3), _tile(1, 3, listed=True)
 
 
 @njit
 def multiply(weights, row, present, units, values, stride, listed, inputs):
-    """Set inputs (4, stride) of up to four rows of weights; `stride` is 48 a + 64 b."""
-    threes = (4 - stride // VECTOR % 4) % 4 * 48
+    """Set inputs (4, stride) of up to four rows of weights; see `padded_samples` for `stride`."""
+    # where four vectors fit, three do for the rest, so that no more than a vector is idle
+    threes = (4 - stride // VECTOR % 4) % 4 * 48 if TILE == 4 else 0
+    wide = VECTOR * TILE
     if present == 4 and _count_nonzero(weights, row, 4 * units) >= SPARSE * 4 * units:
         for start in range(0, threes, 48):
-            _all_to_48(weights, row, units, values, stride, start, inputs)
-        for start in range(threes, stride, 64):
-            _all_to_64(weights, row, units, values, stride, start, inputs)
+            _all_less(
+                weights, row, units, values, start, stride, units, listed, inputs, start, stride
+            )
+        for start in range(threes, stride, wide):
+            _all(weights, row, units, values, start, stride, units, listed, inputs, start, stride)
         return
     for member in range(present):
         at, to = row + member * units, member * stride
         count = _list_nonzero(weights, at, units, listed)
         for start in range(0, threes, 48):
-            _listed_to_48(weights, at, listed, count, values, stride, start, inputs, to)
-        for start in range(threes, stride, 64):
-            _listed_to_64(weights, at, listed, count, values, stride, start, inputs, to)
+            _listed_less(
+                weights, at, 0, values, start, stride, count, listed, inputs, to + start, 0
+            )
+        for start in range(threes, stride, wide):
+            _listed(weights, at, 0, values, start, stride, count, listed, inputs, to + start, 0)
+
+
+def padded_samples(samples: int) -> int:
+    """Return the samples rounded up to what `multiply` takes."""
+    vectors = -(-samples // VECTOR)
+    if TILE < 4:
+        return VECTOR * TILE * -(-vectors // TILE)
+    # threes and fours
+    return VECTOR * (6 if vectors == 5 else max(3, vectors))

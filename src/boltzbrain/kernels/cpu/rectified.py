@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.foundations.numerics import FAR, half_normal, log_psi
-from boltzbrain.foundations.random import philox_block
 from boltzbrain.kernels.compiling import compiled
 from boltzbrain.kernels.cpu.threads import share
 
-_PER_UNIT = 64
-_LOW, _HIGH = -8.0, 16.0
+PER_UNIT = 64
+LOW, HIGH = -8.0, 16.0
 """Ends of the table of log Psi(x)."""
-_ROOT_LOW, _ROOT_HIGH = 1.0, 11.5
+ROOT_LOW, ROOT_HIGH = 1.0, 11.5
 """Ends of the table of the quantile by s = sqrt(-2 log share); shares from 0.6 to 2e-29."""
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _LOG_HALF, _ROOT_HALF = math.log(0.5), math.sqrt(0.5)
@@ -37,24 +36,24 @@ _BLOCK = 256
 
 
 def _grid(low: float, high: float) -> Tensor:
-    return torch.linspace(low, high, round((high - low) * _PER_UNIT) + 1, dtype=torch.float64)
+    return torch.linspace(low, high, round((high - low) * PER_UNIT) + 1, dtype=torch.float64)
 
 
 def _log_psi_table() -> NDArray[np.float64]:
     """Return (node, 2): log Psi, and its slope times the distance of two nodes."""
-    law = half_normal(_grid(_LOW, _HIGH))
-    return torch.stack((law.log_psi, -law.mean / _PER_UNIT), dim=1).numpy()
+    law = half_normal(_grid(LOW, HIGH))
+    return torch.stack((law.log_psi, -law.mean / PER_UNIT), dim=1).numpy()
 
 
 def _quantile_table() -> NDArray[np.float64]:
     """Return (node, 2): the y with log Q(y) = -s**2 / 2, and its slope s / r(y) by s likewise."""
-    s = _grid(_ROOT_LOW, _ROOT_HIGH)
+    s = _grid(ROOT_LOW, ROOT_HIGH)
     y = -torch.special.ndtri(torch.exp(-0.5 * s * s))
     slope = s * torch.exp(log_psi(y))
-    return torch.stack((y, slope / _PER_UNIT), dim=1).numpy()
+    return torch.stack((y, slope / PER_UNIT), dim=1).numpy()
 
 
-_TABLE, _QUANTILES = _log_psi_table(), _quantile_table()
+TABLE, QUANTILES = _log_psi_table(), _quantile_table()
 
 
 @njit(inline="always")
@@ -81,12 +80,13 @@ def _joined(table, place):
 
 
 @njit(inline="always")
-def _log_psi(x, table):
-    if x < _LOW:
+def log_psi_at(x, table):
+    """Return log Psi(x) from the table, or beyond it in closed form."""
+    if x < LOW:
         return 0.5 * x * x + _LOG_ROOT_TWO_PI
-    if x >= _HIGH:
+    if x >= HIGH:
         return -math.log(x + _fraction(x))
-    return _joined(table, (x - _LOW) * _PER_UNIT)
+    return _joined(table, (x - LOW) * PER_UNIT)
 
 
 @njit(inline="always")
@@ -95,12 +95,12 @@ def _upper_quantile(log_share, quantiles):
     lower = log_share > _LOG_HALF
     if lower:
         log_share = math.log(-math.expm1(log_share))
-    y = _joined(quantiles, (math.sqrt(-2.0 * log_share) - _ROOT_LOW) * _PER_UNIT)
+    y = _joined(quantiles, (math.sqrt(-2.0 * log_share) - ROOT_LOW) * PER_UNIT)
     return -y if lower else y
 
 
 @njit(inline="always")
-def _size(x, log_norm, uniform, quantiles):
+def size_at(x, log_norm, uniform, quantiles):
     """Return the half-normal value above which a share `uniform` lies."""
     log_uniform = math.log(uniform)
     if x < FAR:
@@ -116,35 +116,25 @@ def _size(x, log_norm, uniform, quantiles):
     return z
 
 
-@compiled
-def _draw(
-    inputs, fields, roots, log_roots, two_sided, key, draw, table, quantiles, first, count, states
+@njit(inline="always")
+def draw_unit(
+    value, unit, fields, roots, log_roots, two_sided, side, size, table, quantiles
 ):  # fmt: skip
-    mask, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
-    k0, k1 = np.uint64(key) & mask, np.uint64(key) >> shift
-    side_draw, size_draw = np.uint64(draw), np.uint64(draw) + np.uint64(two_sided)
-    columns, scale = inputs.shape[1], 2.0**-32
-    for row in range(first, first + count):
-        for block in range((columns + 3) // 4):
-            place, line = np.uint64(block), np.uint64(row)
-            sides = philox_block(place, line, side_draw & mask, side_draw >> shift, k0, k1)
-            sizes = philox_block(place, line, size_draw & mask, size_draw >> shift, k0, k1)
-            for offset in range(min(4, columns - 4 * block)):
-                unit = 4 * block + offset
-                value = np.float64(inputs[row, unit])
-                sign, root = 1.0, roots[0, unit]
-                x = -(value + fields[0, unit]) / root
-                log_norm = _log_psi(x, table)
-                if two_sided:
-                    other_root = roots[1, unit]
-                    other_x = (value - fields[1, unit]) / other_root
-                    other_norm = _log_psi(other_x, table)
-                    log_odds = log_norm - other_norm - log_roots[0, unit] + log_roots[1, unit]
-                    uniform = (np.float64(sides[offset]) + 0.5) * scale
-                    if uniform * (1.0 + math.exp(min(-log_odds, 700.0))) >= 1.0:
-                        sign, root, x, log_norm = -1.0, other_root, other_x, other_norm
-                uniform = (np.float64(sizes[offset]) + 0.5) * scale
-                states[row, unit] = sign * _size(x, log_norm, uniform, quantiles) / root
+    """Draw a unit given its input and a random word for its side and for its size."""
+    scale = 2.0**-32
+    sign, root = 1.0, roots[0, unit]
+    x = -(value + fields[0, unit]) / root
+    log_norm = log_psi_at(x, table)
+    if two_sided:
+        other_root = roots[1, unit]
+        other_x = (value - fields[1, unit]) / other_root
+        other_norm = log_psi_at(other_x, table)
+        log_odds = log_norm - other_norm - log_roots[0, unit] + log_roots[1, unit]
+        uniform = (np.float64(side) + 0.5) * scale
+        if uniform * (1.0 + math.exp(min(-log_odds, 700.0))) >= 1.0:
+            sign, root, x, log_norm = -1.0, other_root, other_x, other_norm
+    uniform = (np.float64(size) + 0.5) * scale
+    return sign * size_at(x, log_norm, uniform, quantiles) / root
 
 
 @compiled
@@ -153,10 +143,10 @@ def _log_partition(inputs, fields, roots, log_roots, two_sided, table, first, co
         for unit in range(inputs.shape[1]):
             value = np.float64(inputs[row, unit])
             x = -(value + fields[0, unit]) / roots[0, unit]
-            total = _log_psi(x, table) - log_roots[0, unit]
+            total = log_psi_at(x, table) - log_roots[0, unit]
             if two_sided:
                 x = (value - fields[1, unit]) / roots[1, unit]
-                other = _log_psi(x, table) - log_roots[1, unit]
+                other = log_psi_at(x, table) - log_roots[1, unit]
                 total = max(total, other) + math.log1p(math.exp(-abs(total - other)))
             result[row, unit] = total
 
@@ -271,7 +261,7 @@ class Response(NamedTuple):
 
 
 def respond_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, *, deep: bool) -> Response:
-    """Return how ReLU or dReLU units answer inputs, parameters as in `draw_rectified`.
+    """Return how ReLU or dReLU units answer inputs.
 
     Parameters
     ----------
@@ -305,45 +295,19 @@ def respond_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, *, deep: bo
     )
 
 
-def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw: int) -> Tensor:
-    """Draw ReLU or dReLU units given inputs, in the type of the inputs.
-
-    Parameters
-    ----------
-    inputs
-        (sample, unit).
-    fields, roots
-        Fields and square roots of the precisions, float64 (1, unit) for a ReLU, (2, unit), the
-        positive half first, for a dReLU.
-    key, draw
-        Random state: a ReLU uses the draw `draw`, a dReLU that for the half and the next for the
-        size.
-    """
-    states = torch.empty(inputs.shape, dtype=inputs.dtype)
-    given, drawn = inputs.contiguous().numpy(), states.numpy()
-    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
-    state = np.uint64(key), np.uint64(draw)
-
-    def task(first: int, count: int) -> None:
-        _draw(given, *law, *state, _TABLE, _QUANTILES, first, count, drawn)
-
-    share(task, len(inputs), least=_rows(inputs), most=len(inputs) + 1)
-    return states
-
-
 def log_partition_rectified(inputs: Tensor, fields: Tensor, roots: Tensor) -> Tensor:
-    """Return the log-partitions of ReLU or dReLU units, parameters as in `draw_rectified`."""
+    """Return the log-partitions of ReLU or dReLU units, parameters as for `draw_rectified`."""
     result = torch.empty(inputs.shape, dtype=inputs.dtype)
     given, found = inputs.contiguous().numpy(), result.numpy()
     law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
 
     def task(first: int, count: int) -> None:
-        _log_partition(given, *law, _TABLE, first, count, found)
+        _log_partition(given, *law, TABLE, first, count, found)
 
-    share(task, len(inputs), least=_rows(inputs), most=len(inputs) + 1)
+    share(task, len(inputs), least=rows_worth(inputs), most=len(inputs) + 1)
     return result
 
 
-def _rows(inputs: Tensor) -> int:
+def rows_worth(inputs: Tensor) -> int:
     """Return how many rows are worth a thread."""
     return 1 + 2000 // max(1, inputs.shape[1])

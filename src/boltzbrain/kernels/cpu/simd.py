@@ -73,7 +73,8 @@ def _order(*positions: int) -> ir.Constant:
     return ir.Constant(ir.VectorType(_INDEX, len(positions)), list(positions))
 
 
-def _spread(builder, kind, scalar):
+def spread_of(builder, kind, scalar):
+    """Emit a vector of nothing but a scalar."""
     nothing = ir.Constant(kind, ir.Undefined)
     one = builder.insert_element(nothing, scalar, _INDEX(0))
     return builder.shuffle_vector(one, nothing, _order(*[0] * kind.count))
@@ -83,7 +84,7 @@ def _vector(context, builder, kind, given, value):
     """Return an operand as a vector: itself, or a number sixteen times."""
     if isinstance(given, Vector):
         return value
-    return _spread(builder, kind.llvm, context.cast(builder, value, given, kind.element))
+    return spread_of(builder, kind.llvm, context.cast(builder, value, given, kind.element))
 
 
 def _register(
@@ -170,7 +171,7 @@ def spread(typingctx, number):
     kind = _OF_SCALAR[number]
 
     def generate(context, builder, sig, args):
-        return _spread(builder, kind.llvm, args[0])
+        return spread_of(builder, kind.llvm, args[0])
 
     return kind(number), generate
 
@@ -191,7 +192,7 @@ def eight_from(typingctx, first):
 
     def generate(context, builder, sig, args):
         steps = ir.Constant(blocks.llvm, list(range(8)))
-        return builder.add(_spread(builder, blocks.llvm, args[0]), steps)
+        return builder.add(spread_of(builder, blocks.llvm, args[0]), steps)
 
     return blocks(types.uint64), generate
 
@@ -202,6 +203,11 @@ def _call(builder, name, values):
     full = f"llvm.{name}.v{kind.count}{kind.element.intrinsic_name}"
     wanted = ir.FunctionType(kind, [kind] * len(values))
     return builder.call(cgutils.get_or_insert_function(builder.module, wanted, full), values)
+
+
+def fused_multiply(builder, left, right, total):
+    """Emit left * right + the vector that `total` points to, rounded once."""
+    return _call(builder, "fma", [left, right, builder.load(total)])
 
 
 @intrinsic

@@ -9,19 +9,53 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 from numba import config
 
+from boltzbrain.kernels.machine import cores
+
+SMALL = 20_000
+"""Models with at most so many weights are too small for PyTorch to share an operation."""
+
 _pool: ThreadPoolExecutor | None = None
+_set_aside: list[int] = []
 
 
 def thread_count() -> int:
-    """Return the number of threads to use: PyTorch's, and at most NUMBA_NUM_THREADS."""
+    """Return the number of threads: PyTorch's, at most NUMBA_NUM_THREADS and the cores granted."""
     allowed: int = vars(config)["NUMBA_NUM_THREADS"]
-    return max(1, min(torch.get_num_threads(), allowed))
+    threads = _set_aside[0] if _set_aside else torch.get_num_threads()
+    return max(1, min(threads, allowed, cores()))
+
+
+@contextmanager
+def unshared(weights: int) -> Iterator[None]:
+    """Keep PyTorch's own operations in one thread while a small model is worked on.
+
+    A small operation gains nothing by a second thread, and waits for it: where PyTorch was loaded
+    with spinning threads, beside a busy neighbour, a hundred times as long as it takes. Compiled
+    loops go on with all threads.
+
+    Parameters
+    ----------
+    weights
+        Weights of the model; above `SMALL` nothing changes.
+    """
+    before = torch.get_num_threads()
+    if weights > SMALL or before == 1:
+        yield
+        return
+    _set_aside.append(before)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        _set_aside.pop()
+        torch.set_num_threads(before)
 
 
 def share(task: Callable[[int, int], object], total: int, *, least: int, most: int) -> None:
@@ -74,5 +108,8 @@ def _forget() -> None:
     _pool = None
 
 
+if torch.get_num_threads() > cores():
+    # PyTorch counts the cores of the machine, also where a container has a share of them only
+    torch.set_num_threads(cores())
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)

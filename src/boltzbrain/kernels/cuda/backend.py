@@ -122,7 +122,7 @@ def _real(kind: str, fields: Tensor, roots: Tensor) -> Units:
 
 
 def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw: int) -> Tensor:
-    """Draw as `kernels.cpu.rectified.draw_rectified` does, given float32 inputs."""
+    """Draw as `kernels.cpu.doubles.rectified.draw_rectified` does, given float32 inputs."""
     kind = "drelu" if len(fields) == 2 else "relu"
     return _drawn(inputs, _real(kind, fields, roots), key, draw)
 

@@ -20,12 +20,12 @@ import triton.language as tl
 from boltzbrain.foundations.numerics import FAR
 from boltzbrain.kernels.cpu import rectified
 
-_PER_UNIT = tl.constexpr(float(rectified._PER_UNIT))
-_LOW, _HIGH = tl.constexpr(rectified._LOW), tl.constexpr(rectified._HIGH)
-_ROOT_LOW = tl.constexpr(rectified._ROOT_LOW)
+_PER_UNIT = tl.constexpr(float(rectified.PER_UNIT))
+_LOW, _HIGH = tl.constexpr(rectified.LOW), tl.constexpr(rectified.HIGH)
+_ROOT_LOW = tl.constexpr(rectified.ROOT_LOW)
 _NODES, _QUANTILE_NODES = (
-    tl.constexpr(len(rectified._TABLE)),
-    tl.constexpr(len(rectified._QUANTILES)),
+    tl.constexpr(len(rectified.TABLE)),
+    tl.constexpr(len(rectified.QUANTILES)),
 )
 _DEPTH = tl.constexpr(rectified._DEPTH)
 _FAR = tl.constexpr(FAR)

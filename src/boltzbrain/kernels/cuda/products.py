@@ -270,8 +270,8 @@ def _finish(
 def _tables(device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the tables of log Psi and of the normal quantile on a device."""
     return (
-        torch.from_numpy(rectified._TABLE).to(device),
-        torch.from_numpy(rectified._QUANTILES).to(device),
+        torch.from_numpy(rectified.TABLE).to(device),
+        torch.from_numpy(rectified.QUANTILES).to(device),
     )
 
 

@@ -12,12 +12,13 @@ from torch.nn.functional import softplus
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import (
+    climb_bernoulli,
     draw_bernoulli,
     mean_states,
     sum_active_rows,
     sweep_bernoulli,
 )
-from boltzbrain.model.layers.fused_sweeps import register_sweep
+from boltzbrain.model.layers.fused_sweeps import register_climb, register_sweep
 from boltzbrain.model.layers.layer import Layer
 
 
@@ -93,6 +94,33 @@ def _sweep_bernoulli(
 
 
 register_sweep(Bernoulli.kind, Bernoulli.kind, _sweep_bernoulli)
+
+
+def _climb_bernoulli(
+    ends: tuple[Layer, Layer],
+    hidden_layer: Layer,
+    weights: Tensor,
+    visible: Tensor,
+    ts: list[float],
+    generator: Generator,
+) -> tuple[Tensor, Tensor] | None:
+    if visible.dtype != torch.uint8:
+        return None
+    start, end = (layer.parameters()["field"] for layer in ends)
+    places = torch.tensor(ts, dtype=torch.float64)
+    first = generator.take(2 * (len(ts) - 2))
+    return climb_bernoulli(
+        visible,
+        (start, end),
+        hidden_layer.parameters()["field"],
+        weights,
+        places,
+        generator.key,
+        first,
+    )
+
+
+register_climb(Bernoulli.kind, Bernoulli.kind, _climb_bernoulli)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

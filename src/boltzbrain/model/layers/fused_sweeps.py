@@ -1,4 +1,7 @@
-"""Fused Gibbs kernels by pair of unit kinds; the RBM knows no kind and looks one up here."""
+"""Fused kernels by pair of unit kinds, of Gibbs sweeps and of annealing.
+
+The RBM and its annealing know no kind and look one up here.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +46,39 @@ def register_sweep(visible_kind: str, hidden_kind: str, kernel: SweepKernel) -> 
 def fused_sweep(visible: Layer, hidden: Layer) -> SweepKernel | None:
     """Return the kernel registered for the kinds of these layers, or None."""
     return _KERNELS.get((visible.kind, hidden.kind))
+
+
+class ClimbKernel(Protocol):
+    """Annealing of one pair of kinds along many rungs; see `sampling.annealing.AnnealedPath.climb`.
+
+    A kernel takes from the generator what sweeps rung by rung would take, so that the states are
+    the same but for the rounding of inputs.
+    """
+
+    def __call__(
+        self,
+        ends: tuple[Layer, Layer],
+        hidden_layer: Layer,
+        weights: Tensor,
+        visible: Tensor,
+        ts: list[float],
+        generator: Generator,
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return states and log-weights, or None where it does not serve.
+
+        `ends` are the visible layers at 0 and at 1.
+        """
+        ...
+
+
+_CLIMBS: dict[tuple[str, str], ClimbKernel] = {}
+
+
+def register_climb(visible_kind: str, hidden_kind: str, kernel: ClimbKernel) -> None:
+    """Use `kernel` for annealing this pair of kinds."""
+    _CLIMBS[visible_kind, hidden_kind] = kernel
+
+
+def fused_climb(visible: Layer, hidden: Layer) -> ClimbKernel | None:
+    """Return the annealing registered for the kinds of these layers, or None."""
+    return _CLIMBS.get((visible.kind, hidden.kind))

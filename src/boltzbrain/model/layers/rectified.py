@@ -11,12 +11,13 @@ from torch import Tensor
 
 from boltzbrain.foundations.numerics import half_normal, half_normal_quantile, log_psi
 from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.cpu.annealed.rectified import climb_rectified
 from boltzbrain.kernels.cpu.rectified import Response, log_partition_rectified, respond_rectified
 from boltzbrain.kernels.dispatch import draw_rectified, has_real_kernels
 from boltzbrain.model.layers.continuous import RealLayer, sweep_fused
 from boltzbrain.model.layers.discrete import Bernoulli
-from boltzbrain.model.layers.fused_sweeps import register_sweep
-from boltzbrain.model.layers.layer import Answers, Responses
+from boltzbrain.model.layers.fused_sweeps import register_climb, register_sweep
+from boltzbrain.model.layers.layer import Answers, Layer, Responses
 
 
 class _Half(NamedTuple):
@@ -98,6 +99,25 @@ class _Rectified(RealLayer):
             of_plus - of_minus,
             found.by_scale,
             self._of_halves(of_plus, of_minus, -0.5 * square_of_plus, -0.5 * square_of_minus),
+        )
+
+    def climb(
+        self,
+        ends: tuple[Layer, Layer],
+        weights: Tensor,
+        visible: Tensor,
+        ts: list[float],
+        generator: Generator,
+    ) -> tuple[Tensor, Tensor] | None:
+        """Anneal as `fused_sweeps.ClimbKernel` says, in float32 on the CPU."""
+        if weights.dtype != torch.float32 or not self._has_kernel(weights):
+            return None
+        start, end = (layer.parameters()["field"] for layer in ends)
+        fields, roots = self._sides()
+        places = torch.tensor(ts, dtype=torch.float64)
+        first = generator.take((len(fields) + 1) * (len(ts) - 2))
+        return climb_rectified(
+            visible, (start, end), fields, roots, weights, places, generator.key, first
         )
 
     def _respond(self, inputs: Tensor, *, deep: bool) -> Response:
@@ -327,5 +347,19 @@ class DReLU(_Rectified):
         return (torch.sigmoid(log_odds), plus), (torch.sigmoid(-log_odds), minus)
 
 
+def _climb_fused(
+    ends: tuple[Layer, Layer],
+    hidden_layer: Layer,
+    weights: Tensor,
+    visible: Tensor,
+    ts: list[float],
+    generator: Generator,
+) -> tuple[Tensor, Tensor] | None:
+    if not isinstance(hidden_layer, _Rectified) or visible.dtype != torch.uint8:
+        return None
+    return hidden_layer.climb(ends, weights, visible, ts, generator)
+
+
 for _kind in (ReLU, DReLU):
     register_sweep(Bernoulli.kind, _kind.kind, sweep_fused)
+    register_climb(Bernoulli.kind, _kind.kind, _climb_fused)

@@ -26,6 +26,7 @@ from boltzbrain.foundations.files import (
     sha256,
     write_ours,
 )
+from boltzbrain.kernels.machine import facts
 
 
 @dataclass(frozen=True)
@@ -201,4 +202,5 @@ def environment() -> dict[str, Any]:
         "numpy": np.__version__,
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
+        "loops": facts(),
     }

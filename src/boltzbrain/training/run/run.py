@@ -105,6 +105,12 @@ class TrainingRun(SelfTold):
         """The devices of the training, one after another; earlier versions knew the CPU only."""
         return list(self.info.get("devices", ["cpu"]))
 
+    @property
+    def weights(self) -> int:
+        """Number of weights of the model, or the most that it may have."""
+        info = self.info
+        return int(info["data"].get("neurons") or 0) * int(info["plan"].get("hidden") or 0)
+
     def _owner(self) -> Owner:
         """Return what a checkpoint must say to be one of this run."""
         info = self.info

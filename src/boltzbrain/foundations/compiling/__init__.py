@@ -1,0 +1,1 @@
+"""Where compiled loops are kept between processes."""

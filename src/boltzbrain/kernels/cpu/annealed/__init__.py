@@ -1,0 +1,1 @@
+"""Annealing on the CPU: chains of binary visible units carried along many rungs in one call."""
