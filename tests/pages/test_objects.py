@@ -15,6 +15,8 @@ import torch
 import boltzbrain as bb
 from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.foundations.showing.told import Brief, SelfTold
+from boltzbrain.grid.folder import SweepFolder
+from boltzbrain.interpretation.animals.compare import Comparison
 from boltzbrain.interpretation.file import (
     Interpretation,
     position_entry,
@@ -88,6 +90,11 @@ OBJECTS = {
     "DReLU": lambda _: bb.DReLU(*(torch.ones(5000) for _ in range(4))),
     "Evaluation": lambda run: run.evaluation,
     "Interpretation": lambda run: run.interpretation,
+    "Comparison": lambda _: Comparison(
+        {"runs": [{"animal": n, "folder": NASTY * 9, "converged": False} for n in range(99)]},
+        dict.fromkeys(map(str, range(99))),
+    ),
+    "SweepFolder, gone": lambda run: SweepFolder(run.folder / NASTY),
     "signal": lambda _: _large().signal,
     "traces": lambda _: _traces().signal,
     "spike times": lambda _: bb.from_spike_times([[0.1]] * 999, stop_s=9).signal,

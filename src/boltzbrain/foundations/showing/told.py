@@ -30,6 +30,17 @@ def shortened(text: str, longest: int = LONGEST_VALUE) -> str:
     return f"{text[: longest - 3 - tail]}...{text[len(text) - tail :]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "neuron"), counted(1200, "neuron")
+    ('1 neuron', '1,200 neurons')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def listed(names: Mapping[str, Any] | list[str], most: int = 6) -> str:
     """Return names in one line, each with its value where it has one, the last left out.
 

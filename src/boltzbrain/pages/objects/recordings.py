@@ -14,7 +14,7 @@ from boltzbrain.data.recording import Recording
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.data.study import Study
-from boltzbrain.foundations.showing.told import Told, listed
+from boltzbrain.foundations.showing.told import Told, counted, listed
 from boltzbrain.pages.objects.pictures import (
     MOST_BINS,
     picture_of_states,
@@ -34,7 +34,7 @@ _POSITION = ("x_um", "y_um", "z_um")
 
 def recording_told(recording: Recording) -> Told:
     """Return what a recording tells: its signal, regions, places and epochs."""
-    signal, count = recording.signal, f"{len(recording):,} neurons"
+    signal, count = recording.signal, counted(len(recording), "neuron")
     rows: list[tuple[str, str]]
     picture: Callable[[], str] | None = None
     if isinstance(signal, SpikeTimes):
@@ -163,7 +163,7 @@ def activity_told(activity: Activity) -> Told:
         ("source", _source(activity)),
     ]
     return Told(
-        f"Activity of {activity.n_neurons:,} neurons in {activity.n_bins:,} bins",
+        f"Activity of {counted(activity.n_neurons, 'neuron')} in {counted(activity.n_bins, 'bin')}",
         tuple(rows),
         lambda: picture_of_states(states[:MOST_BINS], width, activity.regions),
     )
@@ -171,5 +171,5 @@ def activity_told(activity: Activity) -> Told:
 
 def study_told(study: Study) -> Told:
     """Return what a study tells: its animals with their neurons."""
-    rows = [(name, f"{len(one):,} neurons, {_source(one)}") for name, one in study]
-    return Told(f"Study of {len(study)} animals", tuple(rows))
+    rows = [(name, f"{counted(len(one), 'neuron')}, {_source(one)}") for name, one in study]
+    return Told(f"Study of {counted(len(study), 'animal')}", tuple(rows))

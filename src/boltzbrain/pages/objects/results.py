@@ -6,7 +6,7 @@ from typing import Any
 
 from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.foundations.showing.numbers import number, with_error
-from boltzbrain.foundations.showing.told import Told, listed
+from boltzbrain.foundations.showing.told import Told, counted, listed
 from boltzbrain.interpretation.animals.compare import Comparison
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages.objects.pictures import picture_of_map, picture_of_scores
@@ -77,7 +77,7 @@ def interpretation_told(found: Interpretation) -> Told:
                            2)),
     ]  # fmt: skip
     return Told(
-        f"Interpretation of {len(found['neurons/id']):,} neurons",
+        f"Interpretation of {counted(len(found['neurons/id']), 'neuron')}",
         tuple(rows),
         None if maps is None else lambda: picture_of_map(maps.names, maps.counts, maps.l1),
     )
@@ -95,4 +95,4 @@ def comparison_told(found: Comparison) -> Told:
     ]
     rows += [("", f"and {len(runs) - 10} more" if len(runs) > 10 else "")]
     rows += [("average maps", listed(list(found.averages)))]
-    return Told(f"Comparison of {len(runs)} runs", tuple(rows))
+    return Told(f"Comparison of {counted(len(runs), 'run')}", tuple(rows))

@@ -8,7 +8,7 @@ import torch
 
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.showing.numbers import with_error
-from boltzbrain.foundations.showing.told import Told
+from boltzbrain.foundations.showing.told import Told, counted
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages.objects.pictures import picture_of_training
 from boltzbrain.training.run.run import TrainingRun
@@ -21,7 +21,8 @@ def run_told(run: TrainingRun) -> Told:
         plan, data = info["plan"], info["data"]
         status, chosen = str(info["status"]), info["chosen_update"]
         title = (
-            f"TrainingRun, {status}: {data['neurons']:,} neurons, {plan['hidden']:,} hidden units"
+            f"TrainingRun, {status}: {counted(data['neurons'], 'neuron')}, "
+            f"{counted(plan['hidden'], 'hidden unit')}"
         )
         known = [
             ("folder", str(run.folder)),
@@ -85,11 +86,11 @@ def model_told(model: RBM) -> Told:
     weights = model.weights.detach()
     kind = str(weights.dtype).removeprefix("torch.")
     rows = [
-        ("visible", f"{len(model.visible):,} units, {model.visible.kind}"),
-        ("hidden", f"{len(model.hidden):,} units, {model.hidden.kind}"),
+        ("visible", f"{counted(len(model.visible), 'unit')}, {model.visible.kind}"),
+        ("hidden", f"{counted(len(model.hidden), 'unit')}, {model.hidden.kind}"),
         ("weights", f"(visible, hidden) {kind} on {weights.device}"),
     ]
     if weights.numel():
         share = float((weights == 0).to(torch.float64).mean())
         rows.append(("", f"deviation {float(weights.std(correction=0)):.3g}, {share:.0%} are 0"))
-    return Told(f"RBM of {len(model.visible):,} neurons", tuple(rows))
+    return Told(f"RBM of {counted(len(model.visible), 'neuron')}", tuple(rows))
