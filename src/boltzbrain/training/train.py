@@ -14,7 +14,7 @@ from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import one_writer
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.training.assemblies.choice import plan_for
-from boltzbrain.training.assemblies.find import OnOff
+from boltzbrain.training.assemblies.find import Components
 from boltzbrain.training.assemblies.state import AssemblyState
 from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
 from boltzbrain.training.health import symptoms
@@ -111,7 +111,7 @@ class _Training:
         activity: Activity,
         plan: TrainingPlan,
         device: str,
-        found: OnOff | None = None,
+        found: Components | None = None,
     ) -> None:
         self.run, self.plan = run, plan
         self.kept = frozenset(plan.checkpoint_updates())
@@ -327,7 +327,7 @@ def _state(
     data: Tensor,
     field: Tensor,
     checkpoint: Checkpoint | None,
-    found: OnOff | None,
+    found: Components | None,
 ) -> BaseState:
     """Return the state that the plan asks for, as it begins or as a checkpoint has it."""
     if plan.weights_from == "assemblies":
