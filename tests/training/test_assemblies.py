@@ -17,11 +17,12 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.moves.samples import sample_by_moves
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
-from boltzbrain.training.assemblies import choice, find
+from boltzbrain.training.assemblies import choice, find, potentials
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.couplings import correction, couplings_of_bins, pair_couplings
 from boltzbrain.training.assemblies.factors import first_model
-from boltzbrain.training.assemblies.find import find_on_off
+from boltzbrain.training.assemblies.find import find_components
+from boltzbrain.training.assemblies.graded import varimax
 from boltzbrain.training.assemblies.potentials import on_off_potential
 from boltzbrain.training.assemblies.state import AssemblyState
 from boltzbrain.training.plan import make_plan
@@ -57,6 +58,25 @@ def graded(seed: int = 0) -> Activity:
     return dataclasses.replace(activity, states=states)
 
 
+def mixed(seed: int = 0) -> tuple[PlantedAssemblies, Activity, np.ndarray]:
+    """Two assemblies that are on or off, and two whose amplitudes wander evenly from 0 to 1."""
+    truth = simulate_assemblies(
+        Generator.from_seed(seed, "mixed"), neurons=900, assemblies=4, bins=2000,
+        sizes=(200, 260), on_fraction=(0.1, 0.2), firing=0.3, overlap=0.1,
+    )  # fmt: skip
+    rng = np.random.default_rng(seed)
+    amplitude = truth.on.astype(float)
+    amplitude[:, 2:] = rng.random((2000, 2))
+    members = truth.membership.astype(float)
+    count = amplitude[:, :2] @ members[:, :2].T
+    chance = np.where(count > 0, 1 - 0.7**count, truth.background)
+    odds = np.log(chance / (1 - chance)) + 3.0 * amplitude[:, 2:] @ members[:, 2:].T
+    states = (rng.random(odds.shape) < expit(odds)).astype(np.uint8)
+    fold = np.zeros(2000, np.int8)
+    fold[1500:1750], fold[1750:] = 1, 2
+    return truth, dataclasses.replace(truth.activity(0.25), states=states, fold=fold), amplitude
+
+
 def states_of(activity: Activity) -> torch.Tensor:
     return torch.from_numpy(activity.states_of("train"))
 
@@ -64,7 +84,7 @@ def states_of(activity: Activity) -> torch.Tensor:
 @pytest.mark.parametrize("hidden", [3, 8])
 def test_assemblies_are_found_once_each_with_their_bins_and_neurons(hidden: int) -> None:
     truth, activity = fish()
-    found = find_on_off(states_of(activity), hidden, 0)
+    found = find_components(states_of(activity), hidden, 0)
     assert found.on.shape == (1100, 3)
     assert found.share > 0.75
     on = truth.on[activity.bins_of("train")]
@@ -96,7 +116,7 @@ def test_members_of_an_assembly_that_is_rarely_on_are_told_by_their_likelihood()
     shares, right = [], []
     for seed in range(6):
         states, on, members = rare(seed)
-        found = find_on_off(states, 4, seed)
+        found = find_components(states, 4, seed)
         assert found.on.shape[1] == 2
         unit = int(np.corrcoef(found.on.T, on[:, 1])[-1, :2].argmax())
         hit = (found.members[:, unit] & members[:, 1]).sum()
@@ -113,17 +133,17 @@ def test_an_assembly_in_whose_component_another_has_a_part_is_found(
     first, second = members.T.astype(float)
     slopes = 4.0 * np.stack([first, second + 0.5 * first, first + 0.3 * second], axis=1)
     monkeypatch.setattr(find, "component_slopes", lambda *_: (slopes, len(states)))
-    found = find_on_off(states, 3, 0)
+    found = find_components(states, 3, 0)
     # the third, a mixture of both, is none of its own
     assert found.on.shape[1] == 2
     assert np.corrcoef(found.on.T, on.T)[:2, 2:].max(axis=0).min() > 0.95
     # negative control: without the second look one of them is lost
     monkeypatch.setattr(find, "_without", lambda values, _: values)
-    assert find_on_off(states, 3, 0).on.shape[1] == 1
+    assert find_components(states, 3, 0).on.shape[1] == 1
 
 
 def test_graded_activity_has_no_unit_that_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = find_on_off(states_of(graded()), 8, 0)
+    found = find_components(states_of(graded()), 8, 0)
     assert found.on.shape[1] == 0
     assert found.share == 0.0
     monkeypatch.setattr(choice, "FEWEST_NEURONS", 100)
@@ -205,10 +225,70 @@ def test_a_potential_peaks_at_its_levels_with_its_share(share: float) -> None:
     assert abs(h[h < 0][law[h < 0].argmax()] + level) < 0.02 * level
 
 
+def test_the_likeliest_potential_of_a_graded_unit_has_the_law_of_its_values() -> None:
+    rng = np.random.default_rng(0)
+    base, weights = rng.normal(-2.5, 0.5, 200), rng.normal(0.4, 0.1, 200)
+    h = np.linspace(-6, 6, 1201)
+    total = np.logaddexp(0.0, base + np.multiply.outer(h, weights)).sum(axis=1)
+    true_law = np.exp(-0.5 * (np.abs(h) / 1.6) ** 3)
+    true_law /= true_law.sum()
+    values = rng.choice(h, 4000, p=true_law)
+    values = (values - values.mean()) / values.std()
+    wanted = np.exp(-0.5 * (np.abs(h) / (1.6 / (h @ (h * true_law)) ** 0.5)) ** 3)
+    wanted /= wanted.sum()
+
+    def apart(one: potentials.Potential, kink: float, sums: np.ndarray) -> float:
+        up, down = np.maximum(h - kink, 0.0), np.maximum(kink - h, 0.0)
+        energy = one.field_plus * up - one.precision_plus * up**2 / 2
+        energy += one.field_minus * down - one.precision_minus * down**2 / 2
+        log_law = sums + energy
+        return float(np.abs(np.exp(log_law - logsumexp(log_law)) - wanted).sum() / 2)
+
+    assert apart(*potentials.graded_potential(base, weights, values), total) < 0.12
+    # negative control: a unit that no neuron follows needs another potential
+    assert apart(*potentials.graded_potential(base, 0.0 * weights, values), total) > 0.5
+
+
+def test_graded_assemblies_beside_those_that_are_on_or_off_are_found() -> None:
+    truth, activity, amplitude = mixed()
+    found = find_components(states_of(activity), 8, 0)
+    assert found.on.shape[1] == found.graded.shape[1] == 2
+    bins = activity.bins_of("train")
+    alike = np.corrcoef(found.graded.T, amplitude[bins, 2:].T)[:2, 2:]
+    assert alike.max(axis=1).min() > 0.85
+    assert sorted(alike.argmax(axis=1)) == [0, 1]
+    mine = truth.membership[:, 2 + alike.argmax(axis=1)]
+    follow = found.slopes != 0
+    assert (follow & mine).sum() / mine.sum() > 0.85
+    assert (follow & mine).sum() / follow.sum() > 0.85
+
+
+def test_varimax_finds_simple_loadings() -> None:
+    rng = np.random.default_rng(0)
+    simple = rng.normal(0, 0.02, (300, 3))
+    simple[np.arange(300), np.arange(300) % 3] += 1.0
+    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    found = simple @ turn @ varimax(simple @ turn)
+    alike = np.abs(np.corrcoef(found.T, simple.T)[:3, 3:])
+    assert alike.max(axis=1).min() > 0.999
+    assert np.abs(np.corrcoef((simple @ turn).T, simple.T)[:3, 3:]).max(axis=1).min() < 0.99
+
+
+def test_a_training_of_mixed_assemblies_converges(tmp_path: Path) -> None:
+    truth, activity, _ = mixed()
+    run = train(activity, make_plan("assemblies", hidden=8), tmp_path / "run")
+    found = run.info["convergence"]
+    assert found["status"] in ("converged", "recovered"), found["reason"]
+    weights = run.best.weights.numpy()
+    assert weights.shape[1] == 4
+    alike = np.corrcoef(weights.T, truth.membership.T)[:4, 4:]
+    assert alike.max(axis=0).min() > 0.8
+
+
 def test_the_first_model_has_units_on_as_often_as_the_data_and_independent() -> None:
     activity = fish()[1]
     states = states_of(activity)
-    found = find_on_off(states, 3, 0)
+    found = find_components(states, 3, 0)
     model, factors = first_model(states, found)
     torch.testing.assert_close(factors.weights, model.weights)
     assert bool(((factors.members != 0).numpy() == found.members).all())

@@ -17,7 +17,7 @@ from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.kernels.devices import device_told, words_of
 from boltzbrain.training.assemblies.choice import plan_for
-from boltzbrain.training.assemblies.find import OnOff
+from boltzbrain.training.assemblies.find import Components
 from boltzbrain.training.assemblies.state import AssemblyState
 from boltzbrain.training.device import device_for
 from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
@@ -125,7 +125,7 @@ class _Training:
         activity: Activity,
         plan: TrainingPlan,
         device: torch.device,
-        found: OnOff | None = None,
+        found: Components | None = None,
     ) -> None:
         self.run, self.plan = run, plan
         self.kept = frozenset(plan.checkpoint_updates())
@@ -341,7 +341,7 @@ def _state(
     data: Tensor,
     field: Tensor,
     checkpoint: Checkpoint | None,
-    found: OnOff | None,
+    found: Components | None,
 ) -> BaseState:
     """Return the state that the plan asks for, as it begins or as a checkpoint has it."""
     if plan.weights_from == "assemblies":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.training.assemblies.find import OnOff, find_on_off
+from boltzbrain.training.assemblies.find import Components, find_components
 from boltzbrain.training.plan import TrainingPlan, make_plan
 
 RECIPE = "assemblies"
@@ -16,7 +16,7 @@ MOST = 0.5
 """Share of the memberships in components that components which are on or off must have."""
 
 
-def plan_for(activity: Activity, plan: TrainingPlan) -> tuple[TrainingPlan, OnOff | None]:
+def plan_for(activity: Activity, plan: TrainingPlan) -> tuple[TrainingPlan, Components | None]:
     """Return the plan itself, or the recipe of assemblies where it asks for it and the data do.
 
     What the plan says otherwise than its own recipe is kept. With the recipe of assemblies come the
@@ -32,7 +32,7 @@ def plan_for(activity: Activity, plan: TrainingPlan) -> tuple[TrainingPlan, OnOf
     asked = plan.weights_from == RECIPE
     if not asked and (not plan.assemblies or activity.n_neurons < FEWEST_NEURONS):
         return plan, None
-    found = find_on_off(torch.from_numpy(activity.states_of("train")), plan.hidden, plan.seed)
+    found = find_components(torch.from_numpy(activity.states_of("train")), plan.hidden, plan.seed)
     if asked:
         return plan, found
     if found.share < MOST:

@@ -15,8 +15,8 @@ from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.rectified import DReLU
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.assemblies.couplings import correction, couplings_of_bins
-from boltzbrain.training.assemblies.find import OnOff
-from boltzbrain.training.assemblies.potentials import on_off_potential
+from boltzbrain.training.assemblies.find import Components
+from boltzbrain.training.assemblies.potentials import Potential, graded_potential, on_off_potential
 
 Floats = NDArray[np.float64]
 
@@ -49,43 +49,54 @@ class Factors:
         return self.members @ self.mixing
 
 
-def first_model(states: Tensor, found: OnOff) -> tuple[RBM, Factors]:
-    """Return a model of units that are on or off as their components are.
+def first_model(states: Tensor, found: Components) -> tuple[RBM, Factors]:
+    """Return a model of units that are on or off, or take every value, as their components do.
+
+    Of graded units, one standard deviation below and above the mean stand for off and on where
+    couplings between units are taken back.
 
     Parameters
     ----------
     states
         (bin, neuron) uint8.
     found
-        At least one component.
+        At least one component that is on or off.
     """
-    on, bins = found.on, len(states)
+    bins, units = len(states), found.on.shape[1]
     rates = (mean_states(states, torch.float64).numpy() * bins + 0.5) / (bins + 1.0)
-    upper, lower = _rates(states, on, rates)
-    rises = np.where(found.members, logit(upper) - logit(lower), 0.0)
-    shares = np.clip(on.mean(axis=0), *_SHARES)
+    upper, lower = _rates(states, found.on, rates)
+    steps = np.where(found.members, logit(upper) - logit(lower), 0.0)
+    off = _log_odds_off(states, found.on, steps, rates)
+    shares = np.clip(found.on.mean(axis=0), *_SHARES)
     # levels at which a unit has variance 1, the kink of its potential midway
-    width = 1.0 / np.sqrt(shares * (1.0 - shares))
-    off = _log_odds_off(states, on, rises, rates)
-    wanted = couplings_of_bins(on)
+    width = np.append(1.0 / np.sqrt(shares * (1.0 - shares)), np.full(found.graded.shape[1], 2.0))
+    rises = np.column_stack([steps, 2.0 * found.slopes])
+    wanted = couplings_wanted(found)
     brought = np.zeros((len(width), len(width)))
     for _ in range(_ROUNDS):
-        brought += correction(off, rises, brought, wanted)
+        brought += correction(off - found.slopes.sum(axis=1), rises, brought, wanted)
     mixing = np.eye(len(width)) + brought * width[:, None] / width[None, :]
     members = rises / width
     # the small weights lower the members of other units on average; their fields take it back
-    off = off - rises @ (brought @ shares)
+    off = off - rises @ (brought[:, :units] @ shares)
     weights = members @ mixing
-    levels = width / 2.0
+    levels = width[:units] / 2.0
+    potentials = _potentials(off, weights, found.members, levels, shares, wanted[:units, :units])
+    for unit, (values, slopes) in enumerate(
+        zip(found.graded.T, found.slopes.T, strict=True), units
+    ):
+        one, kink = graded_potential(off[slopes != 0], weights[slopes != 0, unit], values)
+        potentials.append(_leaning(one, off, weights[:, unit], slopes != 0))
+        levels = np.append(levels, kink)
+    hidden = DReLU(*(_float(np.array(values)) for values in zip(*potentials, strict=True)))
     visible = Bernoulli(_float(off + weights @ levels))
-    return (
-        RBM(
-            visible,
-            _potentials(off, weights, found.members, levels, shares, wanted),
-            _float(weights),
-        ),
-        Factors(_float(members), _float(mixing)),
-    )
+    return RBM(visible, hidden, _float(weights)), Factors(_float(members), _float(mixing))
+
+
+def couplings_wanted(found: Components) -> Floats:
+    """Return the couplings that the data have, (unit, unit): none where one is graded."""
+    units, graded = found.on.shape[1], found.graded.shape[1]
+    return np.pad(couplings_of_bins(found.on), ((0, graded), (0, graded)))[: units + graded]
 
 
 def levels_of(model: RBM, inputs: Tensor) -> tuple[Floats, Floats, Floats]:
@@ -160,8 +171,8 @@ def _potentials(
     levels: Floats,
     shares: Floats,
     wanted: Floats,
-) -> DReLU:
-    """Return the hidden layer: each unit by quadrature over its members, to first order over all.
+) -> list[Potential]:
+    """Return potentials of on/off units, by quadrature over members, to first order over all.
 
     The odds of a unit with the others off are those of its share less what the couplings that the
     data have add on average.
@@ -169,14 +180,16 @@ def _potentials(
     odds = logit(shares) - np.log1p(shares * np.expm1(wanted)).sum(axis=1)
     alone = np.clip(expit(odds), 1e-6, 0.9)
     found = []
-    active = expit(off)
     for unit, mine in enumerate(members.T):
         one = on_off_potential(off[mine], weights[mine, unit], levels[unit], alone[unit])
-        slope = float(weights[~mine, unit] @ active[~mine])
-        found.append(
-            one._replace(field_plus=one.field_plus - slope, field_minus=one.field_minus + slope)
-        )
-    return DReLU(*(_float(np.array(values)) for values in zip(*found, strict=True)))
+        found.append(_leaning(one, off, weights[:, unit], mine))
+    return found
+
+
+def _leaning(one: Potential, off: Floats, weights: Floats, mine: NDArray[np.bool_]) -> Potential:
+    """Return a potential, found over its members, that allows for all other neurons too."""
+    slope = float(weights[~mine] @ expit(off[~mine]))
+    return one._replace(field_plus=one.field_plus - slope, field_minus=one.field_minus + slope)
 
 
 def _float(values: Floats) -> Tensor:

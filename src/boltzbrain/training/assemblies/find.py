@@ -1,4 +1,4 @@
-"""Which independent components of a recording are on or off, in which bins, and by which neurons.
+"""Which components of a recording are on or off, in which bins, and by which neurons; which graded.
 
 A component that is on or off shows as two clusters of bins: its projection, over the neurons that
 follow it, is cut midway between two means, and the distance of the means over the spread within
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.kernels.dispatch import correlate, mean_states, sum_active_rows
+from boltzbrain.training.assemblies.graded import graded_components
 from boltzbrain.training.update.first_weights import component_slopes
 
 Marks = NDArray[np.bool_]
-Rates = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 LEAST_Z = 6.0
 """A neuron belongs to a component where its slope is so many standard errors from 0."""
@@ -36,8 +37,8 @@ _FEWEST = 2
 
 
 @dataclass(frozen=True, eq=False)
-class OnOff:
-    """Components that are on or off, strongest first.
+class Components:
+    """Components that are on or off, strongest first, and graded ones.
 
     Attributes
     ----------
@@ -47,15 +48,21 @@ class OnOff:
         (neuron, component) bool: the neurons that follow it.
     share
         Share of them in all memberships of neurons in significant components; 0 without any.
+    graded
+        (bin, graded component) of mean 0 and variance 1: those that take every value.
+    slopes
+        (neuron, graded component): by how much the log-odds rise with it, 0 but for its followers.
     """
 
     on: Marks
     members: Marks
     share: float
+    graded: Floats
+    slopes: Floats
 
 
-def find_on_off(states: Tensor, hidden: int, seed: int) -> OnOff:
-    """Find the components of activity that are on or off.
+def find_components(states: Tensor, hidden: int, seed: int) -> Components:
+    """Find the components of activity that are on or off, and those that take every value.
 
     Parameters
     ----------
@@ -82,6 +89,7 @@ def find_on_off(states: Tensor, hidden: int, seed: int) -> OnOff:
         if distance[unit] >= LEAST_D and not _is_copy(on, unit, found):
             found.append(unit)
     first = list(found)
+    left = []
     for unit in order:
         if distance[unit] >= LEAST_D:
             continue
@@ -92,12 +100,17 @@ def find_on_off(states: Tensor, hidden: int, seed: int) -> OnOff:
             found.append(unit)
         elif not copy:
             graded += int(sizes[unit])
-    if not found:
-        return OnOff(on[:, found], members[:, found], 0.0)
+            left.append(unit)
     marks = np.ascontiguousarray(on[:, found])
+    rest = np.zeros((len(marks), len(left)))
+    for place, unit in enumerate(left):
+        rest[:, place] = _without(projection[:, unit], marks)
+    amplitude, slopes = graded_components(states, rest, marks, rates, LEAST_Z)
+    if not found:
+        return Components(marks, members[:, found], 0.0, amplitude, slopes)
     mine = _followers(states, marks, rates)
     share = mine.sum() / (mine.sum() + graded)
-    return OnOff(marks, mine, float(share))
+    return Components(marks, mine, float(share), amplitude, slopes)
 
 
 def _is_copy(on: Marks, unit: int, found: list[int]) -> bool:
@@ -111,7 +124,7 @@ def _without(values: NDArray[np.float32], on: Marks) -> NDArray[np.float32]:
     return np.asarray(left, dtype=np.float32)
 
 
-def _followers(states: Tensor, on: Marks, rates: Rates) -> Marks:
+def _followers(states: Tensor, on: Marks, rates: Floats) -> Marks:
     """Return which neurons are more, or less, active while a component is on, (neuron, component).
 
     Certain ones by least squares on the on-bins of all components, so that what an accidental

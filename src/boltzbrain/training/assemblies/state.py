@@ -14,9 +14,8 @@ from boltzbrain.sampling.gibbs import Chains
 from boltzbrain.sampling.moves.hidden import advance_by_moves
 from boltzbrain.sampling.moves.proposal import Proposal, proposal_from
 from boltzbrain.training.assemblies.ascent import FactoredAscent
-from boltzbrain.training.assemblies.couplings import couplings_of_bins
-from boltzbrain.training.assemblies.factors import corrected, first_model
-from boltzbrain.training.assemblies.find import OnOff, find_on_off
+from boltzbrain.training.assemblies.factors import corrected, couplings_wanted, first_model
+from boltzbrain.training.assemblies.find import Components, find_components
 from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import MEAN_MEMBERS, Checkpoint
@@ -56,20 +55,20 @@ class AssemblyState(BaseState):
         plan: TrainingPlan,
         data: Tensor,
         checkpoint: Checkpoint | None,
-        found: OnOff | None = None,
+        found: Components | None = None,
     ) -> None:
         super().__init__(plan, data)
         if checkpoint is not None:
             self.restore(checkpoint)
             return
         if found is None:
-            found = find_on_off(data.cpu(), plan.hidden, plan.seed)
+            found = find_components(data.cpu(), plan.hidden, plan.seed)
         if not found.on.shape[1]:
             raise bad_input("assemblies", "be on or off in the training bins", "graded activity")
         self.update, self.interventions, self.running_score = 0, Interventions(), None
         model, factors = first_model(data.cpu(), found)
         self.ascent = FactoredAscent(model, factors, plan)
-        self._wanted = torch.from_numpy(couplings_of_bins(found.on))
+        self._wanted = torch.from_numpy(couplings_wanted(found))
         stream = Generator.from_seed(plan.seed, "chains")
         rows = stream.integers(len(data), plan.chains)
         visible = data[torch.from_numpy(rows)].clone()

@@ -1,0 +1,94 @@
+"""Components that take every value, beside those that are on or off: amplitudes and slopes.
+
+Independent components tell assemblies that are on or off apart by their distributions. Graded
+amplitudes may be too near to normal for that; they are turned until each neuron follows few of
+them, which is what assemblies are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from boltzbrain.kernels.dispatch import correlate
+
+Floats = NDArray[np.float64]
+Marks = NDArray[np.bool_]
+
+FEWEST_FOLLOWERS = 20
+"""A component that fewer neurons follow is none."""
+_LEAST_VARIANCE = 1e-6
+"""Share of the largest variance below which a direction of amplitudes is rounding."""
+_TURNS, _ENOUGH = 200, 1e-8
+
+
+def graded_components(
+    states: Tensor, apart: Floats, on: Marks, rates: Floats, least_z: float
+) -> tuple[Floats, Floats]:
+    """Return graded amplitudes, and by how much log-odds rise with them.
+
+    Parameters
+    ----------
+    states
+        (bin, neuron) uint8.
+    apart
+        (bin, component) projections that seem graded, without what on-bins explain.
+    on
+        (bin, component) on-bins of the others.
+    rates
+        (neuron,) mean activity.
+    least_z
+        A neuron follows an amplitude where its rise is so many standard errors from 0.
+
+    Returns
+    -------
+    amplitudes
+        (bin, graded component) of mean 0 and variance 1, uncorrelated.
+    slopes
+        (neuron, graded component), 0 but for the neurons that follow it.
+    """
+    variance = np.maximum(rates * (1 - rates), 1.0 / len(on) ** 2)
+    amplitudes = _turned(states, apart, variance)
+    both = np.column_stack([on, amplitudes]).astype(np.float64)
+    both -= both.mean(axis=0)
+    inverse = np.linalg.pinv(both.T @ both)
+    by_bin = torch.from_numpy((both @ inverse).astype(np.float32))
+    rise = correlate(states, by_bin).numpy()[:, on.shape[1] :].astype(np.float64)
+    error = np.sqrt(variance[:, None] * np.diag(inverse)[on.shape[1] :])
+    slopes = np.where(np.abs(rise) > least_z * error, rise / variance[:, None], 0.0)
+    kept = (slopes != 0).sum(axis=0) >= FEWEST_FOLLOWERS
+    return np.ascontiguousarray(amplitudes[:, kept]), np.ascontiguousarray(slopes[:, kept])
+
+
+def _turned(states: Tensor, apart: Floats, variance: Floats) -> Floats:
+    """Return uncorrelated amplitudes in the same space, of which each neuron follows few."""
+    left, sizes, _ = np.linalg.svd(apart - apart.mean(axis=0), full_matrices=False)
+    real = sizes**2 > _LEAST_VARIANCE * sizes.max(initial=0.0) ** 2
+    whitened = left[:, real] * np.sqrt(len(apart))
+    products = correlate(states, torch.from_numpy(whitened.astype(np.float32))).numpy()
+    loadings = products.astype(np.float64) / len(apart) / np.sqrt(variance)[:, None]
+    turn = varimax(loadings)
+    upright = np.where((loadings @ turn).sum(axis=0) < 0, -1.0, 1.0)
+    return np.asarray(whitened @ (turn * upright))
+
+
+def varimax(loadings: Floats) -> Floats:
+    """Return the rotation after which squared loadings vary most (Kaiser, Psychometrika 1958).
+
+    Parameters
+    ----------
+    loadings
+        (neuron, component).
+    """
+    turn, before = np.eye(loadings.shape[1]), 0.0
+    for _ in range(_TURNS):
+        turned = loadings @ turn
+        pull = turned**3 - turned * (turned**2).mean(axis=0)
+        left, sizes, right = np.linalg.svd(loadings.T @ pull)
+        turn = left @ right
+        if sizes.sum() <= before * (1 + _ENOUGH):
+            break
+        before = float(sizes.sum())
+    return turn
