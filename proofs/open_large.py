@@ -2,7 +2,7 @@
 
 The raw data of the file are declared, and stored as a hole: the file system keeps no block of them,
 and whoever goes through the file reads 2 GB of zeros all the same. ``boltzbrain info`` opens it in
-a fresh process, and must end within 3 s and 300 MB of resident memory above what importing takes.
+a fresh process, and must end within 3 s and 300 MB of memory above what importing it takes.
 A control reads the whole file once.
 
     python proofs/open_large.py [GB] [OUTPUT]

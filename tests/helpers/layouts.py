@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from helpers import other_layouts as other
 from helpers import sorted_layouts, trial_layouts
-from helpers.nwb_layouts import NWB_LAYOUTS, write_calcium, write_zarr
+from helpers.nwb_layouts import NWB_LAYOUTS, write_calcium, write_zarr, write_zarr3
 
 BINS, NEURONS = 40, 7
 FRAMES, CELLS, MASKS = 60, 25, 294
@@ -127,6 +127,7 @@ LAYOUTS: dict[str, Layout] = {
     **{f"nwb_{name}": Layout("nwb", write) for name, write in NWB_LAYOUTS.items()},
     "nwb_calcium": Layout("nwb", write_calcium),
     "nwb_zarr": Layout("nwb", write_zarr, main="units/spike_times/0"),
+    "nwb_zarr3": Layout("nwb", write_zarr3, main="units/spike_times/c/0"),
     "phy": Layout("phy", other.write_phy, main="spike_times.npy"),
     "phy_bare": Layout(
         "phy",

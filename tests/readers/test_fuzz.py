@@ -35,6 +35,7 @@ SEED = 20_260_101
 # layout to number of files: two hundred per reader
 FUZZED = {
     "npz": 200, "nwb_allen": 60, "nwb_ibl": 60, "nwb_plain": 40, "nwb_zarr": 40,
+    "nwb_zarr3": 40,
     "nwb_calcium": 60, "fish": 200,
     "phy": 200, "suite2p": 200, "caiman": 200, "pynapple": 200, "sorting": 120, "sorting_npz": 80,
     "celegans": 200, "npy": 30, "npy_fortran": 10, "sparse": 20, "mat5": 20, "mat73": 20, "csv": 20,

@@ -17,7 +17,7 @@ from helpers.layouts import LAYOUTS
 from helpers.serving import serve
 
 HDF5 = ("nwb", "zebrafish", "caiman")
-REMOTE = [name for name, one in LAYOUTS.items() if one.format in HDF5 and name != "nwb_zarr"]
+REMOTE = [name for name, one in LAYOUTS.items() if one.format in HDF5 and "zarr" not in name]
 
 
 @pytest.mark.parametrize("layout", REMOTE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 import struct
 import tracemalloc
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numcodecs
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 
@@ -18,7 +20,7 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.preparing.card.card import data_card
 from boltzbrain.readers import read
 from boltzbrain.readers.containers.zarr_chunks import parse_header, unpacked
-from helpers.nwb_layouts import write_zarr
+from helpers.nwb_layouts import write_zarr, write_zarr3
 
 COLUMN = "units/quality"
 
@@ -145,3 +147,33 @@ def test_a_damaged_chunk_in_a_store_is_refused_by_its_name(store, tmp_path):
     (tmp_path / "a.zarr" / "units" / "spike_times" / "0").write_bytes(b"\x02")
     with pytest.raises(InputError, match=r"a\.zarr: units/spike_times must be a whole part of a z"):
         read(tmp_path / "a.zarr")
+
+
+def test_version_3_reads_as_version_2_does(store, tmp_path):
+    write_zarr3(tmp_path / "b.zarr")
+    third, second = read(tmp_path / "b.zarr"), read(store)
+    columns = [name for name in third.neurons if name in second.neurons]
+    assert "snr" in columns
+    np.testing.assert_array_equal(third.signal.times, second.signal.times)
+    pd.testing.assert_frame_equal(third.neurons[columns], second.neurons[columns])
+    assert third.epochs.equals(second.epochs)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"codecs": [{"name": "sharding_indexed"}]}, "packed by sharding_indexed"),
+        (
+            {"codecs": [{"name": "bytes"}, {"name": "pcodec"}]},
+            "packed by pcodec, not by one of blo",
+        ),
+        ({"shape": [2**40]}, "have the size that it declares"),
+    ],
+)
+def test_what_version_3_may_have_and_is_not_read_is_refused(tmp_path, change, told):
+    folder = tmp_path / "b.zarr"
+    write_zarr3(folder)
+    path = folder / "units" / "spike_times" / "zarr.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError, match=told):
+        read(folder)

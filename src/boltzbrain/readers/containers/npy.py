@@ -2,7 +2,8 @@
 
 NumPy's own loader allocates what a header declares before it looks at what is there, and a memory
 map counts as memory of the process. Here the header and the length of the file must agree first,
-and rows are read piece by piece.
+and rows are read piece by piece. NumPy reads headers of the third version by no public function,
+and warns of some that are damaged; so headers are read here as well.
 """
 
 from __future__ import annotations

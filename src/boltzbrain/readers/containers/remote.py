@@ -2,7 +2,9 @@
 
 Small reads come from blocks that are kept for a while: the tables of a file, which lie close
 together, cost few requests. Reads that follow each other fetch ever more at a time, and long ones
-go straight into the reader's array.
+go straight into the reader's array. The libraries remfile and fsspec do as much, but for what this
+one is for: a file that changes while it is read, a server that sends the whole in place of a part
+and an answer cut short are refused, in one sentence.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Chunks of zarr arrays (version 2): what a header declares, and its chunks unpacked within that.
+"""Chunks of zarr arrays, versions 2 and 3: what a header declares, and no more unpacked than that.
 
 A few bytes can unpack to any number. None are unpacked beyond what the header says that a chunk
 holds, and a large chunk that hardly any bytes stand for is refused. The package numcodecs unpacks
-what the standard library does not.
+what the standard library does not. The library zarr would read both versions, but takes the memory
+that a chunk asks for, and of version 2 runs the pickles of a codec: so it is not used here.
 """
 
 from __future__ import annotations
@@ -34,7 +35,12 @@ class NoTextError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """What `.zarray` tells of an array; `texts` is the filter of texts of any length, or ""."""
+    """What `.zarray` or `zarr.json` tells of an array.
+
+    `texts` is the filter of texts of any length, or ""; `prefix` stands before the numbers of a
+    chunk in its name; `tail` are bytes of a checksum behind each chunk; `fill` stands for chunks
+    that are not stored, None where all must be.
+    """
 
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
@@ -43,6 +49,9 @@ class Header:
     order: str
     separator: str
     codec: dict[str, Any] | None
+    prefix: str = ""
+    tail: int = 0
+    fill: Any = None
 
     @property
     def chunk_bytes(self) -> int:
@@ -77,7 +86,59 @@ def parse_header(told: dict[str, Any]) -> Header | None:
     separator = told.get("dimension_separator", ".")
     if told["order"] not in ("C", "F") or separator not in (".", "/"):
         raise ValueError("a header that is none of zarr 2")
-    header = Header(shape, chunks, dtype, texts, told["order"], separator, codec)
+    return _checked(Header(shape, chunks, dtype, texts, told["order"], separator, codec))
+
+
+_KINDS_3 = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+            "float16", "float32", "float64")  # fmt: skip
+
+
+def parse_header_3(told: dict[str, Any]) -> Header | None:
+    """Return what `zarr.json` tells of an array, None of arrays of other things.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError, AttributeError
+        If it is damaged, or declares more than can be read.
+    """
+    grid = told["chunk_grid"]
+    shape, chunks = _sizes(told["shape"]), _sizes(grid["configuration"]["chunk_shape"])
+    if grid["name"] != "regular" or len(shape) != len(chunks) or min(chunks, default=1) < 1:
+        raise ValueError("a header that is none of zarr 3")
+    keys = told["chunk_key_encoding"]
+    separator = keys.get("configuration", {}).get("separator", "/")
+    prefix = {"default": "c", "v2": ""}[keys["name"]]
+    if separator not in (".", "/"):
+        raise ValueError("a header that is none of zarr 3")
+    first, *rest = told["codecs"]
+    kind, texts, order = told["data_type"], "", "<"
+    if first["name"] in ("vlen-utf8", "vlen-bytes"):
+        texts, dtype = str(first["name"]), np.dtype("O")
+    elif first["name"] == "bytes" and kind in _KINDS_3:
+        big = first.get("configuration", {}).get("endian", "little") == "big"
+        order = ">" if big else "<"
+        dtype = np.dtype(kind).newbyteorder(order)
+    elif isinstance(kind, str) and kind in (*_KINDS_3, "string"):
+        raise ValueError(f"packed by {first['name']}")
+    else:
+        return None
+    tail = 0
+    if rest and rest[-1]["name"] == "crc32c":
+        tail, rest = 4, rest[:-1]
+    codec = {"id": rest[0]["name"]} if rest else None
+    if len(rest) > 1 or (codec is not None and codec["id"] not in _CODECS):
+        names = ", ".join(str(one["name"]) for one in rest)
+        raise ValueError(f"packed by {names}, not by one of {', '.join(_CODECS)}")
+    fill: Any = "" if texts else np.array(told["fill_value"], dtype=dtype)
+    if not texts and fill.shape:
+        raise ValueError("a fill value that is none")
+    if texts and max(math.prod(shape), math.prod(chunks)) > _MOST_TEXTS:
+        raise ValueError(f"{math.prod(shape):,} texts, in chunks of {math.prod(chunks):,}")
+    return _checked(Header(shape, chunks, dtype, texts, "C", separator, codec, prefix, tail, fill))
+
+
+def _checked(header: Header) -> Header:
+    texts, dtype = header.texts, header.dtype
     if not texts and header.chunk_bytes > (
         _LARGEST_TEXTS if dtype.kind in "US" else _LARGEST_CHUNK
     ):
@@ -101,6 +162,7 @@ def unpacked(path: Path, header: Header) -> bytes:
         If it is damaged, or would be more than the header declares: then it is not unpacked.
     """
     packed = path.read_bytes()
+    packed = packed[: len(packed) - header.tail]
     most = header.chunk_bytes
     if header.texts:
         most = LARGEST_JSON if header.texts == "json2" else _LARGEST_TEXTS

@@ -1,4 +1,4 @@
-"""NWB in zarr (version 2, as hdmf-zarr writes it), made into HDF5 on the disk, chunk by chunk.
+"""NWB in zarr, as hdmf-zarr writes versions 2 and 3, made into HDF5 on the disk, chunk by chunk.
 
 A store is a folder: of every array a header in JSON, and a file per chunk. What a recording needs
 is copied into an HDF5 file in the folder for temporary files, which the reader of NWB then reads as
@@ -31,32 +31,39 @@ from boltzbrain.readers.containers.zarr_chunks import (
     NoTextError,
     decode_texts,
     parse_header,
+    parse_header_3,
     unpacked,
 )
 
 _WANTED = (
     "general/extracellular_ephys",
+    "general/optophysiology",
     "intervals",
+    "processing/ophys",
     "processing/optotagging",
     "scratch",
     "units",
 )
-_LEFT = "waveform"
+_LEFT = ("waveform", "image_mask")
+_GROUPS, _TOLD_3 = (".zgroup", "zarr.json"), "zarr.json"
 _MOST_CHUNKS, _MOST_OBJECTS, _MOST_BYTES_OF_TEXT = 100_000, 20_000, 1 << 27
 _DAMAGE = (*DAMAGE, zlib.error)
 
 
 def is_zarr(folder: Path) -> bool:
-    """Return whether a folder is a zarr store with units."""
-    here = folder.is_dir() and (folder / "units").is_dir()
-    return here and any((folder / name).is_file() for name in (".zgroup", "zarr.json"))
+    """Return whether a folder is a zarr store with units or processed data."""
+    here = folder.is_dir() and any((folder / one).is_dir() for one in ("units", "processing"))
+    return here and any((folder / name).is_file() for name in _GROUPS)
 
 
 def main_file(folder: Path) -> Path:
     """Return the file by whose hash a store is known: the first chunk of the spike times."""
     times = folder / "units" / "spike_times"
-    chunks = sorted(one for one in times.glob("[0-9]*") if one.is_file())
-    return chunks[0] if chunks else times / ".zarray"
+    headers = (".zarray", ".zattrs", _TOLD_3)
+    chunks = sorted(one for one in times.rglob("*") if one.is_file() and one.name not in headers)
+    return (
+        chunks[0] if chunks else next(folder / one for one in _GROUPS if (folder / one).is_file())
+    )
 
 
 @contextlib.contextmanager
@@ -73,7 +80,7 @@ def open_zarr(folder: Path, left_out: list[str]) -> Iterator[h5py.File]:
     Raises
     ------
     InputError
-        If numcodecs is not installed, the store has another version than 2 or is damaged, or the
+        If numcodecs is not installed, the store is damaged, or the
         disk has no room for the copy.
     """
     try:
@@ -83,8 +90,6 @@ def open_zarr(folder: Path, left_out: list[str]) -> Iterator[h5py.File]:
             f"NWB in zarr must have the library numcodecs: pip install 'boltzbrain[zarr]'; "
             f"got {error}"
         ) from error
-    if not (folder / ".zgroup").is_file():
-        raise bad_input("the store", "be zarr of version 2", "zarr.json", file=folder)
     with tempfile.TemporaryDirectory(prefix="boltzbrain-") as scratch:
         copy = Path(scratch) / "copy.h5"
         with h5py.File(copy, "w") as file:
@@ -110,29 +115,35 @@ class _Copy:
         self._attributes(source, group)
         for entry in sorted(source.iterdir()):
             name = entry.name
-            if not entry.is_dir() or name.startswith((".", _LEFT)):
+            if not entry.is_dir() or name.startswith((".", *_LEFT)):
                 continue
             self.objects += 1
             if self.objects > _MOST_OBJECTS:
                 raise bad_input("the store", f"hold at most {_MOST_OBJECTS:,} objects", "more",
                                 file=self.folder)  # fmt: skip
             with _damage(self.folder, str(entry.relative_to(self.folder))):
-                if (entry / ".zgroup").is_file():
+                newer = (entry / _TOLD_3).is_file()
+                kind = _json(entry / _TOLD_3).get("node_type") if newer else None
+                if kind == "group" or (entry / ".zgroup").is_file():
                     self._group(entry, group.create_group(name))
-                elif (entry / ".zarray").is_file():
+                elif kind == "array" or (entry / ".zarray").is_file():
                     self._array(entry, group)
 
     def _attributes(self, source: Path, thing: h5py.Group | h5py.Dataset) -> None:
         """Copy the attributes that are text."""
         path = source / ".zattrs"
+        newer = (source / _TOLD_3).is_file()
         with _damage(self.folder, str(path.relative_to(self.folder))):
             told = _json(path) if path.is_file() else {}
+            told = _json(source / _TOLD_3).get("attributes", {}) if newer else told
             for name, value in told.items():
                 if isinstance(value, str) and "\0" not in name + value and name:
                     thing.attrs[name] = value
 
     def _array(self, source: Path, group: h5py.Group) -> None:
-        header = parse_header(_json(source / ".zarray"))
+        newer = (source / _TOLD_3).is_file()
+        header = parse_header_3(_json(source / _TOLD_3)) if newer else None
+        header = header if newer else parse_header(_json(source / ".zarray"))
         if header is None:
             self.left_out.append(str(source.relative_to(self.folder)))
             return
@@ -148,9 +159,13 @@ class _Copy:
         else:
             # chunks only where there are several: one piece is read in one go
             fitting = tuple(map(min, header.chunks, header.shape))
-            chunks = fitting if len(pieces) > 1 else None
+            chunks = fitting if len(pieces) > 1 and 0 not in fitting else None
             dataset = group.create_dataset(
-                source.name, shape=header.shape, dtype=header.dtype, chunks=chunks
+                source.name,
+                shape=header.shape,
+                dtype=header.dtype,
+                chunks=chunks,
+                fillvalue=header.fill,
             )
             for where, path in pieces:
                 flat = np.frombuffer(unpacked(path, header), dtype=header.dtype)
@@ -200,6 +215,8 @@ def _pieces(source: Path, header: Header) -> list[tuple[tuple[int, ...], Path]]:
     counts = [-(-size // chunk) for size, chunk in zip(header.shape, header.chunks, strict=True)]
     for path in source.rglob("*") if header.separator == "/" else source.iterdir():
         numbers = str(path.relative_to(source)).split(header.separator)
+        if header.prefix and numbers.pop(0) != header.prefix:
+            continue
         if not path.is_file() or not all(one.isdecimal() for one in numbers):
             continue
         place = [int(one) for one in numbers] if header.shape else []
@@ -208,8 +225,9 @@ def _pieces(source: Path, header: Header) -> list[tuple[tuple[int, ...], Path]]:
             found.append((tuple(start), path))
     if len(found) > _MOST_CHUNKS:
         raise ValueError(f"{len(found):,} chunks")
-    # what is not stored is a fill value, and could be of any size
-    if len(found) < math.prod(counts):
+    # what is not stored is a fill value, and could be of any size: where HDF5 has it, its reader
+    # compares what is declared with what is stored
+    if header.fill is None and len(found) < math.prod(counts):
         raise ValueError(f"{len(found):,} of {math.prod(counts):,} chunks")
     return sorted(found)
 

@@ -1,4 +1,7 @@
-"""Reader of the npz files that pynapple saves: groups of spike trains, and frames of signals."""
+"""Reader of the npz files that pynapple saves: groups of spike trains, and frames of signals.
+
+pynapple's own `load_file` unpickles what it finds, which may be code, and reads a file whole.
+"""
 
 from __future__ import annotations
 

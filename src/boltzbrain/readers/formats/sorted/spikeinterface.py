@@ -1,4 +1,8 @@
-"""Reader of sortings that SpikeInterface saved: a folder of numpy files, or an npz archive."""
+"""Reader of sortings that SpikeInterface saved: a folder of numpy files, or an npz archive.
+
+SpikeInterface's own `load` imports whatever class a file names, and takes arrays by the sizes that
+they declare; what it has read in memory is taken by `boltzbrain.readers.formats.objects`.
+"""
 
 from __future__ import annotations
 
