@@ -47,8 +47,8 @@ def main() -> None:
     bandwidth = 4.0 * much.numel() / reads
     least = moved / bandwidth
     print(
-        f"an update of {given.neurons} x {HIDDEN} moves {moved / 1e6:.0f} MB at least; memory gives "
-        f"{np.median(bandwidth) / 1e9:.1f} GB/s: {1000 * np.median(least):.0f} ms of "
+        f"an update of {given.neurons} x {HIDDEN} moves {moved / 1e6:.0f} MB at least; "
+        f"memory gives {np.median(bandwidth) / 1e9:.1f} GB/s: {1000 * np.median(least):.0f} ms of "
         f"{1000 * np.median(updates):.0f} ms, {np.median(least / updates):.0%}"
     )
     work = f"dReLU update, k = {SWEEPS}, {given.neurons} neurons, {HIDDEN} hidden, {CHAINS} chains"

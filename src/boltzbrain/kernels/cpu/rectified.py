@@ -137,18 +137,16 @@ def draw_unit(
     return sign * size_at(x, log_norm, uniform, quantiles) / root
 
 
-@compiled
-def _log_partition(inputs, fields, roots, log_roots, two_sided, table, first, count, result):
-    for row in range(first, first + count):
-        for unit in range(inputs.shape[1]):
-            value = np.float64(inputs[row, unit])
-            x = -(value + fields[0, unit]) / roots[0, unit]
-            total = log_psi_at(x, table) - log_roots[0, unit]
-            if two_sided:
-                x = (value - fields[1, unit]) / roots[1, unit]
-                other = log_psi_at(x, table) - log_roots[1, unit]
-                total = max(total, other) + math.log1p(math.exp(-abs(total - other)))
-            result[row, unit] = total
+@njit(inline="always")
+def partition_unit(value, unit, fields, roots, log_roots, two_sided, table):
+    """Return the log-partition of a unit given its input."""
+    x = -(value + fields[0, unit]) / roots[0, unit]
+    total = log_psi_at(x, table) - log_roots[0, unit]
+    if two_sided:
+        x = (value - fields[1, unit]) / roots[1, unit]
+        other = log_psi_at(x, table) - log_roots[1, unit]
+        total = max(total, other) + math.log1p(math.exp(-abs(total - other)))
+    return total
 
 
 @njit(inline="always")
@@ -293,19 +291,6 @@ def respond_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, *, deep: bo
         averages[4:6],
         averages[6:].reshape(2, 2, 2, units),
     )
-
-
-def log_partition_rectified(inputs: Tensor, fields: Tensor, roots: Tensor) -> Tensor:
-    """Return the log-partitions of ReLU or dReLU units, parameters as for `draw_rectified`."""
-    result = torch.empty(inputs.shape, dtype=inputs.dtype)
-    given, found = inputs.contiguous().numpy(), result.numpy()
-    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
-
-    def task(first: int, count: int) -> None:
-        _log_partition(given, *law, TABLE, first, count, found)
-
-    share(task, len(inputs), least=rows_worth(inputs), most=len(inputs) + 1)
-    return result
 
 
 def rows_worth(inputs: Tensor) -> int:

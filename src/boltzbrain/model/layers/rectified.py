@@ -12,7 +12,8 @@ from torch import Tensor
 from boltzbrain.foundations.numerics import half_normal, half_normal_quantile, log_psi
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.cpu.annealed.rectified import climb_rectified
-from boltzbrain.kernels.cpu.rectified import Response, log_partition_rectified, respond_rectified
+from boltzbrain.kernels.cpu.doubles.rectified import log_partition_rectified
+from boltzbrain.kernels.cpu.rectified import Response, respond_rectified
 from boltzbrain.kernels.dispatch import draw_rectified, has_real_kernels
 from boltzbrain.model.layers.continuous import RealLayer, sweep_fused
 from boltzbrain.model.layers.discrete import Bernoulli

@@ -1,8 +1,6 @@
 """Annealing of models with ReLU or dReLU hidden units: many rungs in one call.
 
-The chains of a thread stay in the cache and go through the weights as in `few_chains`. What a unit
-needs to be drawn at a rung, the log-norms of its halves, is what its log-partition there was made
-of, so that it is found once.
+The chains of a thread stay in the cache and go through the weights as in `few_chains`.
 """
 
 # numba infers the types of the loops, so they carry none.
@@ -10,7 +8,6 @@ of, so that it is found once.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -18,18 +15,22 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from boltzbrain.foundations.random import philox_block
 from boltzbrain.kernels.compiling import compiled
 from boltzbrain.kernels.cpu.annealed.stretches import stretches_of
 from boltzbrain.kernels.cpu.arrays import WORD, flat
-from boltzbrain.kernels.cpu.draws import halves
+from boltzbrain.kernels.cpu.doubles.rectified import (
+    draw_row,
+    law_of,
+    partitions_of_row,
+    room_to_draw,
+)
 from boltzbrain.kernels.cpu.few_chains import (
     draw_stretch,
     sum_stretch,
     whole_vectors,
 )
 from boltzbrain.kernels.cpu.products import padded_samples
-from boltzbrain.kernels.cpu.rectified import QUANTILES, TABLE, log_psi_at, size_at
+from boltzbrain.kernels.cpu.rectified import QUANTILES, TABLE
 from boltzbrain.kernels.cpu.threads import share
 
 _MOST = 64
@@ -37,63 +38,16 @@ _MOST = 64
 
 
 @njit
-def _norms_at(t, sums, width, samples, law, table, norms):
-    """Note the log-norms (half, sample, unit) of the halves at t times the inputs.
-
-    Returns
-    -------
-    (sample,)
-        The log-partitions, summed over the units.
-    """
-    fields, roots, log_roots, two_sided = law
-    totals = np.zeros(samples)
+def _scaled(t, sums, width, samples, units, inputs):
+    """Set inputs (sample, unit) to t times the sums, whose rows are longer."""
     for sample in range(samples):
-        for unit in range(fields.shape[1]):
-            value = np.float64(t * sums[sample * width + unit])
-            norm = log_psi_at(-(value + fields[0, unit]) / roots[0, unit], table)
-            norms[0, sample, unit] = norm
-            total = norm - log_roots[0, unit]
-            if two_sided:
-                norm = log_psi_at((value - fields[1, unit]) / roots[1, unit], table)
-                norms[1, sample, unit] = norm
-                other = norm - log_roots[1, unit]
-                total = max(total, other) + math.log1p(math.exp(-abs(total - other)))
-            totals[sample] += total
-    return totals
-
-
-@njit
-def _draw_at(t, sums, width, row, samples, law, norms, key, draw, quantiles, turned, stride):
-    """Draw the hidden units at t times the inputs; `turned` (unit, stride) gets t times them."""
-    fields, roots, log_roots, two_sided = law
-    k0, k1 = halves(key)
-    s0, s1 = halves(draw)
-    z0, z1 = halves(np.uint64(draw) + np.uint64(two_sided))
-    units, scale = fields.shape[1], 2.0**-32
-    for sample in range(samples):
-        for block in range((units + 3) // 4):
-            place, line = np.uint64(block), np.uint64(row + sample)
-            sides = philox_block(place, line, s0, s1, k0, k1)
-            sizes = philox_block(place, line, z0, z1, k0, k1)
-            for offset in range(min(4, units - 4 * block)):
-                unit = 4 * block + offset
-                value = np.float64(t * sums[sample * width + unit])
-                sign, half, shifted = 1.0, 0, -(value + fields[0, unit])
-                if two_sided:
-                    log_odds = norms[0, sample, unit] - norms[1, sample, unit]
-                    log_odds += log_roots[1, unit] - log_roots[0, unit]
-                    uniform = (np.float64(sides[offset]) + 0.5) * scale
-                    if uniform * (1.0 + math.exp(min(-log_odds, 700.0))) >= 1.0:
-                        sign, half, shifted = -1.0, 1, value - fields[1, unit]
-                root, norm = roots[half, unit], norms[half, sample, unit]
-                uniform = (np.float64(sizes[offset]) + 0.5) * scale
-                drawn = sign * size_at(shifted / root, norm, uniform, quantiles) / root
-                turned[unit * stride + sample] = t * np.float32(drawn)
+        for unit in range(units):
+            inputs[sample * units + unit] = t * sums[sample * width + unit]
 
 
 @compiled
 def _climb(
-    weights, ends, law, ts, swept, begin, samples, stride, key, draw, states, gains, sums, norms,
+    weights, ends, law, ts, swept, begin, samples, stride, key, draw, states, gains, sums,
     turned, inputs, listed, room, many_room, tables,
 ):  # fmt: skip
     """Carry the samples from `begin` on along the rungs; see `reference.climb_bernoulli`.
@@ -105,18 +59,19 @@ def _climb(
     moving, field = len(end) > 0, base.copy()
     units, hidden = len(base), law[0].shape[1]
     width, number = len(room) // 4, np.uint64(draw)
-    table, quantiles = tables
     mine = states[begin * units : (begin + samples) * units]
     sum_stretch(weights, units, hidden, states, samples, begin, 0, units, sums, many_room)
-    if swept:
-        _norms_at(np.float32(ts[0]), sums, width, samples, law, table, norms)
+    scaled, drawn = np.empty(samples * hidden, np.float32), np.empty(samples * hidden, np.float32)
+    before, after, tools = np.empty(samples), np.empty(samples), room_to_draw()
     for step in range(len(ts) - 1):
         start, stop = np.float32(ts[step]), np.float32(ts[step + 1])
         if step > 0 or swept:
-            _draw_at(
-                start, sums, width, begin, samples, law, norms, key, number, quantiles, turned,
-                stride,
-            )  # fmt: skip
+            _scaled(start, sums, width, samples, hidden, scaled)
+            for sample in range(samples):
+                at, row = sample * hidden, begin + sample
+                draw_row(scaled, at, row, law, (key, number), tables, tools, drawn)
+                for unit in range(hidden):
+                    turned[unit * stride + sample] = start * drawn[at + unit]
             number += np.uint64(1) + np.uint64(law[3])
             if moving:
                 rest = np.float32(1.0 - ts[step])
@@ -127,8 +82,12 @@ def _climb(
                 units, sums, inputs, listed, room,
             )  # fmt: skip
             number += np.uint64(1)
-        before = _norms_at(start, sums, width, samples, law, table, norms)
-        after = _norms_at(stop, sums, width, samples, law, table, norms)
+        for t, found in ((start, before), (stop, after)):
+            _scaled(t, sums, width, samples, hidden, scaled)
+            for sample in range(samples):
+                found[sample] = partitions_of_row(
+                    scaled, sample * hidden, law, tables[0], tools, drawn
+                )
         for sample in range(samples):
             gain = after[sample] - before[sample]
             if moving:
@@ -169,7 +128,7 @@ def climb_rectified(
     base, end = (flat(field) for field in ends)
     if ends[0] is ends[1]:
         end = np.empty(0, np.float32)
-    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
+    law = law_of(fields, roots)
     given, width, rungs = flat(weights), whole_vectors(others), ts.numpy()
     gains = torch.empty((len(ts) - 1, chains), dtype=torch.float64)
     for begin, stop in stretches_of(len(ts) - 1, chains * units * others):
@@ -195,7 +154,6 @@ def climb_rectified(
                 drawn,
                 found,
                 torch.empty(count * width).numpy(),
-                np.empty((len(fields), count, others)),
                 torch.zeros(others * stride).numpy(),
                 torch.empty(4 * stride).numpy(),
                 np.empty(others, np.int64),

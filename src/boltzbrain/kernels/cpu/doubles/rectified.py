@@ -8,11 +8,12 @@ Mathematical Software 17:410, 1991).
 """
 
 # numba infers the types of the loops, so they carry none.
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated, assignment"
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from boltzbrain.kernels.cpu.doubles.vectors import (
     load_eight,
     log_of,
     pick,
+    put_eight,
     root_of,
     size_of,
     store_rounded,
@@ -51,6 +53,7 @@ from boltzbrain.kernels.cpu.rectified import (
     ROOT_LOW,
     TABLE,
     draw_unit,
+    partition_unit,
     rows_worth,
 )
 from boltzbrain.kernels.cpu.simd import lowest_bit, store
@@ -59,7 +62,9 @@ from boltzbrain.kernels.cpu.threads import share
 _ALL = np.uint64(2**LANES - 1)
 _ONE = np.uint64(1)
 _COLUMNS = 32
-"""Units whose random words are made at once."""
+"""Units that go through a draw together."""
+_NORM, _OTHER_X, _OTHER_NORM, _ROOT = (np.uint64(_COLUMNS * part) for part in range(1, 5))
+"""Where the room of a draw holds what; x comes first."""
 _HALF_LOG = 0.5 * math.log(2.0 * math.pi)
 _LOG_HALF = math.log(0.5)
 _ERROR = 4e-12
@@ -68,6 +73,8 @@ _ODDS_ERROR = 1e-10
 """Bound on the relative error of a side's probability."""
 _DEEP, _END = -1e4, HIGH - 1.0 / PER_UNIT
 """Below, squares lose digits; above, the table ends."""
+_NOTHING = 50.0
+"""A log-partition that is less than another by so much adds nothing to it."""
 _SURE_SHARE = 0.02
 """Shares nearer to 1 than this lose digits in 1 - share."""
 
@@ -106,108 +113,223 @@ def _norm_at(x, table):
 
 
 @njit
-def _draw_eight(
-    inputs, at, unit, fields, roots, log_roots, two_sided, sides, sizes, place, table, quantiles,
-    states,
-):  # fmt: skip
-    """Draw eight units from `unit` on; return as bits which of them are not sure.
+def _norms(inputs, at, unit, count, law, table, room):
+    """Note x, the log-norm and that of the other side, of `count` units from `unit` on.
 
-    Their inputs lie from `at` on, and their random words from `place` on.
+    Each step of a draw is a loop of its own over 32 units: in one long loop every operation would
+    wait for the one before it.
     """
-    value = load_eight(inputs, at)
-    here = np.uint64(unit)
-    root = load_eight(roots, here)
-    x = (all_of(0.0) - (value + load_eight(fields, here))) / root
-    norm = _norm_at(x, table)
-    sign, decided = all_of(1.0), below(all_of(0.0), all_of(1.0))
-    if two_sided:
-        there = np.uint64(unit + fields.shape[1])
-        other_root = load_eight(roots, there)
-        other_x = (value - load_eight(fields, there)) / other_root
-        other_norm = _norm_at(other_x, table)
+    fields, roots, _, two_sided = law
+    for lane in range(0, count, LANES):
+        here, to = np.uint64(unit + lane), np.uint64(lane)
+        value = load_eight(inputs, np.uint64(at + lane))
+        x = (all_of(0.0) - (value + load_eight(fields, here))) / load_eight(roots, here)
+        put_eight(room, to, x)
+        put_eight(room, to + _NORM, _norm_at(x, table))
+        if two_sided:
+            there = here + np.uint64(fields.shape[1])
+            x = (value - load_eight(fields, there)) / load_eight(roots, there)
+            put_eight(room, to + _OTHER_X, x)
+            put_eight(room, to + _OTHER_NORM, _norm_at(x, table))
+
+
+@njit
+def _choose_sides(unit, count, law, sides, room, unsure):
+    """Choose a side of each unit, and note x, log-norm and signed root of that alone."""
+    _, roots, log_roots, two_sided = law
+    for lane in range(0, count, LANES):
+        here, to = np.uint64(unit + lane), np.uint64(lane)
+        unsure[lane // LANES] = np.uint64(0)
+        root = load_eight(roots, here)
+        if not two_sided:
+            put_eight(room, to + _ROOT, root)
+            continue
+        there = here + np.uint64(roots.shape[1])
+        norm, other_norm = load_eight(room, to + _NORM), load_eight(room, to + _OTHER_NORM)
         log_odds = norm - other_norm - load_eight(log_roots, here) + load_eight(log_roots, there)
         log_odds = pick(below(log_odds, all_of(600.0)), log_odds, all_of(600.0))
         log_odds = pick(below(all_of(-600.0), log_odds), log_odds, all_of(-600.0))
-        uniform = (load_eight(sides, place) + 0.5) * 2.0**-32
+        uniform = (load_eight(sides, to) + 0.5) * 2.0**-32
         product = uniform * (exp_of(all_of(0.0) - log_odds) + 1.0)
-        apart = size_of(product - 1.0)
-        decided = below(all_of(_ODDS_ERROR), apart)
+        decided = below(all_of(_ODDS_ERROR), size_of(product - 1.0))
+        unsure[lane // LANES] = bits_of_marks(decided) ^ _ALL
         positive = below(product, all_of(1.0))
-        sign = pick(positive, sign, all_of(-1.0))
-        root = pick(positive, root, other_root)
-        x = pick(positive, x, other_x)
-        norm = pick(positive, norm, other_norm)
-    sure = both(below(all_of(_DEEP), x), below(x, all_of(FAR)))
-    if two_sided:
-        sure = both(sure, decided)
-    uniform = (load_eight(sizes, place) + 0.5) * 2.0**-32
-    log_uniform = log_of(uniform)
-    log_share = log_uniform + norm - x * x * 0.5 - _HALF_LOG
-    log_share = pick(below(log_share, log_uniform), log_share, log_uniform)
-    lower = below(all_of(_LOG_HALF), log_share)
-    rest = all_of(1.0) - exp_of(pick(lower, log_share, all_of(-1.0)))
-    sure = both(sure, below(all_of(_SURE_SHARE), rest))
-    log_share = pick(lower, log_of(rest), log_share)
-    s, inside = _within(root_of(log_share * -2.0), ROOT_LOW, ROOT_HIGH)
-    sure = both(sure, inside)
-    y = _cubic(quantiles, (s - ROOT_LOW) * PER_UNIT)
-    y = pick(lower, all_of(0.0) - y, y)
-    size = y - x
-    error = (size_of(x) + 1.0) * _ERROR
-    sure = both(sure, below(error, size))
-    rounding = store_rounded(states, at, sign * size / root, error / root)
-    return rounding | (bits_of_marks(sure) ^ _ALL)
+        put_eight(room, to + _ROOT, pick(positive, root, all_of(0.0) - load_eight(roots, there)))
+        put_eight(room, to, pick(positive, load_eight(room, to), load_eight(room, to + _OTHER_X)))
+        put_eight(room, to + _NORM, pick(positive, norm, other_norm))
 
 
-@compiled
-def _draw_rows(
-    inputs, columns, fields, roots, log_roots, two_sided, key, draw, tables, first, count, states
-):
-    """Draw rows of units from flat float32 inputs; see `draw_rectified`.
+@njit
+def _share_out(count, sizes, room, unsure):
+    """Note which share of a normal law lies above each size, as log; below 0 for the lower half."""
+    for lane in range(0, count, LANES):
+        to = np.uint64(lane)
+        x = load_eight(room, to)
+        log_uniform = log_of((load_eight(sizes, to) + 0.5) * 2.0**-32)
+        log_share = log_uniform + load_eight(room, to + _NORM) - x * x * 0.5 - _HALF_LOG
+        log_share = pick(below(log_share, log_uniform), log_share, log_uniform)
+        lower = below(all_of(_LOG_HALF), log_share)
+        rest = all_of(1.0) - exp_of(pick(lower, log_share, all_of(-1.0)))
+        sure = both(below(all_of(_SURE_SHARE), rest), below(all_of(_DEEP), x))
+        unsure[lane // LANES] |= bits_of_marks(both(sure, below(x, all_of(FAR)))) ^ _ALL
+        put_eight(room, to + _NORM, log_share)
+        put_eight(room, to + _OTHER_NORM, pick(lower, all_of(-1.0), all_of(1.0)))
+        put_eight(room, to + _OTHER_X, rest)
 
-    `fields`, `roots` and `log_roots` are (half, unit), the positive half first.
+
+@njit
+def _finish(count, at, quantiles, room, unsure, states):
+    """Write the states, and note which might be rounded either way."""
+    for lane in range(0, count, LANES):
+        to = np.uint64(lane)
+        x, side = load_eight(room, to), load_eight(room, to + _OTHER_NORM)
+        lower = below(side, all_of(0.0))
+        of_rest = log_of(load_eight(room, to + _OTHER_X))
+        log_share = pick(lower, of_rest, load_eight(room, to + _NORM))
+        s, sure = _within(root_of(log_share * -2.0), ROOT_LOW, ROOT_HIGH)
+        size = side * _cubic(quantiles, (s - ROOT_LOW) * PER_UNIT) - x
+        error = (size_of(x) + 1.0) * _ERROR
+        sure = both(sure, below(error, size))
+        root = load_eight(room, to + _ROOT)
+        rounding = store_rounded(states, np.uint64(at + lane), size / root, error / root)
+        unsure[lane // LANES] |= rounding | (bits_of_marks(sure) ^ _ALL)
+
+
+@njit
+def draw_row(inputs, at, row, law, state, tables, room, states):
+    """Draw one row of units, whose float32 inputs lie from `at` on, as its states will.
+
+    `law` is fields, roots and log-roots, (half, unit), and whether there are two halves; `state`
+    the key and the draw number; `room` that of `room_to_draw`.
     """
+    fields, roots, log_roots, two_sided = law
+    key, draw = state
+    table, quantiles = tables
+    values, unsure, sides, sizes = room
     k0, k1 = halves(key)
     s0, s1 = halves(draw)
     z0, z1 = halves(np.uint64(draw) + np.uint64(two_sided))
-    table, quantiles = tables
-    sides, sizes = np.empty(_COLUMNS, np.uint32), np.empty(_COLUMNS, np.uint32)
-    for row in range(first, first + count):
-        line = np.uint64(row)
-        for begin in range(0, columns, _COLUMNS):
-            block = np.uint64(begin // 4)
-            a, b = words_of_eight(block, line, z0, z1, k0, k1)
-            store(sizes, np.uint64(0), a)
-            store(sizes, np.uint64(16), b)
-            if two_sided:
-                a, b = words_of_eight(block, line, s0, s1, k0, k1)
-                store(sides, np.uint64(0), a)
-                store(sides, np.uint64(16), b)
-            for offset in range(0, min(_COLUMNS, columns - begin), LANES):
-                unit = begin + offset
-                at = np.uint64(row * columns + unit)
-                left = min(LANES, columns - unit)
-                unsure = (_ONE << np.uint64(left)) - _ONE
-                if left == LANES:
-                    unsure = _draw_eight(
-                        inputs, at, unit, fields, roots, log_roots, two_sided, sides, sizes,
-                        np.uint64(offset), table, quantiles, states,
-                    )  # fmt: skip
-                while unsure != np.uint64(0):
-                    lane = np.int64(lowest_bit(unsure))
-                    place = row * columns + unit + lane
-                    states[place] = draw_unit(
-                        np.float64(inputs[place]), unit + lane, fields, roots, log_roots,
-                        two_sided, sides[offset + lane], sizes[offset + lane], table, quantiles,
-                    )  # fmt: skip
-                    unsure &= unsure - _ONE
+    line, columns = np.uint64(row), fields.shape[1]
+    for begin in range(0, columns, _COLUMNS):
+        block = np.uint64(begin // 4)
+        a, b = words_of_eight(block, line, z0, z1, k0, k1)
+        store(sizes, np.uint64(0), a)
+        store(sizes, np.uint64(16), b)
+        if two_sided:
+            a, b = words_of_eight(block, line, s0, s1, k0, k1)
+            store(sides, np.uint64(0), a)
+            store(sides, np.uint64(16), b)
+        present, here = min(_COLUMNS, columns - begin), at + begin
+        whole = present // LANES * LANES
+        _norms(inputs, here, begin, whole, law, table, values)
+        _choose_sides(begin, whole, law, sides, values, unsure)
+        _share_out(whole, sizes, values, unsure)
+        _finish(whole, here, quantiles, values, unsure, states)
+        if whole < present:
+            unsure[whole // LANES] = (_ONE << np.uint64(present - whole)) - _ONE
+        for group in range((present + LANES - 1) // LANES):
+            bits = unsure[group]
+            while bits != np.uint64(0):
+                lane = LANES * group + np.int64(lowest_bit(bits))
+                states[here + lane] = draw_unit(
+                    np.float64(inputs[here + lane]), begin + lane, fields, roots, log_roots,
+                    two_sided, sides[lane], sizes[lane], table, quantiles,
+                )  # fmt: skip
+                bits &= bits - _ONE
+
+
+@njit
+def room_to_draw():
+    """Return what `draw_row` and `partitions_of_row` write on the way."""
+    return (
+        np.empty(5 * _COLUMNS),
+        np.empty(_COLUMNS // LANES, np.uint64),
+        np.empty(_COLUMNS, np.uint32),
+        np.empty(_COLUMNS, np.uint32),
+    )
 
 
 @compiled
-def _draw_each(
-    inputs, columns, fields, roots, log_roots, two_sided, key, draw, tables, first, count, states
-):
+def _draw_rows(inputs, columns, law, state, tables, first, count, states):
+    """Draw rows of units from flat float32 inputs; see `draw_rectified`."""
+    room = room_to_draw()
+    for row in range(first, first + count):
+        draw_row(inputs, row * columns, row, law, state, tables, room, states)
+
+
+@njit
+def partitions_of_row(inputs, at, law, table, room, result):
+    """Write log-partitions of one row of units, from `at` on as their float32 inputs; add them up.
+
+    The sum is one of float64, in the order of the units.
+    """
+    fields, roots, log_roots, two_sided = law
+    values, columns, total = room[0], fields.shape[1], 0.0
+    for begin in range(0, columns, LANES):
+        left, here = min(LANES, columns - begin), at + begin
+        unsure = (_ONE << np.uint64(left)) - _ONE
+        if left == LANES:
+            unit = np.uint64(begin)
+            value = load_eight(inputs, np.uint64(here))
+            x = (all_of(0.0) - (value + load_eight(fields, unit))) / load_eight(roots, unit)
+            found = _norm_at(x, table) - load_eight(log_roots, unit)
+            most = x
+            if two_sided:
+                there = unit + np.uint64(columns)
+                other_x = (value - load_eight(fields, there)) / load_eight(roots, there)
+                other = _norm_at(other_x, table) - load_eight(log_roots, there)
+                apart = size_of(found - other)
+                apart = pick(below(apart, all_of(600.0)), apart, all_of(600.0))
+                larger = below(found, other)
+                found = pick(larger, other, found)
+                found = found + log_of(exp_of(all_of(0.0) - apart) + 1.0)
+                # a side that adds nothing may lie beyond the table
+                less = pick(larger, x, other_x)
+                less = pick(below(all_of(_NOTHING), apart), all_of(0.0), less)
+                x = pick(larger, other_x, x)
+                most = pick(below(x, less), less, x)
+            sure = both(below(all_of(_DEEP), x), below(most, all_of(_END)))
+            put_eight(values, np.uint64(0), found)
+            error = (size_of(found) + size_of(x) + 1.0) * _ERROR
+            unsure = store_rounded(result, np.uint64(here), found, error)
+            unsure |= bits_of_marks(sure) ^ _ALL
+        while unsure != np.uint64(0):
+            lane = np.int64(lowest_bit(unsure))
+            exact = partition_unit(
+                np.float64(inputs[here + lane]), begin + lane, fields, roots, log_roots, two_sided,
+                table,
+            )  # fmt: skip
+            values[lane] = exact
+            result[here + lane] = exact
+            unsure &= unsure - _ONE
+        for lane in range(left):
+            total += values[lane]
+    return total
+
+
+@compiled
+def _partition_rows(inputs, columns, law, table, first, count, result):
+    """Find the log-partitions of rows of units from flat float32 inputs."""
+    room = room_to_draw()
+    for row in range(first, first + count):
+        partitions_of_row(inputs, row * columns, law, table, room, result)
+
+
+@compiled
+def _partition_each(inputs, columns, law, table, first, count, result):
+    """Find log-partitions one by one, as `_partition_rows` does eight by eight."""
+    fields, roots, log_roots, two_sided = law
+    for place in range(first * columns, (first + count) * columns):
+        result[place] = partition_unit(
+            np.float64(inputs[place]), place % columns, fields, roots, log_roots, two_sided, table
+        )
+
+
+@compiled
+def _draw_each(inputs, columns, law, state, tables, first, count, states):
     """Draw rows of units one by one, as `_draw_rows` does eight by eight."""
+    fields, roots, log_roots, two_sided = law
+    key, draw = state
     k0, k1 = halves(key)
     s0, s1 = halves(draw)
     z0, z1 = halves(np.uint64(draw) + np.uint64(two_sided))
@@ -242,17 +364,32 @@ def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw
     """
     states = torch.empty(inputs.shape, dtype=inputs.dtype)
     given, drawn, units = flat(inputs), flat(states), inputs.shape[1]
-    law = (
-        fields.contiguous().numpy(),
-        roots.contiguous().numpy(),
-        roots.log().contiguous().numpy(),
-        len(fields) == 2,
-    )
+    law = law_of(fields, roots)
     state, tables = (np.uint64(key), np.uint64(draw)), (TABLE, QUANTILES)
     loop = _draw_rows if inputs.dtype == torch.float32 else _draw_each
 
     def task(first: int, count: int) -> None:
-        loop(given, units, *law, *state, tables, first, count, drawn)
+        loop(given, units, law, state, tables, first, count, drawn)
 
     share(task, len(inputs), least=rows_worth(inputs), most=len(inputs) + 1)
     return states
+
+
+def log_partition_rectified(inputs: Tensor, fields: Tensor, roots: Tensor) -> Tensor:
+    """Return the log-partitions of ReLU or dReLU units, parameters as for `draw_rectified`."""
+    result = torch.empty(inputs.shape, dtype=inputs.dtype)
+    given, found, units = flat(inputs), flat(result), inputs.shape[1]
+    law = law_of(fields, roots)
+    loop = _partition_rows if inputs.dtype == torch.float32 else _partition_each
+
+    def task(first: int, count: int) -> None:
+        loop(given, units, law, TABLE, first, count, found)
+
+    share(task, len(inputs), least=rows_worth(inputs), most=len(inputs) + 1)
+    return result
+
+
+def law_of(fields: Tensor, roots: Tensor) -> tuple[Any, ...]:
+    """Return fields, roots and log-roots (half, unit), and whether there are two halves."""
+    parts = fields, roots, roots.log()
+    return (*(part.contiguous().numpy() for part in parts), len(fields) == 2)

@@ -5,7 +5,7 @@ are right to some 1e-14 of their result.
 """
 
 # the hooks of numba's compiler are handed objects that have no types of their own
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated, misc"
 
 from __future__ import annotations
 
@@ -65,6 +65,17 @@ def load_eight(typingctx, array, start):
         return value
 
     return eights(array, start), generate
+
+
+@intrinsic
+def put_eight(typingctx, array, start, value):
+    """Write eight numbers into an array of float64 from `start` on."""
+
+    def generate(context, builder, sig, args):
+        builder.store(args[2], _pointer(context, builder, sig, args, eights.llvm)).align = 8
+        return context.get_dummy_value()
+
+    return types.void(array, start, eights), generate
 
 
 @intrinsic
