@@ -141,8 +141,7 @@ def evaluate(
         hopfield, and those that see earlier bins: hmm, history, hmmglm, hmmsigns. They write
         RUN/baselines.h5 too.
     controls
-        Fit what a gain of models with time may rest on otherwise: the place in the trial, slow
-        states, the past of another segment.
+        Fit what a gain with time may rest on otherwise, see docs/baselines.md.
     callbacks
         As in `fit`, phase by phase: "log-partition", "samples", "statistics", "baselines",
         "controls".
@@ -162,13 +161,9 @@ def evaluate(
     from boltzbrain.comparison.evaluate_run import evaluate_run
 
     return evaluate_run(
-        _opened(run),
-        seed=_seed(seed),
-        full=full,
-        baselines=tuple(baselines),
-        controls=controls,
+        _opened(run), seed=_seed(seed), full=full, baselines=tuple(baselines), controls=controls,
         callbacks=callbacks,
-    )
+    )  # fmt: skip
 
 
 def interpret(
