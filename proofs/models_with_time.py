@@ -96,7 +96,7 @@ def three_states() -> list[Line]:
     np.add.at(table, (found, path[held]), 1)
     accuracy = table[linear_sum_assignment(-table)].sum() / held.sum()
     law = model.from_past
-    couplings = (law.couplings() / law.past.spread[:, :, None]).sum(dim=0).numpy()
+    couplings = (law.couplings()[0] / law.past.spread[0][:, None]).numpy()
     off = ~np.eye(len(shared), dtype=bool)
     likeness = float(np.corrcoef(couplings[off], shared[off])[0, 1])
     chosen, seconds = json.dumps(model.fit.chosen), time.monotonic() - began

@@ -168,8 +168,7 @@ def evaluate(
         hopfield, and those that see earlier bins: hmm, history, hmmglm, hmmsigns. They write
         RUN/baselines.h5 too.
     controls
-        Fit what a gain of models with time may rest on otherwise: the place in the trial, slow
-        states, the past of another segment.
+        Fit what a gain with time may rest on otherwise, see docs/baselines.md.
     device
         As in `fit`: where log Z is estimated and samples are drawn.
     callbacks, progress

@@ -2,6 +2,7 @@
 
 A score that creeps up with every state says little: the simplest model is taken whose score lies
 within a standard error, paired bin by bin, of the best (Breiman, Friedman, Olshen and Stone 1984).
+That there is more than one state at all is asked to be clear by two.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from boltzbrain.foundations.checks import Undefined
 
 Model = TypeVar("Model")
 
+ALONE_ERRORS = 2.0
+"""Standard errors within which one state does as well as any number."""
 _STRETCH_S = 10.0
 
 
@@ -109,6 +112,9 @@ def choose(
     top = max(tried, key=lambda one: one.score)
     for one in sorted(tried, key=lambda one: one.values[name]):
         error = paired_stderr(top.scores, one.scores, validation)
-        if one is top or top.score - one.score <= (0.0 if isinstance(error, Undefined) else error):
+        room = 0.0 if isinstance(error, Undefined) else error
+        if one.values[name] == 1:
+            room *= ALONE_ERRORS
+        if one is top or top.score - one.score <= room:
             return Choice(one, tuple(tried))
     raise AssertionError  # the best lies within its own error
