@@ -2,7 +2,7 @@
 
 Usage: python -m benchmarks.restricted BENCHMARK [its options]
 
-as in `python -m benchmarks.restricted sweep --json benchmarks/results/avx2/sweep.json`. Both sides
+as in `python -m benchmarks.restricted sweep --json FILE`. Both sides
 are restricted in one process, before anything is imported. NUMBA_CPU_NAME alone does not restrict
 numba, which goes on to hand LLVM the features of the host: the list of features must be given too,
 and be empty. What took effect is checked, and the benchmark refused where it did not.

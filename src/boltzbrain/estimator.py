@@ -309,7 +309,7 @@ class BoltzmannMachine(
             for name in ("preset", "hidden", "updates", "learning_rate", "l1", "l2")
         }
         options = dict(self.options or {})
-        for name in ("seed", *(name for name, value in named.items() if value is not None)):
+        for name in ("seed", *named):
             if name in options:
                 raise bad_input("options", f"leave out {name}, a parameter of its own", name)
         return make_plan(**named, **options, seed=_seed(self.random_state))
