@@ -22,7 +22,7 @@ from scipy.stats import chi2
 
 from boltzbrain.foundations.random import Generator, philox_words
 from boltzbrain.kernels import dispatch, reference
-from boltzbrain.kernels.cpu import rectified
+from boltzbrain.kernels.cpu.doubles.rectified import draw_rectified
 from boltzbrain.model.layers.continuous import Gaussian
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.rectified import DReLU, ReLU
@@ -257,7 +257,7 @@ def test_rectified_draws_are_those_of_the_formulas(layer):
     assert drawn.dtype == torch.float32
     assert torch.allclose(drawn.double(), exact, rtol=3e-7, atol=1e-9)
     if DEVICE == "cpu":
-        assert torch.equal(drawn, rectified.draw_rectified(inputs, *layer._sides(), KEY, DRAW))
+        assert torch.equal(drawn, draw_rectified(inputs, *layer._sides(), KEY, DRAW))
     undefined = torch.full((1, 5), torch.nan, device=DEVICE)
     assert bool(cuda.draw_rectified(undefined, *layer._sides(), KEY, DRAW).isnan().all())
 

@@ -83,6 +83,7 @@ OBJECTS = {
     "TrainingRun, gone": lambda run: replace(run, folder=run.folder / NASTY),
     "TrainingPlan": lambda run: run.plan,
     "RBM": lambda _: SMALL,
+    "BoltzmannMachine": lambda _: bb.BoltzmannMachine(hidden=3),
     "Bernoulli": lambda _: SMALL.visible,
     "ReLU": lambda _: SMALL.hidden,
     "Gaussian": lambda _: bb.Gaussian(torch.zeros(5000), torch.ones(5000)),

@@ -134,7 +134,7 @@ REFUSED = [
     (lambda: bb.from_states(STATES.astype(str), 0.02), "states must hold numbers"),
     (lambda: bb.from_states(STATES[:, 0], 0.02), "(of one neuron: states[:, None])"),
     (lambda: bb.from_states(STATES.reshape(3, 10, 4), 0.02), "np.repeat(np.arange(trials), bins)"),
-    (lambda: bb.from_states(STATES[:0], 0.02), "both above 0; got shape (0, 4)"),
+    (lambda: bb.from_states(STATES[:0], 0.02), "all above 0; got shape (0, 4)"),
     (lambda: bb.from_states("states.npy", 0.02), "(boltzbrain.read takes files)"),
     (lambda: bb.from_states([[0, 1], [1]], 0.02), "states must be an array of numbers"),
     (lambda: bb.from_states(STATES.T, 0.02, region=list("abcd")), "pass array.T"),

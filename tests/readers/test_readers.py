@@ -185,7 +185,7 @@ def test_when_none_fits_it_says_what_it_looked_for_and_what_it_found(tmp_path):
         ({"units": "allen"}, "units must be one of: none, .*; got allen"),
         (
             {"units": "none", "unit": 3},
-            "unit must be left out: .* units, observed; .*'units'",
+            "unit must be left out: .* units, observed, .*'units'",
         ),
         ({"labels_file": 3}, "labels_file must be left out: the reader of nwb files"),
     ],

@@ -188,7 +188,7 @@ def test_matrices_in_memory(make):
     np.testing.assert_array_equal(recording.signal.counts, counts())
     turned = read(make(counts()), axes="neuron,time", frame_s=0.02)
     np.testing.assert_array_equal(turned.signal.counts, counts().T)
-    with pytest.raises(InputError, match="values must be given, as --read values=counts"):
+    with pytest.raises(InputError, match="values must be given, as values='counts'"):
         read(make(counts().astype(float)), axes="time,neuron", frame_s=0.02)
 
 

@@ -163,16 +163,26 @@ def require_told(
     if axes in SPIKE_AXES[1:] and told.duration_s is None:
         asked["duration_s"] = ("1.5", "seconds of each trial")
     if asked:
-        typed = " ".join(f"--read {option}={example}" for option, (example, _) in asked.items())
+        typed = _typed({option: example for option, (example, _) in asked.items()}, arrays)
         meant = "; ".join(f"{option}: {meaning}" for option, (_, meaning) in asked.items())
         options = list(asked)
         listed = " and ".join([", ".join(options[:-1]), options[-1]] if options[1:] else options)
         raise bad_input(
             listed,
-            f"be given, as {typed} ({meant}), or in Python as keywords",
+            f"be given, as {typed} ({meant})",
             f"none; there is {arrays.shown()}, and a shape alone cannot tell",
             file=arrays.where,
         )
+
+
+def _typed(examples: dict[str, str], arrays: Arrays) -> str:
+    """Return the options as they are typed where the user is."""
+    if not arrays.in_memory:
+        words = " ".join(f"--read {name}={example}" for name, example in examples.items())
+        return f"{words}, in Python as keywords"
+    shown = {name: one if name.endswith("_s") else repr(one) for name, one in examples.items()}
+    words = ", ".join(f"{name}={example}" for name, example in shown.items())
+    return f"{words}, or call boltzbrain.from_states, from_counts or from_traces"
 
 
 def _signal(

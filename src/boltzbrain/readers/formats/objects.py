@@ -256,7 +256,13 @@ def read_matrix(
     listed = isinstance(matrix, list | tuple)
     held = _held_list(matrix, where) if listed else _held_array(matrix, where)
     told = Told(frame_s, sampling_hz, bin_width_s)
-    require_told(Arrays(where, (held,), (), lambda _: held.load()), [held], axes, values, told)
+    require_told(
+        Arrays(where, (held,), (), lambda _: held.load(), in_memory=True),
+        [held],
+        axes,
+        values,
+        told,
+    )
     assert axes is not None
     one_of("axes", axes, held.axes() if not listed else TRIAL_AXES, file=where)
     names: list[str] | None = None

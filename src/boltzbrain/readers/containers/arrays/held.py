@@ -86,12 +86,15 @@ class Arrays:
         What may not, in words.
     numbers
         Returns an array of numbers by its name, for times.
+    in_memory
+        Whether it is no file, but an object in Python.
     """
 
     where: str
     held: tuple[Held, ...]
     others: tuple[str, ...]
     numbers: Callable[[str], NDArray[Any]]
+    in_memory: bool = False
 
     def fitting(self, name: str | None, axes: str | None) -> list[Held]:
         """Return what may be meant: one, or several where neither name nor axes tell it.
