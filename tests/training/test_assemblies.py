@@ -18,6 +18,7 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.moves.samples import sample_by_moves
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
 from boltzbrain.training.assemblies import choice, find, potentials
+from boltzbrain.training.assemblies import graded as graded_parts
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.couplings import correction, couplings_of_bins, pair_couplings
 from boltzbrain.training.assemblies.factors import first_model
@@ -261,6 +262,25 @@ def test_graded_assemblies_beside_those_that_are_on_or_off_are_found() -> None:
     follow = found.slopes != 0
     assert (follow & mine).sum() / mine.sum() > 0.85
     assert (follow & mine).sum() / follow.sum() > 0.85
+
+
+def test_chance_among_few_neurons_is_no_graded_assembly(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, activity, _ = mixed()
+    states = states_of(activity)
+    # neurons that happen to be active together with one of them
+    alone = np.flatnonzero(~truth.membership.any(axis=1))
+    mean = states.numpy().mean(axis=0)
+    cov = (states.numpy()[:, alone[0]] - mean[alone[0]]) @ (states.numpy() - mean) / len(states)
+    most = np.argsort(-cov)[:30]
+    chance = np.zeros(len(mean))
+    chance[most] = 4.0
+    slopes = 4.0 * truth.membership.astype(float)
+    extra = np.column_stack([slopes, chance])
+    monkeypatch.setattr(find, "component_slopes", lambda *_: (extra, len(states)))
+    assert find_components(states, 5, 0).graded.shape[1] == 2
+    monkeypatch.setattr(graded_parts, "LEAST_TOGETHER", 0.0)
+    monkeypatch.setattr(graded_parts, "FEWEST_FOLLOWERS", 1)
+    assert find_components(states, 5, 0).graded.shape[1] == 3
 
 
 def test_varimax_finds_simple_loadings() -> None:
