@@ -131,6 +131,7 @@ def test_controls_are_kept_beside_the_same_data(run, tmp_path):
 
 
 def test_the_page_says_who_wins(browser, run):
+    browser.get_log("browser")  # of pages before
     open_page(browser, run / "report.html", 1280)
     assert browser.get_log("browser") == []
     text = browser.execute_script("return document.body.innerText")
