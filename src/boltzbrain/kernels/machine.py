@@ -55,11 +55,6 @@ class Machine:
         fitting = [size for size in (4, 2) if parts * 5 * size + 1 <= self.registers]
         return fitting[0] if fitting else 1
 
-    @property
-    def paired(self) -> bool:
-        """Whether the sums of two samples, eight vectors of sixteen, fit."""
-        return 8 * _VECTOR // self.lanes < self.registers
-
 
 @cache
 def machine() -> Machine:

@@ -139,19 +139,34 @@ def check_text(values: NDArray[Any]) -> None:
 
 
 @contextlib.contextmanager
-def damage(path: Path, name: str, must: str = "be a whole array") -> Iterator[None]:
+def damage(
+    path: Path,
+    name: str,
+    must: str = "be a whole array",
+    also: tuple[type[Exception], ...] = (),
+) -> Iterator[None]:
     """Turn every way in which a damaged array shows into `InputError`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name, must
+        What is damaged, and what it must be.
+    also
+        What else a library raises of damaged files.
 
     Raises
     ------
     InputError
-        If the block raises one of `DAMAGE`.
+        If the block raises one of `DAMAGE`, or of those.
     """
+    kinds: tuple[type[Exception], ...] = (*DAMAGE, *also)
     try:
         yield
     except InputError:
         raise
-    except DAMAGE as error:
+    except kinds as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise bad_input(name, must, f"a truncated or damaged one ({text})", file=path) from error
 

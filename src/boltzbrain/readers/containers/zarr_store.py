@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.readers.containers.hdf5 import open_hdf5
-from boltzbrain.readers.containers.npy import DAMAGE
+from boltzbrain.readers.containers.npy import damage
 from boltzbrain.readers.containers.zarr_chunks import (
     LARGEST_JSON,
     Header,
@@ -47,7 +47,6 @@ _WANTED = (
 _LEFT = ("waveform", "image_mask")
 _GROUPS, _TOLD_3 = (".zgroup", "zarr.json"), "zarr.json"
 _MOST_CHUNKS, _MOST_OBJECTS, _MOST_BYTES_OF_TEXT = 100_000, 20_000, 1 << 27
-_DAMAGE = (*DAMAGE, zlib.error)
 
 
 def is_zarr(folder: Path) -> bool:
@@ -186,15 +185,8 @@ class _Copy:
         return texts
 
 
-@contextlib.contextmanager
-def _damage(folder: Path, field: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        told = str(error).split("\n")[0] or type(error).__name__
-        raise bad_input(field, "be a whole part of a zarr store", told, file=folder) from error
+def _damage(folder: Path, field: str) -> contextlib.AbstractContextManager[None]:
+    return damage(folder, field, "be a whole part of a zarr store", also=(zlib.error,))
 
 
 def _json(path: Path) -> dict[str, Any]:

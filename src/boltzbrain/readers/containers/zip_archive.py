@@ -19,18 +19,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.foundations.checks import InputError, bad_input
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory
-from boltzbrain.readers.containers.npy import DAMAGE, check_text, parse_header
+from boltzbrain.readers.containers.npy import check_text, damage, parse_header
 from boltzbrain.readers.containers.unpickled import LARGEST, parse_objects
 
-_DAMAGE = (
-    *DAMAGE,
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-    lzma.LZMAError,
-)
+_OF_ZIP = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError)
 # deflate reaches 1032 : 1 at most
 _DEFLATE_RATIO = 1100
 _SLACK = 1 << 16
@@ -190,7 +184,7 @@ def open_npz(path: Path) -> Iterator[Archive]:
     InputError
         If it is no zip archive, or a truncated or damaged one.
     """
-    with _damage(path, "the file"):
+    with _damage(path, "the file", "be a whole npz archive"):
         file = zipfile.ZipFile(path)
     with file:
         members = file.namelist()
@@ -201,16 +195,10 @@ def open_npz(path: Path) -> Iterator[Archive]:
         )
 
 
-@contextlib.contextmanager
-def _damage(path: Path, name: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        must = "be a whole npz archive" if name == "the file" else "be a whole array"
-        raise bad_input(name, must, f"a truncated or damaged one ({text})", file=path) from error
+def _damage(
+    path: Path, name: str, must: str = "be a whole array"
+) -> contextlib.AbstractContextManager[None]:
+    return damage(path, name, must, also=_OF_ZIP)
 
 
 def _fill(stream: IO[bytes], view: memoryview) -> None:

@@ -7,7 +7,7 @@ array, are lists of arrays.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import io as scipy_io
 
-from boltzbrain.foundations.checks import InputError, bad_input
+from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory
 from boltzbrain.readers.containers.arrays.held import (
     Arrays,
@@ -27,16 +27,15 @@ from boltzbrain.readers.containers.arrays.held import (
 )
 from boltzbrain.readers.containers.arrays.mat5_outline import Node, outline
 from boltzbrain.readers.containers.arrays.matrix import Matrix, matrix_of
-from boltzbrain.readers.containers.npy import DAMAGE
+from boltzbrain.readers.containers.npy import damage
 
 _NUMBERS = {
     "double": "f8", "single": "f4", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2",
     "int32": "i4", "uint32": "u4", "int64": "i8", "uint64": "u8", "logical": "b1", "sparse": "f8",
 }  # fmt: skip
-_DAMAGE = (
-    *DAMAGE, zlib.error, NotImplementedError, AttributeError, AssertionError, UnicodeError,
-    ZeroDivisionError,
-)  # fmt: skip
+_WHOLE = "be a whole MATLAB file"
+_OF_SCIPY = (zlib.error, AttributeError, AssertionError, ZeroDivisionError)
+"""What SciPy raises of damaged files beside what is usual; of our own code these are mistakes."""
 
 
 def arrays_in_mat(path: Path) -> Arrays:
@@ -72,7 +71,8 @@ def outline_of(path: Path) -> list[Node]:
     InputError
         If it is damaged.
     """
-    return list(_load(path, lambda: outline(path)))
+    with damage(path, "the file", _WHOLE, also=(zlib.error,)):
+        return list(outline(path))
 
 
 def read_variable(path: Path, name: str) -> Any:
@@ -90,8 +90,10 @@ def read_variable(path: Path, name: str) -> Any:
 
 def _variable(path: Path, name: str) -> Any:
     """Return a variable of a file that was walked through."""
-    loaded = _load(path, lambda: scipy_io.loadmat(str(path), variable_names=[name]))
-    return _load(path, lambda: _plain(loaded.get(name)))
+    with damage(path, "the file", _WHOLE, also=_OF_SCIPY):
+        loaded = scipy_io.loadmat(str(path), variable_names=[name])
+    with damage(path, "the file", _WHOLE):
+        return _plain(loaded.get(name))
 
 
 def _plain(value: Any) -> Any:
@@ -206,15 +208,3 @@ def _loaded(path: Path, name: str, node: Node, parts: tuple[str, ...]) -> Matrix
     if values.shape != node.shape:
         raise bad_input(name, f"have shape {node.shape}", f"shape {values.shape}", file=path)
     return matrix_of(values, name, str(path))
-
-
-def _load(path: Path, action: Callable[[], Any]) -> Any:
-    try:
-        return action()
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        text = str(error).split("\n")[0] or type(error).__name__
-        raise bad_input(
-            "the file", "be a whole MATLAB file", f"a truncated or damaged one ({text})", file=path
-        ) from error
