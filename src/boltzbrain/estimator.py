@@ -35,7 +35,7 @@ from boltzbrain.training.train import train
 
 FORMAT = FileFormat("boltzbrain estimator", what="the estimator's file")
 FEWEST_ROWS = 50
-"""With fewer rows, or segments, none is held out to choose the update by."""
+"""With fewer rows, none is held out to choose the update by."""
 CHAINS, RUNGS = 500, 1000
 """Of the estimate of log Z: those of `boltzbrain evaluate`."""
 
@@ -259,8 +259,8 @@ class BoltzmannMachine(
 
     def _write(self, file: h5py.File) -> None:
         parameters = self.get_params(deep=False)
-        if not isinstance(self.random_state, int):
-            parameters["random_state"] = None
+        seed = self.random_state
+        parameters["random_state"] = int(seed) if isinstance(seed, int | np.integer) else None
         names = getattr(self, "feature_names_in_", None)
         fitted = {name: getattr(self, name) for name in _FITTED}
         fitted["feature_names_in_"] = None if names is None else [str(name) for name in names]

@@ -103,12 +103,13 @@ def write_fish(
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout: its format, what writes it, options without which it is not read, its main file."""
+    """A layout: format, what writes it, options without which it is not read, main files."""
 
     format: str
     write: Callable[[Path], Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     main: str | None = None
+    others: tuple[str, ...] = ()
 
 
 TRIALS = {"axes": "trial,neuron,time", "frame_s": 0.02}
@@ -165,6 +166,7 @@ LAYOUTS |= {
         "alf",
         sorted_layouts.write_alf_session,
         main="alf/probe00/pykilosort/#2024-05-06#/spikes.times.npy",
+        others=("alf/probe01/pykilosort/spikes.times.npy",),
     ),
     "buzcode": Layout("buzcode", sorted_layouts.write_buzcode),
     "buzcode_hdf5": Layout("buzcode", sorted_layouts.write_buzcode_hdf5),

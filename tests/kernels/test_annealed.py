@@ -9,6 +9,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels import reference
 from boltzbrain.kernels.cpu.annealed.binary import climb_bernoulli
 from boltzbrain.model.layers.discrete import Bernoulli
+from boltzbrain.model.layers.fused_sweeps import fused_climb
 from boltzbrain.model.layers.rectified import DReLU, ReLU
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling import annealing
@@ -25,6 +26,20 @@ def _parts(visible: int, hidden: int, chains: int, rungs: int):
     field = generator.normal((1, hidden))[0]
     states = (generator.uniform((chains, visible)) < 0.1).to(torch.uint8)
     return weights, fields, field, states, torch.linspace(0, 1, rungs, dtype=torch.float64)
+
+
+def test_other_types_than_float32_climb_rung_by_rung():
+    weights, (start, end), field, states, ts = _parts(*SIZES[0])
+    taken = []
+    for dtype in (torch.float32, torch.float64):
+        ends = (Bernoulli(start.to(dtype)), Bernoulli(end.to(dtype)))
+        kernel = fused_climb(ends[1], Bernoulli(field))
+        given = (Bernoulli(field.to(dtype)), weights.to(dtype), states.clone(), ts.tolist())
+        stream = Generator.from_seed(0)
+        taken.append(kernel(ends, *given, stream) is not None)
+        # what is left to others has drawn nothing
+        assert taken[-1] or stream.take(1) == Generator.from_seed(0).take(1)
+    assert taken == [True, False]
 
 
 @pytest.mark.parametrize("moving", [True, False])

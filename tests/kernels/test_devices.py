@@ -55,7 +55,8 @@ def test_auto_takes_a_gpu_where_it_pays(two_gpus):
 
 def test_what_was_begun_goes_on_where_it_began(two_gpus):
     assert words_of(torch.device("cuda:1")) == "cuda:1 (Pretended)"
-    assert device_told("cuda:1 (Pretended)") == "cuda"
+    assert device_told("cuda:1 (Pretended)") == "cuda:1"
+    assert device_told("cuda:5 (Pretended)") == "cuda"
     assert device_told("cpu") == "cpu"
 
 

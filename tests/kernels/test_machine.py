@@ -67,16 +67,22 @@ def test_threads_follow_the_quota_and_not_the_cores(monkeypatch):
     assert machines.cores.__wrapped__() == 1
 
 
-def test_small_models_keep_pytorch_in_one_thread_and_the_loops_in_all():
-    before, loops = torch.get_num_threads(), threads.thread_count()
-    with threads.unshared(threads.SMALL):
-        assert torch.get_num_threads() == 1
-        assert threads.thread_count() == loops
+def test_small_models_keep_pytorch_in_one_thread_and_the_loops_in_all(monkeypatch):
+    given = torch.get_num_threads()
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    monkeypatch.setitem(vars(threads.config), "NUMBA_NUM_THREADS", 2)
+    torch.set_num_threads(2)
+    try:
         with threads.unshared(threads.SMALL):
-            assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
-    with threads.unshared(threads.SMALL + 1):
-        assert torch.get_num_threads() == before
+            assert (torch.get_num_threads(), threads.thread_count()) == (1, 2)
+            with threads.unshared(threads.SMALL), threads.one_thread():
+                assert (torch.get_num_threads(), threads.thread_count()) == (1, 1)
+            assert (torch.get_num_threads(), threads.thread_count()) == (1, 2)
+        with threads.unshared(threads.SMALL + 1):
+            assert (torch.get_num_threads(), threads.thread_count()) == (2, 2)
+    finally:
+        torch.set_num_threads(given)
+    assert torch.get_num_threads() == given
 
 
 @pytest.mark.parametrize(
@@ -124,12 +130,17 @@ def test_loops_are_kept_for_the_user_alone_where_source_and_home_cannot_be_writt
             )
     monkeypatch.setitem(vars(config), "CACHE_DIR", "")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    temporary_folder.cache_clear()
     assert kept(_doubled)(21) == 42
+    # other users of numba keep their own
+    assert vars(config)["CACHE_DIR"] == ""
     assert list(temporary_folder().rglob("*.nbi"))
     assert temporary_folder().stat().st_mode & 0o777 == 0o700
     # a folder that others can write is not trusted
     temporary_folder().chmod(0o777)
+    temporary_folder.cache_clear()
     assert temporary_folder() != tmp_path / f"boltzbrain-loops-{os.getuid()}"
+    temporary_folder.cache_clear()
 
 
 _SWEEPS = """

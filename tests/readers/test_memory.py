@@ -148,6 +148,13 @@ REFUSED = [
     (lambda: bb.from_states(STATES, 0.02, segment=np.full(30, np.nan)), "segment must hold whole"),
     (lambda: bb.from_states(STATES, -1.0), "bin_width_s must be a number in (0, 86400]"),
     (lambda: bb.from_traces(STATES, 0.1, kind="df"), "did you mean 'dff'?"),
+    (
+        lambda: bb.from_traces(
+            pd.DataFrame(STATES, index=pd.to_timedelta(np.arange(30) * 0.1, unit="s")),
+            segment=[0] * 15 + [1] * 15,
+        ),
+        "segment must be left out where the traces tell their times",
+    ),
     (lambda: bb.from_traces(STATES, time_s=np.zeros(30)), "the times must be finite and ascend"),
     (lambda: bb.read(STATES), "or call boltzbrain.from_states"),
     (lambda: bb.read(STATES, axes="time,neuron"), "frame_s must be given"),

@@ -62,7 +62,10 @@ def test_the_source_names_the_file_and_its_hash(layout):
     source = read(path, **one.options).source
     main = path / one.main if one.main else path
     assert source.path == str(path)
-    assert source.sha256 == hashlib.sha256(main.read_bytes()).hexdigest()
+    files = [main, *(path / name for name in one.others)]
+    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    whole = hashlib.sha256("".join(hashes).encode()).hexdigest()
+    assert source.sha256 == (whole if one.others else hashes[0])
 
 
 def test_reading_changes_nothing_and_needs_no_right_to_write(layout):

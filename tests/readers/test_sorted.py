@@ -28,7 +28,8 @@ def test_a_probe_has_its_clusters_with_place_region_and_columns(tmp_path: Path):
         np.testing.assert_array_equal(recording.signal.train(neuron), train)
     # cluster 3 lies on channel 6, whose label is the third of four
     assert recording.regions["ccf"].labels().tolist() == ["VISp5", "VISp5", "CA1", "VISp5"]
-    assert recording.neurons["y_um"].tolist() == [3 * 2 * one + 1 for one in CLUSTERS]
+    # of ML, AP and DV, AP is the first axis of NWB
+    assert recording.neurons["x_um"].tolist() == [3 * 2 * one + 1 for one in CLUSTERS]
     assert recording.neurons["channels"].tolist() == [2 * one for one in CLUSTERS]
     assert len(read(tmp_path / "probe00", units="steinmetz")) == 2
     timed = read(tmp_path / "probe00", duration_s=3.0).signal
@@ -48,8 +49,53 @@ def test_a_session_has_its_probes_the_last_revision_and_its_trials(tmp_path: Pat
         assert recording.source.options["losses"][0]["lost"] == 1
     one = read(path, collection="alf/probe01/pykilosort")
     assert len(one) == 4
-    with pytest.raises(InputError, match=r"collection must be a folder with spikes"):
-        read(path, collection="alf/probe02")
+    np.testing.assert_array_equal(one.signal.train(0), trains(6)[0])
+    # a chosen folder has its last revision too, or the one that is named
+    for chosen in ("alf/probe00/pykilosort", "alf/probe00/pykilosort/#2024-05-06#"):
+        revised = read(path, collection=chosen)
+        np.testing.assert_array_equal(revised.signal.train(0), trains()[0])
+    for wrong in ("alf/probe02", str(tmp_path), ".."):
+        with pytest.raises(InputError, match=r"collection must be a folder with spikes"):
+            read(path, collection=wrong)
+
+
+def test_a_revision_replaces_its_own_files_only(tmp_path: Path):
+    path = write_alf(tmp_path / "probe00", seed=5)
+    first = read(path)
+    revision = path / "#2024-05-06#"
+    revision.mkdir()
+    np.save(revision / "spikes.times.npy", np.load(path / "spikes.times.npy") + 1e-3)
+    later = read(path)
+    np.testing.assert_allclose(later.signal.times, first.signal.times + 1e-3)
+    assert list(later.regions["ccf"].labels()) == list(first.regions["ccf"].labels())
+    assert later.source.sha256 != first.source.sha256
+
+
+def test_every_probe_is_in_the_fingerprint_of_a_session(tmp_path: Path):
+    path = write_alf_session(tmp_path / "session")
+    before = read(path).source.sha256
+    times = path / "alf/probe01/pykilosort/spikes.times.npy"
+    np.save(times, np.load(times) + 1e-3)
+    assert read(path).source.sha256 != before
+
+
+def test_positions_are_in_the_brain_or_on_one_shank(tmp_path: Path):
+    path = write_alf_session(tmp_path / "session")
+    for file in path.rglob("channels.mlapdv.npy"):
+        places = np.arange(2.0) + np.zeros((len(np.load(file)), 1))
+        np.save(file.with_name("channels.localCoordinates.npy"), places)
+        file.unlink()
+    # on the shanks of two probes: of no one space
+    assert read(path).neurons[["x_um", "y_um"]].isna().all(axis=None)
+    one = read(path, collection="alf/probe01/pykilosort").neurons
+    assert one["y_um"].notna().all()
+    channels = len(np.load(path / "alf/probe01/pykilosort/channels.localCoordinates.npy"))
+    for probe in ("probe00", "probe01"):
+        # ML, AP, DV
+        np.save(path / f"alf/{probe}/pykilosort/channels.mlapdv.npy",
+                np.arange(3.0) + np.zeros((channels, 1)))  # fmt: skip
+    placed = read(path).neurons[["x_um", "y_um", "z_um"]]
+    assert (placed == [1.0, 2.0, 0.0]).all(axis=None)
 
 
 def test_a_probe_that_was_sorted_twice_is_asked_for_and_the_answer_reads(tmp_path: Path, capsys):

@@ -17,9 +17,11 @@ import pytest
 import zarr
 
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.files import sha256
 from boltzbrain.preparing.card.card import data_card
 from boltzbrain.readers import read
 from boltzbrain.readers.containers.zarr_chunks import parse_header, unpacked
+from boltzbrain.readers.containers.zarr_store import main_file
 from helpers.nwb_layouts import write_zarr, write_zarr3
 
 COLUMN = "units/quality"
@@ -177,3 +179,15 @@ def test_what_version_3_may_have_and_is_not_read_is_refused(tmp_path, change, to
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(InputError, match=told):
         read(folder)
+
+
+def test_stores_of_traces_are_known_by_their_traces(tmp_path):
+    hashes = []
+    for number in (0.0, 1.0, 1.0):
+        folder = tmp_path / str(len(hashes))
+        store = zarr.open_group(str(folder), mode="w")
+        store.create_dataset("processing/ophys/DfOverF/RoiResponseSeries/data",
+                             data=np.full((4, 2), number), chunks=(2, 2))  # fmt: skip
+        hashes.append(sha256(main_file(folder)))
+    assert hashes[0] != hashes[1]
+    assert hashes[1] == hashes[2]

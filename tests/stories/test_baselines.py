@@ -36,7 +36,7 @@ def quick_baselines(quick_evaluation):
             (fit_hmm, {"states": (1, 2, 4), "starts": 2}),
             (fit_history, {"penalties": (1000.0, 300.0)}),
             (fit_hmm_glm, {"states": (2,), "changes": (100.0,), "starts": 2, "rounds": 2}),
-            (fit_hmm_signs, {"states": (1,), "penalties": (30.0,), "rounds": 2}),
+            (fit_hmm_signs, {"states": (2,), "penalties": (30.0,), "rounds": 2}),
         ):  # fmt: skip
             for name, value in given.items():
                 patch.setitem(fit.__kwdefaults__, name, value)

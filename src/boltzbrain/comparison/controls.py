@@ -71,7 +71,7 @@ def time_controls(
         other = {"value": few, "stderr": few}
     tell(2, steps)
     mixed = [one.taking(_within_pieces(one, generator)) for one in folds]
-    # the bins of a segment stay in it, so that the clusters of the errors are the same
+    # the bins of a segment stay in it, and so in its cluster where clusters are segments
     slow = _history(mixed, penalties, scorer)
     tell(3, steps)
     place = _by_place(activity, scorer)

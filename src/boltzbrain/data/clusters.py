@@ -70,24 +70,42 @@ def clusters_of(activity: Activity, bins: NDArray[np.int64]) -> Clusters:
     if len(segments) >= ENOUGH:
         return Clusters(label.astype(np.int64), "segment", None)
     place = _place_in_segment(activity.segment)[bins]
-    shortest = max(SHORTEST_STRETCH_S, _memory_s(activity))
+    memory = memory_s(activity.states, activity.segment, activity.bin_width_s)
+    return stretches_of(label, place, activity.bin_width_s, memory)
+
+
+def stretches_of(
+    label: NDArray[np.int64], place: NDArray[np.int64], bin_width_s: float, memory: float
+) -> Clusters:
+    """Cut segments into stretches of 10 s, halved until there are 20, but no shorter than told.
+
+    Parameters
+    ----------
+    label, place
+        (bin,) segment of each bin, and its place there.
+    bin_width_s
+        Seconds per bin.
+    memory
+        Seconds that one independent bin stands for: no stretch is shorter than that, or than 1 s.
+    """
+    shortest = max(SHORTEST_STRETCH_S, memory)
     seconds = max(STRETCH_S, shortest)
     while True:
-        length = max(1, round(seconds / activity.bin_width_s))
+        length = max(1, round(seconds / bin_width_s))
         pairs = np.column_stack((label, place // length))
         stretch = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
         shorter = seconds / 2
-        if len(bins) == 0 or stretch.max() + 1 >= ENOUGH or shorter < shortest:
-            return Clusters(stretch, "stretch", length * activity.bin_width_s)
+        if len(label) == 0 or stretch.max() + 1 >= ENOUGH or shorter < shortest:
+            return Clusters(stretch, "stretch", length * bin_width_s)
         seconds = shorter
 
 
-def _memory_s(activity: Activity) -> float:
-    """Return how many seconds of the recording tell as much as one independent bin."""
-    independent = independent_bins(population_count(activity.states), activity.segment)
-    if independent is None:
-        return 0.0
-    return activity.bin_width_s * activity.n_bins / independent
+def memory_s(
+    states: NDArray[np.uint8], segment: NDArray[np.integer[Any]], bin_width_s: float
+) -> float:
+    """Return how many seconds of activity tell as much as one independent bin."""
+    independent = independent_bins(population_count(states), segment.astype(np.int32))
+    return 0.0 if independent is None else bin_width_s * len(states) / independent
 
 
 def _place_in_segment(segment: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -73,11 +73,16 @@ def words_of(device: torch.device) -> str:
 
 
 def device_told(words: str) -> str:
-    """Return what to ask for to go on where `words_of` says that it began: if that is here.
+    """Return what to ask for to go on where `words_of` says that it began.
+
+    Where that GPU is not here, another one if there is one, else the CPU.
 
     Examples
     --------
     >>> device_told("cpu")
     'cpu'
     """
-    return "cuda" if words.startswith("cuda") and gpus() else "cpu"
+    begun = re.match(r"cuda:(\d+)", words)
+    if begun is None or not gpus():
+        return "cpu"
+    return begun[0] if int(begun[1]) < gpus() else "cuda"

@@ -14,7 +14,6 @@ from torch import Tensor
 from boltzbrain.kernels import reference
 from boltzbrain.kernels.cpu import backend as cpu
 from boltzbrain.kernels.cpu import hidden_steps
-from boltzbrain.kernels.cpu.annealed import binary as annealed_binary
 from boltzbrain.kernels.cpu.doubles import rectified
 
 
@@ -132,24 +131,6 @@ def draw_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, key: int, draw
     """Draw ReLU or dReLU units; see `kernels.cpu.doubles.rectified.draw_rectified`."""
     kernels = rectified if inputs.device.type == "cpu" else _kernels(inputs)
     result: Tensor = kernels.draw_rectified(inputs, fields, roots, key, draw)
-    return result
-
-
-def climb_bernoulli(
-    visible: Tensor,
-    fields: tuple[Tensor, Tensor],
-    hidden_field: Tensor,
-    weights: Tensor,
-    ts: Tensor,
-    key: int,
-    draw: int,
-) -> tuple[Tensor, Tensor]:
-    """Carry chains along rungs of an annealing; see `kernels.reference.climb_bernoulli`."""
-    single = weights.device.type == "cpu" and weights.dtype == torch.float32
-    kernels = annealed_binary if single else reference
-    result: tuple[Tensor, Tensor] = kernels.climb_bernoulli(
-        visible, fields, hidden_field, weights, ts, key, draw
-    )
     return result
 
 

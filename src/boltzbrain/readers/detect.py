@@ -18,7 +18,8 @@ from boltzbrain.readers.formats.neo_files import read_neo_file
 from boltzbrain.readers.formats.npz import read_npz
 from boltzbrain.readers.formats.objects import find_kind
 from boltzbrain.readers.formats.pynapple import read_pynapple
-from boltzbrain.readers.formats.sorted.alf import is_alf, read_alf
+from boltzbrain.readers.formats.sorted.alf import read_alf
+from boltzbrain.readers.formats.sorted.alf_folders import is_alf
 from boltzbrain.readers.formats.sorted.buzcode import is_cellinfo, read_buzcode
 from boltzbrain.readers.formats.sorted.phy import read_phy
 from boltzbrain.readers.formats.sorted.spikeinterface import INFO, read_spikeinterface

@@ -26,6 +26,9 @@ def changing_couplings(
 ) -> dict[str, Any] | None:
     """Return how many couplings change with the state, or None where the model has none that do.
 
+    Models whose states share the sign of a coupling are asked nothing: they are not fitted by these
+    penalties.
+
     The change of a pair is the root mean square, over the states as often as they are held, of what
     a state adds to its couplings. It is fitted anew beside posteriors that are shifted circularly
     over the training bins, so that states are as long and as often but at other times.
@@ -42,9 +45,9 @@ def changing_couplings(
         Number of shifts.
     """
     law = model.from_past
-    if law is None or law.change is None:
-        return None
     chosen = model.fit.chosen
+    if law is None or law.change is None or "change_l2" not in chosen:
+        return None
     regression = PastRegression(train, law.past.axes.shape[1])
     double = torch.float64
     point = Point(
@@ -68,7 +71,8 @@ def changing_couplings(
         "pairs": len(own),
         "threshold": threshold,
         "changing": int((own > threshold).sum()),
-        "expected": (1 - QUANTILE) * len(own),
+        # of few pairs the surrogates' quantile is but their largest value
+        "expected": max(1 - QUANTILE, 1 / (1 + len(others))) * len(own),
         "surrogates": surrogates,
     }
 

@@ -16,14 +16,19 @@ import numpy as np
 from boltzbrain.baselines.in_time.chain import Floats
 from boltzbrain.baselines.protocol import Trial
 from boltzbrain.baselines.sequences import Sequences
-from boltzbrain.data.clusters import ENOUGH, stderr_of_sums
+from boltzbrain.data.clusters import (
+    ENOUGH,
+    Clusters,
+    clustered_stderr,
+    memory_s,
+    stretches_of,
+)
 from boltzbrain.foundations.checks import Undefined
 
 Model = TypeVar("Model")
 
 ALONE_ERRORS = 2.0
 """Standard errors within which one state does as well as any number."""
-_STRETCH_S = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,17 +73,15 @@ class Choice(Generic[Model]):
 def paired_stderr(one: Floats, other: Floats, given: Sequences) -> float | Undefined:
     """Return the standard error of the mean difference of two scores of the same bins.
 
-    Pieces are taken as independent, or stretches of 10 s and less where there are few pieces.
+    Pieces are taken as independent, or stretches of them where there are few, as
+    `data.clusters.stretches_of` cuts them.
     """
-    label = given.label
-    length = max(1, round(_STRETCH_S / given.bin_width_s))
-    while len(np.unique(label)) < ENOUGH and length > 1:
-        pairs = np.column_stack((given.label, given.place // length))
-        label = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
-        length //= 2
-    number = np.unique(label, return_inverse=True)[1]
-    sums: Floats = np.bincount(number, one - other).astype(np.float64)
-    return stderr_of_sums(sums, np.bincount(number).astype(np.int64))
+    pieces, label = np.unique(given.label, return_inverse=True)
+    clusters = Clusters(label.astype(np.int64), "segment", None)
+    if len(pieces) < ENOUGH:
+        memory = memory_s(given.states, given.label, given.bin_width_s)
+        clusters = stretches_of(clusters.label, given.place, given.bin_width_s, memory)
+    return clustered_stderr(one - other, clusters)
 
 
 def choose(

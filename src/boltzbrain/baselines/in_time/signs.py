@@ -32,6 +32,7 @@ from boltzbrain.baselines.in_time.model import FromThePast, HmmSigns
 from boltzbrain.baselines.in_time.past import Past, fit_past, raw_traces
 from boltzbrain.baselines.in_time.regression import OWN_PENALTY, PSEUDO_BINS
 from boltzbrain.baselines.protocol import Fit, Unfitted
+from boltzbrain.baselines.search import lies_at_edge
 from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
@@ -86,25 +87,24 @@ class _Problem:
             torch.zeros((len(change), kinds, neurons)), change,
         )  # fmt: skip
 
-    def slope(self, point: _Point, weight: Tensor) -> tuple[float, _Point]:
-        """Return the weighted negative log-likelihood, with its smooth penalties, and its slope."""
+    def slope(self, point: _Point, weight: Tensor) -> _Point:
+        """Return the slope of the weighted negative log-likelihood with its smooth penalties."""
         self.steps += 1
-        law, value = self.law(point), 0.0
+        law = self.law(point)
         fields, couplings = torch.zeros_like(point.fields), torch.zeros_like(point.couplings)
         own, first = OWN_PENALTY * point.own, OWN_PENALTY * point.first
         shared = law.shared(self.flat, self.begins)
         for state, field in enumerate(point.fields):
             odds, weights = law.in_state(state, shared, self.flat)
             here = weight[:, state].contiguous()
-            score, residual, by_field, by_own = scores_and_slopes(
+            _, residual, by_field, by_own = scores_and_slopes(
                 odds, field, weights, self.traces, self.states, here
             )
-            value -= float(here.to(torch.float64) @ score)
             fields[state] = by_field + PSEUDO_BINS * (torch.sigmoid(field) - self.rates)
             own = own + by_own.to(torch.float32)
             first = first + residual[self.begins].sum(dim=0)
             couplings[state] = (self.flat.T @ residual).reshape(couplings.shape[1:])
-        return value, _Point(fields, own, first, couplings)
+        return _Point(fields, own, first, couplings)
 
     def solve(
         self, point: _Point, weight: Tensor, sign: Tensor, penalty: float, steps: int
@@ -113,7 +113,7 @@ class _Problem:
         bins = float(len(self.states))
         ahead, old, pace = point, point, 1.0
         for _ in range(steps):
-            _, slope = self.slope(ahead, weight)
+            slope = self.slope(ahead, weight)
             # fields and own weights are few and steep: steps of their own
             new = _Point(
                 ahead.fields - slope.fields / (0.25 * weight.sum(dim=0)[:, None] + PSEUDO_BINS),
@@ -246,7 +246,8 @@ def fit_hmm_signs(
         "log P of a validation bin given earlier ones, nats; the fewest states within a standard "
         "error of the best",
         tuple(one.trial() for one in trials.values()),
-        found.at_end(states) or penalty in (max(penalties), min(penalties)),
+        found.at_end(states)
+        or lies_at_edge({"group_penalty": penalty}, [one.trial() for one, _ in alone]),
     )
     best = found.best.model
     return HmmSigns(

@@ -9,7 +9,6 @@ P(v_i | all others), the hidden units summed over. A sweep has no length in seco
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor
 from boltzbrain.evaluation.dynamics.curves import Curve, Floats, Pair, ratio_curve
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.cpu.threads import one_thread
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 
@@ -82,21 +82,11 @@ def trajectory(
             visible, _ = model.sweep(visible, generator, left)
             visible = visible.to(torch.uint8)
         elif left:
-            with _one_thread():
+            # an update is too little work to be worth waking other threads for
+            with one_thread():
                 visible = glauber_updates(model, visible, left, generator)
         done = target
         yield visible
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run PyTorch on one thread: an update is too little work to be worth waking others for."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def glauber_updates(model: RBM, visible: Tensor, updates: int, generator: Generator) -> Tensor:

@@ -6,6 +6,7 @@ another user, and a HOME that is absent or read-only, as on compute nodes and in
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 import tempfile
@@ -33,10 +34,16 @@ def kept(function: Callable[..., Any], **options: Any) -> Any:
         # numba has no class of its own for this
         if "no locator" not in str(error):
             raise
+    # numba looks at it once, as it makes the function; other users of numba keep theirs
+    before = vars(config)["CACHE_DIR"]
     vars(config)["CACHE_DIR"] = str(temporary_folder())
-    return numba.njit(cache=True, **options)(function)
+    try:
+        return numba.njit(cache=True, **options)(function)
+    finally:
+        vars(config)["CACHE_DIR"] = before
 
 
+@functools.cache
 def temporary_folder() -> Path:
     """Return a folder for compiled code that nobody else can write: what lies there is run."""
     number = os.getuid() if hasattr(os, "getuid") else 0

@@ -69,7 +69,8 @@ _OF_ELEMENT = {types.float32: floats, types.float64: doubles, types.uint32: word
 _OF_SCALAR = {**_OF_ELEMENT, types.uint64: blocks}
 
 
-def _order(*positions: int) -> ir.Constant:
+def order_of(*positions: int) -> ir.Constant:
+    """Return the operand of a shuffle that takes elements in this order."""
     return ir.Constant(ir.VectorType(_INDEX, len(positions)), list(positions))
 
 
@@ -77,7 +78,7 @@ def spread_of(builder, kind, scalar):
     """Emit a vector of nothing but a scalar."""
     nothing = ir.Constant(kind, ir.Undefined)
     one = builder.insert_element(nothing, scalar, _INDEX(0))
-    return builder.shuffle_vector(one, nothing, _order(*[0] * kind.count))
+    return builder.shuffle_vector(one, nothing, order_of(*[0] * kind.count))
 
 
 def _vector(context, builder, kind, given, value):
@@ -129,7 +130,7 @@ _register(operator.rshift, "", "lshr")
 _register(operator.lt, "fcmp_ordered", "icmp_unsigned", marks)
 
 
-def _address(context, builder, sig, args, kind):
+def address_of(context, builder, sig, args, kind):
     """Return where args[1] points to in the array args[0], as a pointer to `kind`."""
     data = context.make_array(sig.args[0])(context, builder, value=args[0]).data
     place = context.cast(builder, args[1], sig.args[1], types.intp)
@@ -142,7 +143,7 @@ def load(typingctx, array, start):
     kind = _OF_ELEMENT[array.dtype]
 
     def generate(context, builder, sig, args):
-        value = builder.load(_address(context, builder, sig, args, kind.llvm))
+        value = builder.load(address_of(context, builder, sig, args, kind.llvm))
         value.align = kind.element.bitwidth // 8
         return value
 
@@ -158,7 +159,7 @@ def store(typingctx, array, start, value):
         if value == marks:
             kind = ir.VectorType(ir.IntType(8), 16)
             vector = builder.zext(vector, kind)
-        done = builder.store(vector, _address(context, builder, sig, args, kind))
+        done = builder.store(vector, address_of(context, builder, sig, args, kind))
         done.align = kind.element.get_abi_size(context.target_data)
         return context.get_dummy_value()
 
@@ -197,7 +198,7 @@ def eight_from(typingctx, first):
     return blocks(types.uint64), generate
 
 
-def _call(builder, name, values):
+def call_intrinsic(builder, name, values):
     """Call an intrinsic of LLVM whose operands and result are all of one vector type."""
     kind = values[0].type
     full = f"llvm.{name}.v{kind.count}{kind.element.intrinsic_name}"
@@ -207,7 +208,7 @@ def _call(builder, name, values):
 
 def fused_multiply(builder, left, right, total):
     """Emit left * right + the vector that `total` points to, rounded once."""
-    return _call(builder, "fma", [left, right, builder.load(total)])
+    return call_intrinsic(builder, "fma", [left, right, builder.load(total)])
 
 
 @intrinsic
@@ -219,7 +220,7 @@ def fused(typingctx, a, b, c):
             _vector(context, builder, floats, given, value)
             for given, value in zip(sig.args, args, strict=True)
         ]
-        return _call(builder, "fma", values)
+        return call_intrinsic(builder, "fma", values)
 
     return floats(a, b, c), generate
 
@@ -240,7 +241,7 @@ def magnitude(typingctx, value):
     """Return the absolute values of floats."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, "fabs", args)
+        return call_intrinsic(builder, "fabs", args)
 
     return floats(value), generate
 
@@ -250,7 +251,7 @@ def root(typingctx, value):
     """Return the square roots of floats."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, "sqrt", args)
+        return call_intrinsic(builder, "sqrt", args)
 
     return floats(value), generate
 
@@ -326,14 +327,15 @@ def braid(typingctx, w0, w1, w2, w3):
 
     def generate(context, builder, sig, args):
         narrow = [builder.bitcast(value, words.llvm) for value in args]
-        pairs = _order(*(place + side for place in range(0, 16, 2) for side in (0, 16)))
+        pairs = order_of(*(place + side for place in range(0, 16, 2) for side in (0, 16)))
         low, high = (
             builder.bitcast(builder.shuffle_vector(*two, pairs), blocks.llvm)
             for two in (narrow[:2], narrow[2:])
         )
         halves = []
         for first in (0, 4):
-            order = _order(*(place + side for place in range(first, first + 4) for side in (0, 8)))
+            places = range(first, first + 4)
+            order = order_of(*(place + side for place in places for side in (0, 8)))
             mixed = builder.shuffle_vector(low, high, order)
             halves.append(builder.bitcast(mixed, words.llvm))
         return context.make_tuple(builder, sig.return_type, halves)
@@ -347,7 +349,7 @@ def active_bits(typingctx, states, start):
     kind = ir.VectorType(ir.IntType(8), 64)
 
     def generate(context, builder, sig, args):
-        value = builder.load(_address(context, builder, sig, args, kind))
+        value = builder.load(address_of(context, builder, sig, args, kind))
         value.align = 1
         set_bits = builder.icmp_unsigned("!=", value, ir.Constant(kind, [0] * 64))
         return builder.bitcast(set_bits, ir.IntType(64))
@@ -375,9 +377,6 @@ def lowest_bit(typingctx, bits):
     return types.uint64(bits), generate
 
 
-#
-
-
 @intrinsic
 def mask_of(typingctx, value):
     """Return marks as the low 16 bits of a uint64, the first mark lowest."""
@@ -394,6 +393,6 @@ def low_words(typingctx, first, second):
 
     def generate(context, builder, sig, args):
         halves = [builder.bitcast(value, words.llvm) for value in args]
-        return builder.shuffle_vector(*halves, _order(*range(0, 32, 2)))
+        return builder.shuffle_vector(*halves, order_of(*range(0, 32, 2)))
 
     return words(first, second), generate

@@ -22,14 +22,28 @@ SMALL = 20_000
 """Models with at most so many weights are too small for PyTorch to share an operation."""
 
 _pool: ThreadPoolExecutor | None = None
-_set_aside: list[int] = []
+_limits: list[int] = []
+"""Of the loops, where they differ from PyTorch's; the innermost counts."""
 
 
 def thread_count() -> int:
     """Return the number of threads: PyTorch's, at most NUMBA_NUM_THREADS and the cores granted."""
     allowed: int = vars(config)["NUMBA_NUM_THREADS"]
-    threads = _set_aside[0] if _set_aside else torch.get_num_threads()
+    threads = _limits[-1] if _limits else torch.get_num_threads()
     return max(1, min(threads, allowed, cores()))
+
+
+@contextmanager
+def one_thread(loops: int = 1) -> Iterator[None]:
+    """Keep PyTorch's operations in one thread, and compiled loops in so many."""
+    before = torch.get_num_threads()
+    _limits.append(loops)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _limits.pop()
 
 
 @contextmanager
@@ -45,17 +59,11 @@ def unshared(weights: int) -> Iterator[None]:
     weights
         Weights of the model; above `SMALL` nothing changes.
     """
-    before = torch.get_num_threads()
-    if weights > SMALL or before == 1:
+    if weights > SMALL:
         yield
         return
-    _set_aside.append(before)
-    torch.set_num_threads(1)
-    try:
+    with one_thread(loops=thread_count()):
         yield
-    finally:
-        _set_aside.pop()
-        torch.set_num_threads(before)
 
 
 def share(task: Callable[[int, int], object], total: int, *, least: int, most: int) -> None:

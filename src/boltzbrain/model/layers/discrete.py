@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.cpu.annealed.binary import climb_bernoulli
 from boltzbrain.kernels.dispatch import (
-    climb_bernoulli,
     draw_bernoulli,
     mean_states,
     sum_active_rows,
@@ -104,7 +104,9 @@ def _climb_bernoulli(
     ts: list[float],
     generator: Generator,
 ) -> tuple[Tensor, Tensor] | None:
-    if visible.dtype != torch.uint8:
+    # elsewhere each rung goes by the loops of its type and device
+    here = weights.device.type == "cpu" and weights.dtype == torch.float32
+    if visible.dtype != torch.uint8 or not here:
         return None
     start, end = (layer.parameters()["field"] for layer in ends)
     places = torch.tensor(ts, dtype=torch.float64)

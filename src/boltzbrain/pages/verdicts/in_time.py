@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from boltzbrain.foundations.showing.numbers import number, with_error
+from boltzbrain.pages.verdicts.baselines import doubts_of
 from boltzbrain.pages.verdicts.thresholds import CLEAR, LOCKED_SHARE, LONG_STAY
-from boltzbrain.pages.verdicts.verdict import Level, Verdict, figure_at
+from boltzbrain.pages.verdicts.verdict import Level, Verdict, at_most, figure_at
 
 
 def with_time(baselines: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -33,8 +34,9 @@ def beside_time(evaluation: Mapping[str, Any]) -> Verdict:
     best = max(models.values(), key=lambda one: float(one["predictive"]["gain"]["value"]))
     gain = best["predictive"]["gain"]
     text = (
-        f"Given the earlier bins of its segment, a bin is told best by the {best['title']}: "
-        f"{with_error(gain['value'], gain['stderr'], 2, '+')} nats over independent neurons; the "
+        f"Of the models with time, the {best['title']} tells a bin best, given the earlier ones of "
+        f"its segment: {with_error(gain['value'], gain['stderr'], 2, '+')} nats over independent "
+        "neurons; the "
         f"RBM, which sees the bin alone, has {with_error(own, None, 2, '+')}."
     )
     level: Level = "fair"
@@ -44,6 +46,11 @@ def beside_time(evaluation: Mapping[str, Any]) -> Verdict:
         level = "good" if value > 0 else "poor"
         text += f" The RBM lies {with_error(abs(value), error, 2)} nats "
         text += "above." if value > 0 else "below: the past tells more than the bin's own pattern."
+    doubts = doubts_of(baselines.get("rbm", {}))
+    if doubts:
+        # annealing lies below log Z on average: a doubtful RBM looks too good, and wins nothing
+        level = at_most(level, "fair")
+        text += f" The RBM's own figure is doubtful: {'; '.join(doubts)}."
     return Verdict(level, text)
 
 
@@ -108,7 +115,9 @@ def number_of_states(evaluation: Mapping[str, Any]) -> Verdict:
     for one in with_time(evaluation.get("baselines", {})).values():
         if "states" in one["fit"]["chosen"]:
             words.append(f"{one['title']} {one['fit']['chosen']['states']:g}")
-            level = "fair" if one["fit"]["grid_edge"] else level
+            tried = {row["states"] for row in one["fit"]["grid"] if "states" in row}
+            most = len(tried) > 1 and one["fit"]["chosen"]["states"] == max(tried)
+            level = "fair" if most else level
     text = f"Chosen: {', '.join(words)}."
     if level == "fair":
         text += " The most that were tried won, so more may be better."

@@ -56,13 +56,18 @@ def is_zarr(folder: Path) -> bool:
 
 
 def main_file(folder: Path) -> Path:
-    """Return the file by whose hash a store is known: the first chunk of the spike times."""
-    times = folder / "units" / "spike_times"
+    """Return the file by whose hash a store is known: a first chunk of spike times, or of traces.
+
+    Of a store without a chunk of either it is the header, which all stores share.
+    """
+    traces = sorted(one for one in (folder / "processing").rglob("data") if one.is_dir())
     headers = (".zarray", ".zattrs", _TOLD_3)
-    chunks = sorted(one for one in times.rglob("*") if one.is_file() and one.name not in headers)
-    return (
-        chunks[0] if chunks else next(folder / one for one in _GROUPS if (folder / one).is_file())
-    )
+    for array in (folder / "units" / "spike_times", *traces):
+        files = (one for one in array.rglob("*") if one.is_file() and one.name not in headers)
+        first = min(files, default=None)
+        if first is not None:
+            return first
+    return next(folder / one for one in _GROUPS if (folder / one).is_file())
 
 
 @contextlib.contextmanager

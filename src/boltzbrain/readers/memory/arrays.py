@@ -128,6 +128,8 @@ def from_traces(
     if segment is not None and time_s is not None:
         raise bad_input("segment", "be left out where time_s is given", "both")
     times = held.times
+    if segment is not None and times is not None:
+        raise bad_input("segment", "be left out where the traces tell their times", "both")
     if time_s is not None:
         times = _times(time_s, frames, "frame")
     parts = told_segments(segment, frames)

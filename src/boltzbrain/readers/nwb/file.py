@@ -135,9 +135,10 @@ def read_nwb(
     where = str(store) if zarr else str(found)
     left_out: list[str] = []
     with open_zarr(store, left_out) if zarr else open_hdf5(found) as file:
-        series = find_series(file, where)
-        traces = signal is not None or (bool(series) and not _has_spikes(file, where))
-        if traces:
+        # a file of spikes is searched for traces where the user asks for one
+        spikes = signal is None and _has_spikes(file, where)
+        series = [] if spikes else find_series(file, where)
+        if series or signal is not None:
             _refuse("observed", observed, "any", where)
             parts = _calcium(file, series, units, signal, values, bin_width_s, where)
         else:

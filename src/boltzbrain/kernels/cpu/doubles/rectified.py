@@ -68,7 +68,7 @@ _NORM, _OTHER_X, _OTHER_NORM, _ROOT = (np.uint64(_COLUMNS * part) for part in ra
 _HALF_LOG = 0.5 * math.log(2.0 * math.pi)
 _LOG_HALF = math.log(0.5)
 _ERROR = 4e-12
-"""Bound on the error of a size in units of its law, over 1 + |x|; it is found to be 1e-14."""
+"""Bound on the error of a size in units of its law, over 1 + |x|, far above what is found."""
 _ODDS_ERROR = 1e-10
 """Bound on the relative error of a side's probability."""
 _DEEP, _END = -1e4, HIGH - 1.0 / PER_UNIT

@@ -14,34 +14,23 @@ import math
 import numpy as np
 from llvmlite import ir
 from numba import njit
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
-from boltzbrain.kernels.cpu.simd import Vector, blocks, spread_of
+from boltzbrain.kernels.cpu.simd import (
+    Vector,
+    address_of,
+    blocks,
+    call_intrinsic,
+    order_of,
+    spread_of,
+)
 
 LANES = 8
 
 eights = Vector(types.float64, LANES)
 chosen = Vector(types.boolean, LANES)
 _WORD, _NARROW = ir.IntType(64), ir.VectorType(ir.FloatType(), LANES)
-_INDEX = ir.IntType(32)
-
-
-def _order(*positions: int) -> ir.Constant:
-    return ir.Constant(ir.VectorType(_INDEX, len(positions)), list(positions))
-
-
-def _pointer(context, builder, sig, args, kind):
-    """Return where args[1] points to in the array args[0], as a pointer to `kind`."""
-    data = context.make_array(sig.args[0])(context, builder, value=args[0]).data
-    place = context.cast(builder, args[1], sig.args[1], types.intp)
-    return builder.bitcast(builder.gep(data, [place]), kind.as_pointer())
-
-
-def _call(builder, name, values):
-    full = f"llvm.{name}.v{LANES}f64"
-    wanted = ir.FunctionType(eights.llvm, [eights.llvm] * len(values))
-    return builder.call(cgutils.get_or_insert_function(builder.module, wanted, full), values)
 
 
 @intrinsic
@@ -56,7 +45,7 @@ def load_eight(typingctx, array, start):
             kind = _NARROW
         else:
             kind = ir.VectorType(ir.IntType(32), LANES)
-        value = builder.load(_pointer(context, builder, sig, args, kind))
+        value = builder.load(address_of(context, builder, sig, args, kind))
         value.align = kind.element.get_abi_size(context.target_data)
         if element == types.float32:
             value = builder.fpext(value, eights.llvm)
@@ -72,7 +61,7 @@ def put_eight(typingctx, array, start, value):
     """Write eight numbers into an array of float64 from `start` on."""
 
     def generate(context, builder, sig, args):
-        builder.store(args[2], _pointer(context, builder, sig, args, eights.llvm)).align = 8
+        builder.store(args[2], address_of(context, builder, sig, args, eights.llvm)).align = 8
         return context.get_dummy_value()
 
     return types.void(array, start, eights), generate
@@ -93,7 +82,7 @@ def fused_eight(typingctx, a, b, c):
     """Return a * b + c, rounded once."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, "fma", args)
+        return call_intrinsic(builder, "fma", args)
 
     return eights(eights, eights, eights), generate
 
@@ -103,7 +92,7 @@ def root_of(typingctx, value):
     """Return square roots."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, "sqrt", args)
+        return call_intrinsic(builder, "sqrt", args)
 
     return eights(eights), generate
 
@@ -113,7 +102,7 @@ def floor_of(typingctx, value):
     """Return the largest whole numbers that are not larger."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, "floor", args)
+        return call_intrinsic(builder, "floor", args)
 
     return eights(eights), generate
 
@@ -123,7 +112,7 @@ def size_of(typingctx, value):
     """Return absolute values."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, "fabs", args)
+        return call_intrinsic(builder, "fabs", args)
 
     return eights(eights), generate
 
@@ -196,7 +185,7 @@ def store_rounded(typingctx, array, start, value, error):
     """
 
     def generate(context, builder, sig, args):
-        place = _pointer(context, builder, sig, args, _NARROW)
+        place = address_of(context, builder, sig, args, _NARROW)
         value, error = args[2], args[3]
         low = builder.fptrunc(builder.fsub(value, error), _NARROW)
         high = builder.fptrunc(builder.fadd(value, error), _NARROW)
@@ -216,21 +205,21 @@ def four_from(typingctx, table, places):
         data = context.make_array(sig.args[0])(context, builder, value=args[0]).data
         rows = []
         for lane in range(LANES):
-            place = builder.extract_element(args[1], _INDEX(lane))
+            place = builder.extract_element(args[1], ir.IntType(32)(lane))
             row = builder.load(builder.bitcast(builder.gep(data, [place]), quad.as_pointer()))
             row.align = 8
             rows.append(row)
         pairs = [
-            builder.shuffle_vector(rows[lane], rows[lane + 1], _order(*range(8)))
+            builder.shuffle_vector(rows[lane], rows[lane + 1], order_of(*range(8)))
             for lane in range(0, LANES, 2)
         ]
         columns = []
         for column in range(4):
-            taken = _order(column, column + 4, column + 8, column + 12)
+            taken = order_of(column, column + 4, column + 8, column + 12)
             low, high = (
                 builder.shuffle_vector(pairs[first], pairs[first + 1], taken) for first in (0, 2)
             )
-            columns.append(builder.shuffle_vector(low, high, _order(*range(8))))
+            columns.append(builder.shuffle_vector(low, high, order_of(*range(8))))
         return context.make_tuple(builder, sig.return_type, columns)
 
     return types.UniTuple(eights, 4)(table, places), generate

@@ -7,6 +7,7 @@ folders of their own, revisions in folders such as ``#2022-10-31#``.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,19 +22,19 @@ from boltzbrain.data.epochs import without_length
 from boltzbrain.data.losses import Loss, stored
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.regions import NO_TEXT, Regions
+from boltzbrain.data.signals import Signal
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.readers.containers.npy import SPIKES_BYTES, NpyFile
-from boltzbrain.readers.containers.signatures import as_folder, signature_of
+from boltzbrain.readers.containers.signatures import as_folder
 from boltzbrain.readers.fingerprint import fingerprint
+from boltzbrain.readers.formats.sorted.alf_folders import chosen_folders, files_of, probe_of
 from boltzbrain.readers.formats.sorted.phy import clusters_in, in_step
 from boltzbrain.readers.trains import clean, gather, with_interval
 from boltzbrain.readers.units import AREA, apply_rules, rules_of
 
-_DEEPEST, _MOST_FOLDERS = 5, 2000
 _ACRONYMS = ("brainLocationAcronyms_ccf_2017", "acronym", "brainLocation")
 _IDS = ("brainLocationIds_ccf_2017", "atlas_id")
-_POSITIONS = ("mlapdv", "localCoordinates")
 
 
 def read_alf(
@@ -62,9 +63,10 @@ def read_alf(
     -------
     Recording
         `SpikeTimes` of the clusters that have spikes. ``probe`` is the folder's name where there
-        are several; positions are ``channels.mlapdv``, or the place on the probe, of the cluster's
-        channel, in micrometres; regions those of the channel, by acronym in the atlas "ccf", or by
-        their number in "ccf_id". Epochs are the intervals of ``trials`` and others.
+        are several; positions, of the cluster's channel in micrometres, are ``channels.mlapdv`` as
+        (AP, DV, ML), the axes of NWB, or of a probe alone its place on the shank; regions those of
+        the channel, by acronym in the atlas "ccf", or by their number in "ccf_id". Epochs are the
+        intervals of ``trials`` and others.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def read_alf(
     rules_of(units)
     folder = as_folder(path)
     where = str(folder)
-    probes = [_open_probe(one, folder) for one in _chosen(folder, collection)]
+    probes = [_open_probe(one, folder) for one in chosen_folders(folder, collection)]
     counts = [len(one.clusters) for one in probes]
     offset = np.cumsum(counts) - counts
     columns = _joined([one.columns for one in probes])
@@ -122,7 +124,7 @@ def read_alf(
     return Recording(
         neurons=neuron_table(
             [name for name, kept in zip(ids, keep.tolist(), strict=True) if kept],
-            np.concatenate([one.xyz_um for one in probes])[keep],
+            _positions(probes)[keep],
             {name: values[keep] for name, values in columns.items()},
         ),
         regions={
@@ -135,7 +137,7 @@ def read_alf(
         source=Source(
             "alf",
             where,
-            fingerprint(probes[0].times.path, signal),
+            _fingerprint([one.times.path for one in probes], signal),
             {
                 "units": units,
                 "dropped": dropped,
@@ -146,101 +148,20 @@ def read_alf(
     )
 
 
-def is_alf(names: tuple[str, ...]) -> bool:
-    """Return whether these entries of a folder are those of ALF, or of what holds it.
-
-    Examples
-    --------
-    >>> is_alf(("spikes.times.npy", "spikes.clusters.npy")), is_alf(("alf",)), is_alf(("probe00",))
-    (True, True, True)
-    """
-    files = {key for key in map(_parts, names) if key is not None}
-    inside = any(name == "alf" or (name.startswith("probe") and "." not in name) for name in names)
-    return {("spikes", "times"), ("spikes", "clusters")} <= files or inside
+def _positions(probes: list[_Probe]) -> NDArray[np.float64]:
+    """Return positions in one space: NaN for places on the shank, where there are several."""
+    return np.concatenate(
+        [
+            one.xyz_um if one.in_brain or len(probes) == 1 else np.full_like(one.xyz_um, np.nan)
+            for one in probes
+        ]
+    )
 
 
-def _parts(name: str) -> tuple[str, str] | None:
-    """Return object and attribute of the name of an array, None of other files."""
-    parts = name.split(".")
-    if len(parts) < 3 or parts[-1] != "npy":
-        return None
-    thing = parts[0]
-    if thing.startswith("_") and thing.count("_") > 1:  # a namespace, as in _ibl_trials
-        thing = thing[1:].partition("_")[2]
-    return thing, parts[1]
-
-
-def _files(folder: Path) -> dict[tuple[str, str], Path]:
-    """Return the arrays of a folder by object and attribute."""
-    found: dict[tuple[str, str], Path] = {}
-    for entry in sorted(folder.iterdir()):
-        key = _parts(entry.name)
-        if key is not None:
-            found.setdefault(key, entry)
-    return found
-
-
-def _chosen(folder: Path, collection: str | None) -> list[Path]:
-    """Return the folders with spikes, one of each probe."""
-    if collection is not None:
-        wanted = folder / collection
-        if not wanted.is_dir() or ("spikes", "times") not in _files(wanted):
-            known = ", ".join(str(one.relative_to(folder)) for one in _found(folder)) or "none"
-            raise bad_input(
-                "collection", f"be a folder with spikes.times.npy: {known}", collection,
-                file=folder,
-            )  # fmt: skip
-        return [wanted]
-    found = _found(folder)
-    if not found:
-        raise bad_input(
-            "the folder",
-            "hold spikes.times.npy and spikes.clusters.npy, or folders that do",
-            signature_of(folder).describe(),
-            file=folder,
-        )
-    by_probe: dict[str, list[Path]] = {}
-    for one in found:
-        by_probe.setdefault(_probe(one, folder), []).append(one)
-    chosen = []
-    for probe, folders in by_probe.items():
-        # of revisions of one sorting the last
-        latest = {one.parent if one.name.startswith("#") else one: one for one in folders}
-        if len(latest) > 1:
-            listed = [str(one.relative_to(folder)) for one in latest.values()]
-            raise bad_input(
-                "collection",
-                f"be given, as {probe or 'the folder'} was sorted more than once: "
-                f"--read collection={listed[0]}",
-                "none; there is " + ", ".join(listed),
-                file=folder,
-            )
-        chosen += list(latest.values())
-    return chosen
-
-
-def _found(folder: Path) -> list[Path]:
-    """Return the folders with spikes at and below one, in order."""
-    found, open_, looked = [], [(folder, 0)], 0
-    while open_:
-        here, depth = open_.pop(0)
-        looked += 1
-        if looked > _MOST_FOLDERS:
-            raise bad_input(
-                "the folder", f"be a session, with at most {_MOST_FOLDERS:,} folders", "more",
-                file=folder,
-            )  # fmt: skip
-        if {("spikes", "times"), ("spikes", "clusters")} <= _files(here).keys():
-            found.append(here)
-        if depth < _DEEPEST:
-            open_ += [(one, depth + 1) for one in sorted(here.iterdir()) if one.is_dir()]
-    return sorted(found)
-
-
-def _probe(folder: Path, top: Path) -> str:
-    """Return the name of the probe in whose folder another lies, "" where there is none."""
-    parts = folder.relative_to(top).parts or (folder.name,)
-    return next((one for one in parts if one.startswith("probe")), "")
+def _fingerprint(times: list[Path], signal: Signal) -> str:
+    """Return what a probe is known by, or several: the hash of their hashes."""
+    each = [fingerprint(one, signal) for one in times]
+    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -255,10 +176,11 @@ class _Probe:
     columns: dict[str, NDArray[Any]]
     labels: dict[str, list[str]]
     xyz_um: NDArray[np.float64]
+    in_brain: bool
 
 
 def _open_probe(folder: Path, top: Path) -> _Probe:
-    files = _files(folder)
+    files = files_of(folder)
     times, spikes = (_column(files["spikes", one]) for one in ("times", "clusters"))
     if times.header.dtype.kind != "f":
         raise bad_input(
@@ -286,12 +208,12 @@ def _open_probe(folder: Path, top: Path) -> _Probe:
             mine = values[clusters]
             columns[name] = mine.astype(object) if mine.dtype.kind == "U" else mine
     channel = columns.get("channels")
-    labels, xyz = {}, np.full((len(clusters), 3), np.nan)
+    labels, xyz, in_brain = {}, np.full((len(clusters), 3), np.nan), False
     if channel is not None and channel.dtype.kind in "iu":
         labels = _labels(arrays, channel)
-        xyz = _places(arrays, channel)
-    name = _probe(folder, top) or folder.name
-    return _Probe(name, folder, times, spikes, clusters, columns, labels, xyz)
+        xyz, in_brain = _places(arrays, channel)
+    name = probe_of(folder, top) or folder.name
+    return _Probe(name, folder, times, spikes, clusters, columns, labels, xyz, in_brain)
 
 
 def _column(path: Path) -> NpyFile:
@@ -346,15 +268,21 @@ def _labels(
 
 def _places(
     arrays: dict[tuple[str, str], NDArray[Any] | None], channel: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Return the position of each cluster's channel in micrometres, NaN where it is not known."""
+) -> tuple[NDArray[np.float64], bool]:
+    """Return the position of each cluster's channel in micrometres, NaN where it is not known.
+
+    Beside it whether that is a place in the brain, (AP, DV, ML), and not on the shank.
+    """
     xyz = np.full((len(channel), 3), np.nan)
-    values, _ = _rows(arrays, _POSITIONS, 2)
+    values, name = _rows(arrays, ("mlapdv", "localCoordinates"), 2)
+    in_brain = name == "mlapdv" and values is not None and values.shape[1] == 3
     if values is not None and values.dtype.kind in "iuf":
+        if in_brain:
+            values = values[:, [1, 2, 0]]
         known = (channel >= 0) & (channel < len(values))
         xyz[known, : values.shape[1]] = values[channel[known]]
         xyz[~np.isfinite(xyz)] = np.nan
-    return xyz
+    return xyz, in_brain
 
 
 def _joined(tables: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
@@ -374,7 +302,7 @@ def _epochs(folders: list[Path], top: Path) -> tuple[pd.DataFrame, list[Loss]]:
     rows: list[tuple[float, float, str]] = []
     losses = []
     for folder in sorted(inside):
-        for (thing, attribute), path in _files(folder).items():
+        for (thing, attribute), path in files_of(folder).items():
             if attribute != "intervals" or thing in ("spikes", "clusters", "channels"):
                 continue
             file = NpyFile.open(path, objects=True)
