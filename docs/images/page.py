@@ -1,4 +1,4 @@
-"""The picture of the README: the top of the demo's page, and some of its panels, side by side.
+"""The picture of the README: the first screen of the demo's page, and where its checks begin.
 
 Usage: .venv/bin/python docs/images/page.py [RUN]
 
@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from helpers.browsing import open_browser, open_page
 
-WIDTH, HEIGHT, BETWEEN = 960, 736, 20
+WIDTH, HEIGHT, BETWEEN = 1280, 800, 20
 COLOURS = 128
-ANCHORS = ("", "rasters")
+ANCHORS = ("", "believe")
 """Where each picture begins; the first at the top of the page."""
 
 

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
+
+AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
+"""What finds faults of accessibility; `npm ci` in tests/browser gets it."""
+
+
+class Keys:
+    """The keys that tests press, as WebDriver names them."""
+
+    TAB, ENTER = "\ue004", "\ue007"
 
 
 def open_browser():
@@ -24,10 +34,23 @@ def open_browser():
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
 
 
-def open_page(browser, path, width):
-    """Open a file at the width of a window."""
+def open_page(browser, path, width, height=900):
+    """Open a file at the width and height of a screen."""
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
     )
     browser.get(path.as_uri())
+
+
+def serious_faults(browser):
+    """Return the serious and critical faults of accessibility that axe-core finds."""
+    if not AXE.exists():
+        pytest.skip("axe-core is absent")
+    browser.execute_script(AXE.read_text(encoding="utf-8"))
+    found = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1];"
+        "axe.run(document).then(r => done(r.violations.map(v =>"
+        " [v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html + ' ' + n.failureSummary)])))"
+    )
+    return [one for one in found if one[0] in ("serious", "critical")]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from boltzbrain.pages.verdicts import activity as verdicts
 from boltzbrain.pages.verdicts import score as score_verdicts
 from boltzbrain.pages.verdicts.chains import chains
+from boltzbrain.pages.verdicts.checks import Check, belief, counted
 from boltzbrain.pages.verdicts.verdict import Verdict
 
 
@@ -182,14 +182,24 @@ def test_a_reconstruction_of_nothing_is_not_good(glm, level):
     assert "Mann-Whitney" not in told.text
 
 
-def test_clouds_and_energies_are_judged_by_the_training_folds_own_distance():
-    generator = np.random.default_rng(0)
-    one, two = (generator.standard_normal((500, 2)) for _ in range(2))
-    assert verdicts.projection(one, two, two).level == "good"
-    assert verdicts.projection(one, two + 2, two).level == "poor"
-    for value, level in ((0.05, "good"), (0.15, "fair"), (0.3, "poor")):
-        energy = {"kolmogorov_smirnov": value, "ceiling": {"kolmogorov_smirnov": 0.06}}
-        assert verdicts.energy(evaluation(energy=energy)).level == level
+@pytest.mark.parametrize(("value", "level"), [(0.05, "good"), (0.15, "fair"), (0.3, "poor")])
+@pytest.mark.parametrize("name", ["projection", "energy"])
+def test_clouds_and_energies_are_judged_by_the_training_folds_own_distance(name, value, level):
+    found = {"kolmogorov_smirnov": value, "ceiling": {"kolmogorov_smirnov": 0.06}}
+    assert getattr(verdicts, name)(evaluation(**{name: found})).level == level
+
+
+@pytest.mark.parametrize(
+    ("generated", "level"), [(0.102, "good"), (0.09, "fair"), (0.2, "poor"), (None, "unknown")]
+)
+def test_the_mean_activity_is_judged_by_its_share_of_the_recordings(generated, level):
+    found = evaluation(mean_activity={"test": 0.1, "generated": generated})
+    assert verdicts.mean_activity(found).level == level
+
+
+@pytest.mark.parametrize(("std", "level"), [(0.2, "good"), (7.0, "poor"), (1e-6, "poor")])
+def test_weights_that_ran_away_or_stayed_are_poor(std, level):
+    assert verdicts.weights({"weights": {"std": std, "zero_fraction": 0.0}}).level == level
 
 
 @pytest.mark.parametrize(
@@ -204,13 +214,19 @@ def test_clouds_and_energies_are_judged_by_the_training_folds_own_distance():
         (["unknown", "good", "good"], "unknown"),
     ],
 )
-def test_the_summary_is_as_good_as_the_gain_and_marked_down_by_what_is_poor(levels, overall):
-    lines = [(f"line {number}", Verdict(one, "")) for number, one in enumerate(levels)]
-    found = verdicts.overall(lines)
+def test_the_belief_is_as_good_as_the_gain_and_marked_down_by_what_is_poor(levels, overall):
+    lines = [Check("", f"line {number}", Verdict(one, "")) for number, one in enumerate(levels)]
+    found = belief(lines)
     assert found.level == overall
     if overall in ("poor", "fair"):
-        named = [title for title, one in lines if one.level in ("poor", overall)]
+        named = [one.title for one in lines if one.verdict.level in ("poor", overall)]
         assert all(title in found.text for title in named)
+
+
+def test_every_check_is_counted_once():
+    levels = ["good", "good", "fair", "poor", "unknown"]
+    found = counted([Check("", "", Verdict(one, "")) for one in levels])
+    assert found == "2 of 4 checks passed, 1 weak, 1 failed; 1 undecided"
 
 
 @pytest.mark.parametrize(

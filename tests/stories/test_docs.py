@@ -28,8 +28,8 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-OTHER_OPTIONS = {"--extra-index-url", "--doctest-modules", "--durations", "--no-deps"}
-"""Of pip and pytest."""
+OTHER_OPTIONS = {"--extra-index-url", "--doctest-modules", "--durations", "--no-deps", "--prefix"}
+"""Of pip, pytest and npm."""
 SCRIPTS = [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("proofs/*.py")]
 
 

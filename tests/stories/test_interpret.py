@@ -23,6 +23,7 @@ from boltzbrain.interpretation.file import (
     write_interpretation,
 )
 from boltzbrain.interpretation.interpret import interpret_model
+from boltzbrain.pages import story
 from boltzbrain.sampling.synthetic import random_model
 from helpers.browsing import open_page
 from helpers.command_line import NEURONS, QUICK, digests, make, run_command, write_small
@@ -122,8 +123,10 @@ def test_progress_and_results_are_told(folder, capsys):
         ["interpret", folder / "run1", "--rule", "fixed", "--threshold", "0.3"], capsys
     )
     assert told.status == 0, told.err
-    assert "neurons embedded" in told.out
-    assert "within / between" in told.out
+    found = read_interpretation(folder / "run1" / "interpretation.h5")
+    flat = " ".join(told.out.split())
+    assert story.found(found)
+    assert all(sentence in flat for sentence in story.found(found))
     assert f"boltzbrain report {folder / 'run1'}" in told.out
     after = digests(folder / "run1")
     assert [name for name in after if after[name] != before.get(name)] == ["interpretation.h5"]

@@ -24,10 +24,11 @@ from boltzbrain.pages import report
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels import Panel
 from boltzbrain.pages.report import write_page, write_report
+from boltzbrain.pages.verdicts.checks import TITLES, WORDS, belief, checks, counted
 from boltzbrain.pages.verdicts.verdict import Verdict
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
-from helpers.browsing import open_page
+from helpers.browsing import Keys, open_page, serious_faults
 
 HOSTILE = '</script><b>MB & "x"</b>'  # a region's name comes from a file and must stay text
 
@@ -137,7 +138,7 @@ def test_the_page_opens_without_network_error_or_overflow(browser, written, widt
     images = browser.execute_script(
         "return [...document.images].map(i => [i.complete, i.naturalWidth, i.width, i.alt])"
     )
-    assert len(images) == 11
+    assert len(images) == 12
     for complete, natural, shown, words in images:
         assert complete
         assert natural > 100
@@ -146,26 +147,85 @@ def test_the_page_opens_without_network_error_or_overflow(browser, written, widt
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_answer_and_what_shows_it_are_on_the_first_screen(browser, written, width, height):
+    open_page(browser, written, width, height)
+    for name in ("answer", "finding"):
+        top, bottom, left, right = browser.execute_script(
+            f"const box = document.getElementById('{name}').getBoundingClientRect();"
+            "return [box.top, box.bottom, box.left, box.right]"
+        )
+        assert 0 <= top < bottom <= height, name
+        assert 0 <= left < right <= width, name
+    assert browser.execute_script("return document.querySelector('#finding img').width") > 200
+
+
+def test_what_failed_is_open_what_passed_is_folded_and_a_shared_link_unfolds(browser, written):
+    open_page(browser, written, 1280)
+    state = (
+        "return Object.fromEntries([...document.querySelectorAll('details.check')]"
+        ".map(d => [d.id, [d.querySelector('.mark').textContent, d.open]]))"
+    )
+    found = browser.execute_script(state)
+    assert list(TITLES) == sorted(found, key=list(TITLES).index)
+    for name, (mark, is_open) in found.items():
+        assert mark in WORDS.values(), name
+        assert is_open == (mark in ("failed", "weak")), name
+    folded = next(name for name, (mark, _) in found.items() if mark == "passed")
+    browser.execute_script(f"location.hash = '{folded}'")
+    browser.execute_async_script("setTimeout(arguments[0], 100)")
+    assert browser.execute_script(state)[folded][1]
+    browser.execute_script("document.getElementById('unfold').click()")
+    assert all(is_open for _, is_open in browser.execute_script(state).values())
+
+
+def test_the_page_is_used_by_the_keyboard_alone(browser, written):
+    open_page(browser, written, 1280)
+    body = browser.find_element("tag name", "body")
+    body.send_keys(Keys.TAB)
+    assert browser.switch_to.active_element.text == "To the page"
+    reached = set()
+    for _ in range(120):
+        one = browser.switch_to.active_element
+        if one.tag_name == "summary" and not reached & {"summary"}:
+            parent = one.find_element("xpath", "..")
+            before = parent.get_attribute("open")
+            one.send_keys(Keys.ENTER)
+            assert parent.get_attribute("open") != before
+        reached.add(one.tag_name)
+        one.send_keys(Keys.TAB)
+    assert {"a", "summary", "button", "canvas"} <= reached
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_has_no_serious_fault_of_accessibility(browser, written, width):
+    open_page(browser, written, width)
+    browser.execute_script(
+        "for (const one of document.querySelectorAll('details')) one.open = true"
+    )
+    assert serious_faults(browser) == []
+
+
 def test_the_page_judges_and_holds_its_figures_for_a_program(browser, written):
     open_page(browser, written, 1280)
-    levels = browser.execute_script(
-        "return [...document.querySelectorAll('figure .mark')].map(m => m.textContent)"
-    )
-    assert len(levels) == 7
-    assert set(levels) <= {"good", "fair", "poor", "unknown"}
     embedded = browser.execute_script(
         "return JSON.parse(document.getElementById('evaluation').textContent)"
     )
     assert embedded == make_page().evaluation
-    summary = browser.execute_script(
-        "return document.querySelector('#summary + section').innerText"
-    )
-    assert "+1.50 ± 0.10" in summary
+    assert "+1.50 ± 0.10" in browser.find_element("id", "score").text
     rows = browser.execute_script(
         "return Object.fromEntries([...document.querySelectorAll('table.figures tr')]"
         ".map(r => [r.cells[0].textContent, r.cells[1].textContent]))"
     )
     assert rows["log_likelihood.gain.value"] == "1.5"
+
+
+def test_the_terminal_and_the_page_tell_the_same(browser, written):
+    page = make_page()
+    found = checks(page.evaluation, page.log, page.chosen_update, page.convergence)
+    open_page(browser, written, 1280)
+    told = browser.find_element("css selector", ".overall").text
+    assert told == f"{belief(found).text} {counted(found)}."
 
 
 def test_names_from_a_file_stay_text(browser, written):
@@ -197,19 +257,30 @@ def test_without_a_test_fold_the_page_says_so(browser, tmp_path):
     text = browser.execute_script("return document.body.innerText")
     assert "no held-out score" in text
     assert "nothing guards against overfitting" in text
-    assert len(browser.execute_script("return [...document.images].map(i => i.src)")) == 8
+    assert "Without held-out bins nobody can say" in text
+    assert len(browser.execute_script("return [...document.images].map(i => i.src)")) == 9
 
 
 def test_poor_memory_is_shown_but_does_not_condemn_the_model(monkeypatch):
-    for counts, level in ((False, "good"), (True, "poor")):
-        poor = [
-            Panel(name, name, "", "", Verdict("poor", "It forgets."), [], counts=counts)
-            for name in ("autocorrelation", "relaxation")
-        ]
-        monkeypatch.setattr(report, "panels", lambda page, poor=poor: poor)
-        text = report.render(make_page())
-        assert f'data-level="{level}"' in text
-        assert text.count("It forgets.") == 4
+    poor = [
+        Panel(name, name, "", "", [], verdict=Verdict("poor", "It forgets."))
+        for name in ("autocorrelation", "relaxation")
+    ]
+    monkeypatch.setattr(report, "panels", lambda page: poor)
+    # only what the likelihoods tell is judged
+    page = replace(make_page(), evaluation={**make_page().evaluation, "statistics": {}})
+    text = report.render(page)
+    assert 'data-level="good"' in text
+    assert text.count("It forgets.") == 2
+    assert "should not be interpreted" not in text
+    ran_away = {"weights": {"std": 9.0, "zero_fraction": 0.0}}
+    forward = {"stderr": 3.0, "effective_sample_size": 2.0, "chains": 1000, "value": 0.0}
+    scores = {**page.evaluation["log_likelihood"], "log_partition": {"forward": forward}}
+    worse = {**page.evaluation, **ran_away, "log_likelihood": scores}
+    text = report.render(replace(page, evaluation=worse))
+    assert 'data-level="poor"' in text
+    assert "should not be interpreted" in text
+    assert '<section id="found" class="doubtful">' in text
 
 
 def test_one_neuron_is_enough_for_a_page(tmp_path):
@@ -243,5 +314,13 @@ def test_a_run_folder_is_evaluated_and_shown(browser, tmp_path):
     assert "step: test" in text
     assert f"update {run.chosen_update}" in text
     drawn = browser.execute_script("return [...document.querySelectorAll('figure')].map(f => f.id)")
-    assert {"energies", "activation", "reconstruction", "hidden-vh", "weights"} <= set(drawn)
+    assert {"finding", "rasters", "strongest-weights"} <= set(drawn)
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('details.check:has(img)')].map(d => d.id)"
+    )
+    assert {"energies", "activation", "reconstruction", "hidden-vh", "weights"} <= set(shown)
+    marks = browser.execute_script(
+        "return [...document.querySelectorAll('details.check .mark')].map(m => m.textContent)"
+    )
+    assert "undecided" not in marks
     assert browser.execute_script("return [...document.images].every(i => i.naturalWidth > 100)")

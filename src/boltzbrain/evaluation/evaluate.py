@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.bins import BinSet
@@ -20,7 +22,8 @@ from boltzbrain.evaluation.samples import Samples, samples_of
 from boltzbrain.evaluation.statistics.compare import compare_statistics
 from boltzbrain.evaluation.statistics.energies import compare_energies, energies
 from boltzbrain.evaluation.statistics.hidden_statistics import compare_hidden
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.evaluation.statistics.projection import compare_projections
+from boltzbrain.foundations.checks import Undefined, bad_input
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers.discrete import Bernoulli
@@ -151,6 +154,8 @@ def _findings(
     statistics = compare_statistics(train, test, generated, seed)
     tell(1, steps)
     statistics["energy"] = compare_energies(*(energies(model, one) for one in sets))
+    statistics["projection"] = compare_projections(*sets)
+    statistics["mean_activity"] = _mean_activity(test.states, generated.states)
     hidden = compare_hidden(model, *sets, penalties)
     statistics["hidden"] = hidden["hidden"]
     statistics["nrmse"] = {
@@ -179,4 +184,12 @@ def _findings(
         "reconstruction": reconstruction,
         "conditional": scores["conditional"],
         "dynamics": dynamics,
+    }
+
+
+def _mean_activity(test: NDArray[np.uint8], generated: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return the share of active neurons and bins of the test fold and of generated activity."""
+    return {
+        "test": float(test.mean()) if len(test) else Undefined("the test fold has no bins"),
+        "generated": float(generated.mean()),
     }

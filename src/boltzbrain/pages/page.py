@@ -25,6 +25,7 @@ from boltzbrain.interpretation.interpret import interpretation_of
 from boltzbrain.model.rbm import RBM
 from boltzbrain.preparing.card.card import data_card
 from boltzbrain.preparing.card.words import card_in_words
+from boltzbrain.training.plan import make_plan
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.update.penalties import Penalties
 
@@ -75,6 +76,10 @@ class PageData:
         (neuron,) one name each, "" for none.
     neuron_ids
         (neuron,) names.
+    bins
+        How many bins there are in all folds and gaps.
+    preset, plan_own
+        The recipe of the training, and the rows of the plan in which it differs from it.
     version
         Version of the package that trained the model.
     model
@@ -110,6 +115,9 @@ class PageData:
     bin_width_s: float
     regions: Sequence[str]
     neuron_ids: Sequence[str]
+    bins: int = 0
+    preset: str = ""
+    plan_own: Rows = ()
     version: str = ""
     model: RBM | None = None
     penalties: Penalties = field(default_factory=Penalties)
@@ -161,13 +169,13 @@ def page_data(run: TrainingRun) -> PageData:
         if "baselines" in evaluation
         else None
     )
+    rows = [*_plan_rows(info["plan"])]
+    rows += [("l1 of the chosen update", _shown(penalties.l1))] if plan.l1_choices else []
+    recipe = dict(_plan_rows(make_plan(plan.preset).model_dump(mode="json")))
     return PageData(
-        title=Path(activity.source.path).name,
+        title=Path(activity.source.path).name or f"({activity.source.format})",
         card=card_rows(activity),
-        plan=[
-            *((name.replace("_", " "), _shown(value)) for name, value in info["plan"].items()),
-            *([("l1 of the chosen update", _shown(penalties.l1))] if plan.l1_choices else []),
-        ],
+        plan=rows,
         log=run.log(),
         chosen_update=chosen,
         evaluation=evaluation,
@@ -179,6 +187,9 @@ def page_data(run: TrainingRun) -> PageData:
         regions=region_labels(activity),
         atlas=first_atlas(activity),
         neuron_ids=[str(name) for name in activity.neurons["id"]],
+        bins=activity.n_bins,
+        preset=plan.preset,
+        plan_own=[(name, text) for name, text in rows if recipe.get(name) != text],
         version=str(info.get("environment", {}).get("boltzbrain", "")),
         model=run.best,
         interpretation=interpretation_of(run) if path.exists() else None,
@@ -188,6 +199,10 @@ def page_data(run: TrainingRun) -> PageData:
         assemblies={} if baselines is None else read_assemblies(baselines),
         states={} if baselines is None else read_states(baselines),
     )
+
+
+def _plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name.replace("_", " "), _shown(value)) for name, value in plan.items()]
 
 
 def _shown(value: Any) -> str:

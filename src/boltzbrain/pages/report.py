@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,15 @@ from markupsafe import Markup
 
 from boltzbrain.foundations.files import atomic_write
 from boltzbrain.foundations.folders import one_writer
-from boltzbrain.foundations.showing.numbers import number, with_error
 from boltzbrain.pages.explore import explore_data
+from boltzbrain.pages.glance import glance
+from boltzbrain.pages.glossary import GLOSSARY, explained
 from boltzbrain.pages.page import PageData, page_data
 from boltzbrain.pages.panels import Panel, panels
 from boltzbrain.pages.panels.baselines import section
-from boltzbrain.pages.panels.in_time import time_section
-from boltzbrain.pages.panels.interpretation import interpretation_section
-from boltzbrain.pages.verdicts import activity as verdicts
-from boltzbrain.pages.verdicts import score as score_verdicts
-from boltzbrain.pages.verdicts.baselines import gain_error
-from boltzbrain.pages.verdicts.verdict import Verdict
+from boltzbrain.pages.panels.in_time import TimeSection, time_section
+from boltzbrain.pages.panels.interpretation import InterpretationSection, interpretation_section
+from boltzbrain.pages.verdicts.checks import WORDS, checks
 from boltzbrain.training.run.run import TrainingRun
 
 
@@ -77,54 +75,39 @@ def render(page: PageData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    drawn = panels(page)
-    marks = _marks(page, drawn)
-    counted = [(title, mark) for title, _, mark in marks[: len(marks) - len(drawn)]]
-    counted += [(one.title, one.verdict) for one in drawn if one.counts]
+    environment.filters["explained"] = explained
+    drawn = {one.name: one for one in panels(page)}
+    found = checks(page.evaluation, page.log, page.chosen_update, page.convergence)
+    reading, in_time = interpretation_section(page), time_section(page)
+    kinds = [one for one in drawn.values() if one.verdict is not None]
     explore = explore_data(page)
     return environment.get_template("report.html.j2").render(
         page=page,
+        glance=glance(page, found),
+        checks=found,
+        words=WORDS,
+        drawn=drawn,
+        kinds=kinds,
+        reading=reading,
+        in_time=in_time,
+        baselines=section(page),
+        inside=_inside(reading, in_time, kinds),
         explore=explore,
         explore_json=_embedded(explore),
-        panels=drawn,
-        reading=interpretation_section(page),
-        baselines=section(page),
-        in_time=time_section(page),
-        overall=verdicts.overall(counted),
-        marks=marks,
-        headline=_headline(page.evaluation),
+        glossary=GLOSSARY,
         figures=list(_flat(page.evaluation)),
         data=_embedded(page.evaluation),
     )
 
 
-def _marks(page: PageData, drawn: list[Panel]) -> list[tuple[str, str, Verdict]]:
-    """Return the lines of the summary: heading, anchor and verdict, the held-out gain first."""
-    lines = [
-        ("Held-out score", "numbers", score_verdicts.gain(page.evaluation)),
-        ("Likelihood estimate", "numbers", score_verdicts.log_partition(page.evaluation)),
-        ("Convergence", "training", score_verdicts.convergence(page.convergence)),
-    ]
-    return lines + [(panel.title, panel.name, panel.verdict) for panel in drawn]
-
-
-def _headline(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the few figures that stand large at the top: text of the figure and its meaning."""
-    scores, statistics = evaluation["log_likelihood"], evaluation["statistics"]
-    gain = scores["gain"]
-    shown = []
-    if gain["value"] is not None:
-        score = with_error(gain["value"], gain_error(gain), 2, "+")
-        shown.append((score, "nats per test bin over independent neurons"))
-    if scores["bits_per_spike"] is not None:
-        bits = number(scores["bits_per_spike"], 3)
-        shown.append((bits, "bits per spike over independent neurons"))
-    for name in ("rates", "covariances"):
-        value, ceiling = statistics[name]["pearson"], statistics["ceiling"][name]["pearson"]
-        if value is not None and ceiling is not None:
-            words = f"correlation of generated and test {name} (train and test: {ceiling:.3f})"
-            shown.append((f"{value:.3f}", words))
-    return shown
+def _inside(
+    reading: InterpretationSection | None, in_time: TimeSection | None, kinds: Sequence[Panel]
+) -> list[tuple[str, str]]:
+    """Return anchor and heading of what is within the part that tells what was found."""
+    listed = [] if reading is None else [(one.name, one.title) for one in reading.findings]
+    listed += [] if in_time is None else [("in-time", "In time")]
+    listed.append(("explore", "Look closer"))
+    return listed + ([("kind", "What kind of model")] if kinds else [])
 
 
 def _flat(value: Any, path: str = "") -> list[tuple[str, str]]:

@@ -40,8 +40,8 @@ CATEGORIES = (
 DIVERGING = LinearSegmentedColormap.from_list("diverging", [TEST, "#ffffff", GENERATED])
 """Of values with a sign: negative blue, 0 white, positive orange."""
 
-SMALL, WIDE, TALL = (3.4, 2.8), (4.3, 2.8), (3.4, 3.6)
-"""Inches: one column of a journal, a column and a half, one column for a raster."""
+SMALL, WIDE, TALL, BROAD = (3.4, 2.8), (4.3, 2.8), (3.4, 3.6), (4.6, 2.3)
+"""Inches: one column of a journal, a column and a half, a column for a map, a raster beside one."""
 
 _RC: Any = {
     # what a user has set for other figures would change numbers and names

@@ -10,7 +10,7 @@ from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import Device, RunFolder, option
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.baselines import show_baselines
-from boltzbrain.cli.summaries.results import show_evaluation
+from boltzbrain.cli.summaries.results import show_belief, show_evaluation
 from boltzbrain.cli.terminal import out, say
 from boltzbrain.foundations.showing.display import Display
 
@@ -52,9 +52,11 @@ def evaluate(
     open_runs(display, [run])
     with display.stage("evaluating", phases=True) as stage:
         from boltzbrain import api
+        from boltzbrain.training.run.run import TrainingRun
 
+        opened = TrainingRun.open(run)
         found = api.evaluate(
-            run,
+            opened,
             seed=seed,
             full=full,
             baselines=names,
@@ -66,6 +68,7 @@ def evaluate(
     show_evaluation(out(), found)
     if "baselines" in found:
         show_baselines(out(), found["baselines"], names)
+    show_belief(out(), opened, found)
     say(f"written: {run / 'evaluation.json'}", f"next:    boltzbrain report {path_to_type(run)}")
 
 

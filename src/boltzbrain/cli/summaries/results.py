@@ -228,6 +228,15 @@ def show_evaluation(console: Terminal, found: Mapping[str, Any]) -> None:
         console.sentence(f"{path}: none, as {found['reasons'][path]}")
 
 
+def show_belief(console: Terminal, run: TrainingRun, found: Mapping[str, Any]) -> None:
+    """Print whether to believe an evaluated model, in the words of its page."""
+    # here, as no other command needs it
+    from boltzbrain.pages.verdicts.checks import belief, checks, counted
+
+    told = checks(found, run.log(), run.chosen_update, run.info.get("convergence"))
+    console.sentence(f"{belief(told).text} {counted(told)}.")
+
+
 def _gain_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the gain on the test fold, or that there is none, with its name and unit."""
     gain = scores["gain"]
@@ -244,9 +253,12 @@ def _gain_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def show_interpretation(console: Terminal, found: Interpretation) -> None:
-    """Print what was read out of a model."""
+    """Print what was read out of a model, first in the words of its page."""
+    # here, as no other command needs it
+    from boltzbrain.pages import story
+
     summary = found.summary
-    couplings, assemblies = summary["couplings"], summary["assemblies"]
+    couplings = summary["couplings"]
     norms, fields = couplings["norms"], found["couplings/fields"]
     rows = [
         ("fields", f"{figure(fields.mean())} on average (Ising, uniform reference)"),
@@ -264,26 +276,11 @@ def show_interpretation(console: Terminal, found: Interpretation) -> None:
         rows.append(
             ("references", f"{changed:.0%} of the strongest pairs change sign under the data's")
         )
-    sizes = found["assemblies/sizes"]
-    rows.append(
-        (
-            "assemblies",
-            f"{len(sizes)} of {assemblies['median_size']:.0f} neurons (median), "
-            f"{assemblies['embedded']:.0%} of neurons embedded",
-        )
-    )
     regions = summary["regions"]
     if regions:
         rows.append(("regions", f"{len(found['regions/names'])} in the map"))
-        test = regions["label_tests"].get("uniform", {}).get("l1")
-        if test and test["between"]:
-            ratio = test["within"] / test["between"]
-            rows.append(
-                (
-                    "within / between",
-                    f"|J| {ratio:.2f} times as large, p = {test['p_value']:.2g} (shuffled labels)",
-                )
-            )
+    for sentence in story.found(found):
+        console.sentence(sentence)
     console.pairs(rows, soft_wrap=True)
     for path, reason in summary["reasons"].items():
         console.sentence(f"{path}: none, as {reason}")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
+
+from boltzbrain.evaluation.statistics.agreement import kolmogorov_smirnov
+from boltzbrain.foundations.checks import Undefined
 
 
 @dataclass(frozen=True)
@@ -74,3 +78,38 @@ def principal_axes(states: NDArray[np.uint8], number: int = 2) -> PrincipalAxes:
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(number)]
     fractions = np.clip(values[order], 0, None) / variance
     return PrincipalAxes(mean, axes * np.where(largest < 0, -1.0, 1.0), fractions)
+
+
+def compare_projections(
+    train: NDArray[np.uint8], test: NDArray[np.uint8], generated: NDArray[np.uint8]
+) -> dict[str, Any]:
+    """Compare the distributions of bins along each of the two principal axes of the training fold.
+
+    Parameters
+    ----------
+    train, test, generated
+        (bin, neuron) uint8 states; those of the test fold may be empty.
+
+    Returns
+    -------
+    dict
+        ``kolmogorov_smirnov``, the greatest difference of the distribution functions along any of
+        the axes, generated-vs-test and under ``ceiling`` train-vs-test.
+    """
+    if not len(test):
+        nothing = Undefined("the test fold has no bins")
+        return {"kolmogorov_smirnov": nothing, "ceiling": {"kolmogorov_smirnov": nothing}}
+    axes = principal_axes(train)
+    of_test = axes.project(test)
+
+    def furthest(states: NDArray[np.uint8]) -> float:
+        of_states = axes.project(states)
+        return max(
+            kolmogorov_smirnov(of_test[:, axis], of_states[:, axis])
+            for axis in range(of_test.shape[1])
+        )
+
+    return {
+        "kolmogorov_smirnov": furthest(generated),
+        "ceiling": {"kolmogorov_smirnov": furthest(train)},
+    }

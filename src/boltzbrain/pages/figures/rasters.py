@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from boltzbrain.pages.style import CATEGORIES, INK, TALL, TEST, as_text, figure
+from boltzbrain.pages.style import BROAD, CATEGORIES, INK, TEST, as_text, figure
 
 _MOST_ROWS = 2000
 
@@ -19,7 +19,7 @@ def region_order(regions: Sequence[str], rates: NDArray[np.float64]) -> NDArray[
     return np.lexsort((-rates, names, names == "")).astype(np.int64)
 
 
-@figure(TALL)
+@figure(BROAD)
 def raster(
     ax: Axes,
     states: NDArray[np.uint8],

@@ -20,10 +20,8 @@ from boltzbrain.pages import figures
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.figures.statistics import shared_limits
 from boltzbrain.pages.page import PageData
-from boltzbrain.pages.panels.panel import Image, Panel, draw
+from boltzbrain.pages.panels.panel import Image, Panel, check_panel, draw
 from boltzbrain.pages.style import GENERATED, TEST
-from boltzbrain.pages.verdicts import activity as verdicts
-from boltzbrain.pages.verdicts import score as score_verdicts
 
 RASTER_BINS = 250
 
@@ -52,15 +50,13 @@ def training(page: PageData) -> Panel:
         else f" The first points end stages that try the L1 penalties {tried} one after the other; "
         "the training goes on from the stage that was chosen."
     )
-    return Panel(
+    return check_panel(
         "training",
-        "Training and the choice of the model",
         "Log-likelihood of a bin along training, on the bins that were trained on (dashed) and on "
         "validation bins (solid, with its standard error). The star is the update whose model is "
         f"used here. The test bins had no part in this.{stages}",
         "The validation curve climbs well above the dotted line of independent neurons and has "
         "flattened or turned by the end.",
-        score_verdicts.training(page.log, page.chosen_update),
         [draw(figures.training_curve(page.log, page.chosen_update), "Training curve")],
         wide=True,
     )
@@ -85,7 +81,6 @@ def rasters(page: PageData, reference: Reference) -> Panel:
         "draws, so their columns have no order in time.",
         "The same neurons are busy, and columns in which many neurons of a region fire together "
         "are as common in the samples as in the recording.",
-        verdicts.mean_activity(float(recorded.mean()), float(generated.mean())),
         [
             draw(real, f"Raster of {bins} recorded bins", "recorded"),
             draw(made, f"Raster of {bins} generated samples", "generated"),
@@ -134,32 +129,24 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
     )
     texts = {
         "rates": (
-            "Rates",
             f"Probability that a neuron is active in a bin; one dot per neuron. {against}",
             _SAME.format(what="dots"),
-            verdicts.agreement(page.evaluation, name),
         ),
         "covariances": (
-            "Covariances",
             "Covariance of every pair of neurons (of a uniform sample where there are more than "
             f"two million pairs); the shade counts pairs. {against} Both have the same axes, which "
             "leave out the outermost 0.1% of values.",
             _SAME.format(what="shades")
             + " Their width is mostly the sampling error of the test fold.",
-            verdicts.agreement(page.evaluation, name),
         ),
         "triplets_most_active": (
-            "Triplets",
             "Connected three-body correlation of all triplets among the 60 neurons that are most "
             f"active in training. {against}",
             _SAME.format(what="shades")
             + " Nothing in the training looks at triplets: to have them is to generalise.",
-            verdicts.agreement(page.evaluation, name),
         ),
     }
-    title, caption, good, verdict = texts[name]
-    anchor = name.replace("_", "-")
-    return Panel(anchor, title, caption, good, verdict, images, wide=True)
+    return check_panel(name.replace("_", "-"), *texts[name], images, wide=True)
 
 
 def population_count(page: PageData) -> Panel:
@@ -172,14 +159,12 @@ def population_count(page: PageData) -> Panel:
     band = None
     if page.test.clusters > 1:
         band = count_band(page.test, Generator.from_seed(0, "presentation", "count band"))
-    return Panel(
+    return check_panel(
         "population-count",
-        "Population count",
         "How often K neurons are active in the same bin, with the 95% bootstrap band of the test "
         "fold, and the same for independent neurons of the same rates.",
         "The generated curve stays in the band down both flanks, far from the dotted one: bins of "
         "much and of little activity are as frequent as in the recording.",
-        verdicts.population_count(page.evaluation),
         [
             draw(
                 figures.population_count(distributions, band),
@@ -192,18 +177,14 @@ def population_count(page: PageData) -> Panel:
 def projection(page: PageData, reference: Reference) -> Panel:
     """Return the projection on the principal axes of the training fold."""
     axes = principal_axes(page.train.states)
-    recorded, generated, train = (
-        axes.project(one.states) for one in (reference.bins, page.generated, page.train)
-    )
+    recorded, generated = (axes.project(one.states) for one in (reference.bins, page.generated))
     drawn = figures.principal_components(
         recorded, generated, axes.fractions, reference=reference.name
     )
-    return Panel(
+    return check_panel(
         "projection",
-        "Principal axes",
         "Bins along the two directions in which the training fold varies most, and the "
         "distribution along each.",
         "The two clouds cover the same places equally densely, clusters included.",
-        verdicts.projection(recorded, generated, train),
         [draw(drawn, "Projection on the first two principal axes")],
     )

@@ -163,10 +163,9 @@ def _scores(found: Mapping[str, Any]) -> Panel:
         "log Z. An open triangle is a lower bound on the gain of its model. The errors over bins "
         "are shared, as all models see the same bins: the differences above have smaller ones.",
         "The RBM lies to the right of all others.",
-        verdicts.who_wins(found),
         images,
         wide=True,
-        counts=False,
+        verdict=verdicts.who_wins(found),
     )
 
 
@@ -181,9 +180,8 @@ def _tails(weights: Mapping[str, Floats]) -> Panel:
         "Sizes of all weights (loadings, decoder weights) over their standard deviation.",
         "A tail far above the Gaussian: few strong weights, so assemblies stand out. Non-sparse "
         "models follow the dotted line.",
-        verdicts.weight_tails(shares),
         [draw(figures.weight_tails(weights), "Distribution of weights of every model")],
-        counts=False,
+        verdict=verdicts.weight_tails(shares),
     )
 
 
@@ -206,9 +204,8 @@ def _embedding(weights: Mapping[str, Floats]) -> Panel:
         "shuffled, against how many strong weights a neuron has on average.",
         "Above 0: strong weights spread over the neurons more evenly than by chance, so that most "
         "neurons take part. Below 0: few neurons hold them.",
-        verdicts.embedded_neurons(embedded),
         [draw(figures.embedded_neurons(strong, sets), "Embedded neurons of every model")],
-        counts=False,
+        verdict=verdicts.embedded_neurons(embedded),
     )
 
 
@@ -229,9 +226,8 @@ def _occupancy(weights: Mapping[str, Floats], atlas: Regions) -> Panel | None:
         f"per region and neuron, over the {len(kept)} regions of {_LEAST_NEURONS} neurons or more. "
         "A neuron in several regions counts in each.",
         "Steep rise on the left: assemblies keep to few regions and can be read by anatomy.",
-        verdicts.occupied_regions(
+        [draw(figures.occupied_regions(sets, len(kept)), "Regions occupied by assemblies")],
+        verdict=verdicts.occupied_regions(
             {name: float(np.median(values)) for name, values in sets.items()}, len(kept)
         ),
-        [draw(figures.occupied_regions(sets, len(kept)), "Regions occupied by assemblies")],
-        counts=False,
     )

@@ -14,7 +14,7 @@ from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages import figures
 from boltzbrain.pages.page import PageData
-from boltzbrain.pages.panels.panel import Image, Panel, draw
+from boltzbrain.pages.panels.panel import Image, Panel, check_panel, draw
 from boltzbrain.pages.verdicts import dynamics as verdicts
 
 _SHUFFLED = ("time_shuffled", "trial_shuffled")
@@ -50,10 +50,9 @@ def memory(page: PageData) -> list[Panel]:
                 "One of the orange curves bends as the recording's does, over the whole range; "
                 "shuffled bins lie at 0. Where shuffled trials lie on the recording, the stimulus "
                 "alone makes this memory.",
-                verdicts.memory(page.evaluation),
                 _pair(found["stationary"], units, "autocorrelation"),
                 wide=True,
-                counts=False,
+                verdict=verdicts.memory(page.evaluation),
             )
         )
     for protocol, words in (("from_high", "much"), ("from_low", "little")):
@@ -69,10 +68,9 @@ def memory(page: PageData) -> list[Panel]:
                 "from the same bins. The seconds per sweep are those fitted above: nothing is "
                 "fitted here.",
                 "The orange curves follow the recording's.",
-                verdicts.relaxation(page.evaluation, protocol),
                 _pair(found[protocol], units, "relaxation"),
                 wide=True,
-                counts=False,
+                verdict=verdicts.relaxation(page.evaluation, protocol),
             )
         )
     return result
@@ -137,19 +135,16 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             + (" Thin lines, which stand out above, separate segments." if len(breaks) else ""),
             "Units switch on and off in stretches longer than a bin, not all at once and not one "
             "by one.",
-            verdicts.hidden_periods(page.evaluation),
             images,
             wide=True,
-            counts=False,
+            verdict=verdicts.hidden_periods(page.evaluation),
         ),
-        Panel(
+        check_panel(
             "hidden-groups",
-            "Groups of hidden units",
             f"Correlations of hidden units over the bins of the {name} fold, sorted by Ward's "
             "clustering, and the variance that few of their principal components hold.",
             "Groups of related units along the diagonal and little elsewhere: no unit doubles "
             "another (dark squares at 1).",
-            verdicts.hidden_correlations(page.evaluation),
             [
                 draw(figures.hidden_correlations(found.correlation, order), "Correlations"),
                 draw(figures.hidden_variance(found.explained), "Variance by components"),
@@ -162,14 +157,13 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             "Distribution of the activity of hidden units around the level at which they change "
             "state, the midpoint of two Gaussians fitted to each.",
             "Two peaks: a unit is on or off. One peak tells that a unit grades the activity.",
-            verdicts.bimodality(page.evaluation),
             [
                 draw(
                     figures.hidden_states(activity, found.states.transition, found.states.bimodal),
                     "Distribution of hidden activity",
                 )
             ],
-            counts=False,
+            verdict=verdicts.bimodality(page.evaluation),
         ),
         Panel(
             "active-units",
@@ -177,13 +171,12 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             "Effective number of hidden units that are not in their usual state, in each bin.",
             "More than one and far fewer than all: patterns are composed of a few units each, the "
             "compositional phase. The model's own activity does the same.",
-            verdicts.phase(page.evaluation),
             [
                 draw(
                     figures.active_units(counts, len(order)),
                     "Number of hidden units active at once",
                 )
             ],
-            counts=False,
+            verdict=verdicts.phase(page.evaluation),
         ),
     ]

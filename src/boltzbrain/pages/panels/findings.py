@@ -234,14 +234,6 @@ def assembly_findings(found: Interpretation) -> list[Finding]:
             draw(figures.region_assemblies(names[:60], share[:60]), "Strongest assembly per region",
                  "strongest assembly by region")
         )  # fmt: skip
-    known = found["neurons/positioned"].astype(bool)
-    if known.sum() > 1:
-        xyz = found["neurons/xyz_um"]
-        first, second = np.sort(np.argsort(-np.ptp(xyz, axis=0), kind="stable")[:2])
-        drawn = figures.neuron_colours(
-            xyz[:, [first, second]], strongest[known], ("xyz"[first], "xyz"[second])
-        )
-        images.append(draw(drawn, "Neurons in the colour of their strongest assembly", "in space"))
     return [
         Finding(
             "assemblies",
@@ -249,7 +241,7 @@ def assembly_findings(found: Interpretation) -> list[Finding]:
             "Every hidden unit with the neurons that are strongly connected to it. Embedded: how "
             "many neurons have a strong weight, against what counts as strong, beside shuffled "
             "weights. Where regions are known: to which assembly the neurons of each are tied most "
-            "strongly. Where positions are: every neuron in the colour of its strongest assembly.",
+            "strongly.",
             f"{summary['embedded']:.0%} of the neurons belong to an assembly (rule: "
             f"{summary['rule'].replace('_', ' ')}). Members of the median assembly: "
             f"{summary['median_size']:.0f}.",

@@ -152,10 +152,9 @@ def _gains(page: PageData, controls: Mapping[str, Any]) -> Panel:
         f"the past at its mean.{told}",
         "The RBM beside models that see the past tells what patterns within a bin hold beyond "
         "them. The past of another segment tells next to nothing.",
-        verdicts.beside_time(page.evaluation),
         [draw(figures.time_gains(rows, below), "Gain of every model given earlier bins")],
         wide=True,
-        counts=False,
+        verdict=verdicts.beside_time(page.evaluation),
     )
 
 
@@ -190,10 +189,9 @@ def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
             "predicts). Thin lines separate segments.",
             "Broad stretches of one colour: states that last longer than a bin and come back in "
             "other segments.",
-            verdicts.states(told, page.bin_width_s),
             [draw(ribbon, "Raster of test bins, the probability of each state below")],
             wide=True,
-            counts=False,
+            verdict=verdicts.states(told, page.bin_width_s),
         ),
         Panel(
             "time-profiles",
@@ -203,10 +201,9 @@ def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
             "Neurons are grouped by their profile over states, the number of groups by BIC.",
             "Several groups with profiles of their own: a state is more than the level of all "
             "neurons.",
-            verdicts.profiles(told),
             drawn,
             wide=True,
-            counts=False,
+            verdict=verdicts.profiles(told),
         ),
     ]
 
@@ -218,7 +215,6 @@ def _curves(page: PageData, curves: Mapping[str, Sequence[tuple[float, float]]])
         "Log-probability of a validation bin given earlier ones, against the number of states.",
         "A curve that turns: more states do not help. The fewest within a standard error of the "
         "best are taken, as the score creeps up with every state.",
-        verdicts.number_of_states(page.evaluation),
         [draw(figures.state_scores(curves), "Validation score against the number of states")],
-        counts=False,
+        verdict=verdicts.number_of_states(page.evaluation),
     )

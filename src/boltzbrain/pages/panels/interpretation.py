@@ -70,9 +70,9 @@ def interpretation_section(page: PageData) -> InterpretationSection | None:
         "tables": {name: table.content() for name, table in tables.items()},
     }
     findings = [
-        *coupling_findings(found, page.chosen_update),
-        *region_findings(found),
         *assembly_findings(found),
+        *region_findings(found),
+        *coupling_findings(found, page.chosen_update),
     ]
     return InterpretationSection(
         findings,

@@ -20,7 +20,7 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.statistics import shared_limits
 from boltzbrain.pages.page import PageData
-from boltzbrain.pages.panels.panel import Panel, draw
+from boltzbrain.pages.panels.panel import Panel, check_panel, draw
 from boltzbrain.pages.verdicts import activity as verdicts
 
 
@@ -37,13 +37,11 @@ def energies(page: PageData, model: RBM) -> Panel:
     """Return the distribution of energies."""
     sets = {"train": page.train, "test": page.test, "generated": page.generated}
     found = {name: energies_of(model, one.states) for name, one in sets.items() if len(one)}
-    return Panel(
+    return check_panel(
         "energies",
-        "Energies",
         "Free energy that the model assigns to bins: low for those that it takes to be likely.",
         "The three outlines coincide. Where the recording reaches farther to the right, it holds "
         "bins that the model does not expect.",
-        verdicts.energy(page.evaluation),
         [draw(figures.energies(found), "Distribution of energies")],
     )
 
@@ -51,14 +49,12 @@ def energies(page: PageData, model: RBM) -> Panel:
 def activation(page: PageData, model: RBM) -> Panel:
     """Return the probability of a spike given the effective field."""
     found = conditionals(model, page.test).calibration()
-    return Panel(
+    return check_panel(
         "activation",
-        "A neuron given all others",
         "Share of active neurons among those of similar effective field, in 100 quantiles of all "
         "neurons and test bins, against what the model says: P(active) = logistic(field). Bars are "
         "one standard error, clustered. The vertical axis is logistic, so the curve is straight.",
         "The dots lie on the line. Dots flatter than the line tell of overfitting.",
-        verdicts.activation(page.evaluation),
         [draw(figures.activation_curve(found), "Probability of a spike given the effective field")],
     )
 
@@ -70,15 +66,13 @@ def reconstruction(page: PageData, model: RBM) -> Panel:
     rbm = normalised_log_likelihood(reconstruction_quality(model, states), base)
     listed = page.evaluation.get("reconstruction", {}).get("per_neuron", {})
     glm = np.asarray(listed.get("glm") or [], dtype=np.float64)
-    return Panel(
+    return check_panel(
         "reconstruction",
-        "Reconstruction through the hidden units",
         "How well each neuron's test bins are predicted from the hidden units that they give rise "
         "to (0: as well as by its rate, 1: perfectly), beside a logistic regression on all other "
         "neurons, whose penalty was chosen on the validation fold.",
         "The outline lies to the right of 0 and not to the left of the regression's: few hidden "
         "units carry as much as all neurons do.",
-        verdicts.reconstruction(page.evaluation),
         [draw(figures.reconstruction(rbm, glm), "Reconstruction quality of neurons")],
     )
 
@@ -88,13 +82,13 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
     sets = {"train": page.train, "test": page.test, "generated": page.generated}
     of = {name: hidden_moments(model, one.states) for name, one in sets.items()}
     compared = hidden_comparisons(model, of, page.penalties)
-    titles = {
-        "h": ("Hidden units", "Mean of a hidden unit"),
-        "vh": ("Neurons with hidden units", "Mean product of a neuron and a hidden unit's mean"),
-        "hh": ("Hidden units with each other", "Covariance of the means of two hidden units"),
+    shown = {
+        "h": "Mean of a hidden unit",
+        "vh": "Mean product of a neuron and a hidden unit's mean",
+        "hh": "Covariance of the means of two hidden units",
     }
     result = []
-    for name, (title, what) in titles.items():
+    for name, what in shown.items():
         kinds: dict[str, Comparison] = compared[name]
         if not len(kinds["train"].values):
             continue
@@ -104,9 +98,8 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
             else ("shade is as narrow as the grey one")
         )
         result.append(
-            Panel(
+            check_panel(
                 f"hidden-{name}",
-                title,
                 f"{what} given the neurons. Orange: generated against test"
                 + (
                     " (with the shift that the penalty on the weights causes taken back)"
@@ -115,9 +108,8 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
                 )
                 + ". Grey: training against test fold.",
                 f"The orange {shade}.",
-                verdicts.normalised_error(page.evaluation, name),
                 [
-                    draw(_hidden_figure(name, kind, kinds), f"{title}, {kind} against test")
+                    draw(_hidden_figure(name, kind, kinds), f"{what}, {kind} against test")
                     for kind in kinds
                 ],
                 wide=True,
@@ -145,13 +137,11 @@ def weights(page: PageData, model: RBM) -> list[Panel]:
     threshold = float(np.sort(size, axis=None)[-min(len(size), size.size)])
     counts, chance = ((one >= threshold).sum(axis=1) for one in (size, mixed))
     return [
-        Panel(
+        check_panel(
             "weights",
-            "Weights",
             "Distribution of all weights, on a logarithmic axis.",
             "Tails above the Gaussian: a few strong weights, assemblies, stand out of many weak "
             "ones. A width above about 1 tells of a training that ran away.",
-            verdicts.weights(values),
             [draw(figures.weights(values), "Distribution of the weights")],
         ),
         Panel(
@@ -162,7 +152,6 @@ def weights(page: PageData, model: RBM) -> list[Panel]:
             "all weights were shuffled over neurons and hidden units.",
             "A broad outline: neurons differ in how strongly they are tied to the hidden units. "
             "Neurons near 0 take part in nothing.",
-            verdicts.strongest_weights(strongest, shuffled),
             [
                 draw(figures.strongest_weights(strongest, shuffled), "Strongest weight per neuron"),
                 draw(
@@ -170,5 +159,6 @@ def weights(page: PageData, model: RBM) -> list[Panel]:
                 ),
             ],
             wide=True,
+            verdict=verdicts.strongest_weights(strongest, shuffled),
         ),
     ]

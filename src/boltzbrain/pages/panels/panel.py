@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from boltzbrain.pages.style import data_uri, save_svg
+from boltzbrain.pages.verdicts.checks import TITLES
 from boltzbrain.pages.verdicts.verdict import Verdict
 
 
@@ -39,26 +40,30 @@ class Panel:
         Anchor on the page.
     title, caption, good
         Heading, what is shown, and what a good model looks like.
-    verdict
-        The judgement.
     images
         One or more figures, side by side where there is room.
     wide
         Whether the panel takes the whole width.
-    counts
-        Whether the verdict counts in the summary of the model. It does not where it tells what kind
-        of model this is, or whether the order of bins in time, which the training does not see,
-        is reproduced.
+    verdict
+        The judgement, where the panel is no check of the model: where it tells what kind of model
+        this is, or whether the order of bins in time, which the training does not see, is
+        reproduced. A check has its verdict from `verdicts.checks`.
     """
 
     name: str
     title: str
     caption: str
     good: str
-    verdict: Verdict
     images: Sequence[Image]
     wide: bool = False
-    counts: bool = True
+    verdict: Verdict | None = None
+
+
+def check_panel(
+    name: str, caption: str, good: str, images: Sequence[Image], *, wide: bool = False
+) -> Panel:
+    """Return the panel of a check, under the heading of `verdicts.checks.TITLES`."""
+    return Panel(name, TITLES[name], caption, good, images, wide)
 
 
 def draw(ax: Axes, words: str, heading: str = "", *, wide: bool = False) -> Image:

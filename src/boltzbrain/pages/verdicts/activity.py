@@ -5,13 +5,12 @@ Each caption of the page says in words what good looks like.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.evaluation.statistics.agreement import kolmogorov_smirnov
 from boltzbrain.foundations.showing.numbers import number
 from boltzbrain.pages.verdicts.thresholds import (
     AGREEMENT,
@@ -115,8 +114,14 @@ def population_count(evaluation: Mapping[str, Any]) -> Verdict:
     return Verdict(limits.low_is_good(value), f"{text}.")
 
 
-def mean_activity(recorded: float, generated: float) -> Verdict:
+def mean_activity(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the share of active neurons and bins."""
+    path = "statistics.mean_activity"
+    generated, recorded = (figure_at(evaluation, f"{path}.{one}") for one in ("generated", "test"))
+    if generated is None or recorded is None:
+        return Verdict(
+            "unknown", f"Nothing to compare with{reason_at(evaluation, f'{path}.test')}."
+        )
     text = (
         f"{generated:.2%} of the generated states are active, {recorded:.2%} of the recorded ones"
     )
@@ -130,18 +135,14 @@ def _distance_limits(ceiling: float) -> Limits:
     return Limits(*(max(ratio * ceiling, always) for ratio, always in pairs))
 
 
-def projection(
-    recorded: NDArray[np.float64], generated: NDArray[np.float64], train: NDArray[np.float64]
-) -> Verdict:
+def projection(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the marginals along the principal axes by their greatest difference from the test fold.
 
-    Parameters
-    ----------
-    recorded, generated, train
-        (bin, axis) coordinates of the test fold, of generated activity and of the training fold.
+    The axes are the two in which the training fold varies most.
     """
-    mine = max(kolmogorov_smirnov(recorded[:, k], generated[:, k]) for k in range(2))
-    ceiling = max(kolmogorov_smirnov(recorded[:, k], train[:, k]) for k in range(2))
+    mine, ceiling = _distances(evaluation, "projection")
+    if mine is None or ceiling is None:
+        return _no_distance(evaluation, "projection")
     text = (
         f"Along the two axes the distributions differ from the test fold by at most {mine:.3f} "
         f"(Kolmogorov-Smirnov); those of the training fold by {ceiling:.3f}"
@@ -149,13 +150,25 @@ def projection(
     return Verdict(_distance_limits(ceiling).low_is_good(mine), f"{text}.")
 
 
+def _distances(evaluation: Mapping[str, Any], name: str) -> tuple[float | None, float | None]:
+    """Return the Kolmogorov-Smirnov distance from the test fold: generated, and training fold."""
+    path = f"statistics.{name}"
+    return (
+        figure_at(evaluation, f"{path}.kolmogorov_smirnov"),
+        figure_at(evaluation, f"{path}.ceiling.kolmogorov_smirnov"),
+    )
+
+
+def _no_distance(evaluation: Mapping[str, Any], name: str) -> Verdict:
+    reason = reason_at(evaluation, f"statistics.{name}.kolmogorov_smirnov")
+    return Verdict("unknown", f"Nothing to compare with{reason}.")
+
+
 def energy(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the distribution of energies by its greatest difference from the test fold's."""
-    path = "statistics.energy.kolmogorov_smirnov"
-    value = figure_at(evaluation, path)
-    ceiling = figure_at(evaluation, "statistics.energy.ceiling.kolmogorov_smirnov")
+    value, ceiling = _distances(evaluation, "energy")
     if value is None or ceiling is None:
-        return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+        return _no_distance(evaluation, "energy")
     text = (
         f"The distribution differs from that of the test fold by {value:.3f} (Kolmogorov-Smirnov); "
         f"that of the training fold by {ceiling:.3f}"
@@ -239,9 +252,12 @@ def normalised_error(evaluation: Mapping[str, Any], name: str) -> Verdict:
     return Verdict(NORMALISED_ERROR.low_is_good(value), f"{text}.")
 
 
-def weights(values: NDArray[np.float64]) -> Verdict:
+def weights(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the width of the weights, as training's own check does."""
-    width, zeros = float(values.std()), float(np.mean(values == 0))
+    width = figure_at(evaluation, "weights.std")
+    if width is None:
+        return Verdict("unknown", "The width of the weights was not evaluated.")
+    zeros = figure_at(evaluation, "weights.zero_fraction") or 0.0
     share = f"{zeros:.0%}" if zeros else "none"
     text = f"The standard deviation is {width:.3g}, and {share} of the weights are exactly 0"
     least, most = WEIGHT_WIDTH
@@ -257,29 +273,3 @@ def strongest_weights(strongest: NDArray[np.float64], shuffled: NDArray[np.float
         f"and {strong:.0%} a stronger one than 99%"
     )
     return Verdict("good" if weak < MOST_WEAK else "fair", f"{text}.")
-
-
-def overall(lines: Sequence[tuple[str, Verdict]]) -> Verdict:
-    """Sum up: as good as the held-out gain, the first, and marked down by what is poor.
-
-    Parameters
-    ----------
-    lines
-        Heading and verdict of what counts, the gain first.
-    """
-    first = lines[0][1]
-    poor = [title for title, one in lines[1:] if one.level == "poor"]
-    fair = [title for title, one in lines[1:] if one.level == "fair"]
-    if first.level == "poor" or len(poor) > 1:
-        why = ", ".join(([lines[0][0]] if first.level == "poor" else []) + poor)
-        return Verdict("poor", f"This model should not be interpreted yet. Poor: {why}.")
-    if first.level == "unknown":
-        return Verdict(
-            "unknown",
-            "Without held-out bins nobody can say how good this model is; the comparisons below "
-            "are with bins that it was trained on.",
-        )
-    weak = poor + ([lines[0][0]] if first.level == "fair" else []) + fair
-    if poor or first.level == "fair" or len(fair) > 1:
-        return Verdict("fair", f"A usable model. Weaker: {', '.join(weak)}.")
-    return Verdict("good", "A good model of this recording: it may be sampled and interpreted.")

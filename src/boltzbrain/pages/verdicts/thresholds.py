@@ -103,6 +103,9 @@ NORMAL_SHARE = 1 / 3
 MOST_REGIONS = 0.5
 """Share of the regions that the median assembly may occupy and still be read by anatomy."""
 
+COMPACT_P = 0.05
+"""p-value below which an assembly is counted as compact in space."""
+
 POOR_R_HAT = 1.1
 """Chains with a larger split R-hat are said not to agree (Gelman et al., section 11.4)."""
 SHORT = 20

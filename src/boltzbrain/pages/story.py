@@ -1,0 +1,182 @@
+"""What is said of a run first, in the same words on the page and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from boltzbrain.foundations.showing.display import duration
+from boltzbrain.foundations.showing.numbers import number, with_error
+from boltzbrain.foundations.showing.told import counted
+from boltzbrain.interpretation.file import Interpretation
+from boltzbrain.pages.verdicts.baselines import doubts_of, gain_error, without_time
+from boltzbrain.pages.verdicts.thresholds import CLEAR, COMPACT_P
+
+_SHOWN = 6
+"""Most models beside the RBM among the first scores."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Held-out gain of one model.
+
+    Attributes
+    ----------
+    title
+        Name of the model.
+    value, error
+        Nats per test bin over independent neurons, and its standard error, log Z included.
+    bound
+        Whether it is a lower bound.
+    doubtful
+        Whether the estimate of log Z that it rests on is doubtful.
+    ours
+        Whether it is the RBM that the page is about.
+    """
+
+    title: str
+    value: float
+    error: float | None
+    bound: bool = False
+    doubtful: bool = False
+    ours: bool = False
+
+    @property
+    def text(self) -> str:
+        """The score with its error, in words."""
+        text = ("≥ " if self.bound else "") + with_error(self.value, self.error, 2, "+")
+        return f"{text} (doubtful)" if self.doubtful else text
+
+
+def recorded(neurons: int, regions: Sequence[str], bins: int, bin_width_s: float) -> str:
+    """Return in one line what was recorded.
+
+    Parameters
+    ----------
+    neurons, bins
+        How many there are.
+    regions
+        (neuron,) one name each, "" for none.
+    bin_width_s
+        Seconds per bin.
+
+    Examples
+    --------
+    >>> recorded(3, ["CA1", "CA1", ""], 6000, 0.02)
+    '3 neurons in 1 region, 2 min 0 s in 6,000 bins of 20 ms'
+    """
+    names = len(set(regions) - {""})
+    place = f" in {counted(names, 'region')}" if names else ""
+    return (
+        f"{counted(neurons, 'neuron')}{place}, {duration(bins * bin_width_s)} in {bins:,} bins of "
+        f"{1000 * bin_width_s:g} ms"
+    )
+
+
+def found(interpretation: Interpretation) -> list[str]:
+    """Return in sentences what was read out of a model: assemblies, then regions, then places."""
+    sizes = np.asarray(interpretation["assemblies/sizes"])
+    neurons = len(interpretation["neurons/id"])
+    summary = interpretation.summary
+    used = sizes[sizes > 0]
+    if not len(used):
+        return ["No neuron is tied to any hidden unit strongly enough to call it an assembly."]
+    sentences = [
+        f"{len(used):,} {'assembly' if len(used) == 1 else 'assemblies'}: groups of neurons that "
+        "are active together, of "
+        f"{np.median(used):.0f} neurons in the median; {summary['assemblies']['embedded']:.0%} of "
+        f"the {neurons:,} neurons belong to at least one."
+    ]
+    return sentences + _between_regions(summary) + _in_space(interpretation)
+
+
+def _between_regions(summary: Mapping[str, Any]) -> list[str]:
+    """Return how couplings within regions compare with those between, if there are regions."""
+    test = ((summary["regions"] or {}).get("label_tests", {}).get("uniform", {})).get("l1")
+    if not test or not test["between"] or test["p_value"] is None:
+        return []
+    ratio = test["within"] / test["between"]
+    return [
+        f"Couplings within a region are {ratio:.2g} times as strong as between regions "
+        f"(p = {test['p_value']:.2g}, labels shuffled)."
+    ]
+
+
+def _in_space(interpretation: Interpretation) -> list[str]:
+    """Return how many assemblies keep together in space, if there are positions."""
+    path = "assemblies/compactness/p_value"
+    if path not in interpretation:
+        return []
+    values = np.asarray(interpretation[path], dtype=np.float64)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return []
+    return [
+        f"{int((values < COMPACT_P).sum())} of {len(values)} lie closer together in space than "
+        f"shuffled ones (p < {COMPACT_P:g}, which {COMPACT_P:.0%} do by chance)."
+    ]
+
+
+def not_interpreted(hidden: int, neurons: int) -> str:
+    """Return what stands in place of a finding where the model was not interpreted."""
+    return (
+        f"{counted(hidden, 'hidden unit')} describe how {counted(neurons, 'neuron')} depend on "
+        "each other. Which neurons and regions work together is told after `boltzbrain interpret`."
+    )
+
+
+def scores(evaluation: Mapping[str, Any]) -> list[Score]:
+    """Return the held-out gain of the RBM and of the models beside it, the highest first."""
+    gain = evaluation["log_likelihood"]["gain"]
+    if gain["value"] is None:
+        return []
+    doubts = bool(evaluation["log_likelihood"].get("unreliable"))
+    ours = Score("RBM", gain["value"], gain_error(gain), doubtful=doubts, ours=True)
+    others = [
+        Score(
+            one["title"],
+            one["gain"]["value"],
+            gain_error(one["gain"]),
+            one["gain"]["kind"] == "lower bound",
+            bool(doubts_of(one)),
+        )
+        for name, one in without_time(evaluation.get("baselines", {})).items()
+        if name not in ("rbm", "independent") and one["gain"]["value"] is not None
+    ]
+    others = sorted(others, key=lambda one: -one.value)[:_SHOWN]
+    return sorted([ours, *others], key=lambda one: -one.value)
+
+
+def scored(evaluation: Mapping[str, Any]) -> str:
+    """Return in one sentence how the model scores, beside the best simpler model if there is any.
+
+    A model whose score is a bound or rests on a doubtful log Z is no best one.
+    """
+    told = scores(evaluation)
+    if not told:
+        return "No bins were held out, so there is no score."
+    ours = next(one for one in told if one.ours)
+    bits = evaluation["log_likelihood"]["bits_per_spike"]
+    text = f"{ours.text} nats per test bin over independent neurons"
+    text += "" if bits is None else f" ({number(bits, 3)} bits per spike)"
+    known = {
+        name: one
+        for name, one in without_time(evaluation.get("baselines", {})).items()
+        if name not in ("rbm", "independent")
+        and one["gain"]["value"] is not None
+        and one["gain"]["kind"] != "lower bound"
+        and not doubts_of(one)
+    }
+    if not known or ours.doubtful:
+        return f"{text}."
+    best = max(known.values(), key=lambda one: float(one["gain"]["value"]))
+    difference = best["rbm_minus_this"]["gain"]
+    value, error = difference["value"], difference["stderr"]
+    clear = error is not None and abs(value) > CLEAR * error
+    return (
+        f"{text}, {with_error(abs(value), error, 2)} {'' if clear else 'not clearly '}"
+        f"{'above' if value > 0 else 'below'} the best simpler model, {best['title']}."
+    )
