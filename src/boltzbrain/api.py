@@ -258,7 +258,7 @@ def compare(
     structure
         Structural matrix or its csv file, region names in the first row and column.
     out
-        Folder for comparison.json and the average maps; nothing is written if None.
+        Folder for comparison.html, comparison.json and average maps; nothing written if None.
     kind
         Which region map is compared: "mean", "l1" or "rms".
     seed
@@ -274,7 +274,12 @@ def compare(
     whole_number_in("seed", seed, low=0)
     folder = None if out is None else folder_to_write("out", out)
     opened = [_opened(run) for run in runs]
-    return compare_into(folder, opened, load_structure(structure), kind=kind, seed=seed)
+    found = compare_into(folder, opened, load_structure(structure), kind=kind, seed=seed)
+    if folder is not None:
+        from boltzbrain.pages.comparison import FILE, write_comparison_page
+
+        write_comparison_page(found, folder / FILE)
+    return found
 
 
 def sample(

@@ -134,6 +134,9 @@ CASES = {
          {"": np.array([1.9, np.nan])}, {"": np.array([0.2, np.nan])}, ("", 50)),
         {},
     ),
+    "matched_assemblies": (
+        figures.matched_assemblies, ({"one and two": ([0.2, 0.9, 0.7], 0.3)}, "similarity"), {},
+    ),
     "grid_map": (
         figures.grid_map,
         (np.array([[0.1, np.nan], [0.3, 0.2]]), [0.01, 0.02], [25, 50], ("l1", "hidden"),

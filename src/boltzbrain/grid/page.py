@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from boltzbrain.foundations.files import atomic_write
 from boltzbrain.foundations.showing.numbers import value_words, with_error
 from boltzbrain.grid.choice import at_point, point_words, pooled
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.sweep import TrainingCurve
+from boltzbrain.pages.html import environment, write_html
 from boltzbrain.pages.panels.panel import Image, draw
 
 FIGURE_NAMES = {
@@ -86,31 +85,25 @@ def write_sweep_page(page: SweepPage, path: Path) -> Path:
     InputError
         If the file cannot be written.
     """
-    environment = Environment(
-        loader=PackageLoader("boltzbrain.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    text = (
+        environment()
+        .get_template("sweep.html.j2")
+        .render(
+            page=page,
+            chosen=point_words({name: page.choice[name] for name in (*_named(page), "seed")}),
+            edge=edge_words(page),
+            curves=curve_images(page),
+            scores=scores_image(page),
+            maps=map_images(page),
+            rows=_rows(page),
+            failed=page.table[page.table["status"] == "failed"].to_dict("records"),
+            unreliable=page.table[page.table["unreliable"].notna()].to_dict("records"),
+            test_gain=_with_error(
+                page.choice["test_gain_over_independent"], page.choice["test_stderr"]
+            ),
+        )
     )
-    text = environment.get_template("sweep.html.j2").render(
-        page=page,
-        chosen=point_words({name: page.choice[name] for name in (*_named(page), "seed")}),
-        edge=edge_words(page),
-        curves=curve_images(page),
-        scores=scores_image(page),
-        maps=map_images(page),
-        rows=_rows(page),
-        failed=page.table[page.table["status"] == "failed"].to_dict("records"),
-        unreliable=page.table[page.table["unreliable"].notna()].to_dict("records"),
-        test_gain=_with_error(
-            page.choice["test_gain_over_independent"], page.choice["test_stderr"]
-        ),
-    )
-    with atomic_write(path) as temporary:
-        # the name of a file may hold bytes that are no text
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    return path
+    return write_html(path, text)
 
 
 def _named(page: SweepPage) -> list[str]:

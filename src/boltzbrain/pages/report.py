@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from boltzbrain.foundations.files import atomic_write
 from boltzbrain.foundations.folders import one_writer
 from boltzbrain.pages.explore import explore_data
 from boltzbrain.pages.glance import glance
-from boltzbrain.pages.glossary import GLOSSARY, explained
+from boltzbrain.pages.glossary import GLOSSARY
+from boltzbrain.pages.html import embedded, environment, write_html
 from boltzbrain.pages.page import PageData, page_data
 from boltzbrain.pages.panels import Panel, panels
 from boltzbrain.pages.panels.baselines import section
@@ -59,44 +55,36 @@ def write_page(page: PageData, path: Path) -> Path:
     InputError
         If the file cannot be written.
     """
-    text = render(page)
-    with atomic_write(path) as temporary:
-        # the name of a file may hold bytes that are no text
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    return path
+    return write_html(path, render(page))
 
 
 def render(page: PageData) -> str:
     """Return the page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("boltzbrain.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["explained"] = explained
     drawn = {one.name: one for one in panels(page)}
     found = checks(page.evaluation, page.log, page.chosen_update, page.convergence)
     reading, in_time = interpretation_section(page), time_section(page)
     kinds = [one for one in drawn.values() if one.verdict is not None]
     explore = explore_data(page)
-    return environment.get_template("report.html.j2").render(
-        page=page,
-        glance=glance(page, found),
-        checks=found,
-        words=WORDS,
-        drawn=drawn,
-        kinds=kinds,
-        reading=reading,
-        in_time=in_time,
-        baselines=section(page),
-        inside=_inside(reading, in_time, kinds),
-        explore=explore,
-        explore_json=_embedded(explore),
-        glossary=GLOSSARY,
-        figures=list(_flat(page.evaluation)),
-        data=_embedded(page.evaluation),
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            page=page,
+            glance=glance(page, found),
+            checks=found,
+            words=WORDS,
+            drawn=drawn,
+            kinds=kinds,
+            reading=reading,
+            in_time=in_time,
+            baselines=section(page),
+            inside=_inside(reading, in_time, kinds),
+            explore=explore,
+            explore_json=embedded(explore),
+            glossary=GLOSSARY,
+            figures=list(_flat(page.evaluation)),
+            data=embedded(page.evaluation),
+        )
     )
 
 
@@ -123,9 +111,3 @@ def _flat(value: Any, path: str = "") -> list[tuple[str, str]]:
         return []  # per neuron; the embedded JSON holds them
     text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
     return [(path, text)]
-
-
-def _embedded(evaluation: Mapping[str, Any]) -> Markup:
-    """Return JSON that cannot end the script element that holds it."""
-    text = json.dumps(evaluation, allow_nan=False, ensure_ascii=True)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -44,4 +44,4 @@ def compare(
 
         found = api.compare(runs, structure=structure, out=output, kind=kind, seed=seed)
     show_comparison(out(), found)
-    say(f"written: {output / 'comparison.json'}")
+    say(f"written: {output / 'comparison.json'}", f"         {output / 'comparison.html'}")

@@ -287,8 +287,13 @@ def show_interpretation(console: Terminal, found: Interpretation) -> None:
 
 
 def show_comparison(console: Terminal, found: Comparison) -> None:
-    """Print how runs and animals agree."""
+    """Print how runs and animals agree, first in the words of their page."""
+    # here, as it takes a second
+    from boltzbrain.pages.comparison import comparison_words
+
     summary = found.summary
+    for sentence in comparison_words(summary):
+        console.sentence(sentence)
     console.columns(
         ("run", "animal", "gain (nats per bin)", "converged"),
         [

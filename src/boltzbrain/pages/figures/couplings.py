@@ -118,14 +118,15 @@ def region_map(
     names, counts
         (region,) names and numbers of neurons.
     values
-        (region, region); positive and negative values share one scale around 0.
+        (region, region); positive and negative values share one scale around 0; NaN is left empty.
     label
         Words of the colour bar.
     ax
         Axes to draw on.
     """
     signed = bool((values < 0).any())
-    size = max(float(np.abs(values).max(initial=0.0)), 1e-12)
+    known = values[~np.isnan(values)]
+    size = max(float(np.abs(known).max(initial=0.0)), 1e-12)
     norm = Normalize(-size if signed else 0.0, size)
     positive = values[values > 0]
     if not signed and len(positive) and positive.max() > 30 * np.median(positive):
@@ -272,3 +273,33 @@ def assembly_colours(assembly: NDArray[np.int64]) -> Floats:
     # every other turn is darker, so that more hues than the eye tells apart stay different
     colours[:, :3] *= np.where((assembly // 8) % 2, 0.6, 0.88)[:, None]
     return colours
+
+
+MOST_NAMED = 5
+"""Most curves that a legend names."""
+
+
+@figure(SMALL)
+def matched_assemblies(
+    ax: Axes, curves: Mapping[str, tuple[Sequence[float], float]], label: str
+) -> None:
+    """Draw how similar matched hidden units of two trainings are, the most similar first.
+
+    Parameters
+    ----------
+    curves
+        Name of the two trainings to the similarity of each matched pair and the mean by chance.
+    label
+        Of the vertical axis.
+    ax
+        Axes to draw on.
+    """
+    for number, (name, (similarity, chance)) in enumerate(curves.items()):
+        colour = CATEGORIES[number % len(CATEGORIES)]
+        ax.plot(-np.sort(-np.asarray(similarity)), color=colour, label=as_text(name))
+        ax.axhline(chance, color=colour, linestyle=":", linewidth=1)
+    ax.set_ylim(min(0.0, ax.get_ylim()[0]), 1.02)
+    ax.set_xlabel("pair of hidden units")
+    ax.set_ylabel(label)
+    if len(curves) <= MOST_NAMED:
+        ax.legend(fontsize=7)

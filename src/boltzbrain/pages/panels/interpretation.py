@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from boltzbrain.interpretation.assemblies.assemblies import hidden_activity
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages.figures.couplings import assembly_colours
+from boltzbrain.pages.html import embedded
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.findings import (
     Finding,
@@ -76,7 +76,7 @@ def interpretation_section(page: PageData) -> InterpretationSection | None:
     ]
     return InterpretationSection(
         findings,
-        _json(data),
+        embedded(data),
         [(name, table.title, table.words) for name, table in tables.items()],
         positioned,
         _plotly() if positioned else "",
@@ -89,11 +89,6 @@ def _plotly() -> str:
 
     packed = gzip.compress(get_plotlyjs().encode("utf-8"), mtime=0)
     return base64.b64encode(packed).decode("ascii")
-
-
-def _json(data: Any) -> Markup:
-    text = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def _neurons(found: Interpretation) -> dict[str, Any]:
