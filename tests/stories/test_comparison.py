@@ -42,8 +42,9 @@ def test_what_was_found_is_told_in_sentences():
     assert "two repeats of one animal correlate at 0.95." in told[1]
     assert "resemble each other at 0.80 (by chance 0.30)" in told[2]
     assert "rank correlation of 0.40 (p = 0.01" in told[3]
-    alone = comparison_words(summary(maps={}, assemblies=[], structure=None))
-    assert len(alone) == 1
+    undefined = {"uniform": {"spearman": None, "mantel_p": None}}
+    for structure in (None, undefined):
+        assert len(comparison_words(summary(maps={}, assemblies=[], structure=structure))) == 1
 
 
 @pytest.mark.parametrize("width", [1280, 390])

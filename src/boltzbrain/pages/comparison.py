@@ -73,7 +73,7 @@ def comparison_words(summary: Mapping[str, Any]) -> list[str]:
             f"{number(similarity, 2)} (by chance {number(chance, 2)})."
         )
     anatomy = (summary["structure"] or {}).get("uniform")
-    if anatomy:
+    if anatomy and anatomy["spearman"] is not None:
         sentences.append(
             f"Couplings between regions follow the structural matrix with a rank correlation of "
             f"{number(anatomy['spearman'], 2)} (p = {anatomy['mantel_p']:.2g}, regions permuted)."
@@ -157,7 +157,7 @@ def _tables(summary: Mapping[str, Any]) -> list[Table]:
         for one in told[whose]
     ]
     structure = [
-        (NAMES[matrix], number_of(one["spearman"]), f"{one['mantel_p']:.2g}")
+        (NAMES[matrix], number_of(one["spearman"]), number_of(one["mantel_p"]))
         for matrix, one in (summary["structure"] or {}).items()
     ]
     return [
