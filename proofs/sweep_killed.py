@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import psutil  # comes with Dask
+import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
@@ -73,7 +73,7 @@ def killed(folder: Path) -> list[int]:
         workers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        # Dask's workers end as soon as they notice that their parent is gone; until then they may
+        # its processes end as soon as they notice that their parent is gone; until then they may
         # still write into runs that the next process takes up
         if psutil.wait_procs(workers, timeout=LONGEST_END_S)[1]:
             raise SystemExit("workers outlived the sweep")

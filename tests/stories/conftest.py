@@ -25,7 +25,7 @@ def quick_evaluation() -> Iterator[None]:
 
 @pytest.fixture
 def in_process(monkeypatch):
-    """Do the work of a sweep in this process: Dask's are left out."""
+    """Do the work of a sweep in this process: those of its own are left out."""
 
     def one_after_another(sweep, grid, full, *_):
         for run in grid.runs:

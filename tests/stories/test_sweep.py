@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,7 +26,6 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.grid.one_run import complete
 from boltzbrain.grid.points import Grid
 from boltzbrain.grid.sweep import start_sweep
-from boltzbrain.grid.workers import _client
 from boltzbrain.model.independent import independent_field
 from helpers.command_line import QUICK, digests, run_command, write_small
 
@@ -203,19 +200,6 @@ def test_the_workers_of_another_cluster_do_the_same_work(recording, tmp_path):
     assert scores["test_nats_per_bin"] == done.table()["test_nats_per_bin"][1]
 
 
-def test_a_cluster_of_our_own_needs_no_port_that_others_have():
-    # Dask's own is 8787, and where that is in use it warns, which fails here
-    with socket.socket() as taken:
-        with contextlib.suppress(OSError):
-            taken.bind(("", 8787))
-            taken.listen()
-        with _client(0, None) as client:
-            server = client.cluster.scheduler.http_server
-            assert server.port != 8787
-            # only this machine can ask it
-            assert server.address == "127.0.0.1"
-
-
 @pytest.mark.usefixtures("quick_evaluation", "in_process")
 def test_two_axes_with_the_whole_evaluation_in_python(recording, tmp_path):
     quick = {
@@ -309,7 +293,7 @@ def test_what_differs_from_the_sweep_is_refused(more, expected, quick_folder, ca
     ],
 )
 def test_bad_grids_are_refused(words, expected, recording, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("boltzbrain.grid.workers.PATIENCE", "1s")
+    monkeypatch.setattr("boltzbrain.grid.cluster.PATIENCE", "1s")
     told = run_command(["sweep", recording, "-o", tmp_path / "sweep", *QUICK[2:4], *words], capsys)
     assert told.status == 2, told
     for word in expected:

@@ -81,7 +81,7 @@ def sweep(
     ------
     InputError
         If a value is not one of the plan, the activity has no validation fold, the folder holds a
-        sweep or Dask is not installed.
+        sweep, or the scheduler cannot be reached.
     TrainingFailedError
         If every run failed.
     """
@@ -116,8 +116,8 @@ def resume_sweep(
     workers
         Processes side by side, of one thread each; as many as there are cores if None.
     scheduler
-        Address of a Dask scheduler, whose workers must reach the folder under the same name; a
-        cluster on this machine if None.
+        Address of a Dask scheduler, whose workers must reach the folder under the same name;
+        processes of this machine if None.
     device
         "cpu", "cuda", "cuda:1" and so on; "auto" takes GPUs if there are any and they pay. Each
         process takes a GPU of its own as far as there are enough, and there are as many processes
@@ -132,7 +132,7 @@ def resume_sweep(
     Raises
     ------
     InputError
-        If the folder holds no sweep or Dask is not installed.
+        If the folder holds no sweep, or the scheduler cannot be reached.
     TrainingFailedError
         If every run failed.
     """
@@ -224,8 +224,8 @@ def run_sweep(
     workers
         Processes side by side, of one thread each; as many as there are cores if None.
     scheduler
-        Address of a Dask scheduler, whose workers must reach the folder under the same name; a
-        cluster on this machine if None.
+        Address of a Dask scheduler, whose workers must reach the folder under the same name;
+        processes of this machine if None.
     device
         As in `resume_sweep`.
     callbacks
@@ -234,8 +234,8 @@ def run_sweep(
     Raises
     ------
     InputError
-        If Dask is not installed, the scheduler cannot be reached, an option is out of range, or
-        the folder is being written.
+        If the scheduler cannot be reached, or Dask is not installed for it, an option is out of
+        range, or the folder is being written.
     TrainingFailedError
         If every run failed.
     """

@@ -1,26 +1,36 @@
-"""The processes of a sweep: a Dask cluster, on this machine or another, and what it gives back."""
+"""The processes of a sweep on this machine, and what they give back."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
+import multiprocessing
 import os
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
-from boltzbrain.foundations.checks import InputError, TrainingFailedError, bad_input
+from boltzbrain.foundations.checks import InputError, TrainingFailedError
 from boltzbrain.foundations.memory import require_size
 from boltzbrain.grid.folder import SweepFolder
 from boltzbrain.grid.one_run import complete
 from boltzbrain.grid.points import Grid
 from boltzbrain.kernels.devices import device_of, gpus, take_turn
+from boltzbrain.kernels.machine import cores
 from boltzbrain.training.device import device_for
 
 WORKER_BYTES = 150e6
 """What a process that has imported PyTorch takes at least."""
 
-PATIENCE = "20s"
-"""How long a scheduler may take to answer."""
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+Scores = dict[str, Any]
+Outcome = tuple[str, Scores | None, BaseException | None]
+"""Name of a run, its scores or None, and what went wrong."""
 
 
 def completed(
@@ -30,40 +40,139 @@ def completed(
     workers: int | None,
     scheduler: str | None,
     device: str,
-) -> Iterator[tuple[str, dict[str, Any] | None, str]]:
+) -> Iterator[tuple[str, Scores | None, str]]:
     """Give each run as it ends: its name, its scores or None, and what went wrong.
 
     The processes of this machine take its GPUs in turn, and there are as many of them as GPUs where
-    these do the work and nobody asks for another number. Of another scheduler's workers each takes
-    the first GPU that it sees.
+    these do the work and nobody asks for another number. Of a scheduler's workers each takes the
+    first GPU that it sees.
+
+    Raises
+    ------
+    InputError
+        If the scheduler cannot be reached, or Dask is not installed for it.
     """
-    try:
-        from distributed import as_completed
-    except ImportError as error:
-        raise bad_input(
-            "dask", "be installed for a sweep: pip install 'boltzbrain[sweep]'", error
-        ) from error
     if workers is not None:
         require_size("workers", workers, each_bytes=WORKER_BYTES)
     # long runs first: the last to end would otherwise be a large one, alone
     order = sorted(grid.runs, key=lambda run: (-run.plan.hidden * run.plan.updates, run.name))
+    names = [run.name for run in order]
     folder = str(sweep.folder.resolve())
-    if workers is None and scheduler is None:
-        workers = workers_for(grid, device, sweep.info["data"]["neurons"])
-    with _client(workers, scheduler) as client:
-        futures = {
-            client.submit(
-                _complete, folder, run.name, full=full, device=device, pure=False, priority=-place,
-            ): run.name
-            for place, run in enumerate(order)
-        }  # fmt: skip
-        for future in as_completed(list(futures), loop=client.loop):
-            failure = future.exception()
-            if failure is None:
-                yield futures[future], future.result(), ""
+    if scheduler is not None:
+        from boltzbrain.grid.cluster import on_cluster
+
+        found = on_cluster(scheduler, folder, names, full, device)
+    else:
+        number = workers or workers_for(grid, device, sweep.info["data"]["neurons"]) or cores()
+        found = on_this_machine(folder, names, full, device, number)
+    # the table must not depend on where the sweep lies
+    here = f"{folder}{os.sep}"
+    for name, scores, failure in found:
+        yield name, scores, "" if failure is None else told(failure).replace(here, "")
+
+
+def on_this_machine(
+    folder: str,
+    names: Sequence[str],
+    full: bool,
+    device: str,
+    workers: int,
+    work: Callable[..., Scores] = complete,
+) -> Iterator[Outcome]:
+    """Do runs in processes of this machine; give each as it ends, its scores or what went wrong.
+
+    A process that is killed takes all processes of its pool with it. What they were doing is done
+    again, each run in a pool of its own, so that one which is killed again is known and fails.
+    """
+    left = list(names)
+    while left:
+        broken = set()
+        for name, scores, failure in _pool(folder, left, full, device, workers, work):
+            if isinstance(failure, BrokenProcessPool):
+                broken.add(name)
             else:
-                # the table must not depend on where the sweep lies
-                yield futures[future], None, _told(failure).replace(f"{folder}{os.sep}", "")
+                yield name, scores, failure
+        # at most so many were at work, the first of those that were left; the others had not begun
+        left = [name for name in left if name in broken]
+        for name in left[:workers]:
+            yield from _pool(folder, [name], full, device, 1, work)
+        left = left[workers:]
+
+
+def _pool(
+    folder: str,
+    names: Sequence[str],
+    full: bool,
+    device: str,
+    workers: int,
+    work: Callable[..., Scores],
+) -> Iterator[Outcome]:
+    """Do runs in one pool, the first to be given first; its processes end with it."""
+    context = multiprocessing.get_context("spawn")
+    before = set(multiprocessing.active_children())
+    turn = context.Value("i", 0)
+    futures: dict[Future[Scores], str] = {}
+    with _environment(_ONE_THREAD):
+        pool = ProcessPoolExecutor(
+            min(workers, len(names)), context, initializer=_begin, initargs=(turn, device)
+        )
+        for name in names:
+            try:
+                futures[pool.submit(work, folder, name, full=full, device=device)] = name
+            except BrokenProcessPool:
+                break
+    try:
+        for future in as_completed(futures):
+            failure = future.exception()
+            yield futures[future], None if failure else future.result(), failure
+        for name in names[len(futures) :]:
+            yield name, None, BrokenProcessPool("a process ended before this run was given out")
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        _end(set(multiprocessing.active_children()) - before)
+
+
+def _end(processes: set[BaseProcess]) -> None:
+    """End processes that may be at work on what nobody waits for any more."""
+    for one in processes:
+        one.terminate()
+    for one in processes:
+        one.join()
+
+
+def _begin(turn: Any, device: str) -> None:
+    """Prepare a process of the pool: its GPU, and its end if that of the sweep comes first."""
+    # the sweep itself is told of Ctrl-C, and ends its processes
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, daemon=True).start()
+    with turn.get_lock():
+        number = turn.value
+        turn.value += 1
+    if device != "cpu":
+        take_turn(number)
+
+
+def _follow() -> None:
+    """End this process when the one that began it is gone, as after a kill."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables that processes begun within inherit."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def require_device(device: str, scheduler: str | None) -> None:
@@ -96,50 +205,10 @@ def workers_for(grid: Grid, device: str, neurons: int) -> int | None:
     return 1 if device.startswith("cuda:") else gpus()
 
 
-def _complete(folder: str, name: str, *, full: bool, device: str) -> dict[str, Any]:
-    """Do one run in a process of the cluster, on the GPU whose turn it is."""
-    from distributed import get_worker
-
-    number = get_worker().name
-    if device != "cpu" and isinstance(number, int):
-        take_turn(number)
-    return complete(folder, name, full=full, device=device)
-
-
-def _told(error: BaseException) -> str:
+def told(error: BaseException) -> str:
     """Return what went wrong, in one line."""
+    if isinstance(error, BrokenProcessPool):
+        return "its process was killed, as for want of memory; --resume tries it again"
     known = isinstance(error, (InputError, TrainingFailedError))
     text = " ".join(str(error).split())
     return text if known else f"{type(error).__name__}: {text}"
-
-
-@contextlib.contextmanager
-def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
-    """Connect to a scheduler, or to a cluster on this machine that ends with the block."""
-    from distributed import Client, LocalCluster
-
-    if scheduler is not None:
-        try:
-            client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise bad_input(
-                "scheduler", "be the address of a Dask scheduler that answers", f"{error}"
-            ) from error
-        with client:
-            yield client
-        return
-    with (
-        LocalCluster(
-            n_workers=os.cpu_count() if workers is None else workers,
-            threads_per_worker=1,
-            processes=True,
-            # None would take the port 8787, and warn where that is in use, though nothing is shown
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            silence_logs=logging.CRITICAL,
-            # a run that needs much memory is the user's choice, not to be killed half way
-            memory_limit=0,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client

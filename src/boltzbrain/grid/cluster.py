@@ -1,0 +1,46 @@
+"""A sweep on the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.grid.one_run import complete
+
+PATIENCE = "20s"
+"""How long a scheduler may take to answer."""
+
+
+def on_cluster(
+    scheduler: str, folder: str, names: Sequence[str], full: bool, device: str
+) -> Iterator[tuple[str, dict[str, Any] | None, BaseException | None]]:
+    """Do runs on the workers of a scheduler; give each as it ends, its scores or what went wrong.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, or the scheduler does not answer.
+    """
+    try:
+        from distributed import Client, as_completed
+    except ImportError as error:
+        raise bad_input(
+            "dask", "be installed for a scheduler: pip install 'boltzbrain[sweep]'", error
+        ) from error
+    try:
+        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise bad_input(
+            "scheduler", "be the address of a Dask scheduler that answers", f"{error}"
+        ) from error
+    with client:
+        futures = {
+            client.submit(
+                complete, folder, name, full=full, device=device, pure=False, priority=-place,
+            ): name
+            for place, name in enumerate(names)
+        }  # fmt: skip
+        for future in as_completed(list(futures), loop=client.loop):
+            failure = future.exception()
+            yield futures[future], None if failure else future.result(), failure

@@ -1,0 +1,55 @@
+"""The processes of a sweep: all runs are done, whatever happens to some, and none is left over."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+
+import psutil
+import pytest
+
+from boltzbrain.grid.workers import on_this_machine, told
+from helpers.working import work
+
+
+def outcomes(folder, names, workers=2):
+    found = on_this_machine(str(folder), names, True, "cpu", workers, work)
+    return {name: (scores, failure) for name, scores, failure in found}
+
+
+def test_every_run_has_one_thread_and_a_process_apart(tmp_path):
+    before = dict(os.environ)
+    found = outcomes(tmp_path, ["a", "b", "c"])
+    assert {scores["threads"] for scores, _ in found.values()} == {"1"}
+    assert os.getpid() not in {scores["pid"] for scores, _ in found.values()}
+    assert found["a"][0]["asked"] == [True, "cpu"]
+    assert dict(os.environ) == before
+
+
+def test_a_run_that_fails_leaves_the_others_alone(tmp_path):
+    found = outcomes(tmp_path, ["fails-1", "a"])
+    assert told(found["fails-1"][1]) == "ValueError: a fault of its own"
+    assert found["a"][1] is None
+
+
+@pytest.mark.parametrize("names", [["dies-1", "a", "b", "c", "d"], ["a", "b", "once-1", "c", "d"]])
+def test_a_run_whose_process_is_killed_is_tried_again_alone(tmp_path, names):
+    found = outcomes(tmp_path, names)
+    assert sorted(found) == sorted(names)
+    for name, (scores, failure) in found.items():
+        if name.startswith("dies"):
+            assert "its process was killed" in told(failure)
+            assert len(list(tmp_path.glob(f"{name}.*"))) == 2
+        else:
+            assert failure is None
+            assert scores["threads"] == "1"
+
+
+def test_no_process_outlives_a_sweep_that_is_given_up(tmp_path):
+    found = on_this_machine(str(tmp_path), ["a", "waits-1", "waits-2"], True, "cpu", 2, work)
+    assert next(found)[0] == "a"
+    at_work = multiprocessing.active_children()
+    assert len(at_work) == 2
+    found.close()
+    assert not any(psutil.pid_exists(one.pid) for one in at_work)
+    assert multiprocessing.active_children() == []

@@ -1,0 +1,26 @@
+"""What the processes of a pool are given to do in tests; they import it by its name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def work(folder, name, *, full, device):
+    """Leave a mark, then do what the name of the run begins with; return what is seen here."""
+    marks = Path(folder)
+    (marks / f"{name}.{os.getpid()}").touch()
+    match name.partition("-")[0]:
+        case "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "once":  # is killed the first time only
+            if len(list(marks.glob(f"{name}.*"))) == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+        case "fails":
+            raise ValueError("a fault of its own")
+        case "waits":
+            time.sleep(60)
+    time.sleep(0.2)
+    return {"threads": os.environ["OMP_NUM_THREADS"], "pid": os.getpid(), "asked": [full, device]}
