@@ -287,6 +287,17 @@ def test_permuting_neurons_permutes_every_statistic(states, order):
         )
 
 
+def test_a_neuron_that_is_always_active_has_no_correlation_under_any_weights():
+    states = random_states(300, 4)
+    states[:, 0] = 1
+    correlations = next(s for s in statistics_to_compare(np.arange(4.0), 0) if s.name[:4] == "corr")
+    weights = np.random.default_rng(0).random((50, 30))
+    # the rate of the neuron is above 1 in some, by rounding: a root of it would warn
+    found = correlations.of(pack(states, np.repeat(np.arange(30), 10)), weights)
+    with_it = (correlations.tuples == 0).any(axis=1)
+    np.testing.assert_allclose(found[with_it], 0, atol=1e-6)
+
+
 def test_identical_activity_is_a_perfect_match():
     one = bin_set(random_states(300, 8))
     result = compare_statistics(one, one, one)

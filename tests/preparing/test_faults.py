@@ -11,12 +11,12 @@ import pytest
 
 import boltzbrain as bb
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
-from boltzbrain.data.signals import Binned, Traces
+from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.preparing.card.bin_widths import compare_bin_widths
 from boltzbrain.preparing.card.card import data_card
-from boltzbrain.preparing.faults.find import validate
+from boltzbrain.preparing.faults.find import OTHER_UNIT, validate
 from helpers.spike_trains import LENGTH_S, NEURONS, make, poisson
 
 
@@ -48,6 +48,26 @@ def test_duplicate_spikes_are_found_and_mended():
     np.testing.assert_array_equal(mended.signal.index, clean.signal.index)
     assert mended.steps[-1].options == {"what": "duplicate-spikes", "removed": 6}
     assert names(mended) == {}
+
+
+@pytest.mark.parametrize(("factor", "wrong"), [(1.0, False), (1e3, True), (3e4, True)])
+def test_times_that_are_not_in_seconds_are_told_by_their_intervals(factor, wrong):
+    slow = [factor * one for one in poisson(rate_hz=4.0)]
+    said = found_in(slow, factor * LENGTH_S)
+    assert OTHER_UNIT in said.looked_for
+    assert (said.verdict == "mend first") == wrong
+    assert (OTHER_UNIT in {point.name for point in said.points}) == wrong
+    # nothing is said of few spikes, nor of times in whole frames
+    few = [factor * np.arange(1, 6) * 7.3] * NEURONS
+    frames = [np.repeat(np.arange(0, 9e5, 100.0), 2)] * NEURONS
+    for other, length in ((few, 1e4 * factor * LENGTH_S), (frames, 9e5)):
+        assert OTHER_UNIT not in {point.name for point in found_in(other, length).points}
+
+
+def found_in(trains, length_s):
+    index = np.cumsum([len(one) for one in trains])
+    signal = SpikeTimes(np.concatenate(trains), index, 0.0, length_s)
+    return validate(replace(make(poisson()), signal=signal))
 
 
 def test_two_neurons_in_one_violate_the_refractory_period():

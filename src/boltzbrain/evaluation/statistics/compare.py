@@ -61,7 +61,8 @@ class Statistic:
             return values
         used, place = np.unique(self.tuples, return_inverse=True)
         rate = connected(packed, used[:, None], weights)
-        deviation = np.sqrt(rate * (1 - rate))[place.reshape(self.tuples.shape)]
+        # weights that sum to 1 but for rounding leave a neuron that is always active above 1
+        deviation = np.sqrt(np.maximum(rate * (1 - rate), 0.0))[place.reshape(self.tuples.shape)]
         scale = deviation[:, 0] * deviation[:, 1]
         result: NDArray[np.float64] = np.divide(
             values, scale, out=np.zeros_like(values), where=scale > 0

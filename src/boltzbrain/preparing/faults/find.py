@@ -47,6 +47,10 @@ REFRACTORY_S = 1.5e-3
 REFRACTORY_FRACTION = 0.01
 """Units with a larger fraction of intervals below the refractory period are flagged."""
 
+LONGEST_PAUSE_S, EXPECTED_SHORTER = 0.5, 10.0
+"""Where the shortest interval between two spikes of a neuron is longer, though so many shorter ones
+were to be expected at the rates of the neurons (Poisson), times are not in seconds."""
+
 MUCH_EMPTY = 0.1
 """Empty stretches of more than this share of a recording are to be mended before a model learns."""
 
@@ -78,11 +82,14 @@ class Validation:
         }
 
 
+OTHER_UNIT = "times of another unit"
+
 LOOKED_FOR = (
     NOT_TIMES,
     UNSORTED_TRAINS,
     COARSE_TIMES,
     NO_REGION,
+    OTHER_UNIT,
     "empty stretches",
     "duplicate spikes",
     "refractory violations",
@@ -115,7 +122,7 @@ def validate(recording: Recording, activity: Activity | None = None) -> Validati
         looked.append(NO_REGION)
     signal = recording.signal
     if isinstance(signal, SpikeTimes):
-        looked += [NOT_TIMES, UNSORTED_TRAINS, "empty stretches"]
+        looked += [NOT_TIMES, UNSORTED_TRAINS, OTHER_UNIT, "empty stretches"]
         looked += [COARSE_TIMES] if activity is not None else []
         looked += ["duplicate spikes", "refractory violations"]
         points += _of_spikes(signal)
@@ -182,7 +189,30 @@ def refractory_units(signal: SpikeTimes) -> NDArray[np.int64]:
     return np.flatnonzero(short > REFRACTORY_FRACTION * np.maximum(spikes - 1, 1))
 
 
+def _other_unit(signal: SpikeTimes) -> Iterator[Point]:
+    """Yield that the times are not in seconds, where the intervals between spikes say so."""
+    gaps = [np.diff(signal.train(neuron)) for neuron in range(len(signal))]
+    # a spike counted twice has no interval
+    shortest = min((float(one[one > 0].min()) for one in gaps if (one > 0).any()), default=0.0)
+    if shortest < LONGEST_PAUSE_S or (time_steps(signal).step_s > LONGEST_PAUSE_S / 2).any():
+        return
+    recorded = float(np.diff(signal.stretches(), axis=1).sum())
+    intervals = np.array([len(one) for one in gaps])
+    expected = float((-intervals * np.expm1(-shortest * intervals / recorded)).sum())
+    if expected < EXPECTED_SHORTER:
+        return
+    yield Point(
+        OTHER_UNIT,
+        "mend",
+        f"of {int(intervals.sum()):,} intervals between spikes of one neuron none is below "
+        f"{shortest:.3g} s, where {expected:.0f} were to be expected at these rates: the times are "
+        f"not in seconds, as which the recording lasts {recorded:,.0f} s; write them in seconds",
+        None,
+    )
+
+
 def _of_spikes(signal: SpikeTimes) -> Iterator[Point]:
+    yield from _other_unit(signal)
     empty = empty_stretches(signal)
     if len(empty):
         recorded = float(np.diff(signal.stretches(), axis=1).sum())
