@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +196,24 @@ class Undefined:
     """A figure that does not exist, and why."""
 
     reason: str
+
+
+def extra(module: str, of: str) -> Any:
+    """Return a module that comes with an extra of the package.
+
+    Parameters
+    ----------
+    module
+        Its name.
+    of
+        The extra.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise InputError(f"{module} must be installed: pip install 'boltzbrain[{of}]'") from error

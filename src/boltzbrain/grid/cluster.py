@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.checks import bad_input, extra
 from boltzbrain.grid.one_run import complete
 
 PATIENCE = "20s"
@@ -22,14 +22,9 @@ def on_cluster(
     InputError
         If Dask is not installed, or the scheduler does not answer.
     """
+    distributed = extra("distributed", "sweep")
     try:
-        from distributed import Client, as_completed
-    except ImportError as error:
-        raise bad_input(
-            "dask", "be installed for a scheduler: pip install 'boltzbrain[sweep]'", error
-        ) from error
-    try:
-        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+        client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise bad_input(
             "scheduler", "be the address of a Dask scheduler that answers", f"{error}"
@@ -41,6 +36,6 @@ def on_cluster(
             ): name
             for place, name in enumerate(names)
         }  # fmt: skip
-        for future in as_completed(list(futures), loop=client.loop):
+        for future in distributed.as_completed(list(futures), loop=client.loop):
             failure = future.exception()
             yield futures[future], None if failure else future.result(), failure

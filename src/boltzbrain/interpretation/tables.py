@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from boltzbrain.foundations.checks import InputError, bad_input, one_of
+from boltzbrain.foundations.checks import bad_input, extra, one_of
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.interpretation.regions.maps import KINDS
 
@@ -127,10 +127,7 @@ def to_xarray(found: Interpretation) -> xr.Dataset:
     InputError
         If xarray is not installed.
     """
-    try:
-        import xarray as xr
-    except ImportError as error:
-        raise InputError("xarray must be installed: pip install 'boltzbrain[xarray]'") from error
+    xarray = extra("xarray", "xarray")
     arrays = {
         path.replace("/", "_"): (
             _axes(path, entry.definition, entry.values.shape),
@@ -148,7 +145,7 @@ def to_xarray(found: Interpretation) -> xr.Dataset:
     labels |= {"neuron": found["neurons/id"], "other_neuron": found["neurons/id"]}
     if "regions/names" in found:
         labels |= {"region": found["regions/names"], "other_region": found["regions/names"]}
-    dataset = xr.Dataset(arrays)
+    dataset: xr.Dataset = xarray.Dataset(arrays)
     return dataset.assign_coords(
         {axis: (axis, values) for axis, values in labels.items() if axis in dataset.sizes}
     )

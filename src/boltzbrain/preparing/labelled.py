@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from boltzbrain.data.activity import FOLDS, GAP, Activity
-from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.checks import extra
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 def to_xarray(activity: Activity) -> xr.DataArray:
     """Return the states of an activity as `Activity.to_xarray` says."""
-    try:
-        import xarray as xr
-    except ImportError as error:
-        raise InputError("xarray must be installed: pip install 'boltzbrain[xarray]'") from error
+    xarray = extra("xarray", "xarray")
     words = {number: name for name, number in FOLDS.items()} | {GAP: "gap"}
     table = activity.to_dataframe()
     coords: dict[str, Any] = {
@@ -28,4 +25,6 @@ def to_xarray(activity: Activity) -> xr.DataArray:
         **{str(name): ("neuron", table[name].to_numpy()) for name in table},
     }
     attributes = {"bin_width_s": activity.bin_width_s, "source": activity.source.path}
-    return xr.DataArray(activity.states, coords, ("bin", "neuron"), "states", attributes)
+    dims = ("bin", "neuron")
+    made: xr.DataArray = xarray.DataArray(activity.states, coords, dims, "states", attributes)
+    return made
