@@ -57,15 +57,22 @@ class Statistic:
     def of(self, packed: Packed, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return the statistic, (entry,), or (entry, weighting) where clusters are weighed."""
         values = connected(packed, self.tuples, weights)
-        if self.name != "correlations":
-            return values
+        return values if self.name != "correlations" else self.scaled(values, packed, weights)
+
+    def scaled(
+        self,
+        covariances: NDArray[np.float64],
+        packed: Packed,
+        weights: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return correlations, given the covariances of the same pairs under the same weights."""
         used, place = np.unique(self.tuples, return_inverse=True)
         rate = connected(packed, used[:, None], weights)
         # weights that sum to 1 but for rounding leave a neuron that is always active above 1
         deviation = np.sqrt(np.maximum(rate * (1 - rate), 0.0))[place.reshape(self.tuples.shape)]
         scale = deviation[:, 0] * deviation[:, 1]
         result: NDArray[np.float64] = np.divide(
-            values, scale, out=np.zeros_like(values), where=scale > 0
+            covariances, scale, out=np.zeros_like(covariances), where=scale > 0
         )
         return result
 
@@ -138,16 +145,22 @@ def compare_statistics(
     rates = train.states.mean(axis=0, dtype=np.float64)
     statistics = statistics_to_compare(rates, seed)
     result: dict[str, Any] = {"generated_vs_train": {}, "ceiling": {}, "compared": {}}
+    held = [one for one in (train, generated, test) if len(one)]
+    values: list[NDArray[np.float64]] = []
     for statistic in statistics:
         name = statistic.name
-        of_train, of_generated = statistic.of(train.packed), statistic.of(generated.packed)
+        if name == "correlations":  # of the pairs whose covariances came before
+            values = [statistic.scaled(x, one.packed) for x, one in zip(values, held, strict=True)]
+        else:
+            values = [statistic.of(one.packed) for one in held]
+        of_train, of_generated, *of_rest = values
         seen = Comparison(of_train, of_generated)
         result["generated_vs_train"][name] = seen.summary()
         compared: dict[str, Any] = {"entries": statistic.entries, "used": len(statistic.tuples)}
         result["compared"][name] = compared
         if not len(test):
             continue
-        of_test = statistic.of(test.packed)
+        (of_test,) = of_rest
         mine, ceiling = Comparison(of_test, of_generated), Comparison(of_test, of_train)
         generator = Generator.from_seed(seed, "statistics", "bootstrap", name)
         result[name] = _judged(mine, ceiling, statistic, (train, test, generated), generator)

@@ -57,19 +57,28 @@ def comparison_spread(
         Moves on.
     """
     sets = (train, test, generated)
-    drawn = [
-        statistic(one.packed, bootstrap_weights(one.clusters, _DRAWS, generator)) for one in sets
-    ]
+    groups = [min(_GROUPS, one.clusters) for one in sets]
+    drawn, whole, left_out = [], [], []
+    for one, number in zip(sets, groups, strict=True):
+        group = np.arange(one.clusters) * number // one.clusters
+        # the states are counted once for all weights, which is what takes the time
+        weights = np.concatenate(
+            (
+                bootstrap_weights(one.clusters, _DRAWS, generator),
+                np.ones((1, one.clusters)),
+                group[None, :] != np.arange(number)[:, None],
+            )
+        )
+        values = statistic(one.packed, weights)
+        drawn.append(values[:, :_DRAWS])
+        whole.append(values[:, _DRAWS : _DRAWS + 1])
+        left_out.append(values[:, _DRAWS + 1 :])
     bootstrap = _figures(*drawn).var(axis=1, ddof=1)
-    whole = [statistic(one.packed, np.ones((1, one.clusters))) for one in sets]
     jackknife = np.zeros(len(bootstrap))
-    for place, one in enumerate(sets):
-        groups = min(_GROUPS, one.clusters)
-        number = np.arange(one.clusters) * groups // one.clusters
-        left_out = (number[None, :] != np.arange(groups)[:, None]).astype(np.float64)
-        parts = [np.broadcast_to(two, (len(two), groups)) for two in whole]
-        parts[place] = statistic(one.packed, left_out)
-        jackknife += (groups - 1) * _figures(*parts).var(axis=1)
+    for place, number in enumerate(groups):
+        parts = [np.broadcast_to(two, (len(two), number)) for two in whole]
+        parts[place] = left_out[place]
+        jackknife += (number - 1) * _figures(*parts).var(axis=1)
     variance = np.clip(2 * jackknife - bootstrap, jackknife / 2, jackknife)
     return Spread(*(float(one) for one in np.sqrt(variance)))
 

@@ -19,4 +19,5 @@ def flat(tensor: Tensor) -> Any:
 def packable(states: Tensor) -> Any:
     """Return states flat, and long enough to be read a word at a time."""
     row = states.detach().contiguous().reshape(-1)
-    return pad(row, (0, max(0, WORD - len(row)))).numpy()
+    # to pad by nothing is to copy all
+    return (row if len(row) >= WORD else pad(row, (0, WORD - len(row)))).numpy()
