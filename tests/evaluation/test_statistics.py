@@ -43,7 +43,14 @@ from boltzbrain.evaluation.statistics.population import (
 )
 from boltzbrain.evaluation.statistics.projection import principal_axes
 from boltzbrain.foundations.checks import InputError, Undefined
-from boltzbrain.foundations.moments import coincidences, connected, draw_tuples, pack, rates
+from boltzbrain.foundations.moments import (
+    coincidences,
+    connected,
+    draw_tuples,
+    pack,
+    pair_counts,
+    rates,
+)
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
@@ -296,6 +303,13 @@ def test_a_neuron_that_is_always_active_has_no_correlation_under_any_weights():
     found = correlations.of(pack(states, np.repeat(np.arange(30), 10)), weights)
     with_it = (correlations.tuples == 0).any(axis=1)
     np.testing.assert_allclose(found[with_it], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("bins", [1, 63, 64, 200])
+def test_pairs_are_counted_as_the_product_counts_them(bins):
+    states = random_states(bins, 9)
+    wide = states.astype(np.int64)
+    np.testing.assert_array_equal(pair_counts(pack(states, np.arange(bins) % 3)), wide.T @ wide)
 
 
 def test_identical_activity_is_a_perfect_match():

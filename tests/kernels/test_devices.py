@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
 import pytest
 import torch
 
@@ -65,20 +67,14 @@ def test_a_gpu_that_is_gone_is_done_without(no_gpu):
 
 
 def test_every_process_of_a_sweep_takes_a_gpu_of_its_own(two_gpus, monkeypatch):
-    done: list[tuple[str, str]] = []
-
-    def complete(folder, name, *, full, device):
-        done.append((name, words_of(device_of(device, PAYS))))
-        return {}
-
-    monkeypatch.setattr(workers, "complete", complete)
-    distributed = pytest.importorskip("distributed")
-    for number in (0, 1, 2):
-        monkeypatch.setattr(
-            distributed, "get_worker", lambda number=number: type("W", (), {"name": number})
-        )
-        workers._complete("folder", f"run{number}", full=False, device="auto")
-    assert [words[:6] for _, words in done] == ["cuda:0", "cuda:1", "cuda:0"]
+    # the process of the tests goes on hearing Ctrl-C
+    monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
+    turn = multiprocessing.get_context("spawn").Value("i", 0)
+    taken = []
+    for _ in range(3):
+        workers._begin(turn, "auto")
+        taken.append(words_of(device_of("auto", PAYS))[:6])
+    assert taken == ["cuda:0", "cuda:1", "cuda:0"]
 
 
 def test_there_are_as_many_processes_as_gpus_where_these_do_the_work(two_gpus):

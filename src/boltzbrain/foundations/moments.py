@@ -164,6 +164,34 @@ def coincidences(
     return counts
 
 
+@njit(parallel=True, cache=True)
+def _count_pairs(words: Any, counts: Any) -> None:
+    neurons = len(words)
+    # rows from both ends in turn: the first have the most pairs
+    for turn in prange(neurons):
+        one = turn // 2 if turn % 2 == 0 else neurons - 1 - turn // 2
+        a = words[one]
+        for other in range(one, neurons):
+            b = words[other]
+            total = np.uint64(0)
+            for place in range(len(a)):
+                total += _ones(a[place] & b[place])  # type: ignore[call-arg]
+            counts[one, other] = counts[other, one] = total
+
+
+def pair_counts(packed: Packed) -> NDArray[np.int64]:
+    """Count the bins in which both neurons of every pair are active.
+
+    Returns
+    -------
+    ndarray
+        (neuron, neuron); on the diagonal those in which a neuron is active.
+    """
+    counts = np.empty((packed.neurons, packed.neurons), dtype=np.int64)
+    _count_pairs(packed.words, counts)
+    return counts
+
+
 def _means(
     packed: Packed, tuples: NDArray[np.int64], weights: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ prod_{i in A} (v_i - m_i), with D_A in the lattice-gas convention and m the mean
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -62,13 +62,19 @@ def states_of(data: Data | None, neurons: int, needed_by: str) -> States:
         states = data.states[train] if train.any() else data.states
     else:
         states = np.asarray(data)
-        if states.ndim == 2 and states.size and not np.isin(states, (0, 1)).all():
+        if states.ndim == 2 and not _binary(states):
             raise bad_input("data", "hold 0 and 1 only", "other values")
-        states = states.astype(np.uint8)
+        states = states.astype(np.uint8, copy=False)
     has_shape("data", states, (None, neurons))
     if len(states) == 0:
         raise bad_input("data", "hold at least one bin", "none")
     return states
+
+
+def _binary(states: NDArray[Any]) -> bool:
+    if states.dtype in (np.bool_, np.uint8):
+        return not states.size or int(states.max()) <= 1
+    return bool(((states == 0) | (states == 1)).all())
 
 
 def some_bins(states: States, bins: int) -> States:

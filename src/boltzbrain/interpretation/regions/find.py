@@ -73,7 +73,8 @@ def find_region_maps(
     matrices: dict[str, Couplings] = dict(pairs)
     dense = all(isinstance(one, np.ndarray) for one in pairs.values())
     if dense:
-        matrices |= {"covariance": covariance(states), "correlation": correlation(states)}
+        together = covariance(states)
+        matrices |= {"covariance": together, "correlation": correlation(states, together)}
     reasons: dict[str, str] = {}
     if choices.pairwise:
         fitting = tell.phase("models of pairs")

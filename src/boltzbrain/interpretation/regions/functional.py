@@ -13,6 +13,7 @@ import torch
 
 from boltzbrain.baselines.pairwise.pseudo_likelihood import fit_pseudo_likelihood
 from boltzbrain.foundations.checks import bad_input, number_in
+from boltzbrain.foundations.moments import pack, pair_counts
 from boltzbrain.interpretation.marginal import Floats
 from boltzbrain.interpretation.references import Data, States, states_of
 
@@ -34,22 +35,29 @@ def covariance(data: Data) -> Floats:
         An activity (its training bins) or states (bin, neuron).
     """
     states = _states(data)
-    dense = states.astype(np.float32)
-    # products of 0 and 1 are counted exactly in float32 up to 2**24 bins
-    result: Floats = (dense.T @ dense).astype(np.float64) / len(states)
+    result: Floats = pair_counts(pack(states)) / len(states)
     mean = states.mean(axis=0, dtype=np.float64)
     result -= np.outer(mean, mean)
     np.fill_diagonal(result, 0.0)
     return result
 
 
-def correlation(data: Data) -> Floats:
-    """Return Pearson's correlation over bins, zero diagonal; 0 for neurons that never vary."""
+def correlation(data: Data, covariances: Floats | None = None) -> Floats:
+    """Return Pearson's correlation over bins, zero diagonal; 0 for neurons that never vary.
+
+    Parameters
+    ----------
+    data
+        An activity (its training bins) or states (bin, neuron).
+    covariances
+        Those of the same bins, where they are known.
+    """
     states = _states(data)
     mean = states.mean(axis=0, dtype=np.float64)
     width = np.sqrt(mean * (1.0 - mean))
     scale = np.where(width > 0, 1.0 / np.where(width > 0, width, 1.0), 0.0)
-    result: Floats = covariance(states) * scale[:, None] * scale
+    known = covariance(states) if covariances is None else covariances
+    result: Floats = known * scale[:, None] * scale
     return result
 
 

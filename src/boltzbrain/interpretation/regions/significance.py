@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -93,40 +95,57 @@ def label_test(
             "have pairs of neurons within a region and between regions",
             "none within" if inside == 0 else "none between",
         )
-    total = float(values.sum())
+    orders = [np.arange(len(labelled))]
+    orders += [generator.permutation(len(labelled)) for _ in range(shuffles)]
     blocks = _single_labels(member)
-
-    def statistics(order: NDArray[np.int64] | None) -> tuple[float, float]:
-        if blocks is not None:
-            labels = blocks if order is None else blocks[order]
-            one_hot = sparse.csr_array(
-                (np.ones(len(labels)), (np.arange(len(labels)), labels)),
-                shape=(len(labels), int(blocks.max()) + 1),
-            )
-            held = float((one_hot.T @ values @ one_hot).trace())
-        else:
-            shuffled = values if order is None else values[np.ix_(order, order)]
-            rows, columns = together.nonzero()
-            held = float(shuffled[rows, columns].sum())
-        one, two = held / inside, (total - held) / (everyone - inside)
-        return (np.sqrt(one), np.sqrt(two)) if statistic == "rms" else (one, two)
-
-    within, between = statistics(None)
-    null = np.empty(shuffles)
-    for number in range(shuffles):
-        one, two = statistics(generator.permutation(len(labelled)))
-        null[number] = one - two
+    if blocks is not None:
+        held = _held_within(values, np.stack([blocks[order] for order in orders]).astype(np.int16))
+    else:
+        rows, columns = together.nonzero()
+        held = np.array([values[order[rows], order[columns]].sum() for order in orders])
+    one, two = held / inside, (float(values.sum()) - held) / (everyone - inside)
+    if statistic == "rms":
+        one, two = np.sqrt(one), np.sqrt(two)
+    within, between, null = float(one[0]), float(two[0]), (one - two)[1:]
     difference = within - between
     # the sums of a shuffle that changes nothing differ by rounding
     ties = null >= difference - 1e-12 * max(abs(within), abs(between))
     return LabelTest(
         statistic,
-        float(within),
-        float(between),
-        float(difference),
+        within,
+        between,
+        difference,
         null,
         float((1 + ties.sum()) / (1 + shuffles)),
     )
+
+
+@njit(parallel=True, cache=True, fastmath={"reassoc", "contract"})
+def _sum_within(values: Any, labels: Any, held: Any) -> None:
+    for row in prange(len(values)):
+        mine = values[row]
+        for shuffle in range(len(labels)):
+            given = labels[shuffle]
+            label, total = given[row], 0.0
+            for column in range(len(mine)):
+                total += mine[column] if given[column] == label else 0.0
+            held[row, shuffle] = total
+
+
+def _held_within(values: Floats, labels: NDArray[np.int16]) -> Floats:
+    """Return the sum of values over pairs of one label, for many ways to label, (way,).
+
+    Parameters
+    ----------
+    values
+        (neuron, neuron).
+    labels
+        (way, neuron).
+    """
+    held = np.empty((len(values), len(labels)))
+    _sum_within(values, labels, held)
+    result: Floats = held.sum(axis=0)
+    return result
 
 
 def _single_labels(member: sparse.csr_array) -> NDArray[np.int64] | None:
