@@ -13,8 +13,8 @@ process of its own with a time limit. A file fails
     python proofs/adversarial.py [FOLDER] [--only WORD] [--until COMMAND] [--again]
 
 writes a line a file into FOLDER/lines.jsonl (build/adversarial) as it goes and onto the terminal,
-and goes on where it was stopped; --again forgets what it knows of the files chosen. It ends with 1
-if any file failed.
+and goes on where it was stopped; --again forgets what it knows of the files chosen. Of all files
+together it writes adversarial.txt beside itself. It ends with 1 if any file failed.
 """
 
 from __future__ import annotations
@@ -806,25 +806,31 @@ def main() -> int:
     told = lines.read_text().splitlines() if lines.exists() else []
     known = {one["name"]: one for one in map(json.loads, told)}
     chosen = [one for one in [*CASES, *real()] if asked.only in one.name]
+    printed = []
     for number, one in enumerate(chosen):
         if one.name not in known or asked.again:
             known[one.name] = judge(one, asked.folder / f"case{number}", asked.until)
             with lines.open("a") as stream:
                 stream.write(json.dumps(known[one.name]) + "\n")
-        show(known[one.name])
+        printed.append(shown(known[one.name]))
+        print(printed[-1], flush=True)
     failed = [one.name for one in chosen if known[one.name]["faults"]]
-    print(f"{len(chosen)} files, {len(failed)} failed")
+    printed.append(f"{len(chosen)} files, {len(failed)} failed")
+    print(printed[-1])
+    if not asked.only and asked.until == "sample":
+        Path(__file__).with_suffix(".txt").write_text("\n".join(printed) + "\n")
     return int(bool(failed))
 
 
-def show(found: dict) -> None:
-    """Print the line of a file."""
+def shown(found: dict) -> str:
+    """Return the line of a file; places of this machine are left out of it."""
     word = "FAIL" if found["faults"] else "ok"
     status = " ".join(f"{name} {code}" for name, code in found["status"].items() if code)
     told = "; ".join(found["faults"]) or found["error"] or ""
+    told = told.replace(f"{ROOT}{os.sep}", "").replace(str(ROOT.parent), "..")
     verdict = found["verdict"] or "-"
-    print(f"{word:<5}{found['name']:<45} {verdict:<11} {found['seconds']:>6} s  {status}  {told}",
-          flush=True)  # fmt: skip
+    line = f"{word:<5}{found['name']:<45} {verdict:<11} {found['seconds']:>6} s  {status}  {told}"
+    return line.rstrip()
 
 
 if __name__ == "__main__":
