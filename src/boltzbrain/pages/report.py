@@ -20,6 +20,7 @@ from boltzbrain.pages.panels import Panel, panels
 from boltzbrain.pages.panels.baselines import section
 from boltzbrain.pages.panels.in_time import time_section
 from boltzbrain.pages.panels.interpretation import interpretation_section
+from boltzbrain.pages.panels.panel import draw_together
 from boltzbrain.pages.verdicts import activity as verdicts
 from boltzbrain.pages.verdicts import score as score_verdicts
 from boltzbrain.pages.verdicts.baselines import gain_error
@@ -77,7 +78,14 @@ def render(page: PageData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    drawn = panels(page)
+    drawn, reading = panels(page), interpretation_section(page)
+    simpler, timed = section(page), time_section(page)
+    draw_together(
+        *drawn,
+        *(simpler.panels if simpler else ()),
+        *(timed.panels if timed else ()),
+        *(reading.findings if reading else ()),
+    )
     marks = _marks(page, drawn)
     counted = [(title, mark) for title, _, mark in marks[: len(marks) - len(drawn)]]
     counted += [(one.title, one.verdict) for one in drawn if one.counts]
@@ -87,9 +95,9 @@ def render(page: PageData) -> str:
         explore=explore,
         explore_json=_embedded(explore),
         panels=drawn,
-        reading=interpretation_section(page),
-        baselines=section(page),
-        in_time=time_section(page),
+        reading=reading,
+        baselines=simpler,
+        in_time=timed,
         overall=verdicts.overall(counted),
         marks=marks,
         headline=_headline(page.evaluation),

@@ -148,7 +148,7 @@ def _scores(found: Mapping[str, Any]) -> Panel:
         if one["conditional"]["bits_per_spike"] is not None
     ]
     images = [
-        draw(figures.baseline_scores(rows, label), words, heading)
+        draw(figures.baseline_scores.later(rows, label), words, heading)
         for rows, label, words, heading in (
             (gains, "gain (nats per test bin)", "Gain of every model", "likelihood of a bin"),
             (conditional, "bits per spike given the others", "Conditional score of every model",
@@ -182,7 +182,7 @@ def _tails(weights: Mapping[str, Floats]) -> Panel:
         "A tail far above the Gaussian: few strong weights, so assemblies stand out. Non-sparse "
         "models follow the dotted line.",
         verdicts.weight_tails(shares),
-        [draw(figures.weight_tails(weights), "Distribution of weights of every model")],
+        [draw(figures.weight_tails.later(weights), "Distribution of weights of every model")],
         counts=False,
     )
 
@@ -207,7 +207,7 @@ def _embedding(weights: Mapping[str, Floats]) -> Panel:
         "Above 0: strong weights spread over the neurons more evenly than by chance, so that most "
         "neurons take part. Below 0: few neurons hold them.",
         verdicts.embedded_neurons(embedded),
-        [draw(figures.embedded_neurons(strong, sets), "Embedded neurons of every model")],
+        [draw(figures.embedded_neurons.later(strong, sets), "Embedded neurons of every model")],
         counts=False,
     )
 
@@ -232,6 +232,6 @@ def _occupancy(weights: Mapping[str, Floats], atlas: Regions) -> Panel | None:
         verdicts.occupied_regions(
             {name: float(np.median(values)) for name, values in sets.items()}, len(kept)
         ),
-        [draw(figures.occupied_regions(sets, len(kept)), "Regions occupied by assemblies")],
+        [draw(figures.occupied_regions.later(sets, len(kept)), "Regions occupied by assemblies")],
         counts=False,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from boltzbrain.evaluation.conditional import conditionals
 from boltzbrain.evaluation.reconstruction import (
@@ -21,6 +20,7 @@ from boltzbrain.pages import figures
 from boltzbrain.pages.figures.statistics import shared_limits
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.panel import Panel, draw
+from boltzbrain.pages.style import Drawing
 from boltzbrain.pages.verdicts import activity as verdicts
 
 
@@ -44,7 +44,7 @@ def energies(page: PageData, model: RBM) -> Panel:
         "The three outlines coincide. Where the recording reaches farther to the right, it holds "
         "bins that the model does not expect.",
         verdicts.energy(page.evaluation),
-        [draw(figures.energies(found), "Distribution of energies")],
+        [draw(figures.energies.later(found), "Distribution of energies")],
     )
 
 
@@ -59,7 +59,12 @@ def activation(page: PageData, model: RBM) -> Panel:
         "one standard error, clustered. The vertical axis is logistic, so the curve is straight.",
         "The dots lie on the line. Dots flatter than the line tell of overfitting.",
         verdicts.activation(page.evaluation),
-        [draw(figures.activation_curve(found), "Probability of a spike given the effective field")],
+        [
+            draw(
+                figures.activation_curve.later(found),
+                "Probability of a spike given the effective field",
+            )
+        ],
     )
 
 
@@ -79,7 +84,7 @@ def reconstruction(page: PageData, model: RBM) -> Panel:
         "The outline lies to the right of 0 and not to the left of the regression's: few hidden "
         "units carry as much as all neurons do.",
         verdicts.reconstruction(page.evaluation),
-        [draw(figures.reconstruction(rbm, glm), "Reconstruction quality of neurons")],
+        [draw(figures.reconstruction.later(rbm, glm), "Reconstruction quality of neurons")],
     )
 
 
@@ -126,11 +131,11 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
     return result
 
 
-def _hidden_figure(name: str, kind: str, kinds: dict[str, Comparison]) -> Axes:
+def _hidden_figure(name: str, kind: str, kinds: dict[str, Comparison]) -> Drawing:
     if name == "h":
-        return figures.hidden_means(kinds[kind], kind)
-    drawing = figures.hidden_products if name == "vh" else figures.hidden_covariances
-    return drawing(kinds[kind], kind, limits=shared_limits(*kinds.values()))
+        return figures.hidden_means.later(kinds[kind], kind)
+    function = figures.hidden_products if name == "vh" else figures.hidden_covariances
+    return function.later(kinds[kind], kind, limits=shared_limits(*kinds.values()))
 
 
 def weights(page: PageData, model: RBM) -> list[Panel]:
@@ -152,7 +157,7 @@ def weights(page: PageData, model: RBM) -> list[Panel]:
             "Tails above the Gaussian: a few strong weights, assemblies, stand out of many weak "
             "ones. A width above about 1 tells of a training that ran away.",
             verdicts.weights(values),
-            [draw(figures.weights(values), "Distribution of the weights")],
+            [draw(figures.weights.later(values), "Distribution of the weights")],
         ),
         Panel(
             "strongest-weights",
@@ -164,9 +169,13 @@ def weights(page: PageData, model: RBM) -> list[Panel]:
             "Neurons near 0 take part in nothing.",
             verdicts.strongest_weights(strongest, shuffled),
             [
-                draw(figures.strongest_weights(strongest, shuffled), "Strongest weight per neuron"),
                 draw(
-                    figures.strong_weights(counts, chance, threshold), "Strong weights per neuron"
+                    figures.strongest_weights.later(strongest, shuffled),
+                    "Strongest weight per neuron",
+                ),
+                draw(
+                    figures.strong_weights.later(counts, chance, threshold),
+                    "Strong weights per neuron",
                 ),
             ],
             wide=True,
