@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from boltzbrain.evaluation.conditional import conditionals
+from boltzbrain.evaluation.conditional import Calibration, conditionals
 from boltzbrain.evaluation.reconstruction import (
     independent_quality,
     normalised_log_likelihood,
@@ -50,7 +50,13 @@ def energies(page: PageData, model: RBM) -> Panel:
 
 def activation(page: PageData, model: RBM) -> Panel:
     """Return the probability of a spike given the effective field."""
-    found = conditionals(model, page.test).calibration()
+    # evaluations of earlier versions do not hold it
+    kept = page.evaluation["statistics"].get("h_eff", {}).get("calibration")
+    found = (
+        Calibration(**{name: np.asarray(one, dtype=np.float64) for name, one in kept.items()})
+        if kept
+        else conditionals(model, page.test).calibration()
+    )
     return Panel(
         "activation",
         "A neuron given all others",
