@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from boltzbrain.model.layers.rectified import DReLU, ReLU
     from boltzbrain.model.rbm import RBM
     from boltzbrain.pages import figures
+    from boltzbrain.pages.plates.write import save_figures
     from boltzbrain.preparing.joining import join_probes, join_sessions
     from boltzbrain.readers.detect import read
     from boltzbrain.readers.memory.arrays import from_counts, from_states, from_traces
@@ -69,6 +70,7 @@ __all__ = [
     "resume",
     "resume_sweep",
     "sample",
+    "save_figures",
     "sweep",
     "transform",
 ]
@@ -112,6 +114,7 @@ _HOME = {
     "resume": "api",
     "resume_sweep": "grid.sweep",
     "sample": "api",
+    "save_figures": "pages.plates.write",
     "sweep": "grid.sweep",
     "transform": "evaluation.new_data.transform",
 }

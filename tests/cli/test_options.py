@@ -14,6 +14,7 @@ import typer.main
 from boltzbrain.cli.main import app
 from boltzbrain.foundations.options import options_of
 from boltzbrain.interpretation.choices import Choices
+from boltzbrain.pages.plates.choices import FigureChoices
 from boltzbrain.preparing.calcium.deconvolve import RULES
 from boltzbrain.preparing.faults.mend import MENDS
 from boltzbrain.preparing.preparation import MENDABLE, THRESHOLDS, Preparation
@@ -72,7 +73,12 @@ def test_a_field_changed_in_one_place_changes_help_table_schema_and_deed(how, de
 
 
 def test_every_field_of_a_model_reaches_its_command():
-    for model, command in ((Preparation, "fit"), (TrainingPlan, "fit"), (Choices, "interpret")):
+    for model, command in (
+        (Preparation, "fit"),
+        (TrainingPlan, "fit"),
+        (Choices, "interpret"),
+        (FigureChoices, "figures"),
+    ):
         for one in options_of(model):
             if one.flag:
                 parameter = next(p for p in COMMANDS[command].params if one.flag in p.opts)
@@ -87,7 +93,7 @@ def test_the_command_line_tells_no_option_of_a_model_itself():
     )
     # other options of the same name, of info, sweep and sample
     own = {"--bins", "--rule", "--chains", "--sweeps"}
-    models = (Preparation, TrainingPlan, Choices)
+    models = (Preparation, TrainingPlan, Choices, FigureChoices)
     flags = {one.flag for model in models for one in options_of(model)}
     written = set(re.findall(r'(?:option|Option)\(\s*"(--[\w-]+)', texts))
     assert written & flags <= own
@@ -97,7 +103,7 @@ def test_the_schema_is_for_programs(capsys):
     told = run_command(["info", "--schema"], capsys)
     assert told.status == 0
     found = json.loads(told.out)
-    assert set(found) == {"preparation", "training", "interpretation", "presets"}
+    assert set(found) == {"preparation", "training", "interpretation", "figures", "presets"}
     gap = found["preparation"]["properties"]["gap_s"]
     assert (gap["unit"], gap["option"]) == ("s", "--gap-s")
     assert found["presets"] == {

@@ -195,7 +195,8 @@ def test_evaluation_holds_what_is_promised_and_only_finite_numbers(data):
         "band",
         "same_law_band",
     }
-    assert set(statistics["h_eff"]) == {"calibration_error", "fraction_within_3_stderr"}
+    names = {"calibration_error", "fraction_within_3_stderr", "calibration"}
+    assert set(statistics["h_eff"]) == names
     assert set(statistics["nrmse"]) == {"v", "h", "vh", "vv", "hh"}
     assert set(result["weights"]) == {"std", "zero_fraction"}
     assert result["conditional"]["bits_per_spike"] > 0

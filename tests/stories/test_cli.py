@@ -265,6 +265,40 @@ def test_report_stands_alone(run, tmp_path, capsys):
     assert page_file("out", tmp_path / "page.html") == tmp_path / "page.html"
 
 
+def test_figures_for_a_paper(run, tmp_path, capsys):
+    out = tmp_path / "papers"
+    words = ["figures", run, "-o", out, "--format", "pdf,svg", "--width", "8.9cm"]
+    told = run_command(words, capsys)
+    assert told.status == 0, told.err
+    lines = told.out.splitlines()
+    assert lines[0] == f"plate: {out / 'plate-neuropixels.svg'} (8 panels)"
+    lacking = "left out: couplings, regions and assemblies"
+    assert f"{lacking}; for it: boltzbrain interpret {run}" in lines
+    assert (out / "rates-generated-against-test.pdf").read_bytes().startswith(b"%PDF")
+    assert not list(out.glob("*.png"))
+    # again into the same folder, and not over what a person changed
+    assert run_command([*words[:-1], "3.5in"], capsys).status == 0
+    (out / "training.svg").write_text("mine")
+    told = run_command(words, capsys)
+    assert told.status == 2
+    assert "training.svg, which was changed" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--width", "89"], "--width must be a length with its unit, mm, cm or in"),
+        (["--plate-width", "1 km"], "--plate-width must be a length with its unit"),
+        (["--format", "svg,gif"], "--format must be one of: svg, pdf, png; got gif"),
+    ],
+)
+def test_figures_that_cannot_be(run, words, message, tmp_path, capsys):
+    told = run_command(["figures", run, "-o", tmp_path / "papers", *words], capsys)
+    assert told.status == 2
+    assert message in told.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_everything_after_fit_needs_the_run_folder_alone(tmp_path, capsys):
     recording = write_small(tmp_path / "gone.npz")
     assert run_command(["fit", recording, "-o", tmp_path / "run", *QUICK], capsys).status == 0
@@ -419,4 +453,4 @@ def test_unknown_words_are_guessed(capsys):
 def test_commands_that_do_nothing_are_not_offered():
     names = {command.name or command.callback.__name__ for command in app.registered_commands}
     known = {"info", "fit", "convert", "evaluate", "interpret", "compare", "sample", "report"}
-    assert names == known | {"sweep", "demo", "transform"}
+    assert names == known | {"sweep", "demo", "transform", "figures"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from boltzbrain.foundations.options import Options
 from boltzbrain.interpretation.choices import Choices
+from boltzbrain.pages.plates.choices import FigureChoices
 from boltzbrain.preparing.preparation import Preparation
 from boltzbrain.training.plan import PRESETS, TrainingPlan, make_plan
 
@@ -13,6 +14,7 @@ MODELS: dict[str, type[Options]] = {
     "preparation": Preparation,
     "training": TrainingPlan,
     "interpretation": Choices,
+    "figures": FigureChoices,
 }
 
 

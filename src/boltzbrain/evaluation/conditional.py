@@ -9,7 +9,7 @@ the calibration in their figure 3g; their definition of the field was not availa
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -202,15 +202,17 @@ def conditional_scores(found: Conditionals | None, field: Tensor) -> dict[str, A
     dict
         ``conditional``: ``bits_per_spike`` over the independent model, summed over neurons, its
         clustered ``stderr``, ``median_neuron_bits_per_spike`` over the neurons active in these
-        bins, and the number of ``bins``; ``h_eff``: ``calibration_error`` and
-        ``fraction_within_3_stderr``.
+        bins, and the number of ``bins``; ``h_eff``: ``calibration_error``,
+        ``fraction_within_3_stderr`` and, under ``calibration``, each list of the `Calibration`.
     """
     if found is None:
         nothing = Undefined("the test fold has no bins")
         names = ("bits_per_spike", "stderr", "median_neuron_bits_per_spike", "bins")
         return {
             "conditional": dict.fromkeys(names, nothing),
-            "h_eff": dict.fromkeys(("calibration_error", "fraction_within_3_stderr"), nothing),
+            "h_eff": dict.fromkeys(
+                ("calibration_error", "fraction_within_3_stderr", "calibration"), nothing
+            ),
         }
     base = field.to(torch.float64).numpy()
     gains = found.scores_of_bins(base)
@@ -241,5 +243,7 @@ def conditional_scores(found: Conditionals | None, field: Tensor) -> dict[str, A
             "fraction_within_3_stderr": Undefined("an error needs at least 2 clusters of bins")
             if few
             else calibration.within(),
+            # the page draws it: to compute it takes longer than all its figures
+            "calibration": asdict(calibration),
         },
     }

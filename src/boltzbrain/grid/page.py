@@ -187,8 +187,8 @@ def curve_images(page: SweepPage) -> list[tuple[str, list[Image]]]:
                 f"{hidden} hidden": [_gains(page, run, fold) for run in same["run"]]
                 for hidden, same in part.groupby("hidden")
             }
-            ax = figures.sweep_curves(curves, legend=fold == "train")
-            images.append(draw(ax, f"Gain on the {fold} fold along training {words}", fold))
+            drawing = figures.sweep_curves.later(curves, legend=fold == "train")
+            images.append(draw(drawing, f"Gain on the {fold} fold along training {words}", fold))
         result.append((words, images))
     return result
 
@@ -218,8 +218,8 @@ def scores_image(page: SweepPage) -> Image:
                 pair = pooled(known[gain], known[stderr])
                 found[name][label][place], found[error][label][place] = pair
     mine = point_words({name: page.choice[name] for name in others})
-    ax = figures.sweep_scores(hidden, **found, chosen=(mine, page.choice["hidden"]))
-    return draw(ax, "Gain on validation and test bins against the number of hidden units")
+    drawing = figures.sweep_scores.later(hidden, **found, chosen=(mine, page.choice["hidden"]))
+    return draw(drawing, "Gain on validation and test bins against the number of hidden units")
 
 
 def _validation_gains(page: SweepPage) -> dict[str, list[float]]:
@@ -263,8 +263,8 @@ def map_images(page: SweepPage) -> list[Image]:
         if np.isfinite(cells).any():
             chosen = (rows.index(page.choice[other]), columns.index(page.choice["hidden"]))
             axes = (other.replace("_", " "), "hidden units")
-            ax = figures.grid_map(cells, rows, columns, axes, words, chosen)
-            images.append(draw(ax, f"{words} over the grid"))
+            drawing = figures.grid_map.later(cells, rows, columns, axes, words, chosen)
+            images.append(draw(drawing, f"{words} over the grid"))
     return images
 
 

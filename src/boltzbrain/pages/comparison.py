@@ -119,10 +119,10 @@ def _maps(found: Comparison) -> list[Image]:
         known = np.where(average.animals > 0, average.values, np.nan)
         animals = np.diagonal(average.animals)[mine]
         title = NAMES[matrix]
-        ax = figures.region_map(
+        drawing = figures.region_map.later(
             [average.names[place] for place in mine], animals, known[np.ix_(mine, mine)], words
         )
-        images.append(draw(ax, f"Average map of {title}", title))
+        images.append(draw(drawing, f"Average map of {title}", title))
     return images
 
 
@@ -135,8 +135,8 @@ def _matched(summary: Mapping[str, Any]) -> list[Image]:
             for one in summary["assemblies"]
         }
         if curves:
-            ax = figures.matched_assemblies(curves, f"similarity of {by}")
-            images.append(draw(ax, f"Similarity of matched assemblies by {by}", f"by {by}"))
+            drawing = figures.matched_assemblies.later(curves, f"similarity of {by}")
+            images.append(draw(drawing, f"Similarity of matched assemblies by {by}", f"by {by}"))
     return images
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages import figures, story
@@ -14,13 +13,11 @@ from boltzbrain.pages.figures.couplings import clustered
 from boltzbrain.pages.figures.rasters import draw_raster
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.activity import RASTER_BINS
+from boltzbrain.pages.panels.findings import in_space
 from boltzbrain.pages.panels.panel import Image, draw
-from boltzbrain.pages.style import SMALL, TEST, house_style
+from boltzbrain.pages.style import SMALL, TEST, Drawing
 from boltzbrain.pages.verdicts.checks import Check, belief, counted
 from boltzbrain.pages.verdicts.verdict import Verdict
-
-_FEWEST = 2
-"""Neurons with positions, or regions, of which there is something to draw."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +69,11 @@ class Glance:
     counted: str
     finding: Image
     caption: str
+
+    @property
+    def images(self) -> Sequence[Image]:
+        """The figure, as what is drawn with others."""
+        return (self.finding,)
 
     @property
     def doubtful(self) -> bool:
@@ -131,30 +133,20 @@ def _finding(page: PageData) -> tuple[Image, str]:
     """Return the figure that shows most of what was found, and its caption."""
     read = page.interpretation
     if read is not None:
-        if read["neurons/positioned"].sum() >= _FEWEST:
-            return _in_space(read)
+        placed = in_space(read)
+        if placed is not None:
+            return placed.images[0], placed.caption
         maps = read.maps("uniform")
-        if maps is not None and len(maps.names) >= _FEWEST:
+        if maps is not None and len(maps.names) > 1:
             return _region_map(read)
     return _sorted_raster(page)
-
-
-def _in_space(read: Interpretation) -> tuple[Image, str]:
-    known = read["neurons/positioned"].astype(bool)
-    xyz, strongest = read["neurons/xyz_um"], read["neurons/strongest_assembly"]
-    first, second = np.sort(np.argsort(-np.ptp(xyz, axis=0), kind="stable")[:2])
-    drawn = figures.neuron_colours(
-        xyz[:, [first, second]], strongest[known], ("xyz"[first], "xyz"[second])
-    )
-    words = "Neurons at their places, in the colour of the assembly that each is tied to most"
-    return draw(drawn, words), f"{words} (grey: none)."
 
 
 def _region_map(read: Interpretation) -> tuple[Image, str]:
     maps = read.maps("uniform")
     assert maps is not None
     order = clustered(maps.l1)
-    drawn = figures.region_map(
+    drawn = figures.region_map.later(
         [maps.names[place] for place in order.tolist()],
         maps.counts[order],
         maps.l1[np.ix_(order, order)],
@@ -178,8 +170,9 @@ def _sorted_raster(page: PageData) -> tuple[Image, str]:
     order = np.lexsort((-states.mean(axis=0), strongest, strongest < 0))
     names = [f"{one}" if one >= 0 else "" for one in strongest[order].tolist()]
     breaks = (np.flatnonzero(np.diff(segment)) + 1).tolist()
-    with house_style():
-        ax = Figure(figsize=SMALL, layout="constrained").add_subplot()
-        draw_raster(ax, states[:, order], names, page.bin_width_s, breaks, TEST)
+    drawn = Drawing(
+        SMALL,
+        lambda ax: draw_raster(ax, states[:, order], names, page.bin_width_s, breaks, TEST),
+    )
     words = f"Recorded activity, neurons sorted by the {noun} that they are tied to most strongly"
-    return draw(ax, words), f"{words} (numbers at the side)."
+    return draw(drawn, words), f"{words} (numbers at the side)."

@@ -17,6 +17,7 @@ from boltzbrain.pages.panels import Panel, panels
 from boltzbrain.pages.panels.baselines import section
 from boltzbrain.pages.panels.in_time import TimeSection, time_section
 from boltzbrain.pages.panels.interpretation import InterpretationSection, interpretation_section
+from boltzbrain.pages.panels.panel import draw_together
 from boltzbrain.pages.verdicts.checks import WORDS, checks
 from boltzbrain.training.run.run import TrainingRun
 
@@ -64,20 +65,28 @@ def render(page: PageData) -> str:
     found = checks(page.evaluation, page.log, page.chosen_update, page.convergence)
     reading, in_time = interpretation_section(page), time_section(page)
     kinds = [one for one in drawn.values() if one.verdict is not None]
+    first, simpler = glance(page, found), section(page)
+    draw_together(
+        *drawn.values(),
+        first,
+        *(simpler.panels if simpler else ()),
+        *(in_time.panels if in_time else ()),
+        *(reading.findings if reading else ()),
+    )
     explore = explore_data(page)
     return (
         environment()
         .get_template("report.html.j2")
         .render(
             page=page,
-            glance=glance(page, found),
+            glance=first,
             checks=found,
             words=WORDS,
             drawn=drawn,
             kinds=kinds,
             reading=reading,
             in_time=in_time,
-            baselines=section(page),
+            baselines=simpler,
             inside=_inside(reading, in_time, kinds),
             explore=explore,
             explore_json=embedded(explore),

@@ -6,8 +6,9 @@ import base64
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cache, wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -82,6 +83,15 @@ _RC: Any = {
     "ytick.major.width": 0.7,
 }
 
+LEAST_TEXT = 5.0
+"""Points: the smallest text that journals print; what is designed smaller stays as it is."""
+
+_TEXT_SIZES = [
+    name
+    for name in _RC
+    if name == "font.size" or name.endswith(("labelsize", "titlesize", "fontsize"))
+]
+
 P = ParamSpec("P")
 
 
@@ -108,31 +118,87 @@ def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont(_RC["font.sans-serif"][0])).get_charmap())
 
 
-def house_style() -> AbstractContextManager[None]:
-    """Return a context in which matplotlib draws in the house style."""
-    return mpl.rc_context(_RC)
+def house_style(scale: float = 1.0) -> AbstractContextManager[None]:
+    """Return a context in which matplotlib draws in the house style, with text so much smaller."""
+    sizes = {name: _shrunk(_RC[name], scale) for name in _TEXT_SIZES}
+    return mpl.rc_context({**_RC, **sizes})
+
+
+def text_size(size: float) -> float:
+    """Return a size of text, in points, at the scale of the style in which one draws."""
+    return _shrunk(size, mpl.rcParams["font.size"] / _RC["font.size"])
+
+
+def _shrunk(size: float, scale: float) -> float:
+    return max(scale * size, min(size, LEAST_TEXT))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that is yet to be drawn.
+
+    Attributes
+    ----------
+    size
+        Inches, wide and high, that it is designed for.
+    draw
+        Draws it on axes.
+    """
+
+    size: tuple[float, float]
+    draw: Callable[[Axes], None]
+
+    def on(self, ax: Axes, scale: float = 1.0) -> Axes:
+        """Draw it on some axes in the house style, with text so much smaller, and return them."""
+        with house_style(scale):
+            self.draw(ax)
+        return ax
+
+    def alone(self, width: float | None = None) -> Axes:
+        """Draw it in a figure of its own, so many inches wide, and return the axes.
+
+        Height and text of a narrow figure are smaller, those of a wide one as they are designed.
+        """
+        scale = 1.0 if width is None else width / self.size[0]
+        size, text = (scale * self.size[0], scale * self.size[1]), min(scale, 1.0)
+        with house_style(text):
+            ax = Figure(figsize=size, layout="constrained").add_subplot()
+        return self.on(ax, text)
+
+
+class DrawingFunction(Protocol[P]):
+    """A function that draws a figure now and returns its axes, or hands it on to be drawn later."""
+
+    __name__: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Axes:
+        """Draw the figure."""
+
+    def later(self, *args: P.args, **kwargs: P.kwargs) -> Drawing:
+        """Return what draws the figure."""
 
 
 def figure(
     size: tuple[float, float] = SMALL,
-) -> Callable[[Callable[Concatenate[Axes, P], None]], Callable[P, Axes]]:
+) -> Callable[[Callable[Concatenate[Axes, P], None]], DrawingFunction[P]]:
     """Turn a function that draws on axes into one with an option ``ax`` that returns them.
 
     Where ``ax`` is None, axes in a figure of their own of the given size in inches are made.
     Drawing happens in the house style, and what the caller has set for matplotlib is left as it is.
     """
 
-    def decorate(draw: Callable[Concatenate[Axes, P], None]) -> Callable[P, Axes]:
+    def decorate(draw: Callable[Concatenate[Axes, P], None]) -> DrawingFunction[P]:
+        def later(*args: P.args, **kwargs: P.kwargs) -> Drawing:
+            return Drawing(size, lambda ax: draw(ax, *args, **kwargs))
+
         @wraps(draw)
         def drawn(*args: P.args, **kwargs: P.kwargs) -> Axes:
             ax = cast("Axes | None", kwargs.pop("ax", None))
-            with house_style():
-                if ax is None:
-                    ax = Figure(figsize=size, layout="constrained").add_subplot()
-                draw(ax, *args, **kwargs)
-            return ax
+            drawing = later(*args, **kwargs)
+            return drawing.alone() if ax is None else drawing.on(ax)
 
-        return drawn
+        drawn.later = later  # type: ignore[attr-defined]
+        return cast("DrawingFunction[P]", drawn)
 
     return decorate
 

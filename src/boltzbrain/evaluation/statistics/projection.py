@@ -13,6 +13,12 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from boltzbrain.evaluation.statistics.agreement import kolmogorov_smirnov
 from boltzbrain.foundations.checks import Undefined
 
+_BASIS, _PRECISION = 40, 1e-5
+"""Vectors that the axes are sought among, and the relative precision of their variance.
+
+An axis that many others nearly match in variance would take minutes to the last digit.
+"""
+
 
 @dataclass(frozen=True)
 class PrincipalAxes:
@@ -34,8 +40,7 @@ class PrincipalAxes:
 
     def project(self, states: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the coordinates of states (bin, neuron), (bin, axis)."""
-        coordinates = np.asarray(sparse.csr_array(states) @ self.axes, dtype=np.float64)
-        return coordinates - self.mean @ self.axes
+        return _active(states) @ self.axes - self.mean @ self.axes
 
 
 def principal_axes(states: NDArray[np.uint8], number: int = 2) -> PrincipalAxes:
@@ -50,7 +55,7 @@ def principal_axes(states: NDArray[np.uint8], number: int = 2) -> PrincipalAxes:
     """
     neurons = states.shape[1]
     mean = states.mean(axis=0, dtype=np.float64)
-    active = sparse.csr_array(states, dtype=np.float64)
+    active = _active(states)
     variance = float(np.sum(mean * (1 - mean)))
 
     def times_covariance(vector: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,7 +77,7 @@ def principal_axes(states: NDArray[np.uint8], number: int = 2) -> PrincipalAxes:
             (neurons, neurons), matvec=times_covariance, dtype=np.dtype(np.float64)
         )
         start = np.sqrt(mean * (1 - mean))
-        values, axes = eigsh(operator, k=number, v0=start)
+        values, axes = eigsh(operator, k=number, v0=start, ncv=_BASIS, tol=_PRECISION)
     order = np.argsort(values)[::-1]
     axes = axes[:, order]
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(number)]
@@ -113,3 +118,13 @@ def compare_projections(
         "kolmogorov_smirnov": furthest(generated),
         "ceiling": {"kolmogorov_smirnov": furthest(train)},
     }
+
+
+def _active(states: NDArray[np.uint8]) -> sparse.csr_array:
+    """Return states as a sparse array of ones, several times as fast as SciPy makes one."""
+    bins, neurons = states.shape
+    place = np.flatnonzero(np.ascontiguousarray(states).view(np.bool_))
+    ends = np.searchsorted(place, np.arange(bins + 1) * neurons)
+    return sparse.csr_array(
+        (np.ones(len(place)), place % max(neurons, 1), ends), shape=(bins, neurons)
+    )

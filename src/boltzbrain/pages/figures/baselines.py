@@ -9,7 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from boltzbrain.pages.style import CATEGORIES, GENERATED, INK, MUTED, WIDE, as_text, figure
+from boltzbrain.pages.style import (
+    CATEGORIES,
+    GENERATED,
+    INK,
+    MUTED,
+    WIDE,
+    as_text,
+    figure,
+    text_size,
+)
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +93,7 @@ def weight_tails(ax: Axes, sets: Mapping[str, Floats]) -> None:
     ax.set_xlim(0, _FAR)
     ax.set_xlabel("size of a weight, in standard deviations")
     ax.set_ylabel("density")
-    ax.legend(loc="upper right", fontsize=7.5)
+    ax.legend(loc="upper right", fontsize=text_size(7.5))
 
 
 @figure(WIDE)
@@ -115,7 +124,7 @@ def embedded_neurons(ax: Axes, strong: Floats, sets: Mapping[str, tuple[Floats, 
     ax.yaxis.set_major_formatter(lambda x, _: f"{x:+.0%}".replace("-", "−") if x else "0%")
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.12 * len(sets) * (high - low))
-    ax.legend(loc="upper left", fontsize=7.5)
+    ax.legend(loc="upper left", fontsize=text_size(7.5))
 
 
 @figure(WIDE)
@@ -146,4 +155,4 @@ def occupied_regions(ax: Axes, sets: Mapping[str, Floats], regions: int) -> None
     ax.set_yticks(ticks, [f"{tick:.0%}" for tick in ticks])
     ax.set_xlabel(f"effective number of regions, of {regions}")
     ax.set_ylabel("assemblies up to there")
-    ax.legend(loc="upper left", fontsize=7.5)
+    ax.legend(loc="upper left", fontsize=text_size(7.5))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -24,6 +24,7 @@ from boltzbrain.pages.style import (
     as_text,
     figure,
     plain_logarithms,
+    text_size,
 )
 
 Floats = NDArray[np.float64]
@@ -137,7 +138,7 @@ def region_map(
     small = 8 if len(names) <= 20 else 5.5 if len(names) <= 45 else 3.5
     ax.set_yticks(places, [as_text(f"{name} ({n})") for name, n in zip(names, counts, strict=True)])
     ax.set_xticks(places, list(map(as_text, names)), rotation=90)
-    ax.tick_params(length=0, labelsize=small)
+    ax.tick_params(length=0, labelsize=text_size(small))
     ax.set_xlabel("region")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.7)
     bar.set_label(label)
@@ -165,10 +166,13 @@ def region_histograms(ax: Axes, sets: Mapping[str, Floats], label: str) -> None:
         counts = np.histogram(values, bins=bins)[0].astype(np.float64)
         height = np.sqrt(counts / max(counts.max(), 1.0))
         colour = CATEGORIES[(len(sets) - 1 - row) % len(CATEGORIES)]
-        ax.fill_between(middle, row, row + 0.92 * height, color=colour, alpha=0.5, linewidth=0)
-        ax.plot(middle, row + 0.92 * height, color=colour, linewidth=0.9)
+        words = as_text(name)
+        ax.fill_between(
+            middle, row, row + 0.92 * height, color=colour, alpha=0.5, linewidth=0, label=words
+        )
+        ax.plot(middle, row + 0.92 * height, color=colour, linewidth=0.9, label=words)
         ax.text(
-            1.01, row + 0.08, as_text(name), transform=ax.get_yaxis_transform(), fontsize=7.5,
+            1.01, row + 0.08, words, transform=ax.get_yaxis_transform(), fontsize=text_size(7.5),
             va="bottom",
         )  # fmt: skip
     ax.axvline(0, color=MUTED, linewidth=0.7, linestyle=":")
@@ -230,7 +234,7 @@ def region_assemblies(ax: Axes, names: Sequence[str], share: Floats) -> None:
         vmin=0, vmax=max(float(np.quantile(share, 0.995)), 1e-9),
     )  # fmt: skip
     ax.set_yticks(np.arange(len(names)), list(map(as_text, names)))
-    ax.tick_params(axis="y", length=0, labelsize=8 if len(names) <= 20 else 5)
+    ax.tick_params(axis="y", length=0, labelsize=text_size(8 if len(names) <= 20 else 5))
     ax.set_xlabel("assembly (by similar activity)")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.7)
     bar.set_label("share of the region's neurons")
@@ -257,9 +261,14 @@ def neuron_colours(
     size = float(np.clip(6000 / max(len(xy_um), 1), 0.6, 14))
     none = assembly < 0
     x, y = xy_um.T
-    colours = assembly_colours(assembly[~none])
+    # a scale of colours, so that the number of the assembly stays with each point
+    number = int(assembly.max(initial=0)) + 1
+    scale = ListedColormap(assembly_colours(np.arange(number)))
     ax.scatter(x[none], y[none], s=size, color=FAINT, linewidths=0, rasterized=True)
-    ax.scatter(x[~none], y[~none], s=size, c=colours, linewidths=0, rasterized=True)
+    ax.scatter(
+        x[~none], y[~none], s=size, c=assembly[~none], cmap=scale, vmin=-0.5,
+        vmax=number - 0.5, linewidths=0, rasterized=True,
+    )  # fmt: skip
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_xlabel(f"{axes[0]} (µm)")
     ax.set_ylabel(f"{axes[1]} (µm)")

@@ -22,6 +22,7 @@ from boltzbrain.pages.style import (
     TRAIN,
     figure,
     plain_logarithms,
+    text_size,
 )
 
 _LINES: Mapping[str, tuple[str, str, str]] = {
@@ -66,7 +67,7 @@ def _memory(ax: Axes, recorded: Curve, others: Mapping[str, Curve], quantity: st
     ax.set_xlabel("lag (s)")
     ax.set_ylabel(quantity)
     ax.yaxis.set_major_locator(MaxNLocator(5))
-    ax.legend(loc="upper right", fontsize=7, ncols=2 if len(others) > 3 else 1)
+    ax.legend(loc="upper right", fontsize=text_size(7), ncols=2 if len(others) > 3 else 1)
 
 
 @figure(SMALL)
@@ -143,7 +144,7 @@ def hidden_traces(
             linewidth=0.6, clip_on=False,
         )  # fmt: skip
     bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.8, pad=0.02, aspect=22)
-    bar.set_label("above transition (s.d.)", fontsize=8)
+    bar.set_label("above transition (s.d.)", fontsize=text_size(8))
     bar.outline.set_visible(False)
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_xlabel("time (s)")
@@ -170,7 +171,7 @@ def hidden_correlations(
         interpolation="nearest",
     )  # fmt: skip
     bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.8, pad=0.02, aspect=22)
-    bar.set_label("correlation", fontsize=8)
+    bar.set_label("correlation", fontsize=text_size(8))
     bar.outline.set_visible(False)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5, integer=True))
@@ -243,7 +244,7 @@ def time_constants(ax: Axes, hidden_s: NDArray[np.float64], neurons_s: NDArray[n
     ax.set_ylim(0, 1.35 * max(ax.get_ylim()[1], 1e-3))
     ax.set_xlabel("median period (s)")
     ax.set_ylabel("share")
-    ax.legend(loc="upper right", fontsize=7.5)
+    ax.legend(loc="upper right", fontsize=text_size(7.5))
 
 
 @figure(SMALL)
@@ -266,7 +267,7 @@ def hidden_variance(ax: Axes, explained: NDArray[np.float64]) -> None:
             # below the curve, which rises to the right
             ax.text(
                 wanted + 0.015 * len(explained), 0.9 * value - 0.05, f"{wanted}: {value:.0%}",
-                fontsize=7.5, ha="left", va="top",
+                fontsize=text_size(7.5), ha="left", va="top",
             )  # fmt: skip
     ax.set_ylim(0, 1.08)
     ax.set_xlim(0, len(explained) + 1)

@@ -21,6 +21,7 @@ from boltzbrain.pages.style import (
     TEST,
     as_text,
     figure,
+    text_size,
 )
 
 Floats = NDArray[np.float64]
@@ -121,7 +122,7 @@ def state_ribbon(
         below = above
     ax.set_ylim(top + height, -0.5)
     ax.text(-0.01, top + height / 2, "state", transform=ax.get_yaxis_transform(), ha="right",
-            va="center", fontsize=8)  # fmt: skip
+            va="center", fontsize=text_size(8))  # fmt: skip
     if ax.get_ylabel() == "neuron":
         ax.yaxis.set_major_locator(
             FixedLocator([place for place in ax.get_yticks() if 0 <= place < bottom])
@@ -146,7 +147,7 @@ def state_transitions(ax: Axes, transition: Floats, occupancy: Floats) -> None:
     image = ax.imshow(shown, cmap="Greys", vmin=-4, vmax=0, interpolation="nearest")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
     bar.set_ticks([-4, -3, -2, -1, 0], labels=["≤0.0001", "0.001", "0.01", "0.1", "1"])
-    bar.ax.tick_params(labelsize=7)
+    bar.ax.tick_params(labelsize=text_size(7))
     for place, colour in enumerate(state_colours(number)):
         ax.plot([-0.045], [place], "s", color=colour, markersize=min(5.0, 90 / number),
                 clip_on=False, transform=ax.get_yaxis_transform())  # fmt: skip
@@ -178,8 +179,8 @@ def state_profiles(ax: Axes, profile: Floats, sizes: Sequence[int]) -> None:
         profile, cmap=DIVERGING, vmin=-widest, vmax=widest, aspect="auto", interpolation="nearest"
     )
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
-    bar.set_label("log-odds, in their own spread", fontsize=7.5)
-    bar.ax.tick_params(labelsize=7)
+    bar.set_label("log-odds, in their own spread", fontsize=text_size(7.5))
+    bar.ax.tick_params(labelsize=text_size(7))
     ax.set_yticks(range(len(sizes)), [f"{size} neurons" for size in sizes])
     ax.tick_params(axis="y", length=0)
     number = profile.shape[1]
@@ -210,4 +211,4 @@ def state_scores(ax: Axes, curves: Mapping[str, Sequence[tuple[float, float]]]) 
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("hidden states")
     ax.set_ylabel("nats per validation bin")
-    ax.legend(fontsize=7.5)
+    ax.legend(fontsize=text_size(7.5))

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from boltzbrain.evaluation.conditional import Calibration
 from boltzbrain.pages.figures.statistics import COLOURS
-from boltzbrain.pages.style import GENERATED, INDEPENDENT, INK, MUTED, SMALL, TEST, figure
+from boltzbrain.pages.style import (
+    GENERATED,
+    INDEPENDENT,
+    INK,
+    MUTED,
+    SMALL,
+    TEST,
+    figure,
+    text_size,
+)
 
 
 def _steps(
@@ -125,7 +134,7 @@ def reconstruction(
     ax.set_ylabel("density")
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
-    ax.legend(loc="upper right", fontsize=7.5)
+    ax.legend(loc="upper right", fontsize=text_size(7.5))
 
 
 @figure(SMALL)
@@ -159,7 +168,7 @@ def weights(ax: Axes, values: NDArray[np.float64]) -> None:
     ax.set_ylim(seen.min() / 2, seen.max() * 20)
     ax.set_xlabel("weight")
     ax.set_ylabel("density")
-    ax.legend(loc="upper right", fontsize=7.5)
+    ax.legend(loc="upper right", fontsize=text_size(7.5))
 
 
 @figure(SMALL)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from boltzbrain.pages.style import BROAD, CATEGORIES, INK, TEST, as_text, figure
+from boltzbrain.pages.style import BROAD, CATEGORIES, INK, TEST, as_text, figure, text_size
 
 _MOST_ROWS = 2000
 
@@ -95,6 +95,6 @@ def _mark_regions(ax: Axes, names: list[str]) -> None:
         if last - first >= 0.028 * len(names):
             ax.text(
                 -0.04, (first + last - 1) / 2, as_text(names[first] or "none"), transform=along,
-                ha="right", va="center", fontsize=7,
+                ha="right", va="center", fontsize=text_size(7),
             )  # fmt: skip
     ax.spines["left"].set_visible(False)

@@ -11,7 +11,17 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from boltzbrain.evaluation.statistics.agreement import Comparison
 from boltzbrain.foundations.checks import Undefined
-from boltzbrain.pages.style import GENERATED, INDEPENDENT, INK, MUTED, SMALL, TEST, TRAIN, figure
+from boltzbrain.pages.style import (
+    GENERATED,
+    INDEPENDENT,
+    INK,
+    MUTED,
+    SMALL,
+    TEST,
+    TRAIN,
+    figure,
+    text_size,
+)
 
 COLOURS: Mapping[str, str] = {
     "generated": GENERATED,
@@ -28,7 +38,15 @@ def _caption_figures(ax: Axes, comparison: Comparison) -> None:
         for name, value in (("r", comparison.pearson), ("slope", comparison.slope))
         if not isinstance(value, Undefined)
     ]
-    ax.text(0.03, 0.97, "\n".join(shown), transform=ax.transAxes, ha="left", va="top", fontsize=8.5)
+    ax.text(
+        0.03,
+        0.97,
+        "\n".join(shown),
+        transform=ax.transAxes,
+        ha="left",
+        va="top",
+        fontsize=text_size(8.5),
+    )
 
 
 def _label(ax: Axes, quantity: str, kind: str, reference: str) -> None:
@@ -67,7 +85,9 @@ def rates(
     x, y = (np.maximum(one, floor) for one in (comparison.reference, comparison.values))
     high = float(max(x.max(initial=floor), y.max(initial=floor)))
     ax.plot([floor, high], [floor, high], color=MUTED, linewidth=0.8, zorder=1)
-    ax.scatter(x, y, s=5, c=COLOURS[kind], alpha=0.55, linewidths=0, rasterized=len(x) > 3000)
+    ax.scatter(
+        x, y, s=5, c=COLOURS[kind], alpha=0.55, linewidths=0, rasterized=len(x) > 3000, label=kind
+    )
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlim(floor / 1.3, high * 1.5)
@@ -107,7 +127,7 @@ def _density(
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(4))
     bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.75, pad=0.02, aspect=22)
-    bar.set_label(counted, fontsize=8)
+    bar.set_label(counted, fontsize=text_size(8))
     bar.outline.set_visible(False)
     unit = "" if power == 0 else rf" ($10^{{{power}}}$)"
     _label(ax, f"{quantity}{unit}", kind, reference)

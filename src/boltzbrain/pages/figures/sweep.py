@@ -23,6 +23,7 @@ from boltzbrain.pages.style import (
     WIDE,
     figure,
     plain_logarithms,
+    text_size,
 )
 
 BAND = 0.13
@@ -101,7 +102,7 @@ def sweep_curves(
     ax.set_ylabel("gain (nats per bin)")
     ax.yaxis.set_major_locator(MaxNLocator(5))
     if legend:
-        ax.legend(loc="upper left", fontsize=7)
+        ax.legend(loc="upper left", fontsize=text_size(7))
 
 
 @figure(WIDE)
@@ -164,8 +165,8 @@ def sweep_scores(
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + (high - low) * share / (1 - share))
     ax.legend(
-        [handles[at] for at in order], [labels[at] for at in order], fontsize=7, handlelength=3,
-        loc="upper left", labelspacing=0.3,
+        [handles[at] for at in order], [labels[at] for at in order], fontsize=text_size(7),
+        handlelength=3, loc="upper left", labelspacing=0.3,
     )  # fmt: skip
 
 
@@ -203,7 +204,7 @@ def grid_map(
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             ax.text(
-                column, row, f"{value:.3g}", ha="center", va="center", fontsize=7,
+                column, row, f"{value:.3g}", ha="center", va="center", fontsize=text_size(7),
                 color="white" if value <= middle else INK,
             )  # fmt: skip
     if chosen is not None:
@@ -219,4 +220,4 @@ def grid_map(
     ax.set_xlabel(names[1])
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.9, format=ScalarFormatter(useOffset=False))
     bar.outline.set_visible(False)
-    ax.set_title(fill(label, 34), fontsize=8.5)
+    ax.set_title(fill(label, 34), fontsize=text_size(8.5))

@@ -16,6 +16,7 @@ from boltzbrain.pages.style import (
     WIDE,
     figure,
     plain_logarithms,
+    text_size,
 )
 
 
@@ -69,7 +70,7 @@ def training_curve(ax: Axes, log: pd.DataFrame, chosen_update: int | None = None
     ax.set_ylabel("log-likelihood (nats per bin)")
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.grid(axis="y", color=MUTED, alpha=0.15, linewidth=0.6)
-    ax.legend(loc="best", fontsize=7.5)
+    ax.legend(loc="best", fontsize=text_size(7.5))
 
 
 def _frame_late_scores(ax: Axes, log: pd.DataFrame, folds: list[str]) -> None:

@@ -57,7 +57,7 @@ def training(page: PageData) -> Panel:
         f"used here. The test bins had no part in this.{stages}",
         "The validation curve climbs well above the dotted line of independent neurons and has "
         "flattened or turned by the end.",
-        [draw(figures.training_curve(page.log, page.chosen_update), "Training curve")],
+        [draw(figures.training_curve.later(page.log, page.chosen_update), "Training curve")],
         wide=True,
     )
 
@@ -71,8 +71,10 @@ def rasters(page: PageData, reference: Reference) -> Panel:
     breaks: list[int] = []
     if len(page.test):
         breaks = (np.flatnonzero(np.diff(page.test_segment[:bins])) + 1).tolist()
-    real = figures.raster(recorded[:bins][:, order], names, page.bin_width_s, breaks, colour=TEST)
-    made = figures.raster(generated[:bins][:, order], names, None, colour=GENERATED)
+    real = figures.raster.later(
+        recorded[:bins][:, order], names, page.bin_width_s, breaks, colour=TEST
+    )
+    made = figures.raster.later(generated[:bins][:, order], names, None, colour=GENERATED)
     return Panel(
         "rasters",
         "Recorded and generated activity",
@@ -115,12 +117,12 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
     images: list[Image] = []
     for kind, one in compared.items():
         if name == "rates":
-            ax = figures.rates(one, kind, reference=reference)
+            drawing = figures.rates.later(one, kind, reference=reference)
         elif name == "covariances":
-            ax = figures.covariances(one, kind, reference=reference, limits=limits)
+            drawing = figures.covariances.later(one, kind, reference=reference, limits=limits)
         else:
-            ax = figures.triplets(one, kind, reference=reference, limits=limits)
-        images.append(draw(ax, f"{name.replace('_', ' ')}, {kind} against {reference}"))
+            drawing = figures.triplets.later(one, kind, reference=reference, limits=limits)
+        images.append(draw(drawing, f"{name.replace('_', ' ')}, {kind} against {reference}"))
     against = (
         f"Orange: generated against {reference}. Grey: training against test fold, the best that "
         "can be expected."
@@ -167,7 +169,7 @@ def population_count(page: PageData) -> Panel:
         "much and of little activity are as frequent as in the recording.",
         [
             draw(
-                figures.population_count(distributions, band),
+                figures.population_count.later(distributions, band),
                 "Distribution of the population count",
             )
         ],
@@ -178,7 +180,7 @@ def projection(page: PageData, reference: Reference) -> Panel:
     """Return the projection on the principal axes of the training fold."""
     axes = principal_axes(page.train.states)
     recorded, generated = (axes.project(one.states) for one in (reference.bins, page.generated))
-    drawn = figures.principal_components(
+    drawn = figures.principal_components.later(
         recorded, generated, axes.fractions, reference=reference.name
     )
     return check_panel(

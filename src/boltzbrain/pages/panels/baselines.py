@@ -148,7 +148,7 @@ def _scores(found: Mapping[str, Any]) -> Panel:
         if one["conditional"]["bits_per_spike"] is not None
     ]
     images = [
-        draw(figures.baseline_scores(rows, label), words, heading)
+        draw(figures.baseline_scores.later(rows, label), words, heading)
         for rows, label, words, heading in (
             (gains, "gain (nats per test bin)", "Gain of every model", "likelihood of a bin"),
             (conditional, "bits per spike given the others", "Conditional score of every model",
@@ -180,7 +180,7 @@ def _tails(weights: Mapping[str, Floats]) -> Panel:
         "Sizes of all weights (loadings, decoder weights) over their standard deviation.",
         "A tail far above the Gaussian: few strong weights, so assemblies stand out. Non-sparse "
         "models follow the dotted line.",
-        [draw(figures.weight_tails(weights), "Distribution of weights of every model")],
+        [draw(figures.weight_tails.later(weights), "Distribution of weights of every model")],
         verdict=verdicts.weight_tails(shares),
     )
 
@@ -204,7 +204,7 @@ def _embedding(weights: Mapping[str, Floats]) -> Panel:
         "shuffled, against how many strong weights a neuron has on average.",
         "Above 0: strong weights spread over the neurons more evenly than by chance, so that most "
         "neurons take part. Below 0: few neurons hold them.",
-        [draw(figures.embedded_neurons(strong, sets), "Embedded neurons of every model")],
+        [draw(figures.embedded_neurons.later(strong, sets), "Embedded neurons of every model")],
         verdict=verdicts.embedded_neurons(embedded),
     )
 
@@ -226,7 +226,7 @@ def _occupancy(weights: Mapping[str, Floats], atlas: Regions) -> Panel | None:
         f"per region and neuron, over the {len(kept)} regions of {_LEAST_NEURONS} neurons or more. "
         "A neuron in several regions counts in each.",
         "Steep rise on the left: assemblies keep to few regions and can be read by anatomy.",
-        [draw(figures.occupied_regions(sets, len(kept)), "Regions occupied by assemblies")],
+        [draw(figures.occupied_regions.later(sets, len(kept)), "Regions occupied by assemblies")],
         verdict=verdicts.occupied_regions(
             {name: float(np.median(values)) for name, values in sets.items()}, len(kept)
         ),

@@ -94,10 +94,12 @@ def _pair(found: Mapping[str, Any], units: Mapping[str, Any], which: str) -> lis
         }
         recorded = _curve(one["recorded"], 1.0)
         if which == "autocorrelation":
-            ax = figures.autocorrelation(recorded, others, quantity=f"autocorrelation of {name}")
+            drawing = figures.autocorrelation.later(
+                recorded, others, quantity=f"autocorrelation of {name}"
+            )
         else:
-            ax = figures.relaxation(recorded, others, quantity=f"relaxation of {name}")
-        images.append(draw(ax, f"{which} of the {name}", name))
+            drawing = figures.relaxation.later(recorded, others, quantity=f"relaxation of {name}")
+        images.append(draw(drawing, f"{which} of the {name}", name))
     return images
 
 
@@ -119,12 +121,12 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
         name: found.active,
         "generated": active_units(generated, found.states.inactive),
     }
-    traces = figures.hidden_traces(
+    traces = figures.hidden_traces.later(
         activity[:shown][:, order], found.states.transition[order], width, breaks
     )
     images = [draw(traces, "Activity of hidden units in time", wide=True)]
     if len(periods) or len(neurons):
-        images.append(draw(figures.time_constants(periods, neurons), "Time constants"))
+        images.append(draw(figures.time_constants.later(periods, neurons), "Time constants"))
     return [
         Panel(
             "hidden-traces",
@@ -146,8 +148,8 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             "Groups of related units along the diagonal and little elsewhere: no unit doubles "
             "another (dark squares at 1).",
             [
-                draw(figures.hidden_correlations(found.correlation, order), "Correlations"),
-                draw(figures.hidden_variance(found.explained), "Variance by components"),
+                draw(figures.hidden_correlations.later(found.correlation, order), "Correlations"),
+                draw(figures.hidden_variance.later(found.explained), "Variance by components"),
             ],
             wide=True,
         ),
@@ -159,7 +161,9 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             "Two peaks: a unit is on or off. One peak tells that a unit grades the activity.",
             [
                 draw(
-                    figures.hidden_states(activity, found.states.transition, found.states.bimodal),
+                    figures.hidden_states.later(
+                        activity, found.states.transition, found.states.bimodal
+                    ),
                     "Distribution of hidden activity",
                 )
             ],
@@ -173,7 +177,7 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             "compositional phase. The model's own activity does the same.",
             [
                 draw(
-                    figures.active_units(counts, len(order)),
+                    figures.active_units.later(counts, len(order)),
                     "Number of hidden units active at once",
                 )
             ],

@@ -48,14 +48,15 @@ def coupling_findings(found: Interpretation, chosen_update: int) -> list[Finding
     fields = {name: found[_at(name, "fields")] for name in ("uniform", "data")}
     pairs = {name: _some_pairs(found, name) for name in ("uniform", "data")}
     images = [
-        draw(figures.coupling_histogram(fields, "field H (nats)"), "Histogram of fields", "fields"),
-        draw(figures.coupling_histogram(pairs, "coupling J of a pair (nats)"),
+        draw(figures.coupling_histogram.later(fields, "field H (nats)"),
+             "Histogram of fields", "fields"),
+        draw(figures.coupling_histogram.later(pairs, "coupling J of a pair (nats)"),
              "Histogram of pair couplings", "pairs"),
     ]  # fmt: skip
     if "couplings/triplets/values" in found:
         values = {"uniform": found["couplings/triplets/values"]}
         images.append(
-            draw(figures.coupling_histogram(values, "coupling J of a triplet (nats)"),
+            draw(figures.coupling_histogram.later(values, "coupling J of a triplet (nats)"),
                  "Histogram of triplet couplings", "triplets")
         )  # fmt: skip
     changed = summary.get("strong_pairs_that_change_sign")
@@ -90,7 +91,12 @@ def coupling_findings(found: Interpretation, chosen_update: int) -> list[Finding
             "a random sample, with their standard error. The dotted line is the chosen update.",
             f"At the chosen update: fields {last['fields']:.1f}, pairs {last['pairs']:.1f}, "
             f"triplets {last['triplets']:.1f} nats.{explained}",
-            [draw(figures.coupling_norms(norms, chosen_update), "Norm of couplings per order")],
+            [
+                draw(
+                    figures.coupling_norms.later(norms, chosen_update),
+                    "Norm of couplings per order",
+                )
+            ],
             wide=True,
         ),
     ]
@@ -130,7 +136,9 @@ def region_findings(found: Interpretation) -> list[Finding]:
             values = one.of(kind)[np.ix_(order, order)]
             images.append(
                 draw(
-                    figures.region_map(names, counts, values, f"{words}"), f"Map of {words}", words
+                    figures.region_map.later(names, counts, values, f"{words}"),
+                    f"Map of {words}",
+                    words,
                 )
             )
     summary = found.summary["regions"]
@@ -177,7 +185,7 @@ def _within(found: Interpretation) -> list[Finding]:
             sets[_words(of[one["name"]], letter == "J")] = values.astype(np.float64)
         if sets:
             images.append(
-                draw(figures.region_histograms(sets, words), f"Histograms of {words}", letter)
+                draw(figures.region_histograms.later(sets, words), f"Histograms of {words}", letter)
             )
     if not images:
         return []
@@ -204,6 +212,22 @@ def _words(one: dict[str, Any], ratio: bool) -> str:
     return f"{one['name']} (n = {one['neurons']}{skew}{told})"
 
 
+def in_space(found: Interpretation) -> Finding | None:
+    """Return the figure of neurons at their places, or None where two positions are not known."""
+    known = found["neurons/positioned"].astype(bool)
+    if known.sum() < 2:
+        return None
+    xyz, strongest = found["neurons/xyz_um"], found["neurons/strongest_assembly"]
+    first, second = np.sort(np.argsort(-np.ptp(xyz, axis=0), kind="stable")[:2])
+    drawn = figures.neuron_colours.later(
+        xyz[:, [first, second]], strongest[known], ("xyz"[first], "xyz"[second])
+    )
+    words = "Neurons at their places, in the colour of the assembly that each is tied to most"
+    return Finding(
+        "in-space", "Assemblies in space", f"{words} (grey: none).", "", [draw(drawn, words)]
+    )
+
+
 def assembly_findings(found: Interpretation) -> list[Finding]:
     """Return the figures of members of assemblies and of the neurons that have one."""
     summary = found.summary["assemblies"]
@@ -213,7 +237,7 @@ def assembly_findings(found: Interpretation) -> list[Finding]:
     )
     levels = found["assemblies/threshold"]
     shared = len(levels) > 0 and bool((levels == levels[0]).all() and levels[0] > 0)
-    curve = figures.embedding_curve(
+    curve = figures.embedding_curve.later(
         thresholds, fraction, shuffled, deviation, chosen=float(levels[0]) if shared else None
     )
     images = [draw(curve, "Neurons with a strong weight", "embedded")]
@@ -231,8 +255,8 @@ def assembly_findings(found: Interpretation) -> list[Finding]:
             ]
         )
         images.append(
-            draw(figures.region_assemblies(names[:60], share[:60]), "Strongest assembly per region",
-                 "strongest assembly by region")
+            draw(figures.region_assemblies.later(names[:60], share[:60]),
+                 "Strongest assembly per region", "strongest assembly by region")
         )  # fmt: skip
     return [
         Finding(

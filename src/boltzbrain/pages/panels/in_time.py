@@ -152,7 +152,7 @@ def _gains(page: PageData, controls: Mapping[str, Any]) -> Panel:
         f"the past at its mean.{told}",
         "The RBM beside models that see the past tells what patterns within a bin hold beyond "
         "them. The past of another segment tells next to nothing.",
-        [draw(figures.time_gains(rows, below), "Gain of every model given earlier bins")],
+        [draw(figures.time_gains.later(rows, below), "Gain of every model given earlier bins")],
         wide=True,
         verdict=verdicts.beside_time(page.evaluation),
     )
@@ -164,18 +164,18 @@ def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
     order = region_order(page.regions, states.mean(axis=0))
     bins = min(RIBBON_BINS, len(states))
     breaks = (np.flatnonzero(np.diff(page.test_segment[:bins])) + 1).tolist()
-    ribbon = figures.state_ribbon(
+    ribbon = figures.state_ribbon.later(
         states[:bins][:, order], posterior[:bins], [page.regions[k] for k in order.tolist()],
         page.bin_width_s, breaks,
     )  # fmt: skip
     drawn = [
         draw(
-            figures.state_transitions(kept["transition"], kept["occupancy"]),
+            figures.state_transitions.later(kept["transition"], kept["occupancy"]),
             "Probability of the next state",
             "steps",
         ),
         draw(
-            figures.state_profiles(kept["profile"], told["groups"]["sizes"]),
+            figures.state_profiles.later(kept["profile"], told["groups"]["sizes"]),
             "Profiles of groups of neurons over states",
             "groups of neurons",
         ),
@@ -215,6 +215,6 @@ def _curves(page: PageData, curves: Mapping[str, Sequence[tuple[float, float]]])
         "Log-probability of a validation bin given earlier ones, against the number of states.",
         "A curve that turns: more states do not help. The fewest within a standard error of the "
         "best are taken, as the score creeps up with every state.",
-        [draw(figures.state_scores(curves), "Validation score against the number of states")],
+        [draw(figures.state_scores.later(curves), "Validation score against the number of states")],
         verdict=verdicts.number_of_states(page.evaluation),
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from boltzbrain.evaluation.conditional import conditionals
+from boltzbrain.evaluation.conditional import Calibration, conditionals
 from boltzbrain.evaluation.reconstruction import (
     independent_quality,
     normalised_log_likelihood,
@@ -21,6 +20,7 @@ from boltzbrain.pages import figures
 from boltzbrain.pages.figures.statistics import shared_limits
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.panel import Panel, check_panel, draw
+from boltzbrain.pages.style import Drawing
 from boltzbrain.pages.verdicts import activity as verdicts
 
 
@@ -42,20 +42,31 @@ def energies(page: PageData, model: RBM) -> Panel:
         "Free energy that the model assigns to bins: low for those that it takes to be likely.",
         "The three outlines coincide. Where the recording reaches farther to the right, it holds "
         "bins that the model does not expect.",
-        [draw(figures.energies(found), "Distribution of energies")],
+        [draw(figures.energies.later(found), "Distribution of energies")],
     )
 
 
 def activation(page: PageData, model: RBM) -> Panel:
     """Return the probability of a spike given the effective field."""
-    found = conditionals(model, page.test).calibration()
+    # evaluations of earlier versions do not hold it
+    kept = page.evaluation["statistics"].get("h_eff", {}).get("calibration")
+    found = (
+        Calibration(**{name: np.asarray(one, dtype=np.float64) for name, one in kept.items()})
+        if kept
+        else conditionals(model, page.test).calibration()
+    )
     return check_panel(
         "activation",
         "Share of active neurons among those of similar effective field, in 100 quantiles of all "
         "neurons and test bins, against what the model says: P(active) = logistic(field). Bars are "
         "one standard error, clustered. The vertical axis is logistic, so the curve is straight.",
         "The dots lie on the line. Dots flatter than the line tell of overfitting.",
-        [draw(figures.activation_curve(found), "Probability of a spike given the effective field")],
+        [
+            draw(
+                figures.activation_curve.later(found),
+                "Probability of a spike given the effective field",
+            )
+        ],
     )
 
 
@@ -73,7 +84,7 @@ def reconstruction(page: PageData, model: RBM) -> Panel:
         "neurons, whose penalty was chosen on the validation fold.",
         "The outline lies to the right of 0 and not to the left of the regression's: few hidden "
         "units carry as much as all neurons do.",
-        [draw(figures.reconstruction(rbm, glm), "Reconstruction quality of neurons")],
+        [draw(figures.reconstruction.later(rbm, glm), "Reconstruction quality of neurons")],
     )
 
 
@@ -118,11 +129,11 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
     return result
 
 
-def _hidden_figure(name: str, kind: str, kinds: dict[str, Comparison]) -> Axes:
+def _hidden_figure(name: str, kind: str, kinds: dict[str, Comparison]) -> Drawing:
     if name == "h":
-        return figures.hidden_means(kinds[kind], kind)
-    drawing = figures.hidden_products if name == "vh" else figures.hidden_covariances
-    return drawing(kinds[kind], kind, limits=shared_limits(*kinds.values()))
+        return figures.hidden_means.later(kinds[kind], kind)
+    function = figures.hidden_products if name == "vh" else figures.hidden_covariances
+    return function.later(kinds[kind], kind, limits=shared_limits(*kinds.values()))
 
 
 def weights(page: PageData, model: RBM) -> list[Panel]:
@@ -142,7 +153,7 @@ def weights(page: PageData, model: RBM) -> list[Panel]:
             "Distribution of all weights, on a logarithmic axis.",
             "Tails above the Gaussian: a few strong weights, assemblies, stand out of many weak "
             "ones. A width above about 1 tells of a training that ran away.",
-            [draw(figures.weights(values), "Distribution of the weights")],
+            [draw(figures.weights.later(values), "Distribution of the weights")],
         ),
         Panel(
             "strongest-weights",
@@ -153,9 +164,13 @@ def weights(page: PageData, model: RBM) -> list[Panel]:
             "A broad outline: neurons differ in how strongly they are tied to the hidden units. "
             "Neurons near 0 take part in nothing.",
             [
-                draw(figures.strongest_weights(strongest, shuffled), "Strongest weight per neuron"),
                 draw(
-                    figures.strong_weights(counts, chance, threshold), "Strong weights per neuron"
+                    figures.strongest_weights.later(strongest, shuffled),
+                    "Strongest weight per neuron",
+                ),
+                draw(
+                    figures.strong_weights.later(counts, chance, threshold),
+                    "Strong weights per neuron",
                 ),
             ],
             wide=True,

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from matplotlib.axes import Axes
-
-from boltzbrain.pages.style import data_uri, save_svg
+from boltzbrain.pages.sharing import shared
+from boltzbrain.pages.style import Drawing, data_uri, save_svg
 from boltzbrain.pages.verdicts.checks import TITLES
 from boltzbrain.pages.verdicts.verdict import Verdict
 
 
-@dataclass(frozen=True)
+@dataclass
 class Image:
-    """One drawn figure.
+    """One figure of the page.
 
     Attributes
     ----------
-    address, words, heading
-        Its address, its words for those who cannot see it, and a heading.
+    drawing, words, heading
+        What draws it, its words for those who cannot see it, and a heading.
     wide
         Whether it takes a row of its own.
     """
 
-    address: str
+    drawing: Drawing
     words: str
     heading: str = ""
     wide: bool = False
+    _address: str = field(default="", init=False, repr=False)
+
+    @property
+    def address(self) -> str:
+        """Its picture as a ``data:`` address, drawn when it is first asked for."""
+        if not self._address:
+            self._address = _picture(self)
+        return self._address
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,25 @@ def check_panel(
     return Panel(name, TITLES[name], caption, good, images, wide)
 
 
-def draw(ax: Axes, words: str, heading: str = "", *, wide: bool = False) -> Image:
-    """Turn axes into an image of the page."""
-    return Image(data_uri(save_svg(ax)), words, heading, wide)
+def draw(drawing: Drawing, words: str, heading: str = "", *, wide: bool = False) -> Image:
+    """Make an image of the page of what draws it."""
+    return Image(drawing, words, heading, wide)
+
+
+class Shown(Protocol):
+    """An entry of the page: a panel, a finding."""
+
+    @property
+    def images(self) -> Sequence[Image]:
+        """Its figures."""
+
+
+def draw_together(*entries: Shown) -> None:
+    """Draw the pictures of many entries, on all cores where that is safe."""
+    listed = [image for entry in entries for image in entry.images]
+    for image, address in zip(listed, shared(_picture, listed), strict=True):
+        image._address = address
+
+
+def _picture(image: Image) -> str:
+    return data_uri(save_svg(image.drawing.alone()))

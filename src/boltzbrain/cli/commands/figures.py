@@ -1,0 +1,45 @@
+"""The command `boltzbrain figures`: the panels of a run's page for a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from boltzbrain.cli.opening import open_runs
+from boltzbrain.cli.options import RunFolder, takes
+from boltzbrain.cli.streams import path_to_type
+from boltzbrain.cli.terminal import say
+from boltzbrain.foundations.options import names_of
+from boltzbrain.foundations.showing.display import Display
+from boltzbrain.pages.plates.choices import FigureChoices
+
+
+@takes("choices", FigureChoices, names_of(FigureChoices))
+def figures(
+    run: RunFolder,
+    output: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the figures.")
+    ],
+    *,
+    choices: Mapping[str, Any],
+) -> None:
+    """Write the figures of a run for a paper: vector files, their data as csv, plates."""
+    display = Display()
+    FigureChoices(**choices)
+    open_runs(display, [run])
+    with display.stage("drawing the figures"):
+        from boltzbrain.pages.plates.write import listed_in, save_figures
+
+        folder = save_figures(run, output, **choices)
+        told = listed_in(folder)
+    for sheet in told["plates"]:
+        say(f"plate: {folder / sheet['files'][0]} ({len(sheet['panels'])} panels)")
+    say(
+        f"{len(told['figures'])} figures with their data in {folder}; captions.md says what each is"
+    )
+    for one in told["left_out"]:
+        how = one["with"].replace("RUN", path_to_type(run))
+        say(f"left out: {one['what']}; for it: {how}")

@@ -1,0 +1,70 @@
+"""Work shared among processes: in order, and done here where a process does not give it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from boltzbrain.pages import sharing
+from boltzbrain.pages.sharing import shared
+
+FORKS = sys.platform == "linux"
+
+
+@pytest.fixture
+def two(monkeypatch):
+    monkeypatch.setattr(sharing, "cores", lambda: 2)
+
+
+def test_results_come_in_the_order_of_the_items_and_from_two_processes(two):
+    def work(item):
+        time.sleep(0.02)
+        return item**2, os.getpid()
+
+    found = shared(work, range(9))
+    assert [one for one, _ in found] == [item**2 for item in range(9)]
+    assert len({process for _, process in found} - {os.getpid()}) == (2 if FORKS else 0)
+
+
+def test_on_one_core_nothing_is_forked(monkeypatch):
+    monkeypatch.setattr(sharing, "cores", lambda: 1)
+    assert shared(lambda _: os.getpid(), range(3)) == [os.getpid()] * 3
+
+
+def test_an_error_is_raised_here(two):
+    def work(item):
+        if item == 3:
+            raise ValueError("three")
+        return item
+
+    with pytest.raises(ValueError, match="three"):
+        shared(work, range(6))
+
+
+def test_what_a_killed_process_leaves_is_done_here(two):
+    here = os.getpid()
+
+    def work(item):
+        if item == 1 and os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    assert shared(work, range(6)) == list(range(6))
+
+
+def test_a_process_that_hangs_is_not_waited_for(two, monkeypatch):
+    monkeypatch.setattr(sharing, "PATIENCE_S", 0.3)
+    here = os.getpid()
+
+    def work(item):
+        if item == 1 and os.getpid() != here:
+            time.sleep(60)
+        return item
+
+    began = time.monotonic()
+    assert shared(work, range(4)) == list(range(4))
+    assert time.monotonic() - began < 20
