@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from boltzbrain.model.layers.rectified import DReLU, ReLU
     from boltzbrain.model.rbm import RBM
     from boltzbrain.pages import figures
+    from boltzbrain.pages.viewer.view import view
     from boltzbrain.preparing.joining import join_probes, join_sessions
     from boltzbrain.readers.detect import read
     from boltzbrain.readers.memory.arrays import from_counts, from_states, from_traces
@@ -71,6 +72,7 @@ __all__ = [
     "sample",
     "sweep",
     "transform",
+    "view",
 ]
 
 # threads of OpenMP that wait sleep: on a machine shared with others, spinning ones cost a factor of
@@ -114,6 +116,7 @@ _HOME = {
     "sample": "api",
     "sweep": "grid.sweep",
     "transform": "evaluation.new_data.transform",
+    "view": "pages.viewer.view",
 }
 
 hang(

@@ -418,5 +418,15 @@ def test_unknown_words_are_guessed(capsys):
 
 def test_commands_that_do_nothing_are_not_offered():
     names = {command.name or command.callback.__name__ for command in app.registered_commands}
-    known = {"info", "fit", "convert", "evaluate", "interpret", "compare", "sample", "report"}
+    known = {
+        "info",
+        "fit",
+        "convert",
+        "evaluate",
+        "interpret",
+        "compare",
+        "sample",
+        "report",
+        "view",
+    }
     assert names == known | {"sweep", "demo", "transform"}

@@ -136,6 +136,7 @@ EMPTY = {
     "evaluate": lambda _: ["evaluate", ""],
     "interpret": lambda _: ["interpret", ""],
     "report": lambda folder: ["report", folder / "run", "-o", ""],
+    "view": lambda folder: ["view", folder / "run", "-o", ""],
     "compare": lambda folder: ["compare", folder / "run", "-o", ""],
     "sample": lambda folder: ["sample", folder / "run", "-n", 5, "-o", ""],
     "convert": lambda folder: ["convert", folder / "small.npz", ""],

@@ -18,6 +18,7 @@ from boltzbrain.cli.commands.report import report
 from boltzbrain.cli.commands.sample import sample
 from boltzbrain.cli.commands.sweep import sweep
 from boltzbrain.cli.commands.transform import transform
+from boltzbrain.cli.commands.view import view
 from boltzbrain.cli.streams import plain_where_needed
 from boltzbrain.cli.terminal import Command, Commands, failures_as_status, warnings_as_lines
 
@@ -35,7 +36,7 @@ app = typer.Typer(
 
 PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
     "From a recording": (info, fit, sweep, convert),
-    "From a run": (evaluate, interpret, compare, sample, transform, report),
+    "From a run": (evaluate, interpret, compare, sample, transform, report, view),
     "To try it": (demo,),
 }
 """The commands, as the help shows them."""

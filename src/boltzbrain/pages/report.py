@@ -24,6 +24,7 @@ from boltzbrain.pages.verdicts import activity as verdicts
 from boltzbrain.pages.verdicts import score as score_verdicts
 from boltzbrain.pages.verdicts.baselines import gain_error
 from boltzbrain.pages.verdicts.verdict import Verdict
+from boltzbrain.pages.viewer.content import pack_scene
 from boltzbrain.training.run.run import TrainingRun
 
 
@@ -86,6 +87,7 @@ def render(page: PageData) -> str:
         page=page,
         explore=explore,
         explore_json=_embedded(explore),
+        viewer=None if page.scene is None else pack_scene(page.scene),
         panels=drawn,
         reading=interpretation_section(page),
         baselines=section(page),
