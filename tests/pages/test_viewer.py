@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from boltzbrain.evaluation.samples import Samples
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.choices import RULES as KNOWN_RULES
 from boltzbrain.interpretation.in_silico.perturb import Clamp, perturb
 from boltzbrain.pages.viewer.content import RULES, pack_scene
 from boltzbrain.pages.viewer.places import find_places, region_hulls
+from boltzbrain.pages.viewer.scene import drawn
 from boltzbrain.pages.viewer.view import render_scene
 from helpers.scenes import make_scene
 
@@ -215,6 +217,14 @@ def test_hulls_of_a_plane_are_areas_and_a_line_has_none():
     faces, of = region_hulls(places, ["a"] * 30 + ["line"] * 10)
     assert set(of) == {"a"}
     assert len(faces) >= 1
+
+
+def test_draws_come_from_different_chains():
+    states = np.arange(12, dtype=np.uint8)[:, None].repeat(3, axis=1) % 2
+    chain = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 3, 3])
+    shown = drawn(Samples(states, chain, 10))
+    np.testing.assert_array_equal(shown.states, states[[0, 1, 2, 9]])
+    assert not shown.timed
 
 
 def test_every_rule_of_members_is_told_in_words():

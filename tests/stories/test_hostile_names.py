@@ -223,7 +223,7 @@ def test_names_in_space_hold_no_tag_and_in_a_saved_table_no_formula(browser, pag
         "const done = arguments[arguments.length - 1]; const wait = () => {"
         "const root = document.getElementById('viewer'), v = root.viewer;"
         "if (!v) { setTimeout(wait, 100); return; } v.colourBy('region'); v.chooseNeuron(4);"
-        "done([root.querySelectorAll('.legend b, .chosen h4 b').length,"
+        "done([root.querySelectorAll('.legend b, .chosen h3 b').length,"
         "root.querySelector('.legend').textContent]) }; wait()"
     )
     assert "</script><b>CA3" in words

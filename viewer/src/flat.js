@@ -17,7 +17,7 @@ export class FlatStage {
   }
 
   setColours(colours, stands) { this.colours.set(colours); this.stands.set(stands); }
-  setLevels(levels, lit) { this.levels.set(levels); this.lit = lit; }
+  setLevels(levels, lit, fade) { this.levels.set(levels); this.lit = lit; this.fade = fade; }
   showHulls(shown) { this.hullsShown = shown; }
   finish() {}
 
@@ -36,8 +36,8 @@ export class FlatStage {
     for (const [n, x, y, depth] of seen) {
       const bright = this.lit ? this.levels[n] / 255 : 1;
       const wide = this.size * (0.45 + 0.55 * this.stands[n] / 255) * (0.62 + bright * (this.lit ? 0.73 : 0.38));
-      const r = Math.max(0.8, (wide * scale) / depth / 2), pale = 0.72 * (1 - bright);
-      const [red, green, blue] = [0, 1, 2].map((k) => Math.round(this.colours[3 * n + k] * (1 - pale) + 232 * pale));
+      const r = Math.max(0.8, (wide * scale) / depth / 2), pale = this.fade * (1 - bright);
+      const [red, green, blue] = [0, 1, 2].map((k) => Math.round(this.colours[3 * n + k] * (1 - pale) + 223 * pale));
       pen.fillStyle = `rgb(${red},${green},${blue})`;
       if (r < 1.5) pen.fillRect(x - r, y - r, 2 * r, 2 * r);
       else { pen.beginPath(); pen.arc(x, y, r, 0, 7); pen.fill(); }

@@ -8,7 +8,13 @@ async function begin(root) {
     notice.textContent = "This browser is too old to unpack the activity (it has no DecompressionStream).";
     return;
   }
-  root.viewer = new Viewer(root, await unpack());
+  try {
+    root.viewer = new Viewer(root, await unpack());
+  } catch (error) {
+    notice.hidden = false;
+    notice.textContent = `The viewer could not begin: ${error.message}`;
+    throw error;
+  }
 }
 
 for (const root of document.querySelectorAll(".viewer")) {

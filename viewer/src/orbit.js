@@ -1,7 +1,7 @@
 // The camera: turned about a point by pointer, wheel, fingers and keys, with or without WebGL.
 import { PerspectiveCamera, Vector3 } from "three";
 
-const FIELD = 32, CLOSEST = 0.04, FARTHEST = 6;
+const FIELD = 32, CLOSEST = 0.04, FARTHEST = 6, PITCH = 0.35;
 
 export class Orbit {
   constructor(box, flat) {
@@ -16,13 +16,15 @@ export class Orbit {
     this.up = unit(order[1]);
     this.out = new Vector3().crossVectors(this.right, this.up);
     this.half = flat ? [box.size[0] / 2, box.size[1] / 2] : null;
+    // how far it reaches up and down as it is first seen, turned about the upright axis in any way
+    this.tall = Math.cos(PITCH) * box.size[order[1]] / 2 + Math.sin(PITCH) * Math.hypot(box.size[order[0]], box.size[order[2]]) / 2;
     this.home();
   }
 
   home() {
     this.target = this.middle.clone();
     this.yaw = this.flat ? 0 : 0.45;
-    this.pitch = this.flat ? 0 : 0.35;
+    this.pitch = this.flat ? 0 : PITCH;
     this.zoom = 1;
   }
 
@@ -30,7 +32,7 @@ export class Orbit {
   get fit() {
     const tall = Math.tan((FIELD * Math.PI) / 360), wide = tall * this.camera.aspect;
     if (this.half) return 1.08 * Math.max(this.half[1] / tall, this.half[0] / wide, this.radius * 0.1);
-    return (1.02 * this.radius) / Math.min(tall, wide) ;
+    return 1.08 * Math.max(this.radius / wide, Math.min(this.radius, 0.88 * this.tall) / tall);
   }
   get distance() { return this.fit * this.zoom; }
 

@@ -59,7 +59,7 @@ export class Panels {
   }
 
   head(box, words, colour) {
-    const line = make("div", "", { className: "head" }), title = make("h4");
+    const line = make("div", "", { className: "head" }), title = make("h3");
     if (colour) { const dot = make("i"); dot.style.background = colour; title.append(dot); }
     title.append(words);
     const close = this.button("×", () => this.viewer.release());
@@ -122,7 +122,7 @@ export class Panels {
 
   rows(box, title, rows) {
     if (!rows.length) return;
-    box.append(make("h5", title));
+    box.append(make("h4", title));
     const list = make("ul", "", { className: "rows" });
     for (const [words, value, act, shown] of rows) {
       const line = make("li"), button = this.button("", act);
@@ -136,7 +136,7 @@ export class Panels {
   }
 
   bars(box, title, rows, signed = false) {
-    box.append(make("h5", title));
+    box.append(make("h4", title));
     const most = Math.max(...rows.map(([, value]) => Math.abs(value)), 1e-12), list = make("ul", "", { className: "bars-of" });
     for (const [name, value] of rows) {
       const line = make("li"), bar = make("i");

@@ -9,7 +9,7 @@ precision highp float;
 in vec3 position, colour;
 in float stands, level;
 uniform mat4 modelViewMatrix, projectionMatrix;
-uniform float size, pixels, lit, middle, radius;
+uniform float size, pixels, lit, fade, middle, radius;
 out vec3 tint;
 void main() {
   vec4 seen = modelViewMatrix * vec4(position, 1.0);
@@ -17,7 +17,7 @@ void main() {
   float bright = mix(1.0, level, lit);
   float wide = size * mix(0.45, 1.0, stands) * mix(0.62, mix(1.0, 1.35, lit), bright);
   gl_PointSize = clamp(wide * pixels * projectionMatrix[1][1] / -seen.z, 1.6, 60.0);
-  vec3 pale = mix(colour, vec3(0.90, 0.90, 0.92), 0.72);
+  vec3 pale = mix(colour, vec3(0.87, 0.87, 0.89), fade);
   float far = clamp((-seen.z - middle + radius) / (2.0 * radius), 0.0, 1.0);
   tint = mix(mix(pale, colour, bright), vec3(1.0), 0.5 * far * far);
 }`;
@@ -53,7 +53,7 @@ export class Stage {
     this.stands = add("stands", 1);
     this.level = add("level", 1);
     this.uniforms = {
-      size: { value: orbit.radius * pointSize(data) }, pixels: { value: 300 }, lit: { value: 1 },
+      size: { value: orbit.radius * pointSize(data) }, pixels: { value: 300 }, lit: { value: 1 }, fade: { value: 0.72 },
       middle: { value: 1 }, radius: { value: orbit.radius },
     };
     const material = new RawShaderMaterial({
@@ -74,8 +74,10 @@ export class Stage {
     this.colour.needsUpdate = this.stands.needsUpdate = true;
   }
 
-  setLevels(levels, lit) {
+  // how far the silent pale to grey is `fade`
+  setLevels(levels, lit, fade) {
     this.uniforms.lit.value = lit ? 1 : 0;
+    this.uniforms.fade.value = fade;
     const { shown } = this.data, { array } = this.level;
     for (let k = 0; k < shown.length; k++) array[k] = levels[shown[k]];
     this.level.needsUpdate = true;
@@ -101,7 +103,7 @@ export class Stage {
 
 // diameter of a neuron over the radius of the brain
 export function pointSize(data) {
-  return Math.min(0.05, Math.max(0.009, (0.9 * data.places.spacing) / data.places.box.radius));
+  return Math.min(0.05, Math.max(0.009, (1.3 * data.places.spacing) / data.places.box.radius));
 }
 
 function hulls(data) {

@@ -86,9 +86,11 @@ export class TimeLine {
     label("active", top + COUNT / 2 - 7); label(`0 to ${most}`, top + COUNT / 2 + 7);
     top += COUNT + GAP;
     if (state.unit !== null) {
+      const span = source.high[state.unit] - source.low[state.unit];
+      const tidy = (one) => (Math.abs(one) < 0.01 * span ? "0" : short(Number(one.toPrecision(2))));
       this.area(pen, source.frames, inner, top, UNIT, (frame) => source.traces[state.unit * source.frames + frame] / 255, UP);
       label(`unit ${state.unit}`, top + UNIT / 2 - 7);
-      label(`${short(Number(source.low[state.unit].toPrecision(2)))} to ${short(Number(source.high[state.unit].toPrecision(2)))}`, top + UNIT / 2 + 7);
+      label(`${tidy(source.low[state.unit])} to ${tidy(source.high[state.unit])}`, top + UNIT / 2 + 7);
       top += UNIT + GAP;
     }
     if (this.shades) {

@@ -40,19 +40,15 @@ export class Viewer {
 
   makeStage() {
     const { stage, notice } = this.parts;
-    try {
-      const made = new Stage(stage, this.data, this.orbit);
+    const probe = document.createElement("canvas").getContext("webgl2");
+    if (probe) {
+      probe.getExtension("WEBGL_lose_context")?.loseContext();
       notice.hidden = true;
-      return made;
-    } catch {
-      notice.textContent = "This browser has no WebGL: the same neurons are drawn on a plain canvas, more slowly.";
-      notice.classList.add("aside");
-      // a canvas that was asked for WebGL may give nothing else
-      const fresh = stage.cloneNode();
-      stage.replaceWith(fresh);
-      this.parts.stage = fresh;
-      return new FlatStage(fresh, this.data, this.orbit);
+      return new Stage(stage, this.data, this.orbit);
     }
+    notice.textContent = "This browser has no WebGL: the same neurons are drawn on a plain canvas, more slowly.";
+    notice.classList.add("aside");
+    return new FlatStage(stage, this.data, this.orbit);
   }
 
   connect() {
@@ -88,7 +84,7 @@ export class Viewer {
     });
     parts.stage.addEventListener("pointerleave", () => { if (state.hovered !== null) { state.hovered = null; this.later(); } });
     this.root.addEventListener("keydown", (event) => {
-      const typing = /^(INPUT|SELECT|BUTTON|TEXTAREA)$/.test(event.target.tagName) && event.target.type !== "checkbox";
+      const typing = /^(INPUT|SELECT|BUTTON)$/.test(event.target.tagName);
       if (event.key === " " && !typing) { event.preventDefault(); this.toggle(); }
       if (event.key === "Escape") this.release();
     });
@@ -240,7 +236,7 @@ export class Viewer {
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     data.levels(source, state.frame, this.levels);
     const lit = (state.lit || state.colour === "activity") && !state.clamped;
-    stage.setLevels(this.levels, lit);
+    stage.setLevels(this.levels, lit, state.colour === "activity" ? 1 : 0.72);
     stage.draw(width, height, ratio);
     const over = parts.overlay, [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (over.width !== w || over.height !== h) { over.width = w; over.height = h; }

@@ -141,7 +141,7 @@ def pack_scene(scene: Scene, *, alone: bool = False) -> Packed:
     with ThreadPoolExecutor() as pool:
         parts = dict(zip(contents, pool.map(_text, contents.values()), strict=True))
     what = f"{len(scene.ids):,} neurons, {scene.weights.shape[1]:,} hidden units"
-    words = f"{places.words} A colour tells each one's strongest assembly, or what is asked for."
+    words = f"{places.words} Colours show each one's strongest assembly, until you choose others."
     bundle = files("boltzbrain.pages").joinpath("templates/viewer/viewer.js")
     script = Markup(bundle.read_text(encoding="utf-8"))
     return Packed(scene.title, what, words, scene.version, places.flat, alone, parts, script)

@@ -160,7 +160,7 @@ def scene_of(
         rule=rule,
         partners=partners,
         couplings=couplings,
-        frames=(_recorded(activity), *(() if samples is None else (_drawn(samples),))),
+        frames=(_recorded(activity), *(() if samples is None else (drawn(samples),))),
         states=train if samples is None else samples.states,
         generated=samples is not None,
         bin_width_s=activity.bin_width_s,
@@ -195,10 +195,11 @@ def _recorded(activity: Activity) -> Frames:
     return Frames("recorded", title, words, activity.states[bins], breaks.tolist(), timed=True)
 
 
-def _drawn(samples: Samples) -> Frames:
-    # neighbours in the file come from different chains
+def drawn(samples: Samples) -> Frames:
+    """Return independent draws of the model."""
+    # one of each chain: those of one chain are correlated
     most = min(_MOST_DRAWS, max(1, _MOST_STATES // 4 // samples.states.shape[1]))
-    states = samples.states[:most]
+    states = samples.states[np.sort(np.unique(samples.chain, return_index=True)[1])[:most]]
     words = (
         f"Generated: {len(states):,} independent draws of the model, which knows no time. Step "
         "from one to the next; there is no order in which they could be played."
