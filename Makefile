@@ -2,6 +2,7 @@
 # make test    linters, type checker, import floors, doctests and tests
 # make lint    the first three of these alone
 # make prove   the long proofs (proofs/), make bench the timings (benchmarks/)
+# make viewer  bundle the scripts of the brain viewer (viewer/, needs npm) into the package
 # make clean   remove what these targets write, .venv excepted
 #
 # Each target makes .venv first, with the versions in constraints.txt. On Linux, pip fetches the CUDA
@@ -20,7 +21,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove bench clean
+.PHONY: help demo test lint prove bench viewer clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -54,7 +55,7 @@ prove: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.[bench]'
-	@for name in memory deconvolution small_model; do \
+	@for name in memory deconvolution small_model viewer; do \
 		echo "== $$name"; \
 		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
 	@kind=$$($(BIN)/python -m benchmarks.timing); for name in sweep update small_updates scaling bandwidth; do \
@@ -67,6 +68,9 @@ bench: $(STAMP)
 		--json benchmarks/results/time_to_likelihood.json \
 		--curves benchmarks/results/time_to_likelihood_curves.json
 
+viewer:
+	cd viewer && npm ci --no-audit --no-fund && npm run build
+
 clean:
-	rm -rf build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf viewer/node_modules build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from boltzbrain.model.rbm import RBM
     from boltzbrain.pages import figures
     from boltzbrain.pages.plates.write import save_figures
+    from boltzbrain.pages.viewer.view import view
     from boltzbrain.preparing.joining import join_probes, join_sessions
     from boltzbrain.readers.detect import read
     from boltzbrain.readers.memory.arrays import from_counts, from_states, from_traces
@@ -73,6 +74,7 @@ __all__ = [
     "save_figures",
     "sweep",
     "transform",
+    "view",
 ]
 
 # threads of OpenMP that wait sleep: on a machine shared with others, spinning ones cost a factor of
@@ -117,6 +119,7 @@ _HOME = {
     "save_figures": "pages.plates.write",
     "sweep": "grid.sweep",
     "transform": "evaluation.new_data.transform",
+    "view": "pages.viewer.view",
 }
 
 hang(

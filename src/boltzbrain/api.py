@@ -186,7 +186,7 @@ def evaluate(
     InputError
         If the folder holds no finished run, a baseline is unknown, or it lacks a fold.
     """
-    # here, as it takes a second: SciPy's sparse solvers, and matplotlib and plotly in `report`
+    # here, as it takes a second: SciPy's sparse solvers, and matplotlib in `report`
     from boltzbrain.comparison.evaluate_run import evaluate_run
 
     with showing(progress, "evaluating", callbacks, phases=True) as told:

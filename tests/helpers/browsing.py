@@ -43,6 +43,11 @@ def open_page(browser, path, width, height=900):
     browser.get(path.as_uri())
 
 
+def console(browser):
+    """Return what the page wrote to the console; what the driver says of its own speed is left."""
+    return [one for one in browser.get_log("browser") if one["source"] != "rendering"]
+
+
 def serious_faults(browser):
     """Return the serious and critical faults of accessibility that axe-core finds."""
     if not AXE.exists():

@@ -423,6 +423,7 @@ def test_the_disk_fills_in_the_other_commands(run, tmp_path, capsys):
     commands = {
         "samples.h5": ["evaluate", run],
         "report.html": ["report", run],
+        "view.html": ["view", run],
         "s.npz": ["sample", run, "-n", 2000, "--warm-up", 1, "-o", tmp_path / "s.npz"],
         "c.npz": ["convert", tmp_path / "small.npz", tmp_path / "c.npz"],
     }

@@ -94,7 +94,7 @@ def other_update(folder: Path) -> None:
     path.write_text(json.dumps(told))
 
 
-OF_THE_MODEL = ["evaluate", "interpret", "report", "sample"]
+OF_THE_MODEL = ["evaluate", "interpret", "report", "sample", "view"]
 FAULTS = {
     "states changed": (edit("activity.h5", "states"), OF_THE_MODEL, "activity.h5 must be"),
     "folds changed": (edit("activity.h5", "fold"), OF_THE_MODEL, "activity.h5 must be"),
@@ -102,11 +102,19 @@ FAULTS = {
     "checkpoint of another update": (earlier_checkpoint, OF_THE_MODEL, "the checkpoint must be"),
     "weights changed": (edited_weights, OF_THE_MODEL, "the model must have the parameters"),
     "another plan": (other_plan, OF_THE_MODEL, "plan and data must be what the run began with"),
-    "other samples": (swap("samples.h5"), ["report"], "samples.h5 must be the one that"),
+    "other samples": (swap("samples.h5"), ["report", "view"], "samples.h5 must be the one that"),
     "other baselines": (swap("baselines.h5"), ["report"], "baselines.h5 must be the one that"),
-    "evaluation of another run": (swap("evaluation.json"), ["report"], "evaluation.json must be"),
+    "evaluation of another run": (
+        swap("evaluation.json"),
+        ["report", "view"],
+        "evaluation.json must be",
+    ),
     "evaluation of another update": (other_update, ["report"], "evaluation.json must be of this"),
-    "reading of another run": (swap("interpretation.h5"), ["report", "compare"], "interpretation"),
+    "reading of another run": (
+        swap("interpretation.h5"),
+        ["report", "view", "compare"],
+        "interpretation",
+    ),
     "reading of another update": (other_update, ["compare"], "interpretation.h5 must be of this"),
 }
 
@@ -182,6 +190,7 @@ def in_use(copied: Path) -> dict[str, list[object]]:
         "evaluate": ["evaluate", run],
         "interpret": ["interpret", run],
         "report": ["report", run],
+        "view": ["view", run],
         "compare": ["compare", run, "-o", copied / "compared"],
         "sweep": ["sweep", recording, "-o", copied / "swept", "--hidden", "2,3"],
         "demo": ["demo", "-o", copied / "shown"],

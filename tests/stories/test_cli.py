@@ -271,7 +271,7 @@ def test_figures_for_a_paper(run, tmp_path, capsys):
     told = run_command(words, capsys)
     assert told.status == 0, told.err
     lines = told.out.splitlines()
-    assert lines[0] == f"plate: {out / 'plate-neuropixels.svg'} (8 panels)"
+    assert lines[0] == f"plate: {out / 'plate-neuropixels.pdf'} (8 panels)"
     lacking = "left out: couplings, regions and assemblies"
     assert f"{lacking}; for it: boltzbrain interpret {run}" in lines
     assert (out / "rates-generated-against-test.pdf").read_bytes().startswith(b"%PDF")
@@ -453,4 +453,4 @@ def test_unknown_words_are_guessed(capsys):
 def test_commands_that_do_nothing_are_not_offered():
     names = {command.name or command.callback.__name__ for command in app.registered_commands}
     known = {"info", "fit", "convert", "evaluate", "interpret", "compare", "sample", "report"}
-    assert names == known | {"sweep", "demo", "transform", "figures"}
+    assert names == known | {"sweep", "demo", "transform", "figures", "view"}

@@ -8,7 +8,7 @@ import pytest
 from boltzbrain.interpretation.animals.agreement import AverageMap
 from boltzbrain.interpretation.animals.compare import Comparison
 from boltzbrain.pages.comparison import comparison_words, write_comparison_page
-from helpers.browsing import open_page, serious_faults
+from helpers.browsing import console, open_page, serious_faults
 
 HOSTILE = "</script><b>CA1"
 
@@ -53,7 +53,7 @@ def test_the_page_opens_and_holds_text_as_text(browser, tmp_path, width):
     average = AverageMap(("LP", HOSTILE), np.array([[1.0, 0.2], [0.2, 0.0]]), 1.0 * counts, counts)
     found = Comparison(summary(), {"uniform": average, "ising": average})
     open_page(browser, write_comparison_page(found, tmp_path / "comparison.html"), width)
-    assert browser.get_log("browser") == []
+    assert console(browser) == []
     assert browser.execute_script("return document.querySelectorAll('b').length") == 0
     assert browser.execute_script("return document.images.length") == 4
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width

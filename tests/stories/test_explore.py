@@ -14,7 +14,7 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.pages import report
 from boltzbrain.pages.explore import explore_data
 from boltzbrain.pages.report import write_page
-from helpers.browsing import open_page
+from helpers.browsing import console, open_page
 from stories.test_page import HOSTILE, make_page, requests_of, states
 
 WAIT = "const done = arguments[arguments.length - 1]; requestAnimationFrame(() => "
@@ -87,7 +87,7 @@ def test_raster_and_traces_are_drawn_and_fit(browser, written, width):
         wide = browser.execute_script(f"return document.getElementById('{name}').clientWidth")
         assert wide > (0.8 * width if width < 500 else 800)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    assert browser.get_log("browser") == []
+    assert console(browser) == []
     asked = [url for url in requests_of(browser) if not url.startswith("data:")]
     assert asked == [written.as_uri()]
 

@@ -77,6 +77,7 @@ def test_every_command_opens_it(there, capsys):
         ["info", "small.npz"],
         ["info", "samples.npz"],
         ["report", "run"],
+        ["view", "run"],
         ["compare", "run", "second", "-o", "both"],
         ["sample", "run", "-n", "20", "-o", "again.npz"],
         ["fit", "--resume", "run"],

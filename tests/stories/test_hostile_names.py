@@ -71,6 +71,7 @@ COMMANDS = {
     "interpret": (["interpret", RUN], [f"written: {RUN}/interpretation.h5"]),
     "sample": (["sample", RUN, "-n", "50", "-o", "{}[i].npz"], ["[i].npz: 50 samples"]),
     "report": (["report", RUN], [f"{RUN}/report.html"]),
+    "view": (["view", RUN], [f"{RUN}/view.html"]),
     "compare": (["compare", RUN, f"./{OTHER}", "-o", "[c]{}"], [RUN, OTHER, "written: [c]"]),
     "convert": (["convert", RECORDING, "[n]{}.npz"], ["[n]"]),
     "sweep": (
@@ -216,15 +217,17 @@ def test_the_page_shows_names_as_text(browser, page):
 
 def test_names_in_space_hold_no_tag_and_in_a_saved_table_no_formula(browser, page):
     open_page(browser, page, 1280)
-    browser.execute_script("document.getElementById('space').scrollIntoView()")
+    browser.execute_script("document.getElementById('viewer').scrollIntoView()")
     browser.set_script_timeout(60)
-    told = browser.execute_async_script(
+    tags, words = browser.execute_async_script(
         "const done = arguments[arguments.length - 1]; const wait = () => {"
-        "const p = document.getElementById('space-plot');"
-        "p.data ? done(p.data.flatMap(t => t.text || [])) : setTimeout(wait, 100) }; wait()"
+        "const root = document.getElementById('viewer'), v = root.viewer;"
+        "if (!v) { setTimeout(wait, 100); return; } v.colourBy('region'); v.chooseNeuron(4);"
+        "done([root.querySelectorAll('.legend b, .chosen h3 b').length,"
+        "root.querySelector('.legend').textContent]) }; wait()"
     )
-    assert any("&lt;/script&gt;&lt;b&gt;CA3" in one for one in told)
-    assert not any("<" in one for one in told)
+    assert "</script><b>CA3" in words
+    assert tags == 0
     browser.execute_script(
         "window.saved = new Promise(done => {"
         "URL.createObjectURL = blob => { blob.text().then(done); return 'blob:x' };"

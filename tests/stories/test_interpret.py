@@ -25,7 +25,7 @@ from boltzbrain.interpretation.file import (
 from boltzbrain.interpretation.interpret import interpret_model
 from boltzbrain.pages import story
 from boltzbrain.sampling.synthetic import random_model
-from helpers.browsing import open_page
+from helpers.browsing import console, open_page
 from helpers.command_line import NEURONS, QUICK, digests, make, run_command, write_small
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
@@ -321,11 +321,11 @@ def test_the_page_shows_the_reading(browser, folder, width):
     open_page(browser, page, width)
     drawn = script(browser, "[...document.querySelectorAll('figure')].map(f => f.id)")
     assert {"coupling-histograms", "coupling-norms", "region-map", "region-histograms",
-            "assemblies", "gallery", "space", "table-assemblies", "table-couplings",
+            "assemblies", "gallery", "table-assemblies", "table-couplings",
             "table-regions", "table-neurons"} <= set(drawn)  # fmt: skip
     assert script(browser, "[...document.images].every(i => i.naturalWidth > 100)")
     assert script(browser, "document.documentElement.scrollWidth") <= width
-    assert browser.get_log("browser") == []
+    assert console(browser) == []
 
 
 def test_the_gallery_steps_through_the_hidden_units(browser, folder):
@@ -379,52 +379,22 @@ def test_tables_are_sorted_searched_and_saved(browser, folder):
     assert {row[1] for row in saved[1:]} == {"VISp"}
 
 
-def test_neurons_turn_in_space_and_are_filtered(browser, folder):
+def test_the_page_holds_the_viewer_with_the_members_that_were_read(browser, folder):
     browser.get_log("browser")
     open_page(browser, folder / "run0" / "report.html", 1280)
-    browser.execute_script("document.getElementById('space').scrollIntoView()")
-    drawn = (
-        "const done = arguments[arguments.length - 1]; const wait = () => {"
-        "const p = document.getElementById('space-plot');"
-        "p.data && p.querySelector('canvas') ? done(p.data.map(t => t.x.length))"
-        " : setTimeout(wait, 100) }; wait()"
-    )
     browser.set_script_timeout(60)
-    counts = browser.execute_async_script(drawn)
-    assert counts[0] + counts[1] == NEURONS - 1
-    assert counts[2] + counts[3] > 0
+    browser.execute_script("document.getElementById('viewer').scrollIntoView()")
+    shown = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1]; const wait = () => {"
+        "const v = document.getElementById('viewer').viewer;"
+        "v ? done([v.data.shown.length, v.data.unitNumbers.map(u => v.data.members(u)),"
+        "v.data.sources.map(s => s.name)]) : setTimeout(wait, 50) }; wait()"
+    )
     found = read_interpretation(folder / "run0" / "interpretation.h5")
-
-    def choose(name: str, value: str) -> list[int]:
-        browser.execute_script(
-            "const s = document.getElementById(arguments[0]); s.value = arguments[1];"
-            "s.dispatchEvent(new Event('change'))", name, value,
-        )  # fmt: skip
-        return browser.execute_async_script(drawn)
-
-    unit = int(found["assemblies/sizes"].argmax())
-    member = found["assemblies/membership"][:, unit].astype(bool)
-    known = found["neurons/positioned"].astype(bool)
-    assert choose("space-assembly", str(unit))[1] == (member & known).sum()
-    visp = found["neurons/region"] == "VISp"
-    number = script(browser, "[...document.querySelectorAll('#space-region option')]"
-                    ".find(o => o.textContent === 'VISp').value")  # fmt: skip
-    assert choose("space-region", number)[1] == (member & known & visp).sum()
-    before = script(
-        browser, "JSON.stringify(document.getElementById('space-plot')._fullLayout.scene.camera)"
-    )
-    plot = browser.find_element("id", "space-plot")
-    from selenium.webdriver import ActionChains
-
-    ActionChains(browser).move_to_element(plot).click_and_hold().move_by_offset(
-        120, 40
-    ).release().perform()
-    moved = (
-        "const done = arguments[arguments.length - 1]; setTimeout(() => done(JSON.stringify("
-        "document.getElementById('space-plot')._fullLayout.scene.camera)), 500)"
-    )
-    assert browser.execute_async_script(moved) != before
-    # the library warns of slow WebGL in software; errors there are none
+    assert shown[0] == NEURONS - 1
+    assert shown[1] == [np.flatnonzero(one).tolist() for one in found.membership.T]
+    assert shown[2] == ["recorded", "generated"]
+    # the browser warns of slow WebGL in software; errors there are none
     assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []
 
 

@@ -28,7 +28,7 @@ from boltzbrain.pages.verdicts.checks import TITLES, WORDS, belief, checks, coun
 from boltzbrain.pages.verdicts.verdict import Verdict
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
-from helpers.browsing import Keys, open_page, serious_faults
+from helpers.browsing import Keys, console, open_page, serious_faults
 
 HOSTILE = '</script><b>MB & "x"</b>'  # a region's name comes from a file and must stay text
 
@@ -132,7 +132,7 @@ def requests_of(browser):
 def test_the_page_opens_without_network_error_or_overflow(browser, written, width):
     browser.get_log("browser"), browser.get_log("performance")
     open_page(browser, written, width)
-    assert browser.get_log("browser") == []
+    assert console(browser) == []
     asked = [url for url in requests_of(browser) if not url.startswith("data:")]
     assert asked == [written.as_uri()]
     images = browser.execute_script(
@@ -253,7 +253,7 @@ def test_without_a_test_fold_the_page_says_so(browser, tmp_path):
     log = page.log.drop(columns=[name for name in page.log if name.startswith("validation")])
     path = write_page(replace(page, log=log), tmp_path / "report.html")
     open_page(browser, path, 1280)
-    assert browser.get_log("browser") == []
+    assert console(browser) == []
     text = browser.execute_script("return document.body.innerText")
     assert "no held-out score" in text
     assert "nothing guards against overfitting" in text
@@ -308,7 +308,7 @@ def test_a_run_folder_is_evaluated_and_shown(browser, tmp_path):
     assert {**kept, **evaluation} == kept
     assert read_samples(run.folder / "samples.h5").states.shape == (10_000, 40)
     open_page(browser, write_report(run), 1280)
-    assert browser.get_log("browser") == []
+    assert console(browser) == []
     text = browser.execute_script("return document.body.innerText")
     assert "small.npz" in text
     assert "step: test" in text

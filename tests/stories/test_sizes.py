@@ -137,6 +137,7 @@ EMPTY = {
     "interpret": lambda _: ["interpret", ""],
     "report": lambda folder: ["report", folder / "run", "-o", ""],
     "figures": lambda folder: ["figures", folder / "run", "-o", ""],
+    "view": lambda folder: ["view", folder / "run", "-o", ""],
     "compare": lambda folder: ["compare", folder / "run", "-o", ""],
     "sample": lambda folder: ["sample", folder / "run", "-n", 5, "-o", ""],
     "convert": lambda folder: ["convert", folder / "small.npz", ""],

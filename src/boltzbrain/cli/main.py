@@ -11,11 +11,10 @@ from boltzbrain.cli.commands.compare import compare
 from boltzbrain.cli.commands.convert import convert
 from boltzbrain.cli.commands.demo import demo
 from boltzbrain.cli.commands.evaluate import evaluate
-from boltzbrain.cli.commands.figures import figures
 from boltzbrain.cli.commands.fit import fit
 from boltzbrain.cli.commands.info import info
 from boltzbrain.cli.commands.interpret import interpret
-from boltzbrain.cli.commands.report import report
+from boltzbrain.cli.commands.pages import figures, report, view
 from boltzbrain.cli.commands.sample import sample
 from boltzbrain.cli.commands.sweep import sweep
 from boltzbrain.cli.commands.transform import transform
@@ -36,7 +35,7 @@ app = typer.Typer(
 
 PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
     "From a recording": (info, fit, sweep, convert),
-    "From a run": (evaluate, interpret, compare, sample, transform, report, figures),
+    "From a run": (evaluate, interpret, compare, sample, transform, report, figures, view),
     "To try it": (demo,),
 }
 """The commands, as the help shows them."""

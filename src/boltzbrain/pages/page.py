@@ -23,6 +23,7 @@ from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
 from boltzbrain.interpretation.interpret import interpretation_of
 from boltzbrain.model.rbm import RBM
+from boltzbrain.pages.viewer.scene import Scene, scene_of
 from boltzbrain.preparing.card.card import data_card
 from boltzbrain.preparing.card.words import card_in_words
 from boltzbrain.training.plan import make_plan
@@ -100,6 +101,8 @@ class PageData:
         any.
     states
         What baselines.h5 holds of the hidden states of each baseline that has some, by name.
+    scene
+        What the viewer shows; without it there is none.
     """
 
     title: str
@@ -139,6 +142,7 @@ class PageData:
     convergence: Mapping[str, Any] | None = None
     assemblies: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     states: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    scene: Scene | None = None
 
     @property
     def neurons(self) -> int:
@@ -164,6 +168,7 @@ def page_data(run: TrainingRun) -> PageData:
     samples = read_samples(require_beside(evaluation, run.folder / "samples.h5"))
     plan, chosen, path = run.plan, run.chosen_update, run.folder / INTERPRETATION
     penalties = run.penalties_at(chosen)
+    model, found = run.best, interpretation_of(run) if path.exists() else None
     baselines = (
         require_beside(evaluation, run.folder / "baselines.h5")
         if "baselines" in evaluation
@@ -191,13 +196,14 @@ def page_data(run: TrainingRun) -> PageData:
         preset=plan.preset,
         plan_own=[(name, text) for name, text in rows if recipe.get(name) != text],
         version=str(info.get("environment", {}).get("boltzbrain", "")),
-        model=run.best,
-        interpretation=interpretation_of(run) if path.exists() else None,
+        model=model,
+        interpretation=found,
         train_segment=activity.segment[activity.bins_of("train")],
         penalties=penalties,
         convergence=info.get("convergence"),
         assemblies={} if baselines is None else read_assemblies(baselines),
         states={} if baselines is None else read_states(baselines),
+        scene=scene_of(run, activity, model, samples, found),
     )
 
 

@@ -19,6 +19,7 @@ from boltzbrain.pages.panels.in_time import TimeSection, time_section
 from boltzbrain.pages.panels.interpretation import InterpretationSection, interpretation_section
 from boltzbrain.pages.panels.panel import draw_together
 from boltzbrain.pages.verdicts.checks import WORDS, checks
+from boltzbrain.pages.viewer.content import pack_scene
 from boltzbrain.training.run.run import TrainingRun
 
 
@@ -84,10 +85,11 @@ def render(page: PageData) -> str:
             words=WORDS,
             drawn=drawn,
             kinds=kinds,
+            viewer=None if page.scene is None else pack_scene(page.scene),
             reading=reading,
             in_time=in_time,
             baselines=simpler,
-            inside=_inside(reading, in_time, kinds),
+            inside=_inside(page, reading, in_time, kinds),
             explore=explore,
             explore_json=embedded(explore),
             glossary=GLOSSARY,
@@ -98,10 +100,16 @@ def render(page: PageData) -> str:
 
 
 def _inside(
-    reading: InterpretationSection | None, in_time: TimeSection | None, kinds: Sequence[Panel]
+    page: PageData,
+    reading: InterpretationSection | None,
+    in_time: TimeSection | None,
+    kinds: Sequence[Panel],
 ) -> list[tuple[str, str]]:
     """Return anchor and heading of what is within the part that tells what was found."""
-    listed = [] if reading is None else [(one.name, one.title) for one in reading.findings]
+    listed = [] if page.scene is None else [("brain", "The brain in motion")]
+    if reading is not None:
+        listed.append(("gallery", "Assembly by assembly"))
+        listed += [(one.name, one.title) for one in reading.findings]
     listed += [] if in_time is None else [("in-time", "In time")]
     listed.append(("explore", "Look closer"))
     return listed + ([("kind", "What kind of model")] if kinds else [])

@@ -27,6 +27,7 @@ from boltzbrain.interpretation.assemblies.membership import (
 )
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.file import Entries, Entry
+from boltzbrain.interpretation.marginal import Floats
 from boltzbrain.interpretation.references import some_bins
 from boltzbrain.model.rbm import RBM
 
@@ -44,20 +45,9 @@ def find_assemblies(
     generator: Generator,
     members: NDArray[np.bool_] | None = None,
 ) -> tuple[Entries, dict[str, Any], Assemblies]:
-    """Return members, weights, regions and places of every assembly, their summary, themselves.
-
-    Where training knows the members and no rule is asked for, they are these: its many small
-    weights onto other neurons only undo what shared neurons do.
-    """
+    """Return members, weights, regions and places of every assembly, their summary, themselves."""
     states = activity.states_of("train")
-    weights = model.in_sign_gauge().weights.to("cpu").numpy().astype(np.float64)
-    values = model.hidden.all_states()
-    # the size of a continuous unit is free, that of a two-valued one is not
-    scale = hidden_deviation(model, states) if values is None else np.ones(weights.shape[1])
-    if members is not None and "rule" not in choices.model_fields_set:
-        found = known_assemblies(weights * scale, members)
-    else:
-        found = assemblies_by_rule(weights * scale, choices.rule, choices.threshold)
+    weights, scale, found = assemblies_of(model, states, choices, members)
     activity_of = hidden_activity(model.in_sign_gauge(), some_bins(states, _BINS))
     top = np.where(np.isfinite(found.threshold), found.threshold, 0.0)
     entries: Entries = {
@@ -116,6 +106,33 @@ def find_assemblies(
     if np.isfinite(xyz).all(axis=1).sum() > 1:
         entries.update(_compactness(found, xyz, generator.child("compactness")))
     return entries, summary, found
+
+
+def assemblies_of(
+    model: RBM,
+    states: NDArray[np.uint8],
+    choices: Choices,
+    members: NDArray[np.bool_] | None = None,
+) -> tuple[Floats, Floats, Assemblies]:
+    """Return weights (neuron, hidden), what they are multiplied by (hidden,), and assemblies.
+
+    Where training knows the members and no rule is asked for, they are these: its many small
+    weights onto other neurons only undo what shared neurons do.
+
+    Parameters
+    ----------
+    model, choices, members
+        As in `interpret_model`.
+    states
+        (bin, neuron) training bins.
+    """
+    weights = model.in_sign_gauge().weights.to("cpu").numpy().astype(np.float64)
+    values = model.hidden.all_states()
+    # the size of a continuous unit is free, that of a two-valued one is not
+    scale = hidden_deviation(model, states) if values is None else np.ones(weights.shape[1])
+    if members is not None and "rule" not in choices.model_fields_set:
+        return weights, scale, known_assemblies(weights * scale, members)
+    return weights, scale, assemblies_by_rule(weights * scale, choices.rule, choices.threshold)
 
 
 def positions(activity: Activity) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -202,12 +202,14 @@ def _active(given: Conditioned, model: RBM) -> Floats:
     return result
 
 
-def _as_probability(layer: Layer, mean: Tensor) -> Tensor:
+def as_probability(layer: Layer, mean: Tensor) -> Tensor:
     """Return P(upper value) from the mean of units with two values."""
     values = layer.all_states()
     if values is None:
         return mean
     low, high = float(values.min()), float(values.max())
+    if (low, high) == (0.0, 1.0):
+        return mean
     return (mean - low) / (high - low)
 
 
@@ -222,7 +224,7 @@ def _exact_means(given: Conditioned) -> Floats:
     energy = model.free_energy if by_visible else model.free_energy_of_hidden
     weights = torch.softmax(-energy(states), dim=0)
     means = states.to(torch.float64) if by_visible else model.mean_visible(states)
-    result: Floats = (weights @ _as_probability(model.visible, means)).numpy()
+    result: Floats = (weights @ as_probability(model.visible, means)).numpy()
     return result
 
 
@@ -235,7 +237,7 @@ def _chain_means(
     total = torch.zeros((chains, len(model.visible)), dtype=torch.float64)
     for _ in range(measured):
         hidden = model.sample_hidden(visible, generator)
-        mean = _as_probability(model.visible, model.mean_visible(hidden))
+        mean = as_probability(model.visible, model.mean_visible(hidden))
         total += mean.to("cpu", torch.float64)
         visible = model.sample_visible(hidden, generator)
     result: Floats = (total / measured).numpy()

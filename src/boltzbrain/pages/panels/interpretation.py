@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +12,6 @@ from markupsafe import Markup
 from boltzbrain.interpretation.assemblies.assemblies import hidden_activity
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.model.rbm import RBM
-from boltzbrain.pages.figures.couplings import assembly_colours
 from boltzbrain.pages.html import embedded
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.findings import (
@@ -25,8 +22,8 @@ from boltzbrain.pages.panels.findings import (
 )
 from boltzbrain.pages.panels.tables import interpretation_tables
 
-MEMBERS, TRACE_BINS, LINES, REGIONS_LISTED = 60, 300, 300, 12
-"""Members listed, bins of activity, couplings drawn in 3-D, regions of an assembly listed."""
+MEMBERS, TRACE_BINS, REGIONS_LISTED = 60, 300, 12
+"""Members listed, bins of activity, regions of an assembly listed."""
 
 _TRACE_VALUES = 150_000
 
@@ -40,20 +37,17 @@ class InterpretationSection:
     findings
         The drawn figures.
     data
-        JSON for the scripts of the page: neurons, assemblies, strongest couplings, tables.
+        JSON for the scripts of the page: neurons, assemblies, tables.
     tables
         Anchor, heading and explanation of each table.
     positioned
-        Whether neurons have positions, so that there is a plot in three dimensions.
-    plotly
-        The library that draws it, gzip in base64; empty if not needed.
+        Whether neurons have positions, so that members are drawn in space.
     """
 
     findings: Sequence[Finding]
     data: Markup
     tables: Sequence[tuple[str, str, str]]
     positioned: bool
-    plotly: str
 
 
 def interpretation_section(page: PageData) -> InterpretationSection | None:
@@ -66,7 +60,6 @@ def interpretation_section(page: PageData) -> InterpretationSection | None:
     data = {
         "neurons": _neurons(found),
         "assemblies": _assemblies(found, page, page.model),
-        "lines": _lines(found),
         "tables": {name: table.content() for name, table in tables.items()},
     }
     findings = [
@@ -79,16 +72,7 @@ def interpretation_section(page: PageData) -> InterpretationSection | None:
         embedded(data),
         [(name, table.title, table.words) for name, table in tables.items()],
         positioned,
-        _plotly() if positioned else "",
     )
-
-
-def _plotly() -> str:
-    """Return the library as base64 of gzip: two megabytes in place of five."""
-    from plotly.offline import get_plotlyjs
-
-    packed = gzip.compress(get_plotlyjs().encode("utf-8"), mtime=0)
-    return base64.b64encode(packed).decode("ascii")
 
 
 def _neurons(found: Interpretation) -> dict[str, Any]:
@@ -103,14 +87,10 @@ def _neurons(found: Interpretation) -> dict[str, Any]:
             "known": np.flatnonzero(known).tolist(),
             "xyz": [xyz[:, axis].tolist() for axis in range(3)],
         }
-    colours = assembly_colours(np.arange(found["assemblies/weights"].shape[1]))
-    shades = (255 * colours[:, :3]).round().astype(int).tolist()
     return {
         "id": [str(name) for name in found["neurons/id"]],
         "regions": names,
         "region": [place[name] for name in labels],
-        "strongest": found["neurons/strongest_assembly"].tolist(),
-        "colours": [f"rgb({r},{g},{b})" for r, g, b in shades],
         **positions,
     }
 
@@ -149,16 +129,3 @@ def _assemblies(found: Interpretation, page: PageData, model: RBM) -> dict[str, 
         "bin_width_s": page.bin_width_s,
         "fold": "test" if len(page.test) else "training",
     }
-
-
-def _lines(found: Interpretation) -> list[tuple[int, int, float]]:
-    """Return the strongest couplings, (first, second, coupling)."""
-    if "couplings/partners" not in found:
-        return []
-    partners, values = found["couplings/partners"], found["couplings/partner_values"]
-    rows = np.repeat(np.arange(len(partners)), partners.shape[1])
-    both, size = partners.ravel(), np.abs(values.ravel())
-    once = np.where(rows < both, size, -1.0)
-    top = np.argsort(-once, kind="stable")[:LINES]
-    top = top[once[top] > 0]
-    return [(int(rows[k]), int(both[k]), round(float(values.ravel()[k]), 5)) for k in top.tolist()]

@@ -5,8 +5,6 @@
   const UP = "#d55e00", DOWN = "#0072b2", PLAIN = "#8a8a94", FAINT = "#d3d3da";
   const neurons = data.neurons, units = data.assemblies.units;
   const regionOf = (n) => neurons.regions[neurons.region[n]];
-  // plotly takes tags in a text for formats
-  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const label = (n) => (regionOf(n) ? `${neurons.id[n]} · ${regionOf(n)}` : neurons.id[n]);
 
   // tables: sorted in place, the first rows drawn, all of them saved
@@ -172,76 +170,4 @@
     });
     fill();
   }
-
-  // the plot in three dimensions: its library is read when it comes near the window
-  const plot = byId("space-plot");
-  if (!plot) return;
-  const known = neurons.known, strongest = neurons.strongest;
-  const [assemblyChooser, regionChooser, lineChooser] = ["space-assembly", "space-region", "space-lines"].map(byId);
-  assemblyChooser.append(...units.map((_, unit) => new Option(unit, unit)));
-  regionChooser.append(...neurons.regions.map((name, number) => new Option(name || "(none)", number)));
-  function traces() {
-    const unit = assemblyChooser.value === "" ? null : Number(assemblyChooser.value);
-    const region = regionChooser.value === "" ? null : Number(regionChooser.value);
-    const chosen = unit === null ? null : new Map(units[unit].members.map((n) => [n, 1]));
-    if (chosen) units[unit].top.forEach((n, k) => { if (chosen.has(n)) chosen.set(n, units[unit].weights[k]); });
-    const at = [[], []], inside = new Set();
-    known.forEach((n, place) => {
-      const lit = (region === null || neurons.region[n] === region) && (chosen ? chosen.has(n) : strongest[n] >= 0);
-      at[lit ? 1 : 0].push(place);
-      if (lit) inside.add(n);
-    });
-    const size = known.length > 5000 ? 2 : 4;
-    const dots = (places, color, opacity, name, scale) => ({
-      type: "scatter3d", mode: "markers", name, hoverinfo: "text",
-      x: places.map((p) => neurons.xyz[0][p]), y: places.map((p) => neurons.xyz[1][p]), z: places.map((p) => neurons.xyz[2][p]),
-      text: places.map((p) => `${plain(label(known[p]))}, assembly ${strongest[known[p]]}`),
-      marker: { size: size * scale, color, opacity, line: { width: 0 } },
-    });
-    const colour = (p) => {
-      const n = known[p];
-      return chosen ? (chosen.get(n) < 0 ? DOWN : UP) : neurons.colours[strongest[n]];
-    };
-    const result = [
-      dots(at[0], FAINT, 0.25, "others", 0.7),
-      dots(at[1], at[1].map(colour), chosen ? 1 : 0.85, "chosen", 1),
-    ];
-    for (const [sign, color] of [[1, UP], [-1, DOWN]]) {
-      const line = { type: "scatter3d", mode: "lines", name: sign > 0 ? "positive" : "negative", hoverinfo: "skip", x: [], y: [], z: [], line: { color, width: 3 } };
-      if (lineChooser.checked) {
-        for (const [one, two, value] of data.lines) {
-          if (sign * value <= 0 || !placeOf.has(one) || !placeOf.has(two)) continue;
-          if ((chosen || region !== null) && !(inside.has(one) && inside.has(two))) continue;
-          [line.x, line.y, line.z].forEach((axis, k) =>
-            axis.push(neurons.xyz[k][placeOf.get(one)], neurons.xyz[k][placeOf.get(two)], null));
-        }
-      }
-      result.push(line);
-    }
-    return result;
-  }
-  const axis = (title) => ({ title: { text: `${title} (µm)` }, backgroundcolor: "#fff", gridcolor: "#eee", zerolinecolor: "#eee" });
-  const layout = {
-    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, uirevision: "kept", paper_bgcolor: "#fff",
-    scene: { aspectmode: "data", xaxis: axis("x"), yaxis: axis("y"), zaxis: axis("z"), dragmode: "orbit" },
-  };
-  function react() {
-    window.Plotly.react(plot, traces(), layout, { responsive: true, displaylogo: false, scrollZoom: true,
-      modeBarButtons: [["toImage", "zoom3d", "pan3d", "orbitRotation", "resetCameraDefault3d"]] });
-  }
-  async function load() {
-    const packed = Uint8Array.from(atob(byId("plotly-source").textContent.trim()), (one) => one.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const script = document.createElement("script");
-    script.textContent = await new Response(stream).text();
-    document.head.append(script);
-    react();
-    for (const one of [assemblyChooser, regionChooser, lineChooser]) one.addEventListener("change", react);
-  }
-  const watcher = new IntersectionObserver((seen) => {
-    if (!seen.some((one) => one.isIntersecting)) return;
-    watcher.disconnect();
-    load();
-  }, { rootMargin: "600px" });
-  watcher.observe(plot);
 })();

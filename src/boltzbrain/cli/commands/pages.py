@@ -1,4 +1,4 @@
-"""The command `boltzbrain figures`: the panels of a run's page for a paper."""
+"""The commands that show a run: `boltzbrain report`, `boltzbrain figures`, `boltzbrain view`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,29 @@ from typing import Annotated, Any
 import typer
 
 from boltzbrain.cli.opening import open_runs
-from boltzbrain.cli.options import RunFolder, takes
+from boltzbrain.cli.options import RunFolder, option, takes
 from boltzbrain.cli.streams import path_to_type
-from boltzbrain.cli.terminal import say
+from boltzbrain.cli.terminal import say, say_path
 from boltzbrain.foundations.options import names_of
 from boltzbrain.foundations.showing.display import Display
 from boltzbrain.pages.plates.choices import FigureChoices
+
+
+def report(
+    run: RunFolder,
+    output: Annotated[
+        Path | None,
+        option("--out", "-o", metavar="FILE.html", text="The page.", default="RUN/report.html"),
+    ] = None,
+) -> None:
+    """Write the page of a run: one html file that needs nothing else."""
+    display = Display()
+    open_runs(display, [run])
+    with display.stage("drawing the page"):
+        from boltzbrain import api
+
+        page = api.report(run, output)
+    say_path(page)
 
 
 @takes("choices", FigureChoices, names_of(FigureChoices))
@@ -43,3 +60,20 @@ def figures(
     for one in told["left_out"]:
         how = one["with"].replace("RUN", path_to_type(run))
         say(f"left out: {one['what']}; for it: {how}")
+
+
+def view(
+    run: RunFolder,
+    output: Annotated[
+        Path | None,
+        option("--out", "-o", metavar="FILE.html", text="The viewer.", default="RUN/view.html"),
+    ] = None,
+) -> None:
+    """Write the brain viewer of a run: neurons in space and time, one html file for a browser."""
+    display = Display()
+    open_runs(display, [run])
+    with display.stage("packing the viewer"):
+        from boltzbrain.pages.viewer import view as viewer
+
+        page = viewer.view(run, output)
+    say_path(page)

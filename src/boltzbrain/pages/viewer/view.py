@@ -1,0 +1,67 @@
+"""The viewer as a page of its own: one html file that opens without a server."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from boltzbrain.evaluation.results import evaluation_of, require_beside
+from boltzbrain.evaluation.samples import Samples, read_samples
+from boltzbrain.foundations.folders import given_path, one_writer, page_file
+from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
+from boltzbrain.interpretation.interpret import interpretation_of
+from boltzbrain.pages.html import environment, write_html
+from boltzbrain.pages.viewer.content import pack_scene
+from boltzbrain.pages.viewer.scene import Scene, scene_of
+from boltzbrain.training.run.run import TrainingRun
+
+
+def view(run: TrainingRun | str | Path, path: str | Path | None = None) -> Path:
+    """Write the brain viewer of a finished run, interpreted and evaluated or not.
+
+    Parameters
+    ----------
+    run
+        A run or its folder.
+    path
+        The html file, which may exist only as an earlier page; RUN/view.html if None.
+
+    Returns
+    -------
+    Path
+        The file, which needs nothing else.
+
+    Raises
+    ------
+    InputError
+        If the training has not ended, a file is not of its chosen model, the folder is being
+        written, or the file would replace something else or cannot be written.
+    """
+    opened = run if isinstance(run, TrainingRun) else TrainingRun.open(given_path("run", run))
+    target = opened.folder / "view.html" if path is None else page_file("out", path)
+    into = target.parent.resolve() == opened.folder.resolve()
+    with one_writer(opened.folder, "view") if into else contextlib.nullcontext():
+        return write_html(target, render_scene(_scene(opened)))
+
+
+def render_scene(scene: Scene) -> str:
+    """Return the viewer as HTML."""
+    viewer = pack_scene(scene, alone=True)
+    return environment().get_template("viewer/view.html.j2").render(viewer=viewer)
+
+
+def _scene(run: TrainingRun) -> Scene:
+    reading = run.folder / INTERPRETATION
+    return scene_of(
+        run,
+        run.activity(),
+        run.best,
+        _samples(run),
+        interpretation_of(run) if reading.exists() else None,
+    )
+
+
+def _samples(run: TrainingRun) -> Samples | None:
+    if not (run.folder / "evaluation.json").exists():
+        return None
+    return read_samples(require_beside(evaluation_of(run), run.folder / "samples.h5"))
