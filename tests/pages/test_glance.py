@@ -86,7 +86,7 @@ def test_what_was_found_is_told_by_the_figures_of_the_reading():
     assert told[0].startswith("2 assemblies:")
     assert "of 5 neurons in the median; 75% of the 12 neurons" in told[0]
     assert "3 times as strong as between regions (p = 0.004" in told[1]
-    assert told[2].startswith("1 of 2 lie closer together in space")
+    assert told[2].startswith("1 of 2 assemblies lie closer in space than shuffled ones")
     assert len(story.found(reading(regions=False))) == 1
 
 

@@ -25,7 +25,7 @@ from boltzbrain.interpretation.file import (
 from boltzbrain.interpretation.interpret import interpret_model
 from boltzbrain.pages import story
 from boltzbrain.sampling.synthetic import random_model
-from helpers.browsing import console, open_page
+from helpers.browsing import console, open_page, serious_faults
 from helpers.command_line import NEURONS, QUICK, digests, make, run_command, write_small
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
@@ -325,6 +325,10 @@ def test_the_page_shows_the_reading(browser, folder, width):
             "table-regions", "table-neurons"} <= set(drawn)  # fmt: skip
     assert script(browser, "[...document.images].every(i => i.naturalWidth > 100)")
     assert script(browser, "document.documentElement.scrollWidth") <= width
+    browser.execute_script(
+        "for (const one of document.querySelectorAll('details')) one.open = true"
+    )
+    assert serious_faults(browser) == []
     assert console(browser) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.in_silico.perturb import Clamp, perturb
 from boltzbrain.pages.viewer.view import render_scene
-from helpers.browsing import open_page
+from helpers.browsing import console, open_page, serious_faults
 from helpers.command_line import QUICK, make, run_command, write_small
 from helpers.scenes import make_scene
 from stories.test_page import requests_of
@@ -87,8 +87,8 @@ def test_it_opens_alone_without_error_request_or_overflow(browser, written, widt
     assert state["source"] == "recorded"
     assert colours(browser)[2] > 500
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    # in software the browser warns of its slow reading of pixels
-    assert [one for one in browser.get_log("browser") if one["level"] == "SEVERE"] == []
+    assert console(browser) == []
+    assert serious_faults(browser) == []
     asked = [url for url in requests_of(browser) if not url.startswith(("data:", "blob:"))]
     assert asked == [written.as_uri()]
 

@@ -115,7 +115,7 @@ def _in_space(interpretation: Interpretation) -> list[str]:
     if not len(values):
         return []
     return [
-        f"{int((values < COMPACT_P).sum())} of {len(values)} lie closer together in space than "
+        f"{int((values < COMPACT_P).sum())} of {len(values)} assemblies lie closer in space than "
         f"shuffled ones (p < {COMPACT_P:g}, which {COMPACT_P:.0%} do by chance)."
     ]
 
