@@ -232,7 +232,7 @@ def allen() -> list[Line]:
 
 def worm(path: Path) -> list[Line]:
     velocity = np.load(path, allow_pickle=False)["velocity"]
-    activity = bb.read(path).binarize()
+    activity = bb.read(path).deconvolve().binarize()
     bins = len(activity.states)
     held = (np.arange(bins) // 40) % 4 == 3
     label = np.arange(bins) // 40
