@@ -4,19 +4,22 @@ Usage: python -m benchmarks.viewer [--json FILE] [--rounds 5] [--seconds 4]
 
 Two scenes, 40,000 neurons x 4,000 bins x 200 hidden units and 2,000 neurons x 4,000 bins x 100, are
 played at 60 bins a second, the camera still and turning; 60 pictures a second are the browser's own
-limit. Told beside it: what one picture costs with nothing else to do, whole, and its parts: the
-neurons drawn by WebGL (stage), their states unpacked (levels), the time line (line). Needs chromium
-and chromedriver on the path.
+limit. Told beside it: the processor's time for a picture, which is what limits it, over all
+processes of the browser and threads; and the time of one picture with nothing else to do, whole,
+and of its parts: the neurons drawn by WebGL (stage), their states unpacked (levels), the time line
+(line). Needs chromium and chromedriver on the path.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 from selenium import webdriver
 
@@ -38,7 +41,7 @@ const tick = (now) => {
   if (turn) v.orbit.turn(0.01, 0);
   if (now - began < 1000 * seconds) { requestAnimationFrame(tick); return; }
   v.pause();
-  done((v.drawn - drawn) / ((now - began) / 1000));
+  done([v.drawn - drawn, (now - began) / 1000]);
 };
 requestAnimationFrame(tick);
 """
@@ -108,6 +111,22 @@ def opened(driver: webdriver.Chrome, page: Path) -> float:
     return time.perf_counter() - began
 
 
+def processors(driver: webdriver.Chrome) -> float:
+    """Return the seconds that the processors spent on the browser so far."""
+    spent = 0.0
+    for process in psutil.Process(driver.service.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            spent += sum(process.cpu_times()[:2])
+    return spent
+
+
+def played(driver: webdriver.Chrome, seconds: float, turn: bool) -> tuple[float, float]:
+    """Return seconds and seconds of processors for a picture, while playing."""
+    before = processors(driver)
+    drawn, took = driver.execute_async_script(PLAY, seconds, turn)
+    return took / drawn, (processors(driver) - before) / drawn
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -123,16 +142,19 @@ def main() -> None:
                 began = opened(driver, page)
                 print(f"{name}: {page.stat().st_size / 1e6:.1f} MB, opened in {began:.1f} s")
                 for way, turn in (("still", False), ("turning", True)):
-                    rate = [
-                        driver.execute_async_script(PLAY, given.seconds, turn)
-                        for _ in range(given.rounds)
-                    ]
-                    each = 1.0 / np.array(rate)
-                    print(f"{name}, {way}: {np.median(rate):.1f} pictures a second, bar {bar:.0f}")
+                    told = [played(driver, given.seconds, turn) for _ in range(given.rounds)]
+                    each, spent = np.array(told).T
+                    rate, busy = 1.0 / np.median(each), 1000 * np.median(spent)
+                    print(
+                        f"{name}, {way}: {rate:.1f} pictures a second, bar {bar:.0f}; "
+                        f"{busy:.0f} ms of processors for each"
+                    )
                     words = f"{neurons} neurons played, camera {way}"
-                    told = f"{bar:.0f} pictures a second"
                     asked = np.full(len(each), 1.0 / bar)
-                    rows.append(row(f"{name}_{way}", words, told, "", each, asked))
+                    against = f"{bar:.0f} pictures a second"
+                    rows.append(row(f"{name}_{way}", words, against, "", each, asked))
+                    words = "the same, seconds of processors for a picture"
+                    rows.append(row(f"{name}_{way}_processors", words, "itself", "", spent, spent))
                 for what in ("whole", "stage", "levels", "line"):
                     cost = [driver.execute_async_script(COST, what) for _ in range(given.rounds)]
                     each = np.array(cost) / 1000.0

@@ -141,8 +141,10 @@ def test_a_click_on_a_neuron_tells_its_assemblies_and_couplings(browser, written
     at = browser.execute_script(
         "const v = document.getElementById('viewer').viewer, s = v.parts.stage;"
         "v.orbit.place(s.clientWidth, s.clientHeight); const p = v.orbit.camera.position.clone();"
-        "p.set(...v.data.xyz.subarray(21, 24)).project(v.orbit.camera);"
-        "return [p.x * s.clientWidth / 2, -p.y * s.clientHeight / 2]"
+        # of the neuron nearest to the middle, which no button covers
+        "const at = n => { p.set(...v.data.xyz.subarray(3 * n, 3 * n + 3)).project(v.orbit.camera);"
+        "return [p.x * s.clientWidth / 2, -p.y * s.clientHeight / 2] };"
+        "return [...v.data.shown].map(at).sort((a, b) => Math.hypot(...a) - Math.hypot(...b))[0]"
     )
     stage = browser.find_element("css selector", ".viewer [data-part=stage]")
     ActionChains(browser, duration=20).move_to_element_with_offset(

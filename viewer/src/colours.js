@@ -79,8 +79,8 @@ function paintUnit(data, unit, colour, put, stands, of) {
     if (!member) stands[n] = colour === "weight" ? 150 : 60;
   }
   if (colour === "weight")
-    return { title: `weight of assembly ${unit}`, stops: steps(diverging, -1, 1), low: short(-most), middle: "0", high: short(most) };
-  return { title: `members of assembly ${unit}`, items: [["positive weight", UP], ["negative weight", DOWN], ["others", css(QUIET)]] };
+    return { of: unit, title: `weight of assembly ${unit}`, stops: steps(diverging, -1, 1), low: short(-most), middle: "0", high: short(most) };
+  return { of: unit, title: `members of assembly ${unit}`, items: [["positive weight", UP], ["negative weight", DOWN], ["others", css(QUIET)]] };
 }
 
 function paintClamp(data, unit, clamped, put, stands) {

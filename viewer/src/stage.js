@@ -6,8 +6,9 @@ import {
 
 const VERTEX = `
 precision highp float;
-in vec3 position, colour;
-in float stands, level;
+in vec3 position;
+in vec4 colour;
+in float level;
 uniform mat4 modelViewMatrix, projectionMatrix;
 uniform float size, pixels, lit, fade, middle, radius;
 out vec3 tint;
@@ -15,11 +16,11 @@ void main() {
   vec4 seen = modelViewMatrix * vec4(position, 1.0);
   gl_Position = projectionMatrix * seen;
   float bright = mix(1.0, level, lit);
-  float wide = size * mix(0.45, 1.0, stands) * mix(0.62, mix(1.0, 1.35, lit), bright);
+  float wide = size * mix(0.45, 1.0, colour.a) * mix(0.62, mix(1.0, 1.35, lit), bright);
   gl_PointSize = clamp(wide * pixels * projectionMatrix[1][1] / -seen.z, 1.6, 60.0);
-  vec3 pale = mix(colour, vec3(0.87, 0.87, 0.89), fade);
+  vec3 pale = mix(colour.rgb, vec3(0.87, 0.87, 0.89), fade);
   float far = clamp((-seen.z - middle + radius) / (2.0 * radius), 0.0, 1.0);
-  tint = mix(mix(pale, colour, bright), vec3(1.0), 0.5 * far * far);
+  tint = mix(mix(pale, colour.rgb, bright), vec3(1.0), 0.5 * far * far);
 }`;
 const FRAGMENT = `
 precision mediump float;
@@ -31,6 +32,14 @@ void main() {
   if (r > 1.0) discard;
   shown = vec4(tint * (1.0 - 0.22 * r * r), 1.0);
 }`;
+
+// without `discard` what lies behind is not worked out: points of few pixels may be square
+const SQUARE = `
+precision mediump float;
+in vec3 tint;
+out vec4 shown;
+void main() { shown = vec4(tint, 1.0); }`;
+const ROUND_FROM = 4.5;
 
 export class Stage {
   constructor(canvas, data, orbit) {
@@ -49,29 +58,29 @@ export class Stage {
       geometry.setAttribute(name, one);
       return one;
     };
-    this.colour = add("colour", 3);
-    this.stands = add("stands", 1);
+    this.colour = add("colour", 4);
     this.level = add("level", 1);
     this.uniforms = {
       size: { value: orbit.radius * pointSize(data) }, pixels: { value: 300 }, lit: { value: 1 }, fade: { value: 0.72 },
       middle: { value: 1 }, radius: { value: orbit.radius },
     };
-    const material = new RawShaderMaterial({
-      glslVersion: GLSL3, vertexShader: VERTEX, fragmentShader: FRAGMENT, uniforms: this.uniforms,
+    const material = (fragmentShader) => new RawShaderMaterial({
+      glslVersion: GLSL3, vertexShader: VERTEX, fragmentShader, uniforms: this.uniforms,
     });
-    const points = new Points(geometry, material);
-    points.frustumCulled = false;
-    this.scene.add(points);
+    [this.round, this.square] = [material(FRAGMENT), material(SQUARE)];
+    this.points = new Points(geometry, this.round);
+    this.points.frustumCulled = false;
+    this.scene.add(this.points);
     this.hulls = hulls(data);
     if (this.hulls) this.scene.add(this.hulls);
   }
 
   setColours(colours, stands) {
     this.data.shown.forEach((n, k) => {
-      this.colour.array.set(colours.subarray(3 * n, 3 * n + 3), 3 * k);
-      this.stands.array[k] = stands[n];
+      this.colour.array.set(colours.subarray(3 * n, 3 * n + 3), 4 * k);
+      this.colour.array[4 * k + 3] = stands[n];
     });
-    this.colour.needsUpdate = this.stands.needsUpdate = true;
+    this.colour.needsUpdate = true;
   }
 
   // how far the silent pale to grey is `fade`
@@ -94,6 +103,8 @@ export class Stage {
     this.orbit.place(width, height);
     this.uniforms.pixels.value = (height * ratio) / 2;
     this.uniforms.middle.value = this.orbit.distance;
+    const across = this.uniforms.size.value * this.uniforms.pixels.value * this.orbit.camera.projectionMatrix.elements[5];
+    this.points.material = across / this.orbit.distance < ROUND_FROM ? this.square : this.round;
     this.renderer.render(this.scene, this.orbit.camera);
   }
 
@@ -103,7 +114,9 @@ export class Stage {
 
 // diameter of a neuron over the radius of the brain
 export function pointSize(data) {
-  return Math.min(0.05, Math.max(0.009, (1.3 * data.places.spacing) / data.places.box.radius));
+  // pixels are what drawing many of them by software costs
+  const share = data.shown.length > 8000 ? 0.85 : 1.3;
+  return Math.min(0.05, Math.max(0.009, (share * data.places.spacing) / data.places.box.radius));
 }
 
 function hulls(data) {

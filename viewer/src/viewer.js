@@ -236,7 +236,9 @@ export class Viewer {
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     data.levels(source, state.frame, this.levels);
     const lit = (state.lit || state.colour === "activity") && !state.clamped;
-    stage.setLevels(this.levels, lit, state.colour === "activity" ? 1 : 0.72);
+    // silent members of what is chosen stay to be seen
+    const fade = state.unit !== null && this.legend.of === state.unit ? 0.35 : 0.72;
+    stage.setLevels(this.levels, lit, state.colour === "activity" ? 1 : fade);
     stage.draw(width, height, ratio);
     const over = parts.overlay, [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (over.width !== w || over.height !== h) { over.width = w; over.height = h; }
