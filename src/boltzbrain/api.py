@@ -270,16 +270,14 @@ def compare(
         If a run is not interpreted, the matrix cannot be read, or the folder cannot be made.
     """
     from boltzbrain.interpretation.animals.compare import compare_into, load_structure
+    from boltzbrain.pages.comparison import write_comparison_page
 
     whole_number_in("seed", seed, low=0)
     folder = None if out is None else folder_to_write("out", out)
     opened = [_opened(run) for run in runs]
-    found = compare_into(folder, opened, load_structure(structure), kind=kind, seed=seed)
-    if folder is not None:
-        from boltzbrain.pages.comparison import FILE, write_comparison_page
-
-        write_comparison_page(found, folder / FILE)
-    return found
+    return compare_into(
+        folder, opened, load_structure(structure), page=write_comparison_page, kind=kind, seed=seed
+    )
 
 
 def sample(

@@ -63,11 +63,13 @@ def seen(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Any, ...]]:
     calls: list[tuple[Any, ...]] = []
     drawn = getattr(figures, name)
 
-    def draw(*args: Any, **options: Any) -> Any:
-        calls.append((*args, options))
-        return drawn(*args, **options)
+    later = drawn.later
 
-    monkeypatch.setattr(sweep_page.figures, name, draw)
+    def gather(*args: Any, **options: Any) -> Any:
+        calls.append((*args, options))
+        return later(*args, **options)
+
+    monkeypatch.setattr(drawn, "later", gather)
     return calls
 
 

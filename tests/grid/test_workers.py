@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from boltzbrain.grid.workers import on_this_machine, told
-from helpers.working import work
+from helpers.working import exit_at_once, work
 
 
 def outcomes(folder, names, workers=2):
@@ -20,7 +20,7 @@ def outcomes(folder, names, workers=2):
 def test_every_run_has_one_thread_and_a_process_apart(tmp_path):
     before = dict(os.environ)
     found = outcomes(tmp_path, ["a", "b", "c"])
-    assert {scores["threads"] for scores, _ in found.values()} == {"1"}
+    assert all(scores["threads"] == ["1", 1] for scores, _ in found.values())
     assert os.getpid() not in {scores["pid"] for scores, _ in found.values()}
     assert found["a"][0]["asked"] == [True, "cpu"]
     assert dict(os.environ) == before
@@ -32,17 +32,26 @@ def test_a_run_that_fails_leaves_the_others_alone(tmp_path):
     assert found["a"][1] is None
 
 
-@pytest.mark.parametrize("names", [["dies-1", "a", "b", "c", "d"], ["a", "b", "once-1", "c", "d"]])
-def test_a_run_whose_process_is_killed_is_tried_again_alone(tmp_path, names):
-    found = outcomes(tmp_path, names)
+@pytest.mark.parametrize(
+    ("names", "workers"), [(["dies-1", "a", "b"], 2), (["a", "b", "once-1", "c"], 3)]
+)
+def test_a_run_whose_process_is_killed_is_tried_again_alone(tmp_path, names, workers):
+    found = outcomes(tmp_path, names, workers)
     assert sorted(found) == sorted(names)
     for name, (scores, failure) in found.items():
         if name.startswith("dies"):
             assert "its process was killed" in told(failure)
-            assert len(list(tmp_path.glob(f"{name}.*"))) == 2
+            assert len(list(tmp_path.glob(f"{name}.*"))) >= 2
         else:
             assert failure is None
-            assert scores["threads"] == "1"
+            assert scores["threads"] == ["1", 1]
+
+
+def test_processes_that_cannot_begin_are_told_with_the_way_out(tmp_path, monkeypatch):
+    # as of a script that begins itself anew in every process
+    monkeypatch.setattr("boltzbrain.grid.workers._begin", exit_at_once)
+    found = outcomes(tmp_path, ["a", "b"])
+    assert all("if __name__ ==" in told(failure) for _, failure in found.values())
 
 
 def test_no_process_outlives_a_sweep_that_is_given_up(tmp_path):

@@ -69,10 +69,11 @@ def test_a_gpu_that_is_gone_is_done_without(no_gpu):
 def test_every_process_of_a_sweep_takes_a_gpu_of_its_own(two_gpus, monkeypatch):
     # the process of the tests goes on hearing Ctrl-C
     monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
-    turn = multiprocessing.get_context("spawn").Value("i", 0)
+    context = multiprocessing.get_context("spawn")
+    turn, begun = context.Value("i", 0), context.SimpleQueue()
     taken = []
     for _ in range(3):
-        workers._begin(turn, "auto")
+        workers._begin(turn, begun, "auto")
         taken.append(words_of(device_of("auto", PAYS))[:6])
     assert taken == ["cuda:0", "cuda:1", "cuda:0"]
 

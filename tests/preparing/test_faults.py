@@ -53,6 +53,8 @@ def test_duplicate_spikes_are_found_and_mended():
 @pytest.mark.parametrize(("factor", "wrong"), [(1.0, False), (1e3, True), (3e4, True)])
 def test_times_that_are_not_in_seconds_are_told_by_their_intervals(factor, wrong):
     slow = [factor * one for one in poisson(rate_hz=4.0)]
+    if factor == 1e3:  # whole milliseconds, some counted twice, some sorted into a wrong neuron
+        slow = [np.sort(np.r_[one.round(), one[:3].round(), one[5:6] + 0.2]) for one in slow]
     said = found_in(slow, factor * LENGTH_S)
     assert OTHER_UNIT in said.looked_for
     assert (said.verdict == "mend first") == wrong

@@ -257,7 +257,7 @@ def test_without_a_test_fold_the_page_says_so(browser, tmp_path):
     text = browser.execute_script("return document.body.innerText")
     assert "no held-out score" in text
     assert "nothing guards against overfitting" in text
-    assert "Without held-out bins nobody can say" in text
+    assert "So nobody can say how good this model is" in text
     assert len(browser.execute_script("return [...document.images].map(i => i.src)")) == 9
 
 

@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -26,7 +27,19 @@ from boltzbrain.training.device import device_for
 WORKER_BYTES = 150e6
 """What a process that has imported PyTorch takes at least."""
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+MOST_WORKERS = 61 if sys.platform == "win32" else 1024
+"""Most processes of a pool: Windows waits for no more at once."""
+
+PATIENCE_S = 10.0
+"""How long a process that is asked to end may take."""
+
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+_KILLED = "its process was killed, as for want of memory; --resume tries it again"
+_NOT_BEGUN = (
+    'its process ended before it began; in a script, call sweep under if __name__ == "__main__"'
+)
 
 Scores = dict[str, Any]
 Outcome = tuple[str, Scores | None, BaseException | None]
@@ -82,21 +95,40 @@ def on_this_machine(
     """Do runs in processes of this machine; give each as it ends, its scores or what went wrong.
 
     A process that is killed takes all processes of its pool with it. What they were doing is done
-    again, each run in a pool of its own, so that one which is killed again is known and fails.
+    again in halves, until a run whose process is killed is alone; that one fails.
     """
+
+    def pool(some: Sequence[str], processes: int) -> Iterator[Outcome]:
+        return _pool(folder, some, full, device, processes, work)
+
     left = list(names)
     while left:
         broken = set()
-        for name, scores, failure in _pool(folder, left, full, device, workers, work):
-            if isinstance(failure, BrokenProcessPool):
-                broken.add(name)
+        for outcome in pool(left, workers):
+            if isinstance(outcome[2], BrokenProcessPool):
+                broken.add(outcome[0])
             else:
-                yield name, scores, failure
+                yield outcome
         # at most so many were at work, the first of those that were left; the others had not begun
         left = [name for name in left if name in broken]
-        for name in left[:workers]:
-            yield from _pool(folder, [name], full, device, 1, work)
+        yield from _halved(left[:workers], pool)
         left = left[workers:]
+
+
+def _halved(
+    names: Sequence[str], pool: Callable[[Sequence[str], int], Iterator[Outcome]]
+) -> Iterator[Outcome]:
+    """Do runs of which one or more break their pool, so that the others are done side by side."""
+    half = max(1, len(names) // 2)
+    for part in (names[:half], names[half:]):
+        broken = []
+        for outcome in pool(part, len(part)) if part else ():
+            if isinstance(outcome[2], BrokenProcessPool) and len(part) > 1:
+                broken.append(outcome[0])
+            else:
+                yield outcome
+        if broken:
+            yield from _halved(broken, pool)
 
 
 def _pool(
@@ -109,38 +141,44 @@ def _pool(
 ) -> Iterator[Outcome]:
     """Do runs in one pool, the first to be given first; its processes end with it."""
     context = multiprocessing.get_context("spawn")
-    before = set(multiprocessing.active_children())
-    turn = context.Value("i", 0)
+    turn, begun = context.Value("i", 0), context.SimpleQueue()
+    processes = min(workers, len(names), MOST_WORKERS)
+    pool = ProcessPoolExecutor(
+        processes, context, initializer=_begin, initargs=(turn, begun, device)
+    )
     futures: dict[Future[Scores], str] = {}
-    with _environment(_ONE_THREAD):
-        pool = ProcessPoolExecutor(
-            min(workers, len(names)), context, initializer=_begin, initargs=(turn, device)
-        )
-        for name in names:
-            try:
-                futures[pool.submit(work, folder, name, full=full, device=device)] = name
-            except BrokenProcessPool:
-                break
     try:
+        with _environment(_ONE_THREAD):
+            for name in names:
+                try:
+                    futures[pool.submit(work, folder, name, full=full, device=device)] = name
+                except BrokenProcessPool:
+                    break
         for future in as_completed(futures):
             failure = future.exception()
+            if isinstance(failure, BrokenProcessPool):
+                failure = BrokenProcessPool(_NOT_BEGUN if begun.empty() else _KILLED)
             yield futures[future], None if failure else future.result(), failure
         for name in names[len(futures) :]:
-            yield name, None, BrokenProcessPool("a process ended before this run was given out")
+            yield name, None, BrokenProcessPool(_NOT_BEGUN if begun.empty() else _KILLED)
     finally:
+        # from Python 3.14 on, terminate_workers does this
+        mine = list((pool._processes or {}).values())
         pool.shutdown(wait=False, cancel_futures=True)
-        _end(set(multiprocessing.active_children()) - before)
+        _end(mine)
 
 
-def _end(processes: set[BaseProcess]) -> None:
+def _end(processes: Sequence[BaseProcess]) -> None:
     """End processes that may be at work on what nobody waits for any more."""
     for one in processes:
         one.terminate()
     for one in processes:
-        one.join()
+        one.join(PATIENCE_S)
+        if one.is_alive():
+            one.kill()
 
 
-def _begin(turn: Any, device: str) -> None:
+def _begin(turn: Any, begun: Any, device: str) -> None:
     """Prepare a process of the pool: its GPU, and its end if that of the sweep comes first."""
     # the sweep itself is told of Ctrl-C, and ends its processes
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -148,6 +186,7 @@ def _begin(turn: Any, device: str) -> None:
     with turn.get_lock():
         number = turn.value
         turn.value += 1
+    begun.put(os.getpid())
     if device != "cpu":
         take_turn(number)
 
@@ -207,8 +246,6 @@ def workers_for(grid: Grid, device: str, neurons: int) -> int | None:
 
 def told(error: BaseException) -> str:
     """Return what went wrong, in one line."""
-    if isinstance(error, BrokenProcessPool):
-        return "its process was killed, as for want of memory; --resume tries it again"
-    known = isinstance(error, (InputError, TrainingFailedError))
+    known = isinstance(error, (InputError, TrainingFailedError, BrokenProcessPool))
     text = " ".join(str(error).split())
     return text if known else f"{type(error).__name__}: {text}"

@@ -17,7 +17,6 @@ from boltzbrain.pages.figures.couplings import clustered
 from boltzbrain.pages.html import environment, write_html
 from boltzbrain.pages.panels.panel import Image, draw
 
-FILE = "comparison.html"
 NAMES = {
     "uniform": "couplings, uniform reference",
     "data": "couplings, data reference",

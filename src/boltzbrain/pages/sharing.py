@@ -66,7 +66,7 @@ def _collect(
                 try:
                     place, result = connection.recv()
                     found[place] = result
-                except EOFError:
+                except (EOFError, OSError):  # ended, or killed while it sent
                     started.pop(connection).join()
     finally:
         for left in started.values():

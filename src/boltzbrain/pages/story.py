@@ -135,19 +135,27 @@ def scores(evaluation: Mapping[str, Any]) -> list[Score]:
         return []
     doubts = bool(evaluation["log_likelihood"].get("unreliable"))
     ours = Score("RBM", gain["value"], gain_error(gain), doubtful=doubts, ours=True)
-    others = [
-        Score(
-            one["title"],
-            one["gain"]["value"],
-            gain_error(one["gain"]),
-            one["gain"]["kind"] == "lower bound",
-            bool(doubts_of(one)),
+    others = [score for score, _ in _beside(evaluation)[:_SHOWN]]
+    return sorted([ours, *others], key=lambda one: -one.value)
+
+
+def _beside(evaluation: Mapping[str, Any]) -> list[tuple[Score, Mapping[str, Any]]]:
+    """Return the models beside the RBM, the highest first: their score, and all that is known."""
+    found = [
+        (
+            Score(
+                one["title"],
+                one["gain"]["value"],
+                gain_error(one["gain"]),
+                one["gain"]["kind"] == "lower bound",
+                bool(doubts_of(one)),
+            ),
+            one,
         )
         for name, one in without_time(evaluation.get("baselines", {})).items()
         if name not in ("rbm", "independent") and one["gain"]["value"] is not None
     ]
-    others = sorted(others, key=lambda one: -one.value)[:_SHOWN]
-    return sorted([ours, *others], key=lambda one: -one.value)
+    return sorted(found, key=lambda pair: -pair[0].value)
 
 
 def scored(evaluation: Mapping[str, Any]) -> str:
@@ -155,28 +163,19 @@ def scored(evaluation: Mapping[str, Any]) -> str:
 
     A model whose score is a bound or rests on a doubtful log Z is no best one.
     """
-    told = scores(evaluation)
-    if not told:
+    ours = next((one for one in scores(evaluation) if one.ours), None)
+    if ours is None:
         return "No bins were held out, so there is no score."
-    ours = next(one for one in told if one.ours)
     bits = evaluation["log_likelihood"]["bits_per_spike"]
     text = f"{ours.text} nats per test bin over independent neurons"
     text += "" if bits is None else f" ({number(bits, 3)} bits per spike)"
-    known = {
-        name: one
-        for name, one in without_time(evaluation.get("baselines", {})).items()
-        if name not in ("rbm", "independent")
-        and one["gain"]["value"] is not None
-        and one["gain"]["kind"] != "lower bound"
-        and not doubts_of(one)
-    }
+    known = [one for score, one in _beside(evaluation) if not (score.bound or score.doubtful)]
     if not known or ours.doubtful:
         return f"{text}."
-    best = max(known.values(), key=lambda one: float(one["gain"]["value"]))
-    difference = best["rbm_minus_this"]["gain"]
+    difference = known[0]["rbm_minus_this"]["gain"]
     value, error = difference["value"], difference["stderr"]
     clear = error is not None and abs(value) > CLEAR * error
     return (
         f"{text}, {with_error(abs(value), error, 2)} {'' if clear else 'not clearly '}"
-        f"{'above' if value > 0 else 'below'} the best simpler model, {best['title']}."
+        f"{'above' if value > 0 else 'below'} the best simpler model, {known[0]['title']}."
     )

@@ -229,10 +229,12 @@ def show_evaluation(console: Terminal, found: Mapping[str, Any]) -> None:
 
 
 def show_belief(console: Terminal, run: TrainingRun, found: Mapping[str, Any]) -> None:
-    """Print whether to believe an evaluated model, in the words of its page."""
+    """Print how a model scores and whether to believe it, in the words of its page."""
     # here, as no other command needs it
+    from boltzbrain.pages import story
     from boltzbrain.pages.verdicts.checks import belief, checks, counted
 
+    console.sentence(story.scored(found))
     told = checks(found, run.log(), run.chosen_update, run.info.get("convergence"))
     console.sentence(f"{belief(told).text} {counted(told)}.")
 

@@ -146,14 +146,15 @@ def compare_statistics(
     statistics = statistics_to_compare(rates, seed)
     result: dict[str, Any] = {"generated_vs_train": {}, "ceiling": {}, "compared": {}}
     held = [one for one in (train, generated, test) if len(one)]
-    values: list[NDArray[np.float64]] = []
+    known: dict[str, list[NDArray[np.float64]]] = {}
     for statistic in statistics:
         name = statistic.name
-        if name == "correlations":  # of the pairs whose covariances came before
-            values = [statistic.scaled(x, one.packed) for x, one in zip(values, held, strict=True)]
+        if name == "correlations":  # of the same pairs
+            pairs = zip(known["covariances"], held, strict=True)
+            known[name] = [statistic.scaled(values, one.packed) for values, one in pairs]
         else:
-            values = [statistic.of(one.packed) for one in held]
-        of_train, of_generated, *of_rest = values
+            known[name] = [statistic.of(one.packed) for one in held]
+        of_train, of_generated, *of_rest = known[name]
         seen = Comparison(of_train, of_generated)
         result["generated_vs_train"][name] = seen.summary()
         compared: dict[str, Any] = {"entries": statistic.entries, "used": len(statistic.tuples)}

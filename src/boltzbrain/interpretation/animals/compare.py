@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -322,6 +322,8 @@ def compare_into(
     folder: Path | None,
     runs: Sequence[TrainingRun],
     structure: RegionMatrix | None = None,
+    *,
+    page: Callable[[Comparison, Path], object] | None = None,
     **options: Any,
 ) -> Comparison:
     """Compare runs; write comparison.json and a csv of each average map, all at once or not at all.
@@ -332,6 +334,8 @@ def compare_into(
         Made if need be; nothing is written if None.
     runs, structure, options
         As of `compare_runs`.
+    page
+        Writes comparison.html, which appears with the rest.
 
     Raises
     ------
@@ -346,6 +350,8 @@ def compare_into(
             for matrix, average in found.averages.items():
                 _write_map(place(f"map_{matrix}.csv"), average)
             write_ours(place("comparison.json"), FORMAT, found.summary)
+            if page is not None:
+                page(found, place("comparison.html"))
     return found
 
 

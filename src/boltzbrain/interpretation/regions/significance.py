@@ -95,14 +95,20 @@ def label_test(
             "have pairs of neurons within a region and between regions",
             "none within" if inside == 0 else "none between",
         )
-    orders = [np.arange(len(labelled))]
-    orders += [generator.permutation(len(labelled)) for _ in range(shuffles)]
     blocks = _single_labels(member)
     if blocks is not None:
-        held = _held_within(values, np.stack([blocks[order] for order in orders]).astype(np.int16))
+        labels = np.empty((shuffles + 1, len(labelled)), dtype=np.int32)
+        labels[0] = blocks
+        for number in range(shuffles):
+            labels[number + 1] = blocks[generator.permutation(len(labelled))]
+        held = _held_within(values, labels)
     else:
         rows, columns = together.nonzero()
-        held = np.array([values[order[rows], order[columns]].sum() for order in orders])
+        held = np.empty(shuffles + 1)
+        held[0] = values[rows, columns].sum()
+        for number in range(shuffles):
+            order = generator.permutation(len(labelled))
+            held[number + 1] = values[order[rows], order[columns]].sum()
     one, two = held / inside, (float(values.sum()) - held) / (everyone - inside)
     if statistic == "rms":
         one, two = np.sqrt(one), np.sqrt(two)
@@ -132,7 +138,7 @@ def _sum_within(values: Any, labels: Any, held: Any) -> None:
             held[row, shuffle] = total
 
 
-def _held_within(values: Floats, labels: NDArray[np.int16]) -> Floats:
+def _held_within(values: Floats, labels: NDArray[np.int32]) -> Floats:
     """Return the sum of values over pairs of one label, for many ways to label, (way,).
 
     Parameters

@@ -96,12 +96,15 @@ def _require_free(folder: Path) -> set[str]:
     if LISTED not in held:
         must = "be empty, absent, or a folder that 'boltzbrain figures' wrote"
         raise bad_input("out", must, held[0], file=folder)
-    written = read_ours(folder / LISTED, FIGURES).get("sha256", {})
-    for name in written:
-        if name in held and sha256(folder / name) != written[name]:
-            must = "hold the figures as they were written (what was changed would be lost)"
-            raise bad_input("out", must, f"{name}, which was changed", file=folder)
-    return {LISTED, *written}
+    written = read_ours(folder / LISTED, FIGURES).get("sha256")
+    if not isinstance(written, dict):
+        raise bad_input(LISTED, "say what was written", "no hashes", file=folder)
+    for name in held:
+        if name != LISTED and (name not in written or sha256(folder / name) != written[name]):
+            must = "hold nothing but figures as they were written (else something would be lost)"
+            what = f"{name}, which was {'changed' if name in written else 'put there since'}"
+            raise bad_input("out", must, what, file=folder)
+    return set(held)
 
 
 def _write(folder: Path, page: PageData, chosen: FigureChoices) -> set[str]:

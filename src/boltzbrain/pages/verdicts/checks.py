@@ -135,11 +135,8 @@ def belief(found: Sequence[Check]) -> Verdict:
             "poor", f"This model should not be interpreted yet. Failed: {', '.join(failed)}."
         )
     if level == "unknown":
-        return Verdict(
-            "unknown",
-            "Without held-out bins nobody can say how good this model is; the comparisons below "
-            "are with bins that it was trained on.",
-        )
+        told = f"{found[0].verdict.text} So nobody can say how good this model is."
+        return Verdict("unknown", told + (f" Failed: {failed[0]}." if failed else ""))
     if failed or level == "fair" or len(weak) > 1:
         named = (("Failed", failed), ("Weak", weak))
         told = " ".join(f"{word}: {', '.join(titles)}." for word, titles in named if titles)

@@ -47,9 +47,10 @@ REFRACTORY_S = 1.5e-3
 REFRACTORY_FRACTION = 0.01
 """Units with a larger fraction of intervals below the refractory period are flagged."""
 
-LONGEST_PAUSE_S, EXPECTED_SHORTER = 0.5, 10.0
-"""Where the shortest interval between two spikes of a neuron is longer, though so many shorter ones
-were to be expected at the rates of the neurons (Poisson), times are not in seconds."""
+LONGEST_PAUSE_S, SHORT_SHARE, FEWEST_SHORTER, MANY_SHORTER = 0.5, 0.0025, 10.0, 3.0
+"""Where all but this share of the intervals between spikes of a neuron are longer than so many
+seconds, though at least so many, and so many times as many, shorter ones were to be expected at the
+rates of the neurons (Poisson), times are not in seconds: no neuron rests so long after a spike."""
 
 MUCH_EMPTY = 0.1
 """Empty stretches of more than this share of a recording are to be mended before a model learns."""
@@ -191,21 +192,28 @@ def refractory_units(signal: SpikeTimes) -> NDArray[np.int64]:
 
 def _other_unit(signal: SpikeTimes) -> Iterator[Point]:
     """Yield that the times are not in seconds, where the intervals between spikes say so."""
-    gaps = [np.diff(signal.train(neuron)) for neuron in range(len(signal))]
-    # a spike counted twice has no interval
-    shortest = min((float(one[one > 0].min()) for one in gaps if (one > 0).any()), default=0.0)
-    if shortest < LONGEST_PAUSE_S or (time_steps(signal).step_s > LONGEST_PAUSE_S / 2).any():
+    trains = [np.diff(signal.train(neuron)) for neuron in range(len(signal))]
+    gaps = np.concatenate([np.empty(0), *trains])
+    gaps = gaps[gaps > 0]  # a spike counted twice has no interval
+    if not len(gaps):
+        return
+    # of spikes sorted into a wrong neuron a few are too near, whatever the unit
+    short = float(np.quantile(gaps, SHORT_SHARE))
+    # frames of a slow microscope: the next one is the nearest that there can be
+    in_frames = bool((time_steps(signal).step_s > short / 1.5).any())
+    if short < LONGEST_PAUSE_S or in_frames:
         return
     recorded = float(np.diff(signal.stretches(), axis=1).sum())
-    intervals = np.array([len(one) for one in gaps])
-    expected = float((-intervals * np.expm1(-shortest * intervals / recorded)).sum())
-    if expected < EXPECTED_SHORTER:
+    intervals = np.array([len(one) for one in trains])
+    expected = float((-intervals * np.expm1(-short * intervals / recorded)).sum())
+    shorter = int((gaps < short).sum())
+    if expected < max(FEWEST_SHORTER, MANY_SHORTER * shorter):
         return
     yield Point(
         OTHER_UNIT,
         "mend",
-        f"of {int(intervals.sum()):,} intervals between spikes of one neuron none is below "
-        f"{shortest:.3g} s, where {expected:.0f} were to be expected at these rates: the times are "
+        f"{shorter:,} of {len(gaps):,} intervals between spikes of one neuron are below "
+        f"{short:.3g} s, where {expected:.0f} were to be expected at these rates: the times are "
         f"not in seconds, as which the recording lasts {recorded:,.0f} s; write them in seconds",
         None,
     )
