@@ -107,10 +107,12 @@ def test_recorded_activity_plays_pauses_and_is_scrubbed(browser, written, scene)
     assert int(state["frame"]) > 4
     assert press(browser, "next")["frame"] == str(int(state["frame"]) + 1)
     line = browser.find_element("css selector", ".viewer [data-part=timeline]")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", line)
-    inner = line.size["width"] - 72
+    browser.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", line
+    )
+    inner = line.size["width"] - 80
     ActionChains(browser, duration=20).move_to_element_with_offset(
-        line, round(64 + inner / 2 - line.size["width"] / 2), 0
+        line, round(72 + inner / 2 - line.size["width"] / 2), 0
     ).click().perform()
     frame = int(told(browser)["frame"])
     assert abs(frame - 45) <= 1

@@ -41,6 +41,7 @@ export class Orbit {
     this.yaw += yaw;
     this.pitch = Math.min(1.55, Math.max(-1.55, this.pitch + pitch));
   }
+  centre(place) { this.target.fromArray(place); }
   closer(factor) { this.zoom = Math.min(FARTHEST, Math.max(CLOSEST, this.zoom * factor)); }
   // by so many pixels of a picture so many pixels tall
   pan(x, y, height) {

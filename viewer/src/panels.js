@@ -74,6 +74,7 @@ export class Panels {
     const rate = data.a.rate[n], often = `${short(rate / data.width_s)} a second`;
     const region = data.regionOf(n);
     box.append(make("p", `${region ? `${region}; a` : "A"}ctive in ${percent(rate)} of the training bins (${often}).${data.isShown(n) ? "" : " Its place is not known, so it is not drawn."}`));
+    if (data.isShown(n)) box.append(this.button("bring it to the middle", () => viewer.centre(n)));
     const units = data.assembliesOf(n, ASSEMBLIES);
     this.rows(box, "assemblies, by weight", units.map((unit) => [
       `${unit}${data.isMember(unit, n) ? "" : " (not a member)"}`, data.weight(unit, n), () => viewer.chooseUnit(unit),

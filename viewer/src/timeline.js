@@ -1,7 +1,7 @@
 // The time line: how many neurons are active, the chosen hidden unit, and all of them as shades.
 import { INK, SOFT, UP, short } from "./colours.js";
 
-const LEFT = 64, RIGHT = 8, AXIS = 18, COUNT = 54, UNIT = 40, GAP = 8, BLUE = "#0072b2";
+const LEFT = 72, RIGHT = 8, AXIS = 18, COUNT = 54, UNIT = 40, GAP = 8, BLUE = "#0072b2";
 
 export class TimeLine {
   constructor(canvas, viewer) {

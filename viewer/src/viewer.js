@@ -113,6 +113,10 @@ export class Viewer {
     this.panels.fillChosen();
     this.later();
   }
+  centre(n) {
+    this.orbit.centre(this.data.xyz.subarray(3 * n, 3 * n + 3));
+    this.later();
+  }
   chooseRegion(number) { this.state.region = number; this.recolour(); }
   clampUnit(side) {
     this.state.clamped = side;
