@@ -88,9 +88,9 @@ def test_it_opens_alone_without_error_request_or_overflow(browser, written, widt
     assert colours(browser)[2] > 500
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert console(browser) == []
-    assert serious_faults(browser) == []
     asked = [url for url in requests_of(browser) if not url.startswith(("data:", "blob:"))]
     assert asked == [written.as_uri()]
+    assert serious_faults(browser) == []
 
 
 def test_recorded_activity_plays_pauses_and_is_scrubbed(browser, written, scene):

@@ -78,7 +78,7 @@ export class Data {
     if (!this.a.partners) return [];
     const found = [];
     for (let k = 0; k < this.partners; k++) {
-      const value = this.a.couplings[n * this.partners + k] * this.coupling_step;
+      const value = this.a.couplings[n * this.partners + k] * this.coupling_step[n];
       if (value) found.push([this.a.partners[n * this.partners + k], value]);
     }
     return found;

@@ -108,7 +108,7 @@ export class Panels {
     const { viewer } = this, { data, state } = viewer, side = state.clamped === "on" ? 1 : 0;
     const value = data.clamp.values[unit][side], support = data.clamp.support[unit]?.[side];
     const rests = data.clamp.how === "exact" ? "summed exactly" : `from ${Math.round(support)} effective ${data.clamp.of}`;
-    box.append(make("p", `Held at ${short(value)}; ${rests}. Changes smaller than two standard errors are left out.`, { className: "soft" }));
+    box.append(make("p", `Held at ${short(value)}; ${rests}. Changes are left out that are not beyond what chance does to one neuron.`, { className: "soft" }));
     if (data.clamp.how !== "exact" && support < 10)
       box.append(make("p", "Hardly ever so: read it with care.", { className: "soft" }));
     const most = data.largestChanges(unit, side, CHANGES);

@@ -37,7 +37,7 @@ export class Film {
     this.viewer = viewer;
     this.canvas = document.createElement("canvas");
     compose(viewer, this.canvas);
-    const type = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"].find((one) => MediaRecorder.isTypeSupported(one));
+    const type = filmType();
     this.recorder = new MediaRecorder(this.canvas.captureStream(30), { mimeType: type, videoBitsPerSecond: 8e6 });
     const pieces = [];
     this.recorder.ondataavailable = (event) => { if (event.data.size) pieces.push(event.data); };
@@ -58,4 +58,6 @@ export class Film {
   }
 }
 
-export const canFilm = () => typeof MediaRecorder === "function" && "captureStream" in HTMLCanvasElement.prototype;
+const TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
+const filmType = () => TYPES.find((one) => MediaRecorder.isTypeSupported(one));
+export const canFilm = () => typeof MediaRecorder === "function" && "captureStream" in HTMLCanvasElement.prototype && Boolean(filmType());

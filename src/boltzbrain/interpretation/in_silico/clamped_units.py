@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import t as student
 from torch import Tensor
 
 from boltzbrain.foundations.checks import has_shape
@@ -45,6 +46,8 @@ class ClampedUnits:
         (hidden, 2) effective number of the states that a clamp rests on.
     exact
         Whether all states were summed.
+    draws
+        States that each clamp and its error rest on; 0 if exact.
     """
 
     values: Floats
@@ -53,6 +56,21 @@ class ClampedUnits:
     stderr: NDArray[np.float32]
     support: Floats
     exact: bool
+    draws: int = 0
+
+    def told(self) -> NDArray[np.float32]:
+        """Return the changes that are not chance, (hidden, 2, neuron), 0 for all others.
+
+        Beyond so many standard errors (Student's t) that by chance one neuron or fewer of a clamp
+        is expected to pass.
+        """
+        if self.exact:
+            return self.change
+        beyond = float(student.isf(0.5 / len(self.before), max(1, self.draws - 1)))
+        kept: NDArray[np.float32] = np.where(
+            np.abs(self.change) > beyond * self.stderr, self.change, np.float32(0)
+        )
+        return kept
 
 
 def low_and_high(model: RBM, states: NDArray[np.uint8]) -> Floats:
@@ -152,7 +170,7 @@ def _resampled(
             own *= np.sqrt(1.0 + count / effective)
             change[unit, side] = after - before
             stderr[unit, side] = np.hypot(own, error)
-    return ClampedUnits(values, before, change, stderr, support, exact=False)
+    return ClampedUnits(values, before, change, stderr, support, exact=False, draws=count)
 
 
 def _mean(

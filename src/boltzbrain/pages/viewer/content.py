@@ -39,7 +39,6 @@ RULES: Mapping[str, str] = {
 """How members were chosen, in the words of the viewer."""
 
 _LEVELS = 127
-_VISIBLE = 2.0
 
 
 @dataclass(frozen=True)
@@ -113,11 +112,11 @@ def pack_scene(scene: Scene, *, alone: bool = False) -> Packed:
         "sources": [],
     }
     if scene.partners is not None and scene.couplings is not None:
-        couplings, coupling_step = _levels(scene.couplings.reshape(1, -1))
+        couplings, coupling_step = _levels(scene.couplings)
         arrays["partners"] = scene.partners.astype(np.uint32)
         arrays["couplings"] = couplings
         header["partners"] = scene.partners.shape[1]
-        header["coupling_step"] = float(coupling_step[0])
+        header["coupling_step"] = [float(f"{one:.4g}") for one in coupling_step]
     for place, frames in enumerate(scene.frames):
         states, traces, told = _frames(scene, frames)
         arrays[f"states{place}"], arrays[f"traces{place}"] = states, traces
@@ -170,11 +169,18 @@ def _told_places(places: Places, low: Floats, step: Floats) -> dict[str, Any]:
         "low": low.tolist(),
         "step": step.tolist(),
         "box": {"middle": middle.tolist(), "size": size.tolist(), "radius": radius},
-        "spacing": float(np.median(np.asarray(cKDTree(known).query(known, 2)[0])[:, 1])),
+        "spacing": _spacing(known, radius),
         "names": list(places.names),
         "flat": places.flat,
         "stretched": places.stretched,
     }
+
+
+def _spacing(known: Floats, alone: float) -> float:
+    """Return the median distance of a neuron to the nearest other; another where it is alone."""
+    if len(known) < 2:
+        return alone
+    return float(np.median(np.asarray(cKDTree(known).query(known, 2)[0])[:, 1]))
 
 
 def _levels(values: Floats) -> tuple[NDArray[np.int8], Floats]:
@@ -212,21 +218,13 @@ def _clamped(scene: Scene) -> ClampedUnits:
     return clamp_units(scene.model, values, scene.states, generator)
 
 
-def _told_change(held: ClampedUnits) -> NDArray[np.float32]:
-    """Return changes, (hidden, 2, neuron), without those that may be chance."""
-    change: NDArray[np.float32] = np.where(
-        np.abs(held.change) > _VISIBLE * held.stderr, held.change, np.float32(0)
-    )
-    return change
-
-
 def _steps(held: ClampedUnits) -> Floats:
     """Return the probability of a step of each clamp, (hidden, 2)."""
-    most = np.abs(_told_change(held)).max(axis=2, initial=0.0).astype(np.float64)
+    most = np.abs(held.told()).max(axis=2, initial=0.0).astype(np.float64)
     result: Floats = np.where(most > 0, most, 1.0) / _LEVELS
     return result
 
 
 def _held(held: ClampedUnits) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     steps = _steps(held)[:, :, None].astype(np.float32)
-    return (_told_change(held) / steps).round().astype(np.int8), held.before.astype(np.float32)
+    return (held.told() / steps).round().astype(np.int8), held.before.astype(np.float32)

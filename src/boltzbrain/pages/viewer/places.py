@@ -172,7 +172,7 @@ def region_hulls(
     names, counts = np.unique(labels[places.known], return_counts=True)
     faces: list[Indices] = []
     of: list[str] = []
-    if not any(places.names):
+    if sum(map(bool, places.names)) < 2:
         return np.zeros((0, 3), dtype=np.int64), of
     for place in np.argsort(-counts, kind="stable")[:_MOST_HULLS]:
         name = str(names[place])
