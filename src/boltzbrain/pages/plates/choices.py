@@ -70,8 +70,8 @@ def inches(name: str, length: Any) -> float:
 
     Examples
     --------
-    >>> inches("width", "25.4 mm")
-    1.0
+    >>> inches("width", "3.5in")
+    3.5
     """
     found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(mm|cm|in)\s*", str(length))
     size = float(found[1]) * INCHES[found[2]] if found else 0.0
