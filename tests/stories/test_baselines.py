@@ -140,7 +140,8 @@ def test_the_page_says_who_wins(browser, run):
     for kind in ("gain", "conditional"):
         assert winner(without_time(table), kind).text in text
     rows = browser.execute_script(
-        "return [...document.querySelector('#baselines ~ * table.scores').rows].map(r => r.cells[0].innerText)"
+        "return [...document.querySelector('#baselines ~ * table.scores').rows]"
+        ".map(r => r.cells[0].innerText)"
     )
     assert rows[1:] == [one["title"] for one in without_time(table).values()]
     assert "Is it the state of the brain, or the last bins?" in text
