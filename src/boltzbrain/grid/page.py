@@ -16,7 +16,7 @@ from boltzbrain.foundations.showing.numbers import value_words, with_error
 from boltzbrain.grid.choice import at_point, point_words, pooled
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.sweep import TrainingCurve
-from boltzbrain.pages.html import environment, write_html
+from boltzbrain.pages.html import rendered, write_html
 from boltzbrain.pages.panels.panel import Image, draw
 
 FIGURE_NAMES = {
@@ -85,23 +85,20 @@ def write_sweep_page(page: SweepPage, path: Path) -> Path:
     InputError
         If the file cannot be written.
     """
-    text = (
-        environment()
-        .get_template("sweep.html.j2")
-        .render(
-            page=page,
-            chosen=point_words({name: page.choice[name] for name in (*_named(page), "seed")}),
-            edge=edge_words(page),
-            curves=curve_images(page),
-            scores=scores_image(page),
-            maps=map_images(page),
-            rows=_rows(page),
-            failed=page.table[page.table["status"] == "failed"].to_dict("records"),
-            unreliable=page.table[page.table["unreliable"].notna()].to_dict("records"),
-            test_gain=_with_error(
-                page.choice["test_gain_over_independent"], page.choice["test_stderr"]
-            ),
-        )
+    text = rendered(
+        "sweep.html.j2",
+        page=page,
+        chosen=point_words({name: page.choice[name] for name in (*_named(page), "seed")}),
+        edge=edge_words(page),
+        curves=curve_images(page),
+        scores=scores_image(page),
+        maps=map_images(page),
+        rows=_rows(page),
+        failed=page.table[page.table["status"] == "failed"].to_dict("records"),
+        unreliable=page.table[page.table["unreliable"].notna()].to_dict("records"),
+        test_gain=_with_error(
+            page.choice["test_gain_over_independent"], page.choice["test_stderr"]
+        ),
     )
     return write_html(path, text)
 

@@ -14,7 +14,7 @@ from boltzbrain.foundations.showing.told import counted
 from boltzbrain.interpretation.animals.compare import Comparison
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.couplings import clustered
-from boltzbrain.pages.html import environment, write_html
+from boltzbrain.pages.html import rendered, write_html
 from boltzbrain.pages.panels.panel import Image, draw
 
 NAMES = {
@@ -88,16 +88,13 @@ def write_comparison_page(found: Comparison, path: Path) -> Path:
     InputError
         If the file cannot be written.
     """
-    text = (
-        environment()
-        .get_template("comparison.html.j2")
-        .render(
-            answer=comparison_words(found.summary),
-            maps=_maps(found),
-            matched=_matched(found.summary),
-            tables=[table for table in _tables(found.summary) if table.rows],
-            reasons=_reasons(found.summary["reasons"]),
-        )
+    text = rendered(
+        "comparison.html.j2",
+        answer=comparison_words(found.summary),
+        maps=_maps(found),
+        matched=_matched(found.summary),
+        tables=[table for table in _tables(found.summary) if table.rows],
+        reasons=_reasons(found.summary["reasons"]),
     )
     return write_html(path, text)
 

@@ -13,17 +13,17 @@ from boltzbrain.foundations.files import atomic_write
 from boltzbrain.pages.glossary import explained
 
 
-def environment() -> Environment:
-    """Return what fills in the templates: everything escaped, nothing undefined."""
-    made = Environment(
+def rendered(template: str, **values: Any) -> str:
+    """Return a template filled in: everything escaped, nothing undefined."""
+    environment = Environment(
         loader=PackageLoader("boltzbrain.pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["explained"] = explained
-    return made
+    environment.filters["explained"] = explained
+    return environment.get_template(template).render(**values)
 
 
 def write_html(path: Path, text: str) -> Path:

@@ -11,7 +11,7 @@ from boltzbrain.foundations.folders import one_writer
 from boltzbrain.pages.explore import explore_data
 from boltzbrain.pages.glance import glance
 from boltzbrain.pages.glossary import GLOSSARY
-from boltzbrain.pages.html import embedded, environment, write_html
+from boltzbrain.pages.html import embedded, rendered, write_html
 from boltzbrain.pages.page import PageData, page_data
 from boltzbrain.pages.panels import Panel, panels
 from boltzbrain.pages.panels.baselines import section
@@ -75,27 +75,24 @@ def render(page: PageData) -> str:
         *(reading.findings if reading else ()),
     )
     explore = explore_data(page)
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            page=page,
-            glance=first,
-            checks=found,
-            words=WORDS,
-            drawn=drawn,
-            kinds=kinds,
-            viewer=None if page.scene is None else pack_scene(page.scene),
-            reading=reading,
-            in_time=in_time,
-            baselines=simpler,
-            inside=_inside(page, reading, in_time, kinds),
-            explore=explore,
-            explore_json=embedded(explore),
-            glossary=GLOSSARY,
-            figures=list(_flat(page.evaluation)),
-            data=embedded(page.evaluation),
-        )
+    return rendered(
+        "report.html.j2",
+        page=page,
+        glance=first,
+        checks=found,
+        words=WORDS,
+        drawn=drawn,
+        kinds=kinds,
+        viewer=None if page.scene is None else pack_scene(page.scene),
+        reading=reading,
+        in_time=in_time,
+        baselines=simpler,
+        inside=_inside(page, reading, in_time, kinds),
+        explore=explore,
+        explore_json=embedded(explore),
+        glossary=GLOSSARY,
+        figures=list(_flat(page.evaluation)),
+        data=embedded(page.evaluation),
     )
 
 

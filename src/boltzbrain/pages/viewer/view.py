@@ -10,7 +10,7 @@ from boltzbrain.evaluation.samples import Samples, read_samples
 from boltzbrain.foundations.folders import given_path, one_writer, page_file
 from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
 from boltzbrain.interpretation.interpret import interpretation_of
-from boltzbrain.pages.html import environment, write_html
+from boltzbrain.pages.html import rendered, write_html
 from boltzbrain.pages.viewer.content import pack_scene
 from boltzbrain.pages.viewer.scene import Scene, scene_of
 from boltzbrain.training.run.run import TrainingRun
@@ -47,7 +47,7 @@ def view(run: TrainingRun | str | Path, path: str | Path | None = None) -> Path:
 def render_scene(scene: Scene) -> str:
     """Return the viewer as HTML."""
     viewer = pack_scene(scene, alone=True)
-    return environment().get_template("viewer/view.html.j2").render(viewer=viewer)
+    return rendered("viewer/view.html.j2", viewer=viewer)
 
 
 def _scene(run: TrainingRun) -> Scene:
