@@ -14,7 +14,9 @@ cluster of test bins, so that differences between models have paired errors. Par
   regression on the past, the HMM-GLM, the rate by place, and the regression with the past of
   another segment and with shuffled bins. Speed: 32 states in 15 s, the regression in 30 s, four
   states with the past in 5 minutes, each fit alone.
-- retina: 160 cells, folds by repeats of the movie.
+- retina: 160 cells, folds by repeats of the movie; the pairwise and the K-pairwise model of
+  Tkacik et al., PLoS Comput. Biol. 10:e1003408 (2014), which these cells were published with,
+  beside the others.
 - allen: do states match the periods of the experiment, against circular shifts?
 - worms: do states tell the velocity, against circular shifts?
 
@@ -41,7 +43,7 @@ from scipy.special import expit
 from sklearn.metrics import adjusted_rand_score
 
 import boltzbrain as bb
-from boltzbrain.baselines.fit_baseline import fit_in_time
+from boltzbrain.baselines.fit_baseline import fit_baseline, fit_in_time
 from boltzbrain.baselines.in_time.history import fit_history, point_of
 from boltzbrain.baselines.in_time.hmm import climb_from_blocks, fit_hmm
 from boltzbrain.baselines.in_time.hmm_glm import fit_hmm_glm, fit_states
@@ -62,6 +64,7 @@ COLUMNS = ("part", "name", "model", "value", "limit", "good", "gain", "without",
            "seconds", "chosen")  # fmt: skip
 PARTS = ("planted", "steinmetz", "retina", "allen", "worms")
 MODELS = ("hmm", "history", "hmmglm")
+STATIC = ("ising", "kpairwise")
 SPEED_S = {"hmm, 32 states": 15.0, "history": 30.0, "hmmglm, 4 states": 300.0}
 WIDTH, SHIFTS = 0.02, 999
 
@@ -162,6 +165,15 @@ def with_time(activity: Activity, name: str) -> list[Line]:
     without = float((model.log_likelihood(test.states) - scorer.base).mean())
     return [line_of(activity, model.predictive(test), name, without=without,
                     seconds=model.fit.seconds, chosen=json.dumps(model.fit.chosen))]  # fmt: skip
+
+
+def pairwise(activity: Activity, name: str) -> list[Line]:
+    began = time.monotonic()
+    train, validation, test = folds_of(activity)
+    generator = Generator.from_seed(0, "baselines", name)
+    model = fit_baseline(name, train.states, validation.states, generator)
+    seconds, scores = time.monotonic() - began, model.log_likelihood(test.states)
+    return [line_of(activity, scores, name, seconds=seconds, chosen=json.dumps(model.fit.chosen))]
 
 
 def rbm(activity: Activity) -> list[Line]:
@@ -274,6 +286,8 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], 
     def retina() -> Activity:
         return bb.read(DATA / "retina" / "salamander.npz").binarize().split(by="segments")
 
+    for model in STATIC:
+        yield "retina", f"salamander: {model}", lambda model=model: pairwise(retina(), model)
     yield from of_recording("retina", "salamander", retina)
     yield "allen", "periods", allen
     for path in sorted((DATA / "celegans").glob("*.npz")):
