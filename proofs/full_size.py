@@ -15,9 +15,16 @@ each through
 
 `--scale` is the share of the neurons (hours and frames stay), `--updates` shortens the trainings.
 Seconds are of the whole process, its start included; memory is the largest resident set that the
-operating system counted for it. Writes full_size.txt beside this file, or with another scale
-full_size_SCALE.txt in the current folder. Exits 1 if a step fails, if a model gains less than five
-of its standard errors over independent neurons, or if a step takes more than 8 GiB.
+operating system counted for it. Of the fish is asked besides whether the training converged by
+chains that mix, the gain beside that of the process that made the data (a lower bound, see
+many_neurons.py) and of that process with its rates fitted to the training frames, covariances
+beside those of the training frames, the normalised errors of <v>, <h>, <v h> and <v v>, how well
+the weights tell the members of every planted assembly, and the effective samples of log Z.
+
+Writes full_size.txt beside this file, or with another scale full_size_SCALE.txt in the current
+folder. Exits 1 if a step fails, if a model gains less than five of its standard errors over
+independent neurons, if a step takes more than 8 GiB, or if the fish misses one of the limits that
+its lines name.
 """
 
 from __future__ import annotations
@@ -39,6 +46,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = Path(sys.executable).with_name("boltzbrain")
 MOST_GIB, STDERRS = 8.0, 5.0
+OF_PROCESS, OF_FITTED, OF_CEILING, MOST_NRMSE, LEAST_AREA = 0.95, 0.97, 0.9, 0.1, 0.97
+LEAST_ESS_PERCENT = 10
+PLANTED = "planted.npz"
 HOUR_S, BIN_MS, FRAMES, FRAME_S = 3600.0, 20.0, 4000, 0.256
 
 # numpy and the rest are imported where a file is written, in a process of its own: what the
@@ -160,6 +170,54 @@ def write_fish(path: Path, scale: float) -> None:
             part = truth.states[first : first + 200]
             dff[first : first + 200] = part + 0.2 * draw.standard_normal(part.shape, np.float32)
     path.with_name("regions.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    np.savez_compressed(path.with_name(PLANTED), **vars(truth))
+
+
+def ask_of_fish(run: Path, planted: Path) -> tuple[bool, list[str]]:
+    """Return whether a model found what was planted, and the lines that say so."""
+    import numpy as np
+    from many_neurons import Process
+    from planted_assemblies import best_areas
+
+    import boltzbrain as bb
+    from boltzbrain.sampling.synthetic import PlantedAssemblies
+
+    found = bb.TrainingRun.open(run)
+    kept = found.activity.neurons["id"].astype(int).to_numpy()
+    with np.load(planted, allow_pickle=False) as file:
+        truth = PlantedAssemblies(
+            file["states"][:, kept], file["on"], file["membership"][kept],
+            file["background"][kept], float(file["firing"]),
+        )  # fmt: skip
+    if not np.array_equal(truth.states, found.activity.states):
+        return False, ["  the planted states are not those of the run: NO"]
+    process = Process(truth, found.activity)
+    made, (fitted, _) = process.gain(), process.gains_fitted()
+    told = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
+    seen, judged = told["statistics"], found.info["convergence"]
+    gain, forward = told["log_likelihood"]["gain"], told["log_likelihood"]["log_partition"]
+    area = best_areas(found.best.weights.double().numpy(), truth).min()
+    worst = max(seen["nrmse"][name] for name in ("v", "h", "vh", "vv"))
+    forward = forward["forward"]
+    percent = 100 * forward["effective_sample_size"] / forward["chains"]
+    asked = [
+        (f"status {judged['status']}, R-hat {judged['r_hat']:.3f}, by {judged['sampler']}",
+         judged["status"] in ("converged", "recovered")),
+        (f"gain {gain['value'] / made:.1%} of the process ({made:.1f}), limit {OF_PROCESS:.0%}",
+         gain["value"] >= OF_PROCESS * made),
+        (f"gain {gain['value'] / fitted:.1%} of the fitted one ({fitted:.1f}), limit "
+         f"{OF_FITTED:.0%}", gain["value"] >= OF_FITTED * fitted),
+        (f"covariances {seen['covariances']['ratio']:.2f} of the ceiling, limit {OF_CEILING:g}",
+         seen["covariances"]["ratio"] >= OF_CEILING),
+        ("nRMSE " + ", ".join(f"{n} {seen['nrmse'][n]:.2f}" for n in ("v", "h", "vh", "vv"))
+         + f", limit {MOST_NRMSE:g}", worst <= MOST_NRMSE),
+        (f"worst of {truth.on.shape[1]} assemblies found with area {area:.4f}, limit "
+         f"{LEAST_AREA:g}", area >= LEAST_AREA),
+        (f"effective samples of log Z {percent:.0f} %, limit {LEAST_ESS_PERCENT} %",
+         percent >= LEAST_ESS_PERCENT),
+    ]  # fmt: skip
+    lines = [f"  {words}: {'yes' if holds else 'NO'}" for words, holds in asked]
+    return all(holds for _, holds in asked), lines
 
 
 @dataclass(frozen=True)
@@ -246,7 +304,11 @@ def through(case: Case, folder: Path, scale: float, updates: int | None) -> tupl
         f"  {seen['neurons']} neurons kept; gain over independent neurons {gain['value']:+.2f} ± "
         f"{gain['stderr']:.2f} nats per test bin: {'yes' if holds else 'NO'}; page {page:.1f} MB"
     )
-    return good and holds, lines
+    good = good and holds
+    if case.name == "fish":
+        found, told_of = ask_of_fish(run, folder / PLANTED)
+        good, lines = good and found, lines + told_of
+    return good, lines
 
 
 def main() -> int:

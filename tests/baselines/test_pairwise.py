@@ -164,6 +164,20 @@ def test_the_climb_ends_at_the_maximum_of_the_likelihood():
     assert abs(scores[0] - scores[1]) < 0.003
 
 
+def test_a_climb_comes_back_from_a_model_that_has_run_away():
+    # pseudo-likelihood of real cells gives couplings under which nearly all neurons are active
+    truth = random_pairwise(40, spread=0.7, field=-3.0, share=0.3)
+    states = draw_pairwise(truth, 6000, Generator.from_seed(18)).numpy()
+    away = Pairwise.of(truth.field, truth.couplings + 0.6 * (1 - torch.eye(40)))
+    begun = draw_pairwise(away, 500, Generator.from_seed(19))
+    assert float(begun.float().mean()) > 3 * states.mean()
+    found = climb_likelihood(away, states, 6.0, Generator.from_seed(20), chains=500, updates=80)
+    assert abs(float(found.chains.float().mean()) / states.mean() - 1) < 0.1
+    upper = np.triu_indices(40, 1)
+    planted, got = truth.couplings.numpy()[upper], found.model.couplings.numpy()[upper]
+    assert float(np.corrcoef(planted, got)[0, 1]) > 0.7
+
+
 def test_a_potential_of_the_count_is_found_where_there_is_one():
     # bins of many active neurons are more frequent than any model of pairs has them
     count = torch.zeros(13, dtype=torch.float64)

@@ -4,9 +4,11 @@ Persistent chains (Younes, Probability Theory and Related Fields 82:625, 1989; T
 stand in for the model in the gradient. Steps are natural: were activity Gaussian, the Fisher
 information of the couplings would take a change X to C X C, C the covariance of the data, so a step
 is U [(U^T G U) / (l l^T + penalty)] U^T with C = U diag(l) U^T and G the difference of the
-covariances of data and chains. A step by the diagonal alone either creeps along the modes that all
-neurons share or blows up along them. A potential of the population count may climb beside, straight
-between knots at quantiles of the count.
+covariances of data and chains, without its diagonal, which no coupling moves. Where chains vary
+more than the data along an axis of U, l is what they vary by: steps shrink where the model has run
+away from the data. A step by the diagonal alone either creeps along the modes that all neurons
+share or blows up along them. A potential of the population count may climb beside, straight between
+knots at quantiles of the count.
 """
 
 from __future__ import annotations
@@ -51,17 +53,27 @@ class _Moments:
         cross = torch.outer(mean, self.mean)
         return mean - self.mean, both - cross - cross.T + torch.outer(self.mean, self.mean)
 
-    def natural(self, slope: Tensor, penalty: float) -> Tensor:
-        """Return the natural gradient of couplings, symmetric with a zero diagonal."""
-        scale = (1 / (torch.outer(self.values, self.values) + penalty)).to(torch.float32)
+    def variances(self, covariance: Tensor) -> Tensor:
+        """Return the larger of the variances of data and chains along each axis, (neuron,)."""
+        own = (self.vectors * (covariance.to(torch.float32) @ self.vectors)).sum(dim=0)
+        return torch.maximum(self.values, own.to(torch.float64))
+
+    def natural(self, slope: Tensor, values: Tensor, penalty: float) -> Tensor:
+        """Return the natural gradient of couplings, symmetric with a zero diagonal.
+
+        `values` are variances along the axes, and the diagonal of the slope is left out: with it
+        the step is no ascent where the rates of the chains are off.
+        """
+        slope = slope - slope.diagonal().diag()
+        scale = (1 / (torch.outer(values, values) + penalty)).to(torch.float32)
         turned = self.vectors.T @ slope.to(torch.float32) @ self.vectors
         step: Tensor = (self.vectors @ (turned * scale) @ self.vectors.T).to(torch.float64)
         return (0.5 * (step + step.T)).fill_diagonal_(0.0)
 
-    def natural_field(self, slope: Tensor) -> Tensor:
+    def natural_field(self, slope: Tensor, values: Tensor) -> Tensor:
         """Return the natural gradient of the fields at the mean activity, (neuron,)."""
         vectors = self.vectors.to(torch.float64)
-        result: Tensor = vectors @ ((vectors.T @ slope) / self.values)
+        result: Tensor = vectors @ ((vectors.T @ slope) / values)
         return result
 
 
@@ -143,8 +155,10 @@ def climb_likelihood(
         step = rate * (final_rate / rate) ** progress
         pairs = model.couplings.to(torch.float64)
         # the field at the mean activity moves by itself: what the couplings add to it is taken out
-        centred = model.field + pairs @ mean - step * moments.natural_field(shift)
-        pairs = pairs + step * moments.natural(target - covariance - per_bin * pairs, per_bin)
+        values = moments.variances(covariance)
+        centred = model.field + pairs @ mean - step * moments.natural_field(shift, values)
+        slope = target - covariance - per_bin * pairs
+        pairs = pairs + step * moments.natural(slope, values, per_bin)
         phi = model.count
         if potential is not None:
             phi = potential.basis @ (phi[potential.knots] + step * potential.natural(chains))
