@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.baselines.in_time.history import PENALTIES, RANK, fit_history
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.comparison.score import Figures, TestScorer
 from boltzbrain.data.activity import Activity, stretches
 from boltzbrain.data.clusters import ENOUGH
@@ -21,6 +20,7 @@ from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 
 PSEUDO_TRIALS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Bins at a neuron's own rate that are added to those of every place, to try."""
