@@ -11,6 +11,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.annealing import AnnealedPath
 from boltzbrain.sampling.enumeration import exact_samples
 from boltzbrain.sampling.synthetic import random_model
 from helpers.drift import distance_over_floor
@@ -94,6 +95,25 @@ def test_sweeps_leave_every_row_its_own_law(hidden, visible):
         neighbours = Offsets(rows.visible.roll(SAMPLES, 0), rows.hidden.roll(SAMPLES, 0))
         wrong, _ = rounded.sweep(begin, Generator(7), 3, neighbours)
         assert min(distances(model, offsets, wrong)) > 8
+
+
+@pytest.mark.parametrize("hidden", ALL_KINDS)
+def test_rungs_leave_every_row_its_own_law(hidden):
+    # as above; halfway up, the visible rows are half those at the foot
+    model, offsets = model_of("bernoulli", hidden)
+    foot = offsets.visible.flip(0)
+    halfway = Offsets(0.4 * foot + 0.6 * offsets.visible, offsets.hidden)
+    rung = model.independent().mixed(model, 0.6)
+    generator = Generator.from_seed(2, hidden)
+    start = exact_chains(rung, halfway, generator)
+    single, rows = model.to(torch.float32), offsets.to(torch.float32).repeated(SAMPLES)
+    feet = foot.to(torch.float32).repeat_interleave(SAMPLES, dim=0)
+    for number, place in ((0, feet), (1, feet.roll(SAMPLES, 0))):
+        path = AnnealedPath(single.independent(), single, rows, place)
+        moved, _ = path.climb(start, [0.5999, 0.6, 0.6001], generator)
+        found = distances(rung, halfway, moved)
+        assert (max(found) > 8) == bool(number)
+        assert number or max(found) < 4
 
 
 @pytest.mark.parametrize("hidden", ALL_KINDS)

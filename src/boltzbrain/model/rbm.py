@@ -203,8 +203,12 @@ class RBM(SelfTold):
         """
         whole_number_in("sweeps", sweeps, low=1)
         kernel = fused_sweep(self.visible, self.hidden)
-        if kernel is not None and offsets is None:
-            return kernel(self.visible, self.hidden, self.weights, visible, sweeps, generator)
+        if kernel is not None:
+            if offsets is not None:
+                offsets.require(len(visible), self.weights)
+            return kernel(
+                self.visible, self.hidden, self.weights, visible, sweeps, generator, offsets
+            )
         hidden = torch.empty(0)
         for _ in range(sweeps):
             hidden = self.sample_hidden(visible, generator, offsets)
