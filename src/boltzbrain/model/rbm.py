@@ -362,6 +362,9 @@ class RBM(SelfTold):
             If the file is missing, damaged or cut short, or holds no such model.
         """
         with open_readable(path) as file:
+            if "context" in file:
+                must = "be without a context (ContextualRBM.load reads it)"
+                raise bad_input("the model", must, ", ".join(file["context"]), file=path)
             return cls.read(file)
 
     @classmethod

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.model.context.past import Past
+from boltzbrain.model.context.sequences import Sequences
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,19 @@ class FromThePast:
         """Return the same in one state, and its weights on own traces, (trace, neuron)."""
         own = self.own + self.own_change[state]
         return (shared if self.change is None else shared + seen @ self.change[state]), own
+
+    def odds(self, given: Sequences) -> Tensor:
+        """Return what the past adds to the log-odds where states add nothing, (bin, neuron)."""
+        traces, begins = self.past.traces(given), torch.from_numpy(given.begins)
+        bins, neurons = given.states.shape
+        found = torch.empty((bins, neurons))
+        for part in slices(bins, neurons, VALUES):
+            near = traces[part]
+            added = self.shared(self.past.seen(near), begins[part])
+            for trace, own in enumerate(self.own):
+                added.addcmul_(near[:, trace], own)
+            found[part] = added
+        return found
 
     def couplings(self) -> Tensor:
         """Return the weights of every source, own ones 0, (trace, source, neuron)."""
