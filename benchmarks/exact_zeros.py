@@ -46,7 +46,7 @@ def with_product(product: Callable[..., Any]) -> ModuleType:
     twin = copy_of(few_chains)
     twin.multiply = product
     # not `compiled`: what is kept on disk for this file has the package's own product
-    twin._draw_stretch = njit(nogil=True)(twin._draw_stretch.py_func)
+    twin.draw_stretch = njit(nogil=True)(twin.draw_stretch.py_func)
     return twin
 
 

@@ -48,7 +48,6 @@ from boltzbrain.baselines.in_time.history import fit_history, point_of
 from boltzbrain.baselines.in_time.hmm import climb_from_blocks, fit_hmm
 from boltzbrain.baselines.in_time.hmm_glm import fit_hmm_glm, fit_states
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.comparison.controls import time_controls
 from boltzbrain.comparison.score import TestScorer
 from boltzbrain.data.activity import Activity
@@ -57,6 +56,7 @@ from boltzbrain.data.steps import Source
 from boltzbrain.evaluation.likelihood import log_likelihood
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -141,6 +141,7 @@ hang(
         "TrainingRun.told": "pages.objects.runs:run_told",
         "SweepFolder.told": "grid.told:sweep_told",
         "RBM.told": "pages.objects.runs:model_told",
+        "ContextualRBM.told": "pages.objects.runs:contextual_told",
         "Evaluation.told": "pages.objects.results:evaluation_told",
         "Interpretation.told": "pages.objects.results:interpretation_told",
         "Comparison.told": "pages.objects.results:comparison_told",

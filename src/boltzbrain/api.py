@@ -16,6 +16,7 @@ from boltzbrain.foundations.showing.display import showing
 from boltzbrain.preparing.convert import convert
 from boltzbrain.readers.detect import read
 from boltzbrain.training import train as training
+from boltzbrain.training.context.start import values_from
 from boltzbrain.training.plan import TrainingPlan, make_plan
 from boltzbrain.training.progress import resumable
 from boltzbrain.training.run.run import TrainingRun
@@ -28,16 +29,8 @@ if TYPE_CHECKING:
     from boltzbrain.interpretation.file import Interpretation
 
 __all__ = [
-    "compare",
-    "convert",
-    "evaluate",
-    "fit",
-    "interpret",
-    "read",
-    "report",
-    "resume",
-    "sample",
-]
+    "compare", "convert", "evaluate", "fit", "interpret", "read", "report", "resume", "sample",
+]  # fmt: skip
 
 
 def fit(
@@ -48,6 +41,7 @@ def fit(
     seed: int | None = None,
     *,
     plan: TrainingPlan | None = None,
+    start: TrainingRun | str | Path | None = None,
     device: str = "auto",
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
@@ -71,6 +65,9 @@ def fit(
         Seed of every random stream of the training; 0 if None.
     plan
         The whole plan, in place of preset, hidden, seed and overrides.
+    start
+        A finished run or its folder, whose weights a training with a context begins with, and
+        whose recipe and kind and number of hidden units are taken where none are asked for.
     device
         "cpu", "cuda", "cuda:1" and so on; "auto" takes a GPU if there is one and it pays.
     callbacks
@@ -78,25 +75,28 @@ def fit(
     progress
         Show how far it is, in the notebook or on stderr.
     **overrides
-        Other fields of `TrainingPlan`, e.g. ``updates=500``.
+        Other fields of `TrainingPlan`, e.g. ``updates=500``, ``context="past"``.
 
     Returns
     -------
     TrainingRun
-        ``run.best`` is the latest model as good as the best on the validation fold, within one
-        standard error.
+        ``run.best``, or with a context ``run.in_context()``, is the latest model as good as the
+        best on the validation fold, within one standard error.
 
     Raises
     ------
     InputError
         If a hyperparameter is unknown, out of range or not that of the plan, the training fold is
-        empty, or the folder already holds a run.
+        empty, the folder holds a run, or a context or the run to start from does not fit.
     TrainingFailedError
         If the parameters leave the finite numbers.
     """
     if isinstance(preset, TrainingPlan):
         preset, plan = None, preset
     asked = {"preset": preset, "hidden": hidden, "seed": seed, **overrides}
+    before = None if start is None else _opened(start)
+    if before is not None and plan is None:
+        asked = values_from(before, asked)
     plan = make_plan(**asked) if plan is None else plan.require(**asked)
     if isinstance(activity, Recording):
         activity = activity.binarize().split(seed=plan.seed)
@@ -111,7 +111,7 @@ def fit(
         )
     folder = given_path("out", out)
     with resumable(folder), showing(progress, "training", callbacks) as told:
-        return training.train(activity, plan, folder, told, device=device)
+        return training.train(activity, plan, folder, told, device=device, start=before)
 
 
 def resume(

@@ -13,14 +13,14 @@ from boltzbrain.baselines.in_time.history import fit_at, fit_history, history_of
 from boltzbrain.baselines.in_time.hmm import climb_from_blocks, fit_hmm, reordered
 from boltzbrain.baselines.in_time.hmm_glm import fit_hmm_glm, fit_states
 from boltzbrain.baselines.in_time.model import generate
-from boltzbrain.baselines.in_time.past import raw_traces
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties
 from boltzbrain.baselines.in_time.signs import fit_hmm_signs
 from boltzbrain.baselines.in_time.states import describe_states, group_neurons
 from boltzbrain.baselines.protocol import Unfitted
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.past import raw_traces
+from boltzbrain.model.context.sequences import Sequences
 
 WIDTH = 0.02
 

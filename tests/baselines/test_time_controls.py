@@ -6,11 +6,11 @@ import pytest
 from scipy.special import expit
 
 from boltzbrain.baselines.in_time.choosing import Candidate, choose
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.comparison.controls import time_controls
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.model.context.sequences import Sequences
 
 NEURONS, PIECES, BINS = 12, 150, 20
 

@@ -36,7 +36,7 @@ def test_other_types_than_float32_climb_rung_by_rung():
         kernel = fused_climb(ends[1], Bernoulli(field))
         given = (Bernoulli(field.to(dtype)), weights.to(dtype), states.clone(), ts.tolist())
         stream = Generator.from_seed(0)
-        taken.append(kernel(ends, *given, stream) is not None)
+        taken.append(kernel(ends, *given, stream, None, None) is not None)
         # what is left to others has drawn nothing
         assert taken[-1] or stream.take(1) == Generator.from_seed(0).take(1)
     assert taken == [True, False]

@@ -16,6 +16,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.layers.rectified import DReLU
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples
 from boltzbrain.sampling.gibbs import Chains, advance
@@ -179,22 +180,10 @@ def test_inputs_of_a_chain_are_fields_of_its_own_model(kind: str) -> None:
         torch.linspace(-2, 2, 20).double(),
         torch.linspace(-2, 2, 5).double(),
     )
-    known = model.hidden.parameters()
-    shifted = {name: known[name] + s * hidden_input for name, s in model.hidden.input_shift.items()}
-    other = RBM(
-        Bernoulli(model.visible.parameters()["field"] + visible_input),
-        model.hidden.with_parameters(shifted),
-        model.weights,
-    )
+    other = model.with_fields_moved(Offsets(visible_input[None], hidden_input[None]))
     here = torch.arange(60)[:, None] % 2 == 0
-    found = move_hidden(
-        model,
-        hidden,
-        proposal,
-        generator.copy(),
-        to_visible=torch.where(here, visible_input, 0.0),
-        to_hidden=torch.where(here, hidden_input, 0.0),
-    )
+    offsets = Offsets(torch.where(here, visible_input, 0.0), torch.where(here, hidden_input, 0.0))
+    found = move_hidden(model, hidden, proposal, generator.copy(), offsets=offsets)
     wanted = (move_hidden(one, hidden, proposal, generator.copy()) for one in (other, model))
     assert bool((found == torch.where(here, *wanted)).all())
 

@@ -13,6 +13,7 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.annealing import AnnealedPath
 from boltzbrain.sampling.enumeration import exact_samples
@@ -183,6 +184,22 @@ def test_splitting_sweeps_changes_nothing() -> None:
     assert bool((at_once.hidden == in_parts.hidden).all())
     assert at_once.generator == in_parts.generator
     assert len(at_once) == 8
+
+
+@pytest.mark.parametrize("kind", KIND_NAMES)
+def test_chains_start_and_advance_under_fields_of_their_own(kind: str) -> None:
+    model = random_model(kind, UNITS, 4, Generator.from_seed(0, kind), dtype=torch.float64)
+    hidden = torch.linspace(-2, 2, 8).double().reshape(2, 4)
+    row = torch.arange(60) % 2
+    offsets = Offsets(2 * torch.eye(UNITS).double()[:2], hidden)[row]
+    chains = start_chains(model, 60, Generator(3), offsets)
+    chains = advance(model, chains, 2, offsets)
+    for number in (0, 1):
+        moved = model.with_fields_moved(offsets[number : number + 1])
+        wanted = advance(moved, start_chains(moved, 60, Generator(3)), 2)
+        for name in ("visible", "hidden"):
+            found, expected = (getattr(one, name)[row == number] for one in (chains, wanted))
+            torch.testing.assert_close(found, expected, atol=1e-9, rtol=1e-9)
 
 
 @pytest.mark.parametrize("visible_kind", VISIBLE_KINDS)

@@ -53,9 +53,8 @@ def test_a_hyperparameter_that_is_new_was_not_in_effect(monkeypatch):
     with pytest.raises(InputError, match=r"run\.json: patience must be in the plan"):
         plan_to_go_on(told, "0.1.0", "run.json")
     older = {name: value for name, value in ADDED["0.1.0"].items() if name != "patience"}
-    monkeypatch.setattr(
-        past_plans, "ADDED", {"0.1.0": older, "0.2.0": ADDED["0.2.0"], "0.10.0": {"patience": 5}}
-    )
+    added = {**ADDED, "0.1.0": older, "0.10.0": {"patience": 5}}
+    monkeypatch.setattr(past_plans, "ADDED", added)
     assert plan_to_go_on(told, "0.9.1", "run.json").patience == 5
 
 

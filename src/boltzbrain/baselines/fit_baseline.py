@@ -18,10 +18,10 @@ from boltzbrain.baselines.latent import fit_pca
 from boltzbrain.baselines.logistic import fit_glm
 from boltzbrain.baselines.pairwise.fit import fit_pairwise
 from boltzbrain.baselines.protocol import Baseline, Unfitted
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.baselines.vae import fit_vae
 from boltzbrain.foundations.checks import bad_input, has_shape, one_of
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 
 FITS: Mapping[str, Callable[..., Baseline]] = {
     "independent": fit_independent,

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.checks import InputError, Undefined, bad_input
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.sampling.partition import LogPartition
 
 SCORES = (

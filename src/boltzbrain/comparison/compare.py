@@ -20,7 +20,6 @@ from boltzbrain.baselines.fit_baseline import FITS, IN_TIME, fit_baseline, fit_i
 from boltzbrain.baselines.in_time.model import InTime
 from boltzbrain.baselines.pairwise.fit import PairwiseBaseline
 from boltzbrain.baselines.protocol import Baseline, Unfitted
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.comparison.rbms import Hopfield, Trained, fit_hopfield
 from boltzbrain.comparison.score import Figures, TestScorer, scores_of_none
 from boltzbrain.comparison.states import found_states
@@ -29,6 +28,7 @@ from boltzbrain.foundations.checks import InputError, bad_input, one_of
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours, require_sha256
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 
 FORMAT = FileFormat(
     "boltzbrain baselines", what="baselines.h5", command="boltzbrain evaluate --baselines"

@@ -13,17 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.baselines.in_time.history import PENALTIES, RANK, fit_history
-from boltzbrain.baselines.sequences import Sequences
+from boltzbrain.baselines.in_time.labels import LabelledBins, fit_labels
 from boltzbrain.comparison.score import Figures, TestScorer
 from boltzbrain.data.activity import Activity, stretches
 from boltzbrain.data.clusters import ENOUGH
 from boltzbrain.foundations.checks import Undefined
-from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
-
-PSEUDO_TRIALS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
-"""Bins at a neuron's own rate that are added to those of every place, to try."""
+from boltzbrain.model.context.sequences import Sequences
 
 
 def time_controls(
@@ -127,26 +124,13 @@ def _by_place(activity: Activity, scorer: TestScorer) -> dict[str, Any]:
             f"{len(first)} of at most {int(length.max())}"
         )
         return {"gain": {"value": few, "stderr": few}}
-    place = np.arange(activity.n_bins) - np.repeat(first, length)
-    train, validation, test = (activity.bins_of(fold) for fold in ("train", "validation", "test"))
-    places = int(place.max()) + 1
-    active = np.zeros((places, activity.n_neurons))
-    np.add.at(active, place[train], activity.states[train])
-    bins = np.bincount(place[train], minlength=places).astype(np.float64)
-    mean = torch.sigmoid(scorer.field).numpy()
-
-    def scores(pseudo: float, chosen: NDArray[np.int64]) -> Figures:
-        rates = (active + pseudo * mean) / (bins + pseudo)[:, None]
-        odds, silent = np.log(rates) - np.log1p(-rates), np.log1p(-rates).sum(axis=1)
-        parts = []
-        for part in slices(len(chosen), activity.n_neurons, VALUES):
-            here, where = activity.states[chosen[part]], place[chosen[part]]
-            parts.append(np.einsum("tn,tn->t", here, odds[where]) + silent[where])
-        result: Figures = np.concatenate(parts)
-        return result
-
-    best = max(PSEUDO_TRIALS, key=lambda pseudo: float(scores(pseudo, validation).mean()))
+    place = torch.from_numpy(np.arange(activity.n_bins) - np.repeat(first, length))
+    train, validation, test = (
+        LabelledBins(torch.from_numpy(activity.states[bins]), place[bins])
+        for bins in (activity.bins_of(fold) for fold in ("train", "validation", "test"))
+    )
+    table, pseudo = fit_labels(train, validation, scorer.field, int(place.max()) + 1)
     return {
-        "gain": scorer.mean(scores(best, test) - scorer.base),
-        "pseudo_trials": best,
+        "gain": scorer.mean(test.scores(scorer.field, table).numpy() - scorer.base),
+        "pseudo_trials": pseudo,
     }

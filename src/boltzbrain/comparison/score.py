@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from boltzbrain.baselines.pairwise.pseudo_likelihood import log_pseudo_likelihood
 from boltzbrain.baselines.protocol import Baseline, Unfitted
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import clustered_stderr, clusters_of
 from boltzbrain.evaluation.likelihood import independent_log_likelihood
@@ -26,6 +25,7 @@ from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.moments import pack
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
 
 _STATISTICS = ("rates", "covariances", "triplets_most_active")

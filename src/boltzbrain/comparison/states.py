@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from boltzbrain.baselines.in_time.changes import changing_couplings
 from boltzbrain.baselines.in_time.model import InTime
 from boltzbrain.baselines.in_time.states import describe_states, group_neurons, state_arrays
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate
+from boltzbrain.model.context.sequences import Sequences
 
 
 def found_states(

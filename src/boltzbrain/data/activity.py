@@ -78,6 +78,11 @@ class Activity(SelfTold):
         Every preprocessing step with its options, in order.
     source
         The file that it came from.
+    epoch
+        (bin,) int16 number of the epoch that holds the middle of the bin, the last to begin where
+        several do, -1 where none does; None where the recording has no epochs.
+    epoch_names
+        Their labels, by number.
     """
 
     states: NDArray[np.uint8]
@@ -88,6 +93,8 @@ class Activity(SelfTold):
     regions: Mapping[str, Regions]
     steps: tuple[Step, ...]
     source: Source
+    epoch: NDArray[np.int16] | None = None
+    epoch_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse shapes that disagree and states other than 0 and 1."""
@@ -123,6 +130,11 @@ class Activity(SelfTold):
             )
         if len(self.neurons) != neurons:
             raise bad_input("neurons", f"have {neurons} rows", len(self.neurons), file=where)
+        if self.epoch is not None:
+            has_shape("epoch", self.epoch, (bins,), file=where)
+            if int(self.epoch.min()) < -1 or int(self.epoch.max()) >= len(self.epoch_names):
+                must = f"be -1 or the number of one of {len(self.epoch_names)} names"
+                raise bad_input("epoch", must, int(self.epoch.max()), file=where)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return one row per neuron: id, positions, quality, and its region in each atlas."""

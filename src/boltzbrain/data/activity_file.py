@@ -4,7 +4,8 @@ Layout (format "boltzbrain activity", version 1): the attributes ``format``, ``v
 ``bin_width_s``; datasets ``states`` (bin, neuron) uint8, ``segment`` (bin,) int32 and ``fold``
 (bin,) int8; the group ``neurons`` with a dataset per column; the group ``regions`` with a group per
 atlas, holding ``names``, ``hemisphere`` and the sparse (neuron, region) membership as ``indptr``,
-``indices`` and ``data``; and the JSON texts ``steps`` and ``source``.
+``indices`` and ``data``; the JSON texts ``steps`` and ``source``; and, where the recording has
+epochs, ``epoch`` (bin,) int16 with their names, ``epoch_names``.
 """
 
 from __future__ import annotations
@@ -62,6 +63,12 @@ def write_activity(path: str | Path, activity: Activity) -> None:
             file.create_dataset(
                 name, data=values, compression="gzip", compression_opts=1, fletcher32=True
             )
+        if activity.epoch is not None:
+            file.create_dataset(
+                "epoch", data=activity.epoch, compression="gzip", compression_opts=1,
+                fletcher32=True,
+            )  # fmt: skip
+            write_text_list(file, "epoch_names", activity.epoch_names)
         write_table(file.create_group("neurons"), activity.neurons)
         atlases = file.create_group("regions")
         for number, (atlas, regions) in enumerate(activity.regions.items()):
@@ -125,6 +132,8 @@ def _read(file: h5py.File, path: Path) -> Activity:
         regions=regions,
         steps=parse_steps(read_text(file, "steps"), "steps", path),
         source=Source(**json.loads(read_text(file, "source"))),
+        epoch=file["epoch"][...].astype(np.int16, casting="safe") if "epoch" in file else None,
+        epoch_names=tuple(read_text_list(file, "epoch_names")) if "epoch" in file else (),
     )
 
 

@@ -49,7 +49,7 @@ def draw_of_run(
     activity = run.activity()
     number = run.chosen_update if update is None else whole_number_in("update", update, low=1)
     along = sampler == "trajectory"
-    models = run.trajectory(number) if along else [run.load(number).model]
+    models = run.trajectory(number) if along else [run.model(number)]
     chains = n if sampler == "gibbs" else options.get("chains") or CHAINS
     place = device_for(device, run.plan, activity.n_neurons, chains=chains)
     if sampler == "moves" and place.type != "cpu":

@@ -15,6 +15,8 @@ from boltzbrain.foundations.random import philox_words
 def draw_bernoulli(inputs: Tensor, field: Tensor, key: int, draw: int) -> Tensor:
     """Draw 1 with probability sigmoid(inputs + field), (sample, unit) uint8.
 
+    The field is (unit,), or (sample, unit) where every sample has its own.
+
     The word w of the draw (see `foundations.random`) gives 1 where (w + 1/2) / 2**32 is below the
     probability.
     """
@@ -63,8 +65,9 @@ def draw_and_sum(
 ) -> tuple[Tensor, Tensor]:
     """Draw binary visible units given hidden ones, and sum them to the next hidden inputs.
 
-    Given hidden (sample, hidden), weights (visible, hidden) and field (visible,), returns states
-    (sample, visible), uint8, and states @ weights. Random state as for `draw_bernoulli`.
+    Given hidden (sample, hidden), weights (visible, hidden) and field (visible,) or (sample,
+    visible), returns states (sample, visible), uint8, and states @ weights. Random state as for
+    `draw_bernoulli`.
     """
     states = draw_bernoulli(hidden @ weights.T, field, key, draw)
     return states, sum_active_rows(states, weights)
@@ -133,7 +136,7 @@ def sweep_bernoulli(
     visible
         (chain, visible) uint8; left as it is.
     visible_field, hidden_field
-        (visible,) and (hidden,).
+        (visible,) and (hidden,), or either with a row for every chain.
     weights
         (visible, hidden).
     sweeps
@@ -175,8 +178,9 @@ def climb_bernoulli(
         (chain, visible) uint8 states of the first rung; left as they are.
     fields
         Visible fields at 0 and at 1, (visible,) each; the same tensor twice where they are equal.
+        Both with a row for every chain where these differ.
     hidden_field, weights
-        (hidden,) and (visible, hidden).
+        (hidden,), or with a row for every chain, and (visible, hidden).
     ts
         (rung,) float64 places, at least two; rising or falling.
     key, draw
@@ -200,7 +204,7 @@ def climb_bernoulli(
             visible = draw_bernoulli(towards, field, key, number + 1)
             inputs = sum_active_rows(visible, weights)
         low, high = (softplus(t * inputs + hidden_field, threshold=80.0) for t in (here, there))
-        slope = visible.to(torch.float64) @ change
+        slope = (visible.to(torch.float64) * change).sum(dim=1)
         gains.append((high - low).to(torch.float64).sum(dim=1) + (there - here) * slope)
     return visible, torch.stack(gains)
 

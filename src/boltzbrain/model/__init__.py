@@ -4,6 +4,7 @@ from boltzbrain.model.layers.continuous import Gaussian
 from boltzbrain.model.layers.discrete import Bernoulli, Ising
 from boltzbrain.model.layers.layer import KINDS, Layer
 from boltzbrain.model.layers.rectified import DReLU, ReLU
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM, Moments
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "Ising",
     "Layer",
     "Moments",
+    "Offsets",
     "ReLU",
 ]

@@ -66,7 +66,7 @@ def read_parts(group: h5py.Group) -> tuple[Layer, Layer, Tensor]:
     """
     file = group.file.filename
     FORMAT.require(group.attrs, file)
-    weights = _read_tensor(group, "weights", 2)
+    weights = read_tensor(group, "weights", 2)
     if not bool(weights.isfinite().all()):
         count = int((~weights.isfinite()).sum())
         raise bad_input("weights", "be finite", f"{count} values that are not", file=file)
@@ -112,20 +112,28 @@ def _read_layer(group: h5py.Group, name: str) -> Layer:
     if set(part) != set(known):
         must = "hold the parameters " + ", ".join(known)
         raise bad_input(name, must, ", ".join(part) or "none", file=file)
-    parameters = {key: _read_tensor(part, key, 1) for key in known}
+    parameters = {key: read_tensor(part, key, 1) for key in known}
     try:
         return KINDS[kind](**parameters)
     except InputError as error:
         raise InputError(f"{file}: {name}: {error}") from None
 
 
-def _read_tensor(group: h5py.Group, name: str, axes: int) -> Tensor:
+def read_tensor(group: h5py.Group, name: str, axes: int | None = None) -> Tensor:
+    """Read a tensor of floating type, with so many axes or any.
+
+    Raises
+    ------
+    InputError
+        If it is none, of another type or other axes, or cannot be read.
+    """
     file, label = group.file.filename, f"{group.name}/{name}".replace("//", "/")
     dataset = group.get(name)
     if not isinstance(dataset, h5py.Dataset):
         raise bad_input(label, "be a dataset of the file", "none", file=file)
-    if dataset.dtype not in (np.dtype("<f4"), np.dtype("<f8")) or dataset.ndim != axes:
-        must = f"be float32 or float64 with {axes} axes"
+    wrong = axes not in (None, dataset.ndim)
+    if dataset.dtype not in (np.dtype("<f4"), np.dtype("<f8")) or wrong:
+        must = "be float32 or float64" + (f" with {axes} axes" if wrong else "")
         raise bad_input(label, must, f"{dataset.dtype} {dataset.shape}", file=file)
     try:
         return torch.from_numpy(dataset[()])

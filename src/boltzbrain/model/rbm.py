@@ -20,6 +20,7 @@ from boltzbrain.kernels.dispatch import correlate, sum_active_rows
 from boltzbrain.model.files import open_readable, read_parts, save
 from boltzbrain.model.layers.fused_sweeps import fused_sweep
 from boltzbrain.model.layers.layer import Answers, Layer
+from boltzbrain.model.offsets import Offsets
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,53 +112,76 @@ class RBM(SelfTold):
             (1 - t) * self.weights + t * other.weights,
         )
 
-    def inputs_to_hidden(self, visible: Tensor) -> Tensor:
-        """Return v W, (sample, hidden); the hidden layer adds its own field."""
+    def inputs_to_hidden(self, visible: Tensor, offsets: Offsets | None = None) -> Tensor:
+        """Return v W and the offsets, (sample, hidden); the hidden layer adds its own field.
+
+        Here and below `offsets` have a row for every sample, or are None.
+        """
         if visible.dtype == torch.uint8:
-            return sum_active_rows(visible, self.weights)
-        return visible.to(self.weights.dtype) @ self.weights
+            inputs = sum_active_rows(visible, self.weights)
+        else:
+            inputs = visible.to(self.weights.dtype) @ self.weights
+        rows = self._checked(offsets, visible).hidden if offsets is not None else None
+        return inputs if rows is None else inputs + rows
 
-    def inputs_to_visible(self, hidden: Tensor) -> Tensor:
-        """Return h W^T, (sample, visible); the visible layer adds its own field."""
-        return hidden.to(self.weights.dtype) @ self.weights.T
+    def inputs_to_visible(self, hidden: Tensor, offsets: Offsets | None = None) -> Tensor:
+        """Return h W^T and the offsets, (sample, visible); the layer adds its own field."""
+        inputs = hidden.to(self.weights.dtype) @ self.weights.T
+        rows = self._checked(offsets, hidden).visible if offsets is not None else None
+        return inputs if rows is None else inputs + rows
 
-    def energy(self, visible: Tensor, hidden: Tensor) -> Tensor:
+    def _checked(self, offsets: Offsets, states: Tensor) -> Offsets:
+        offsets.require(len(states), self.weights)
+        return offsets
+
+    def energy(self, visible: Tensor, hidden: Tensor, offsets: Offsets | None = None) -> Tensor:
         """Return E(v, h), (sample,) float64."""
-        inputs = self.inputs_to_visible(hidden).to(torch.float64)
+        inputs = self.inputs_to_visible(hidden, offsets).to(torch.float64)
         interaction = (inputs * visible.to(torch.float64)).sum(dim=1)
-        return self.visible.energy(visible) + self.hidden.energy(hidden) - interaction
+        energy = self.visible.energy(visible) + self.hidden.energy(hidden) - interaction
+        return energy if offsets is None else energy - offsets.hidden_term(hidden)
 
-    def free_energy(self, visible: Tensor) -> Tensor:
+    def free_energy(self, visible: Tensor, offsets: Offsets | None = None) -> Tensor:
         """Return F(v) = E_visible(v) - sum_a Gamma_a((v W)_a), (sample,) float64.
 
-        P(v) = exp(-F(v)) / Z.
+        P(v) = exp(-F(v)) / Z; with offsets every sample has a Z of its own.
         """
-        gamma = self.hidden.log_partition(self.inputs_to_hidden(visible))
-        return self.visible.energy(visible) - gamma.to(torch.float64).sum(dim=1)
+        gamma = self.hidden.log_partition(self.inputs_to_hidden(visible, offsets))
+        energy = self.visible.energy(visible) - gamma.to(torch.float64).sum(dim=1)
+        return energy if offsets is None else energy - offsets.visible_term(visible)
 
-    def free_energy_of_hidden(self, hidden: Tensor) -> Tensor:
+    def free_energy_of_hidden(self, hidden: Tensor, offsets: Offsets | None = None) -> Tensor:
         """Return E_hidden(h) - sum_i Gamma_i((h W^T)_i), (sample,) float64."""
-        gamma = self.visible.log_partition(self.inputs_to_visible(hidden))
-        return self.hidden.energy(hidden) - gamma.to(torch.float64).sum(dim=1)
+        gamma = self.visible.log_partition(self.inputs_to_visible(hidden, offsets))
+        energy = self.hidden.energy(hidden) - gamma.to(torch.float64).sum(dim=1)
+        return energy if offsets is None else energy - offsets.hidden_term(hidden)
 
-    def mean_hidden(self, visible: Tensor) -> Tensor:
+    def mean_hidden(self, visible: Tensor, offsets: Offsets | None = None) -> Tensor:
         """Return <h | v>, (sample, hidden)."""
-        return self.hidden.mean(self.inputs_to_hidden(visible))
+        return self.hidden.mean(self.inputs_to_hidden(visible, offsets))
 
-    def mean_visible(self, hidden: Tensor) -> Tensor:
+    def mean_visible(self, hidden: Tensor, offsets: Offsets | None = None) -> Tensor:
         """Return <v | h>, (sample, visible)."""
-        return self.visible.mean(self.inputs_to_visible(hidden))
+        return self.visible.mean(self.inputs_to_visible(hidden, offsets))
 
-    def sample_hidden(self, visible: Tensor, generator: Generator) -> Tensor:
+    def sample_hidden(
+        self, visible: Tensor, generator: Generator, offsets: Offsets | None = None
+    ) -> Tensor:
         """Draw h given v."""
-        return self.hidden.sample(self.inputs_to_hidden(visible), generator)
+        return self.hidden.sample(self.inputs_to_hidden(visible, offsets), generator)
 
-    def sample_visible(self, hidden: Tensor, generator: Generator) -> Tensor:
+    def sample_visible(
+        self, hidden: Tensor, generator: Generator, offsets: Offsets | None = None
+    ) -> Tensor:
         """Draw v given h."""
-        return self.visible.sample(self.inputs_to_visible(hidden), generator)
+        return self.visible.sample(self.inputs_to_visible(hidden, offsets), generator)
 
     def sweep(
-        self, visible: Tensor, generator: Generator, sweeps: int = 1
+        self,
+        visible: Tensor,
+        generator: Generator,
+        sweeps: int = 1,
+        offsets: Offsets | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Run block Gibbs sweeps from visible states.
 
@@ -169,6 +193,8 @@ class RBM(SelfTold):
             Moves on.
         sweeps
             Number of sweeps, at least 1; each draws h given v, then v given h.
+        offsets
+            A row for every chain.
 
         Returns
         -------
@@ -178,14 +204,23 @@ class RBM(SelfTold):
         whole_number_in("sweeps", sweeps, low=1)
         kernel = fused_sweep(self.visible, self.hidden)
         if kernel is not None:
-            return kernel(self.visible, self.hidden, self.weights, visible, sweeps, generator)
+            if offsets is not None:
+                offsets.require(len(visible), self.weights)
+            return kernel(
+                self.visible, self.hidden, self.weights, visible, sweeps, generator, offsets
+            )
         hidden = torch.empty(0)
         for _ in range(sweeps):
-            hidden = self.sample_hidden(visible, generator)
-            visible = self.sample_visible(hidden, generator)
+            hidden = self.sample_hidden(visible, generator, offsets)
+            visible = self.sample_visible(hidden, generator, offsets)
         return visible, hidden
 
-    def moments(self, visible: Tensor, answers: Answers | None = None) -> Moments:
+    def moments(
+        self,
+        visible: Tensor,
+        answers: Answers | None = None,
+        offsets: Offsets | None = None,
+    ) -> Moments:
         """Return the mean statistics of visible states (sample, visible), hidden integrated out.
 
         The means of the layers' statistics and of v h are the derivatives of -F(v) with respect to
@@ -197,9 +232,11 @@ class RBM(SelfTold):
             (sample, visible) states.
         answers
             What the hidden layer answers to them, if it is known.
+        offsets
+            A row for every sample; not needed where `answers` are known.
         """
         if answers is None:
-            answers = self.hidden.answers(self.inputs_to_hidden(visible))
+            answers = self.hidden.answers(self.inputs_to_hidden(visible, offsets))
         means, statistics = answers
         averages = self.visible.mean_of_statistics(visible)
         # the statistic of the field of units in {0, 1} is the state itself
@@ -212,6 +249,16 @@ class RBM(SelfTold):
             visible,
             means,
         )
+
+    def with_fields_moved(self, offset: Offsets) -> RBM:
+        """Return the RBM that has one row of offsets in its own fields: the same law without it."""
+        offset.require(1, self.weights)
+        visible, hidden = self.visible, self.hidden
+        if offset.visible is not None:
+            visible = visible.shifted(offset.visible[0])
+        if offset.hidden is not None:
+            hidden = hidden.shifted(offset.hidden[0])
+        return RBM(visible, hidden, self.weights)
 
     def independent(self, visible_field: Tensor | None = None) -> RBM:
         """Return the RBM without weights: the lowest rung of every ladder to this model.
@@ -315,6 +362,9 @@ class RBM(SelfTold):
             If the file is missing, damaged or cut short, or holds no such model.
         """
         with open_readable(path) as file:
+            if "context" in file:
+                must = "be without a context (ContextualRBM.load reads it)"
+                raise bad_input("the model", must, ", ".join(file["context"]), file=path)
             return cls.read(file)
 
     @classmethod

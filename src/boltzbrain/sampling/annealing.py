@@ -3,7 +3,8 @@
 Rung t has the visible fields (1 - t) b0 + t b, the weights t W and the hidden parameters as they
 are: with I = v W computed once per state, its free energy and both its draws need only t I and
 t h W^T. Between two rungs a chain gains the log-weight F_lower(v) - F_upper(v), with each rung's
-own free energy.
+own free energy. Offsets, a row for every chain, are there from the first rung on, and so may other
+visible ones be that fade as t rises.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.fused_sweeps import fused_climb
+from boltzbrain.model.layers.layer import Layer
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
 _PILOT_CHAINS, _PILOT_RUNGS = 100, 64
@@ -64,14 +67,47 @@ class ModelPath(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class AnnealedPath:
-    """The rungs between an independent model and a model, addressed by t from 0 to 1."""
+    """The rungs between an independent model and a model, addressed by t from 0 to 1.
+
+    Attributes
+    ----------
+    base, model
+        The two.
+    offsets
+        A row for every chain, there from the first rung on.
+    foot
+        (chain, visible), in place of the visible offsets at t = 0: they are (1 - t) of these and t
+        of those.
+    """
 
     base: RBM
     model: RBM
+    offsets: Offsets | None = None
+    foot: Tensor | None = None
 
     def log_partition_start(self) -> float:
-        """Return log Z of the independent model, exact."""
+        """Return log Z of the independent model without offsets, exact."""
         return self.base.log_partition_independent()
+
+    def log_partitions_start(self) -> Tensor:
+        """Return log Z of every chain's independent model, exact, (chain,) float64."""
+        return _log_partitions(self.base.visible, self._visible_rows(0.0)) + _log_partitions(
+            self.base.hidden, self._hidden_rows()
+        )
+
+    def _hidden_rows(self) -> Tensor | None:
+        return None if self.offsets is None else self.offsets.hidden
+
+    def _visible_rows(self, t: float) -> Tensor | None:
+        rows = None if self.offsets is None else self.offsets.visible
+        if self.foot is None:
+            return rows
+        faded = (1 - t) * self.foot
+        return faded if rows is None else faded + t * rows
+
+    def _hidden_inputs(self, inputs: Tensor, t: float) -> Tensor:
+        rows = self._hidden_rows()
+        return t * inputs if rows is None else t * inputs + rows
 
     def slope(self, visible: Tensor) -> Tensor:
         """Return d/dt of the log-weight of the visible layer alone, (chain,) float64."""
@@ -82,24 +118,32 @@ class AnnealedPath:
             for name, value in end.items():
                 if value is not start[name]:
                     total += (statistics[name] @ (value - start[name])).to(torch.float64)
+        if self.foot is not None:
+            rows = None if self.offsets is None else self.offsets.visible
+            change = -self.foot if rows is None else rows - self.foot
+            total += (change.to(torch.float64) * visible).sum(dim=1)
         return total
 
     def log_weight(self, visible: Tensor, inputs: Tensor, start: float, stop: float) -> Tensor:
         """Return F_start(v) - F_stop(v), (chain,) float64, from inputs v W."""
         gamma = self.model.hidden.log_partition
-        gain = (gamma(stop * inputs) - gamma(start * inputs)).to(torch.float64).sum(dim=1)
+        high, low = (gamma(self._hidden_inputs(inputs, t)) for t in (stop, start))
+        gain = (high - low).to(torch.float64).sum(dim=1)
         return gain + (stop - start) * self.slope(visible)
 
     def start(self, chains: int, generator: Generator) -> Tensor:
         """Draw visible states of the independent model, exactly."""
-        zeros = self.model.weights.new_zeros((chains, len(self.model.visible)))
-        return self.base.visible.sample(zeros, generator)
+        inputs = self.model.weights.new_zeros((chains, len(self.model.visible)))
+        rows = self._visible_rows(0.0)
+        return self.base.visible.sample(inputs if rows is None else inputs + rows, generator)
 
     def sweep(self, inputs: Tensor, t: float, generator: Generator) -> Tensor:
         """Draw hidden, then visible states of the rung t, from inputs v W."""
-        hidden = self.model.hidden.sample(t * inputs, generator).to(inputs.dtype)
-        layer = self.base.visible.mixed(self.model.visible, t)
-        return layer.sample(self.model.inputs_to_visible(t * hidden), generator)
+        given = self._hidden_inputs(inputs, t)
+        hidden = self.model.hidden.sample(given, generator).to(inputs.dtype)
+        layer, rows = self.base.visible.mixed(self.model.visible, t), self._visible_rows(t)
+        back = self.model.inputs_to_visible(t * hidden)
+        return layer.sample(back if rows is None else back + rows, generator)
 
     def climb(
         self, visible: Tensor, ts: list[float], generator: Generator
@@ -119,7 +163,16 @@ class AnnealedPath:
         kernel = fused_climb(self.model.visible, self.model.hidden)
         if kernel is not None:
             ends = self.base.visible, self.model.visible
-            done = kernel(ends, self.model.hidden, self.model.weights, visible, ts, generator)
+            done = kernel(
+                ends,
+                self.model.hidden,
+                self.model.weights,
+                visible,
+                ts,
+                generator,
+                self.foot,
+                self.offsets,
+            )
             if done is not None:
                 return done
         gains = []
@@ -130,6 +183,13 @@ class AnnealedPath:
                 inputs = self.model.inputs_to_hidden(visible)
             gains.append(self.log_weight(visible, inputs, here, there))
         return visible, torch.stack(gains)
+
+
+def _log_partitions(layer: Layer, rows: Tensor | None) -> Tensor:
+    """Return log Z of independent units given rows of inputs, (row,) float64, or (1,) of none."""
+    if rows is None:
+        rows = torch.zeros((1, len(layer)), device=layer.device)
+    return layer.to(torch.float64).log_partition(rows.to(torch.float64)).sum(dim=1)
 
 
 def _spaced(ts: Tensor, gains: Tensor, rungs: int) -> list[float]:

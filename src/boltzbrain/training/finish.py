@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from boltzbrain.foundations.checks import TrainingFailedError
 from boltzbrain.foundations.random import Generator
-from boltzbrain.training.health.convergence import Status, assess
+from boltzbrain.training.health.convergence import Status
 from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.run.logs import TrainingLogs
 from boltzbrain.training.run.run import TrainingRun
@@ -44,13 +44,7 @@ def finish(logs: TrainingLogs, state: BaseState) -> TrainingRun:
 
 def convergence_of(state: BaseState) -> dict[str, Any]:
     """Return what run.json says of the convergence, judged by where the training ended."""
-    found = assess(
-        state.model,
-        state.data,
-        state.chains,
-        penalties=state.penalties,
-        generator=Generator.from_seed(state.plan.seed, "convergence", state.update),
-    )
+    found = state.assessed(Generator.from_seed(state.plan.seed, "convergence", state.update))
     reason = "; ".join(found.complaints()) or None
     status: Status = "recovered" if state.interventions.restarts else "converged"
     return {

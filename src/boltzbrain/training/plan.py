@@ -11,6 +11,7 @@ from pydantic import field_validator, model_validator
 
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.foundations.options import Options, setting
+from boltzbrain.training.context.names import in_order
 from boltzbrain.training.presets import PRESETS as PRESETS
 
 if TYPE_CHECKING:
@@ -48,10 +49,26 @@ class TrainingPlan(Options):
     )
     hidden: int = setting(100, "number of hidden units", flag="--hidden", metavar="N", ge=1)
     hidden_kind: str = setting("bernoulli", "kind of the hidden units", names=_kinds)
+    context: str | None = setting(
+        None,
+        "what gives every bin an offset of the fields: `past`, `trial`, `epoch`, or several with "
+        "commas",
+        none="nothing",
+        flag="--context",
+        metavar="NAME,...",
+    )
+    context_hidden: bool = setting(
+        False, "let epochs and places in the trial move the hidden fields, too"
+    )
     seed: int = setting(0, "seed of every random stream", ge=0, lt=2**63)
     updates: int = setting(2000, "number of gradient steps at most", flag="--updates", ge=1)
     batch: int = setting(1000, "training bins per update", unit="bins", flag="--batch", ge=1)
-    chains: int = setting(500, "persistent chains", flag="--chains", ge=2)
+    chains: int = setting(
+        500,
+        "persistent chains; with a context every training bin has its own",
+        flag="--chains",
+        ge=2,
+    )
     sweeps: int = setting(5, "Gibbs sweeps of every chain per update", flag="--sweeps", ge=1)
     optimizer: Literal["sgd", "adam", "rmsprop"] = setting("sgd", "gradient rule")
     learning_rate: float = setting(0.5, "learning rate at the start", flag="--learning-rate", gt=0)
@@ -158,6 +175,11 @@ class TrainingPlan(Options):
         if "l1" in given:
             # who gives the penalty does not want another
             recipe["l1_choices"] = None
+        if given.get("context") is not None:
+            # there is no one log Z to follow
+            recipe["score_every"] = None
+            # with neurons as many as that, its moves know no context
+            recipe["assemblies"] = False
         return {**recipe, **given}
 
     @classmethod
@@ -172,6 +194,11 @@ class TrainingPlan(Options):
             return float(last * float(asked) / first)
         except ValueError:
             return None
+
+    @field_validator("context")
+    @classmethod
+    def _known_contexts(cls, value: str | None) -> str | None:
+        return None if value is None else in_order(value)
 
     @field_validator("l1_choices", mode="before")
     @classmethod
@@ -193,6 +220,8 @@ class TrainingPlan(Options):
     def _fit_together(self) -> Self:
         if self.normalised:
             self._require_scale()
+        if self.context is not None:
+            self._require_no_moves()
         if self.trial_updates >= self.updates:
             count = len(self.l1_choices or ())
             raise bad_input("l1_trial", f"leave updates after {count} trials", self.l1_trial)
@@ -203,6 +232,21 @@ class TrainingPlan(Options):
                 self.final_learning_rate,
             )
         return self
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """Names of the contexts, in the order in which they are fitted."""
+        return () if self.context is None else tuple(self.context.split(","))
+
+    def _require_no_moves(self) -> None:
+        """Refuse beside a context what knows of one log Z or of one law of the chains only."""
+        must = "be left out with a context"
+        if self.weights_from == "assemblies" or self.assemblies:
+            raise bad_input("preset", f"be another than `assemblies`: {must}", "assemblies")
+        if self.score_every is not None:
+            raise bad_input("score_every", f"be none: {must}", self.score_every)
+        if self.context_hidden and self.normalised:
+            raise bad_input("context_hidden", "be left out where activity is normalised", "true")
 
     def _require_scale(self) -> None:
         """Refuse hidden units of fixed size where their activity is to be held."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
@@ -16,9 +15,14 @@ from boltzbrain.foundations.folders import one_writer
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.kernels.devices import device_told, words_of
+from boltzbrain.model.rbm import RBM
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.find import Components
 from boltzbrain.training.assemblies.state import AssemblyState
+from boltzbrain.training.context.fit import fit_contexts, require_contexts
+from boltzbrain.training.context.likelihood import ContextLog
+from boltzbrain.training.context.start import model_to_start_from
+from boltzbrain.training.context.state import ContextState
 from boltzbrain.training.device import device_for
 from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
 from boltzbrain.training.health import symptoms
@@ -45,6 +49,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     *,
     device: str = "cpu",
+    start: TrainingRun | None = None,
 ) -> TrainingRun:
     """Train an RBM on the training fold and choose a checkpoint by the validation fold.
 
@@ -60,12 +65,16 @@ def train(
         Called with a `foundations.progress.Progress` after every update.
     device
         "auto", "cpu", "cuda" or "cuda:1" (`training.device.device_for`); run.json keeps it.
+    start
+        A finished run without a context, whose weights and hidden units the training of one with a
+        context begins with; run.json keeps which.
 
     Raises
     ------
     InputError
         If the folder already holds a run or is being written, the training fold is empty, a size of
-        the plan cannot be meant, or there is no such device.
+        the plan cannot be meant, there is no such device, the activity cannot give a context of the
+        plan, or the run to start from does not fit.
     TrainingFailedError
         If the training goes wrong and no restart mends it.
     """
@@ -73,11 +82,13 @@ def train(
     device_for(device, plan, activity.n_neurons)
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
+    require_contexts(activity, plan)
+    model = None if start is None else model_to_start_from(start, activity, plan)
     with one_writer(Path(folder), "fit"), unshared(activity.n_neurons * plan.hidden):
         plan, found = plan_for(activity, plan)
         place = device_for(device, plan, activity.n_neurons)
-        run = TrainingRun.create(Path(folder), activity, plan, words_of(place))
-        return _Training(run, activity, plan, place, found).go_on(callbacks)
+        run = TrainingRun.create(Path(folder), activity, plan, words_of(place), start)
+        return _Training(run, activity, plan, place, found, model).go_on(callbacks)
 
 
 def resume(
@@ -126,15 +137,16 @@ class _Training:
         plan: TrainingPlan,
         device: torch.device,
         found: Components | None = None,
+        start: RBM | None = None,
     ) -> None:
         self.run, self.plan = run, plan
         self.kept = frozenset(plan.checkpoint_updates())
-        self.likelihood = LikelihoodLog.of(activity, plan, device)
-        data = self.likelihood.states["train"]
+        log = LikelihoodLog if plan.context is None else ContextLog
+        self.likelihood = log.of(activity, plan, device)
         newest = run.newest()
         self.seconds = 0.0 if newest is None else newest.seconds
         self.worked = 0
-        self.state = _state(plan, data, self.likelihood.field, newest, found)
+        self.state = _state(plan, activity, self.likelihood, device, newest, (found, start))
         follows = plan.score_every is not None and (
             newest is None or newest.running_score is not None
         )
@@ -151,6 +163,9 @@ class _Training:
         if self.bins is not None:
             state.running_score = RunningScore.start(state.model, field, plan)
         self.logs.write_good(state, self.seconds)
+        if state.contexts is not None:
+            # what was fitted beforehand, and what it starts from, is not sought again
+            self.logs.roll(state, self.seconds)
 
     def go_on(self, callbacks: Sequence[Callback]) -> TrainingRun:
         """Run the remaining updates, choose the model and close the run."""
@@ -338,12 +353,19 @@ class _Training:
 
 def _state(
     plan: TrainingPlan,
-    data: Tensor,
-    field: Tensor,
+    activity: Activity,
+    likelihood: LikelihoodLog,
+    device: torch.device,
     checkpoint: Checkpoint | None,
-    found: Components | None,
+    start: tuple[Components | None, RBM | None],
 ) -> BaseState:
     """Return the state that the plan asks for, as it begins or as a checkpoint has it."""
+    found, model = start
+    if isinstance(likelihood, ContextLog):
+        contexts = fit_contexts(activity, plan) if checkpoint is None else None
+        train = likelihood.sequences["train"]
+        return ContextState(plan, train, contexts, device, checkpoint, model)
+    data = likelihood.states["train"]
     if plan.weights_from == "assemblies":
         return AssemblyState(plan, data, checkpoint, found)
-    return State(plan, data, field, checkpoint)
+    return State(plan, data, likelihood.field, checkpoint)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from boltzbrain.baselines.in_time.chain import Floats
 from boltzbrain.baselines.in_time.model import InTime
-from boltzbrain.baselines.in_time.past import Past
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.past import Past
+from boltzbrain.model.context.sequences import Sequences
 
 SURROGATES = 3
 QUANTILE = 0.999

@@ -15,7 +15,6 @@ import numpy as np
 
 from boltzbrain.baselines.in_time.chain import Floats
 from boltzbrain.baselines.protocol import Trial
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.data.clusters import (
     ENOUGH,
     Clusters,
@@ -24,6 +23,7 @@ from boltzbrain.data.clusters import (
     stretches_of,
 )
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.model.context.sequences import Sequences
 
 Model = TypeVar("Model")
 

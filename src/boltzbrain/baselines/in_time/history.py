@@ -14,8 +14,8 @@ from boltzbrain.baselines.in_time.model import History
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
 from boltzbrain.baselines.protocol import Fit, Trial
 from boltzbrain.baselines.search import Tried, lies_at_edge, search
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 
 PENALTIES = (1000.0, 300.0, 100.0)
 LARGE, RANK = 300, 30

@@ -15,9 +15,9 @@ from boltzbrain.baselines.in_time.choosing import Candidate, choose
 from boltzbrain.baselines.in_time.model import LONGEST_SAMPLE, HiddenMarkov
 from boltzbrain.baselines.in_time.regression import PSEUDO_BINS
 from boltzbrain.baselines.protocol import Fit
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate
+from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
 
 STATES = (1, 2, 4, 8, 16, 32, 64)

@@ -23,8 +23,8 @@ from boltzbrain.baselines.in_time.hmm import (
 from boltzbrain.baselines.in_time.model import HmmGlm
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
 from boltzbrain.baselines.protocol import Fit, Trial
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 
 STATES = (1, 2, 4, 8)
 CHANGES = (100.0, 1000.0)

@@ -20,73 +20,15 @@ from torch.nn.functional import softplus
 
 from boltzbrain.baselines.in_time.bernoulli import scores
 from boltzbrain.baselines.in_time.chain import Chain, Floats, filtered, smoothed
-from boltzbrain.baselines.in_time.past import Past
 from boltzbrain.baselines.protocol import Baseline
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import draw_bernoulli, sum_active_rows
+from boltzbrain.model.context.from_past import FromThePast
+from boltzbrain.model.context.sequences import Sequences
 
 LONGEST_SAMPLE = 200
 """Bins of the longest piece that is generated."""
-
-
-@dataclass(frozen=True, eq=False)
-class FromThePast:
-    """How the past moves the log-odds of every neuron.
-
-    Attributes
-    ----------
-    past
-        The traces and their axes.
-    first
-        (neuron,) added in the first bin of a piece.
-    own
-        (trace, neuron) weights on the neuron's own traces.
-    weights
-        (axis, neuron) on the traces of all neurons.
-    own_change
-        (state, trace, neuron) what a state adds to `own`.
-    change
-        (state, axis, neuron) what a state adds to `weights`; None where it adds nothing.
-    """
-
-    past: Past
-    first: Tensor
-    own: Tensor
-    weights: Tensor
-    own_change: Tensor
-    change: Tensor | None = None
-
-    def shared(self, seen: Tensor, begins: Tensor) -> Tensor:
-        """Return what the traces of all neurons add in every state, (bin, neuron)."""
-        added = seen @ self.weights
-        added[begins] += self.first
-        return added
-
-    def in_state(self, state: int, shared: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the same in one state, and its weights on own traces, (trace, neuron)."""
-        own = self.own + self.own_change[state]
-        return (shared if self.change is None else shared + seen @ self.change[state]), own
-
-    def couplings(self) -> Tensor:
-        """Return the weights of every source, own ones 0, (trace, source, neuron)."""
-        return _without_own(self.past.couplings(self.weights))
-
-    def changes(self) -> Tensor | None:
-        """Return what each state adds to `couplings`, (state, trace, source, neuron), if it does.
-
-        None where it adds nothing.
-        """
-        if self.change is None:
-            return None
-        return torch.stack([_without_own(self.past.couplings(one)) for one in self.change])
-
-
-def _without_own(couplings: Tensor) -> Tensor:
-    for one in couplings:
-        one.fill_diagonal_(0.0)
-    return couplings
 
 
 @dataclass(frozen=True, eq=False)

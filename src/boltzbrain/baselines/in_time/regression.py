@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boltzbrain.baselines.in_time.bernoulli import scores, scores_and_slopes
-from boltzbrain.baselines.in_time.model import FromThePast
-from boltzbrain.baselines.in_time.past import fit_past, raw_traces
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.memory import VALUES, slices
+from boltzbrain.model.context.from_past import FromThePast
+from boltzbrain.model.context.past import fit_past, raw_traces
+from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
 
 PSEUDO_BINS = 20.0

@@ -28,13 +28,14 @@ from boltzbrain.baselines.in_time.hmm import (
     law_of,
     piece_bins_of,
 )
-from boltzbrain.baselines.in_time.model import FromThePast, HmmSigns
-from boltzbrain.baselines.in_time.past import Past, fit_past, raw_traces
+from boltzbrain.baselines.in_time.model import HmmSigns
 from boltzbrain.baselines.in_time.regression import OWN_PENALTY, PSEUDO_BINS
 from boltzbrain.baselines.protocol import Fit, Unfitted
 from boltzbrain.baselines.search import lies_at_edge
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.from_past import FromThePast
+from boltzbrain.model.context.past import Past, fit_past, raw_traces
+from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
 
 MOST_NEURONS = 200

@@ -12,9 +12,9 @@ from scipy.special import expit, logit
 
 from boltzbrain.baselines.in_time.chain import Floats
 from boltzbrain.baselines.in_time.model import InTime
-from boltzbrain.baselines.sequences import Sequences
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 
 RARE = 0.01
 """States that hold less than this share of the bins are named rare."""

@@ -52,6 +52,16 @@ def fit(
             "the same bit for bit.",
         ),
     ] = False,
+    begin: Annotated[
+        Path | None,
+        option(
+            "--from",
+            metavar="RUN",
+            text="Finished run whose weights a training with [bold]--context[/] begins with.",
+            default="small random ones",
+            panel=LEARNING,
+        ),
+    ] = None,
     seed: Annotated[
         int | None, option("--seed", text="Seed of folds and training.", default="0")
     ] = None,
@@ -71,11 +81,13 @@ def fit(
     values = merged(named, other)
     preparation.refuse_conflicts()
     recording, folder = places(recording, folder, resume, "run")
+    if resume and begin is not None:
+        raise bad_input("--from", "be left out with --resume: the run knows it", begin)
     try:
         if resume and (not recording or (folder / "run.json").exists()):
             run = go_on(folder, recording, preparation, values, device)
         else:
-            run = start(folder, recording, preparation, values, device)
+            run = start(folder, recording, preparation, values, device, begin)
     except KeyboardInterrupt:
         note(stopped(folder))
         raise typer.Exit(INTERRUPTED) from None
@@ -88,18 +100,21 @@ def start(
     preparation: Preparation,
     values: dict[str, Any],
     device: str = "auto",
+    begin: Path | None = None,
 ) -> TrainingRun:
-    """Prepare the activity and train."""
+    """Prepare the activity and train, from the weights of a finished run if there is one."""
     if not recording:
         raise bad_input("RECORDING", "be given", "none")
     display = Display()
     with display.stage("starting"):
+        from boltzbrain.training.context.start import values_from
         from boltzbrain.training.device import device_for
-        from boltzbrain.training.run.run import RUN
+        from boltzbrain.training.run.run import RUN, TrainingRun
         from boltzbrain.training.sizes import require_sizes
         from boltzbrain.training.train import train
 
-    plan = make_plan(**values)
+    before = None if begin is None else TrainingRun.open(begin)
+    plan = make_plan(**(values if before is None else values_from(before, values)))
     require_sizes(plan)
     device_for(device, plan, neurons=1)
     RUN.require_none(folder_to_write("output folder", folder))
@@ -110,7 +125,7 @@ def start(
         note(activity_line(activity))
         warn_of_losses(activity, preparation)
         with display.stage("training") as stage:
-            return train(activity, plan, folder, (stage.show,), device=device)
+            return train(activity, plan, folder, (stage.show,), device=device, start=before)
 
 
 def stopped(folder: Path) -> str:

@@ -124,8 +124,8 @@ def condition(model: RBM, clamp: Clamp) -> Conditioned:
     constant -= float(_part(exact.visible, clamped).energy(states[clamped][None])[0])
     constant -= float(_part(exact.hidden, clamped_hidden).energy(amounts[None])[0])
     part = RBM(
-        _shifted(_part(exact.visible, kept), to_visible),
-        _shifted(_part(exact.hidden, kept_hidden), to_hidden),
+        _part(exact.visible, kept).shifted(to_visible),
+        _part(exact.hidden, kept_hidden).shifted(to_hidden),
         weights[kept][:, kept_hidden],
     ).to(model.weights.dtype)
     return Conditioned(
@@ -176,12 +176,4 @@ def _part(layer: Layer, units: Tensor) -> Layer:
     """Return the layer of some units."""
     return layer.with_parameters(
         {name: value[units.to(value.device)] for name, value in layer.parameters().items()}
-    )
-
-
-def _shifted(layer: Layer, inputs: Tensor) -> Layer:
-    """Return the layer that behaves at input 0 as this one does at `inputs` (unit,)."""
-    parameters = layer.parameters()
-    return layer.with_parameters(
-        {name: parameters[name] + sign * inputs for name, sign in layer.input_shift.items()}
     )

@@ -41,6 +41,8 @@ FEW = 256
 def draw_bernoulli(inputs: Tensor, field: Tensor, key: int, draw: int) -> Tensor:
     """Draw as `kernels.reference.draw_bernoulli` does."""
     samples, units = inputs.shape
+    if field.ndim == 2:
+        inputs, field = inputs + field, field.new_zeros(units)
     states = torch.empty((samples, units), dtype=torch.uint8)
     drawn, state = flat(states), (np.uint64(key), np.uint64(draw))
     if inputs.dtype == field.dtype == torch.float32:

@@ -107,8 +107,9 @@ def halves(number):
 
 @njit
 def draw_tile(
-    inputs, origin, stride, field, column, row, samples, key, draw, states, place, states_stride
-):
+    inputs, origin, stride, field, field_origin, field_stride, column, row, samples, key, draw,
+    states, place, states_stride
+):  # fmt: skip
     """Draw 64 units of each of several samples, in the rows of the draw from `row` on.
 
     Parameters
@@ -116,8 +117,10 @@ def draw_tile(
     inputs, origin, stride
         Flat float32: the first sample's 64 inputs lie from `origin` on, and `stride` elements on,
         the next one's.
-    field, column
-        The units' fields lie in `field` from `column` on, which is their column in the draw.
+    field, field_origin, field_stride
+        The first sample's 64 fields likewise; a stride of 0 gives all samples the same.
+    column
+        Column of the first unit in the draw.
     row, samples
         The first sample's row in the draw, and how many follow.
     key, draw
@@ -127,19 +130,17 @@ def draw_tile(
     """
     k0, k1 = halves(key)
     d0, d1 = halves(draw)
-    at = np.uint64(column)
-    f0, f1 = load(field, at), load(field, at + _16)
-    f2, f3 = load(field, at + _32), load(field, at + _48)
-    block = at >> _TWO
+    block = np.uint64(column) >> _TWO
     for sample in range(samples):
         line, at = np.uint64(row + sample), np.uint64(origin + stride * sample)
         a, b = words_of_eight(block, line, d0, d1, k0, k1)
         c, d = words_of_eight(block + _EIGHT, line, d0, d1, k0, k1)
         to = np.uint64(place + states_stride * sample)
-        store(states, to, draw_sixteen(load(inputs, at) + f0, a))
-        store(states, to + _16, draw_sixteen(load(inputs, at + _16) + f1, b))
-        store(states, to + _32, draw_sixteen(load(inputs, at + _32) + f2, c))
-        store(states, to + _48, draw_sixteen(load(inputs, at + _48) + f3, d))
+        by = np.uint64(field_origin + field_stride * sample)
+        store(states, to, draw_sixteen(load(inputs, at) + load(field, by), a))
+        store(states, to + _16, draw_sixteen(load(inputs, at + _16) + load(field, by + _16), b))
+        store(states, to + _32, draw_sixteen(load(inputs, at + _32) + load(field, by + _32), c))
+        store(states, to + _48, draw_sixteen(load(inputs, at + _48) + load(field, by + _48), d))
 
 
 @compiled
@@ -153,15 +154,16 @@ def draw_rows(inputs, columns, field, first, rows, key, draw, states, room, room
     for column in range(0, whole, TILE):
         place = start + column
         draw_tile(
-            inputs, place, columns, field, column, first, rows, key, draw, states, place, columns
-        )
+            inputs, place, columns, field, column, 0, column, first, rows, key, draw, states,
+            place, columns,
+        )  # fmt: skip
     rest = columns - whole
     if rest == 0:
         return
     for row in range(rows):
         for offset in range(rest):
             room[TILE * row + offset] = inputs[start + columns * row + whole + offset]
-    draw_tile(room, 0, TILE, field, whole, first, rows, key, draw, room_states, 0, TILE)
+    draw_tile(room, 0, TILE, field, whole, 0, whole, first, rows, key, draw, room_states, 0, TILE)
     for row in range(rows):
         for offset in range(rest):
             states[start + columns * row + whole + offset] = room_states[TILE * row + offset]

@@ -91,10 +91,14 @@ def _take(marks, number, left, states, stride, unit, room, row, width, sums):
 
 @compiled
 def draw_stretch(
-    weights, units, hidden, values, stride, field, samples, row, key, draw, states, first, last,
-    sums, inputs, listed, room
+    weights, units, hidden, values, stride, field, field_stride, samples, row, key, draw, states,
+    first, last, sums, inputs, listed, room
 ):  # fmt: skip
-    """Draw the units from `first` to `last` and sum their rows; see `draw_and_sum`."""
+    """Draw the units from `first` to `last` and sum their rows; see `draw_and_sum`.
+
+    Where `field_stride` is not 0, each sample has fields of its own: they lie as (unit, sample),
+    with so many samples in a row.
+    """
     k0, k1 = halves(key)
     d0, d1 = halves(draw)
     width = len(room) // 4
@@ -118,7 +122,12 @@ def draw_stretch(
                 elif member == 3:
                     word = w3
                 at, place = np.uint64(member * stride + number), unit + member
-                marks = draw_sixteen(load(inputs, at) + field[place], word)
+                total = load(inputs, at)
+                if field_stride:
+                    total = total + load(field, np.uint64(place * field_stride + number))
+                else:
+                    total = total + field[place]
+                marks = draw_sixteen(total, word)
                 left = samples - number
                 _take(marks, number, left, states, units, place, room, member * width, width, sums)
 
@@ -202,6 +211,20 @@ def _padded(values: Tensor) -> Any:
     return flat(rows)
 
 
+def side_by_side(values: Tensor, stride: int) -> Any:
+    """Return values (sample, unit) as (unit, stride), flat, the samples side by side."""
+    turned = torch.zeros((values.shape[1], stride))
+    turned[:, : len(values)] = values.T
+    return flat(turned)
+
+
+def field_of(field: Tensor, begin: int, count: int, stride: int) -> tuple[Any, int]:
+    """Return fields and their stride, as `draw_stretch` takes them, of samples from `begin` on."""
+    if field.ndim == 1:
+        return flat(field), 0
+    return side_by_side(field[begin : begin + count], stride), stride
+
+
 def draw_and_sum(
     hidden: Tensor, weights: Tensor, field: Tensor, key: int, draw: int
 ) -> tuple[Tensor, Tensor]:
@@ -209,14 +232,14 @@ def draw_and_sum(
     samples, (units, others) = len(hidden), weights.shape
     states = torch.empty((samples, units), dtype=torch.uint8)
     sums = torch.empty((samples, others))
-    given, fields, drawn, width = flat(weights), flat(field), flat(states), whole_vectors(others)
+    given, drawn, width = flat(weights), flat(states), whole_vectors(others)
     for begin in range(0, samples, SAMPLES):
         count = min(SAMPLES, samples - begin)
         stride = padded_samples(count)
-        turned = torch.zeros((others, stride))
-        turned[:, :count] = hidden[begin : begin + count].T
+        turned = side_by_side(hidden[begin : begin + count], stride)
         chosen = drawn[begin * units : (begin + count) * units]
-        fixed = flat(turned), stride, fields, count, begin, np.uint64(key), np.uint64(draw), chosen
+        fields = field_of(field, begin, count, stride)
+        fixed = turned, stride, *fields, count, begin, np.uint64(key), np.uint64(draw), chosen
 
         def work(first: int, last: int, part: Any, fixed: Any = fixed) -> None:
             room = (

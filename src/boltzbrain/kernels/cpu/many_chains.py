@@ -71,6 +71,17 @@ def limit(units: int) -> int:
     return int(LISTED * units)
 
 
+def padded_field(field: Tensor) -> Any:
+    """Return the fields of all units, or of each sample's, flat, with rows of whole tiles."""
+    units = field.shape[-1]
+    return flat(pad(field, (0, whole_tiles(units) - units), value=OUT))
+
+
+def stride_of(field: Tensor) -> int:
+    """Return how far apart the padded fields of two samples lie, 0 where all have the same."""
+    return whole_tiles(field.shape[1]) if field.ndim == 2 else 0
+
+
 @compiled
 def _copy_rows(matrix, rows, columns, first, count, tiles):
     for row in range(first, first + count):
@@ -156,59 +167,47 @@ def _correlate(states, samples, units, values, columns, first, count, result, or
 
 @njit
 def _half_sweep(
-    source, width, units, limit, rows, field, target, first, samples, key, draw, workspace
-):
-    """Draw the target layer given the source layer, whose rows are `width` long."""
+    source, width, units, limit, rows, field, stride, columns, target, first, samples, key, draw,
+    workspace
+):  # fmt: skip
+    """Draw the target layer given the source layer, whose rows are `width` long.
+
+    The fields of one sample lie `stride` behind those of the one before: 0 where all have the same.
+    """
     words, lists, order, cursors, table, sums = workspace
     listed = pack(source, width, units, first, samples, limit, words, lists, order)
-    columns = len(field)
     for column in range(0, columns, TILE):
         origin = column * units
         sum_tile(
             units, samples, limit, words, lists, order, listed, cursors, rows, origin, table, sums
         )
         place = first * columns + column
-        draw_tile(sums, 0, TILE, field, column, first, samples, key, draw, target, place, columns)
+        draw_tile(
+            sums, 0, TILE, field, first * stride + column, stride, column, first, samples, key,
+            draw, target, place, columns,
+        )  # fmt: skip
 
 
 @compiled
 def _sweep(
-    visible, hidden, units, limits, fields, matrices, sweeps, first, samples, key, draw, workspace
-):
+    visible, hidden, units, wholes, limits, fields, strides, matrices, sweeps, first, samples, key,
+    draw, workspace
+):  # fmt: skip
     n_visible, n_hidden = units
+    width, wide = wholes
     limit_visible, limit_hidden = limits
     field_visible, field_hidden = fields
     to_hidden, to_visible = matrices
     for sweep in range(sweeps):
         number = draw + np.uint64(2 * sweep)
         _half_sweep(
-            visible,
-            len(field_visible),
-            n_visible,
-            limit_visible,
-            to_hidden,
-            field_hidden,
-            hidden,
-            first,
-            samples,
-            key,
-            number,
-            workspace,
-        )
+            visible, width, n_visible, limit_visible, to_hidden, field_hidden, strides[1], wide,
+            hidden, first, samples, key, number, workspace,
+        )  # fmt: skip
         _half_sweep(
-            hidden,
-            len(field_hidden),
-            n_hidden,
-            limit_hidden,
-            to_visible,
-            field_visible,
-            visible,
-            first,
-            samples,
-            key,
-            number + np.uint64(1),
-            workspace,
-        )
+            hidden, wide, n_hidden, limit_hidden, to_visible, field_visible, strides[0], width,
+            visible, first, samples, key, number + np.uint64(1), workspace,
+        )  # fmt: skip
 
 
 def sum_active_rows(states: Tensor, weights: Tensor) -> Tensor:
@@ -266,10 +265,8 @@ def sweep_bernoulli(
     if states.data_ptr() == visible.data_ptr():
         states = states.clone()
     hidden = torch.zeros((chains, whole_others), dtype=torch.uint8)
-    fields = (
-        flat(pad(visible_field, (0, whole - units), value=OUT)),
-        flat(pad(hidden_field, (0, whole_others - others), value=OUT)),
-    )
+    fields = padded_field(visible_field), padded_field(hidden_field)
+    strides = stride_of(visible_field), stride_of(hidden_field)
     matrices = tiled(weights), tiled_transpose(weights)
     drawn = flat(states), flat(hidden)
 
@@ -277,8 +274,10 @@ def sweep_bernoulli(
         _sweep(
             *drawn,
             (units, others),
+            (whole, whole_others),
             (limit(units), limit(others)),
             fields,
+            strides,
             matrices,
             sweeps,
             first,

@@ -57,6 +57,8 @@ def draw_bernoulli(inputs: Tensor, field: Tensor, key: int, draw: int) -> Tensor
     """Draw as `kernels.reference.draw_bernoulli` does."""
     if not _single(inputs, field):
         return reference.draw_bernoulli(inputs, field, key, draw)
+    if field.ndim == 2:
+        inputs, field = inputs + field, field.new_zeros(field.shape[1])
     return _drawn(inputs, Units("bernoulli", field.contiguous()[None]), key, draw)
 
 
@@ -109,7 +111,9 @@ def sweep_bernoulli(
     draw: int,
 ) -> tuple[Tensor, Tensor]:
     """Sweep as `kernels.reference.sweep_bernoulli` does."""
-    if not _single(weights, visible_field, hidden_field):
+    # chains with fields of their own go by the plain loop
+    shared = visible_field.ndim == hidden_field.ndim == 1
+    if not (shared and _single(weights, visible_field, hidden_field)):
         return reference.sweep_bernoulli(
             visible, visible_field, hidden_field, weights, sweeps, key, draw
         )

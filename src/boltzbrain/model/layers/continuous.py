@@ -17,8 +17,9 @@ from boltzbrain.kernels.dispatch import (
     sweep_real,
 )
 from boltzbrain.model.layers.discrete import Bernoulli
-from boltzbrain.model.layers.fused_sweeps import register_sweep
+from boltzbrain.model.layers.fused_sweeps import register_sweep, with_rows
 from boltzbrain.model.layers.layer import Layer, Responses
+from boltzbrain.model.offsets import Offsets
 
 
 class RealLayer(Layer):
@@ -125,13 +126,18 @@ def sweep_fused(
     visible: Tensor,
     sweeps: int,
     generator: Generator,
+    offsets: Offsets | None,
 ) -> tuple[Tensor, Tensor]:
     """Sweep binary visible and real hidden units, the weights read once per sweep on the CPU."""
-    visible_field = visible_layer.parameters()["field"]
-    if not (hidden_layer.dtype == torch.float32 and has_real_kernels(hidden_layer.device)):
+    visible_field, rows = visible_layer.parameters()["field"], None
+    if offsets is not None:
+        visible_field, rows = with_rows(visible_field, offsets.visible), offsets.hidden
+    kernels = hidden_layer.dtype == torch.float32 and has_real_kernels(hidden_layer.device)
+    # those of a GPU have one field for all chains
+    if offsets is not None or not kernels:
         inputs, hidden = sum_active_rows(visible, weights), torch.empty(0)
         for _ in range(sweeps):
-            hidden = hidden_layer.sample(inputs, generator)
+            hidden = hidden_layer.sample(inputs if rows is None else inputs + rows, generator)
             draw = generator.take()
             visible, inputs = draw_and_sum(hidden, weights, visible_field, generator.key, draw)
         return visible, hidden

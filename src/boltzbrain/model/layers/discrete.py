@@ -18,8 +18,14 @@ from boltzbrain.kernels.dispatch import (
     sum_active_rows,
     sweep_bernoulli,
 )
-from boltzbrain.model.layers.fused_sweeps import register_climb, register_sweep
+from boltzbrain.model.layers.fused_sweeps import (
+    fields_at_ends,
+    register_climb,
+    register_sweep,
+    with_rows,
+)
 from boltzbrain.model.layers.layer import Layer
+from boltzbrain.model.offsets import Offsets
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,9 +90,13 @@ def _sweep_bernoulli(
     visible: Tensor,
     sweeps: int,
     generator: Generator,
+    offsets: Offsets | None,
 ) -> tuple[Tensor, Tensor]:
     visible_field = visible_layer.parameters()["field"]
     hidden_field = hidden_layer.parameters()["field"]
+    if offsets is not None:
+        visible_field = with_rows(visible_field, offsets.visible)
+        hidden_field = with_rows(hidden_field, offsets.hidden)
     first = generator.take(2 * sweeps)
     return sweep_bernoulli(
         visible, visible_field, hidden_field, weights, sweeps, generator.key, first
@@ -103,18 +113,20 @@ def _climb_bernoulli(
     visible: Tensor,
     ts: list[float],
     generator: Generator,
+    foot: Tensor | None,
+    offsets: Offsets | None,
 ) -> tuple[Tensor, Tensor] | None:
     # elsewhere each rung goes by the loops of its type and device
     here = weights.device.type == "cpu" and weights.dtype == torch.float32
     if visible.dtype != torch.uint8 or not here:
         return None
-    start, end = (layer.parameters()["field"] for layer in ends)
+    field = hidden_layer.parameters()["field"]
     places = torch.tensor(ts, dtype=torch.float64)
     first = generator.take(2 * (len(ts) - 2))
     return climb_bernoulli(
         visible,
-        (start, end),
-        hidden_layer.parameters()["field"],
+        fields_at_ends(ends, foot, offsets),
+        field if offsets is None else with_rows(field, offsets.hidden),
         weights,
         places,
         generator.key,

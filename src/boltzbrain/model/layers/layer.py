@@ -194,6 +194,13 @@ class Layer(Brief, ABC):
             }
         )
 
+    def shifted(self, inputs: Tensor) -> Self:
+        """Return the layer that behaves at input 0 as this one does at `inputs` (unit,)."""
+        known = self.parameters()
+        return self.with_parameters(
+            {name: known[name] + sign * inputs for name, sign in self.input_shift.items()}
+        )
+
     def flipped(self, units: Tensor) -> Self | None:
         """Return the layer of -x for the units where `units` (unit,) is True, and of x elsewhere.
 

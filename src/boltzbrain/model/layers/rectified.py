@@ -17,8 +17,9 @@ from boltzbrain.kernels.cpu.rectified import Response, respond_rectified
 from boltzbrain.kernels.dispatch import draw_rectified, has_real_kernels
 from boltzbrain.model.layers.continuous import RealLayer, sweep_fused
 from boltzbrain.model.layers.discrete import Bernoulli
-from boltzbrain.model.layers.fused_sweeps import register_climb, register_sweep
+from boltzbrain.model.layers.fused_sweeps import fields_at_ends, register_climb, register_sweep
 from boltzbrain.model.layers.layer import Answers, Layer, Responses
+from boltzbrain.model.offsets import Offsets
 
 
 class _Half(NamedTuple):
@@ -109,16 +110,25 @@ class _Rectified(RealLayer):
         visible: Tensor,
         ts: list[float],
         generator: Generator,
+        foot: Tensor | None,
+        offsets: Offsets | None,
     ) -> tuple[Tensor, Tensor] | None:
         """Anneal as `fused_sweeps.ClimbKernel` says, in float32 on the CPU."""
         if weights.dtype != torch.float32 or not self._has_kernel(weights):
             return None
-        start, end = (layer.parameters()["field"] for layer in ends)
         fields, roots = self._sides()
         places = torch.tensor(ts, dtype=torch.float64)
         first = generator.take((len(fields) + 1) * (len(ts) - 2))
         return climb_rectified(
-            visible, (start, end), fields, roots, weights, places, generator.key, first
+            visible,
+            fields_at_ends(ends, foot, offsets),
+            fields,
+            roots,
+            weights,
+            places,
+            generator.key,
+            first,
+            rows=None if offsets is None else offsets.hidden,
         )
 
     def _respond(self, inputs: Tensor, *, deep: bool) -> Response:
@@ -355,10 +365,12 @@ def _climb_fused(
     visible: Tensor,
     ts: list[float],
     generator: Generator,
+    foot: Tensor | None,
+    offsets: Offsets | None,
 ) -> tuple[Tensor, Tensor] | None:
     if not isinstance(hidden_layer, _Rectified) or visible.dtype != torch.uint8:
         return None
-    return hidden_layer.climb(ends, weights, visible, ts, generator)
+    return hidden_layer.climb(ends, weights, visible, ts, generator, foot, offsets)
 
 
 for _kind in (ReLU, DReLU):

@@ -9,6 +9,7 @@ import torch
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.showing.numbers import with_error
 from boltzbrain.foundations.showing.told import Told, counted
+from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages.objects.pictures import picture_of_training
 from boltzbrain.training.run.run import TrainingRun
@@ -94,3 +95,10 @@ def model_told(model: RBM) -> Told:
         share = float((weights == 0).to(torch.float64).mean())
         rows.append(("", f"deviation {float(weights.std(correction=0)):.3g}, {share:.0%} are 0"))
     return Told(f"RBM of {counted(len(model.visible), 'neuron')}", tuple(rows))
+
+
+def contextual_told(model: ContextualRBM) -> Told:
+    """Return what a model with a context tells: what the context holds, then as the RBM."""
+    told = model_told(model.rbm)
+    rows = [(one.name, one.words()) for one in model.contexts.parts]
+    return Told(f"{told.title} with a context", (*rows, *told.rows))

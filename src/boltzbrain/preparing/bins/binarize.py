@@ -25,6 +25,7 @@ from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory, slices
 from boltzbrain.preparing.bins.losses import losses_of_binning
 from boltzbrain.preparing.bins.plan import BinPlan, plan_bins
+from boltzbrain.preparing.bins.times import epochs_of_bins
 from boltzbrain.preparing.preparation import Preparation
 
 __all__ = ["BinPlan", "binarize", "plan_bins"]
@@ -125,6 +126,7 @@ def binarize(
         **stored(losses_of_binning(recording, plan, counted)),
         **noted,
     }
+    epoch, names = epochs_of_bins(recording, plan)
     return Activity(
         states=states,
         bin_width_s=plan.bin_width_s,
@@ -134,6 +136,8 @@ def binarize(
         regions=dict(recording.regions),
         steps=(*recording.steps, Step("binarize", options)),
         source=recording.source,
+        epoch=epoch,
+        epoch_names=names,
     )
 
 

@@ -1,4 +1,4 @@
-"""When each bin begins."""
+"""When each bin begins, and in which epoch it lies."""
 
 from __future__ import annotations
 
@@ -28,3 +28,35 @@ def bin_times(recording: Recording, plan: BinPlan) -> NDArray[np.float64]:
     rows = np.repeat(plan.begin.astype(np.int64), plan.bins_of_segment) + within * plan.merged
     times: NDArray[np.float64] = recording.signal.times[rows].astype(np.float64)
     return times
+
+
+def epochs_of_bins(
+    recording: Recording, plan: BinPlan
+) -> tuple[NDArray[np.int16] | None, tuple[str, ...]]:
+    """Return the number of the epoch of every bin, (bin,), and the labels by number.
+
+    As `Activity.epoch` has them: None where no epoch has a label and a length.
+
+    Parameters
+    ----------
+    recording
+        The recording.
+    plan
+        Its bins, by `plan_bins`.
+    """
+    table = recording.epochs[recording.epochs["label"].notna()]
+    start, stop = (table[name].to_numpy(dtype=np.float64) for name in ("start_s", "stop_s"))
+    with np.errstate(invalid="ignore"):
+        there = np.isfinite(start) & np.isfinite(stop) & (stop > start)
+    if not there.any():
+        return None, ()
+    labels = table["label"].astype(str).to_numpy()[there]
+    start, stop = start[there], stop[there]
+    order = np.argsort(start, kind="stable")
+    names = tuple(dict.fromkeys(labels[order].tolist()))
+    middle = bin_times(recording, plan) + plan.bin_width_s / 2
+    found = np.full(len(middle), -1, dtype=np.int16)
+    for row in order:
+        # later ones last, so that the last to begin holds
+        found[(middle >= start[row]) & (middle < stop[row])] = names.index(labels[row])
+    return found, names

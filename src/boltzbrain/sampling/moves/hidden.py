@@ -24,6 +24,7 @@ from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import take_steps
 from boltzbrain.model.layers.layer import Layer
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
 from boltzbrain.sampling.moves.proposal import Proposal
@@ -35,8 +36,7 @@ def move_hidden(
     proposal: Proposal | None,
     generator: Generator,
     *,
-    to_visible: Tensor | None = None,
-    to_hidden: Tensor | None = None,
+    offsets: Offsets | None = None,
     t: float = 1.0,
 ) -> Tensor:
     """Return the hidden states after one move of every unit, visible units integrated out.
@@ -51,16 +51,15 @@ def move_hidden(
         As `proposal_from` gives it for units of this kind.
     generator
         Moves on.
-    to_visible, to_hidden
-        (chain, visible) and (chain, hidden) inputs beside the weights and fields, each chain its
-        own; none where None.
+    offsets
+        A row for every chain.
     t
         Above 0; the law that is kept is P(h)**t q(h)**(1 - t), with q that of the proposals.
 
     Raises
     ------
     InputError
-        If the visible units are of another kind.
+        If the visible units are of another kind, or the offsets do not fit.
     """
     if model.visible.kind != "bernoulli":
         raise bad_input("visible units", "be bernoulli for moves", model.visible.kind)
@@ -78,13 +77,11 @@ def move_hidden(
         ratio = torch.where(forth.isfinite(), back - forth, -torch.inf)
     steps = proposed.to(torch.float64) - hidden.to(torch.float64)
     gained = ratio + _log_weight(model.hidden, proposed) - _log_weight(model.hidden, hidden)
-    if to_hidden is not None:
-        gained += to_hidden.to(torch.float64) * steps
+    if offsets is not None and offsets.hidden is not None:
+        gained += offsets.hidden.to(torch.float64) * steps
     bound = generator.uniform((len(hidden), len(model.hidden)), device=hidden.device).log()
     order = torch.from_numpy(generator.permutation(len(model.hidden)))
-    inputs = model.inputs_to_visible(hidden) + model.visible.parameters()["field"]
-    if to_visible is not None:
-        inputs += to_visible
+    inputs = model.inputs_to_visible(hidden, offsets) + model.visible.parameters()["field"]
     taken = take_steps(inputs, model.weights, steps, bound / t - gained, order)
     return torch.where(taken, proposed, hidden)
 
@@ -100,20 +97,26 @@ def _log_weight(layer: Layer, states: Tensor) -> Tensor:
 
 
 def advance_by_moves(
-    model: RBM, chains: Chains, proposal: Proposal | None, steps: int = 1
+    model: RBM,
+    chains: Chains,
+    proposal: Proposal | None,
+    steps: int = 1,
+    offsets: Offsets | None = None,
 ) -> Chains:
     """Return the chains after steps of h given v, one move of every hidden unit, v given h.
+
+    Offsets have a row for every chain.
 
     Raises
     ------
     InputError
-        If `steps` is below 1 or the chains do not fit the model.
+        If `steps` is below 1, or chains or offsets do not fit.
     """
     whole_number_in("steps", steps, low=1)
     has_shape("chains.visible", chains.visible, (None, len(model.visible)))
     stream, visible, hidden = chains.generator.copy(), chains.visible, chains.hidden
     for _ in range(steps):
-        hidden = model.sample_hidden(visible, stream)
-        hidden = move_hidden(model, hidden, proposal, stream)
-        visible = model.sample_visible(hidden, stream)
+        hidden = model.sample_hidden(visible, stream, offsets)
+        hidden = move_hidden(model, hidden, proposal, stream, offsets=offsets)
+        visible = model.sample_visible(hidden, stream, offsets)
     return Chains(visible, hidden, stream, chains.sweeps + steps)

@@ -106,7 +106,7 @@ class AssemblyState(BaseState):
     def step(self) -> None:
         """Do one update."""
         plan = self.plan
-        self.batch = self._next_batch()
+        self.batch = self.data[self._next_bins()]
         if self.update % _PROPOSE_EVERY == 0:
             self._proposal = self._proposed()
         self.chains = advance_by_moves(self.live, self.chains, self._proposal, plan.sweeps)

@@ -29,6 +29,7 @@ from boltzbrain.foundations.memory import slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate, mean_states
 from boltzbrain.model.layers.layer import Layer
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains, advance
 from boltzbrain.sampling.mixing import split_r_hat
@@ -164,9 +165,14 @@ class _Means:
     squared_error: Mapping[str, Tensor]
 
 
-def _statistics(model: RBM, states: Tensor, stride: int) -> dict[str, Tensor]:
-    """Return the means over uint8 states by name, of every so many-th neuron for vh."""
-    means = model.mean_hidden(states)
+def statistics_of(
+    model: RBM, states: Tensor, stride: int, offsets: Offsets | None = None
+) -> dict[str, Tensor]:
+    """Return the means over uint8 states by name, of every so many-th neuron for vh.
+
+    Offsets have a row for every state.
+    """
+    means = model.mean_hidden(states, offsets)
     products = correlate(states[:, ::stride].contiguous(), means)
     return {
         "v": mean_states(states, torch.float64),
@@ -186,7 +192,7 @@ def _means_of_bins(model: RBM, states: Tensor, stride: int) -> _Means:
         means = model.mean_hidden(part)
         squares = means * means
         products = correlate(part[:, ::stride].contiguous(), squares).to(torch.float64)
-        found = _statistics(model, part, stride)
+        found = statistics_of(model, part, stride)
         second = {
             "v": found["v"],
             "h": squares.mean(dim=0, dtype=torch.float64),
@@ -213,7 +219,7 @@ class _Groups:
         self.sums: list[dict[str, Tensor]] = []
 
     def add(self, visible: Tensor) -> None:
-        found = [_statistics(self.model, one, self.stride) for one in visible.split(self.size)]
+        found = [statistics_of(self.model, one, self.stride) for one in visible.split(self.size)]
         if self.steps:
             for total, one in zip(self.sums, found, strict=True):
                 for name, value in one.items():
@@ -258,7 +264,7 @@ def assess(
     """
     count = min(len(chains), _CHAINS)
     count = count // _GROUPS * _GROUPS or count
-    stride = -(-model.weights.numel() // _PRODUCTS)
+    stride = stride_of(model)
     moving = Chains(chains.visible[:count], chains.hidden[:count], generator)
     proposal = proposal_from(model, states, generator)
     groups, energies, look = _Groups(model, count, stride), [], _STEPS
@@ -274,17 +280,9 @@ def assess(
                 break
             look *= 2
     bins, mine = _means_of_bins(model, states, stride), groups.means()
-    weights = model.weights.to(torch.float64)
-    pull, most = penalties.pull(weights)[::stride], penalties.l1_of_units(weights)
-    within = {}
-    for name, value in bins.value.items():
-        apart = value - mine.value[name]
-        if name == "vh":
-            negligible = 0.0 if penalties.released else NEGLIGIBLE
-            apart = without_pull(apart, weights[::stride], pull, most, negligible)
-        error = (bins.squared_error[name] + mine.squared_error[name]).sqrt()
-        agrees = apart.abs() <= ERRORS * error + _ROUNDING
-        within[name] = float(agrees.to(torch.float64).mean())
+    apart = {name: value - mine.value[name] for name, value in bins.value.items()}
+    error = {name: (bins.squared_error[name] + mine.squared_error[name]).sqrt() for name in apart}
+    within = shares_within(model, apart, error, penalties)
     sample = states[:: max(1, len(states) // _BINS)]
     idle = idle_units(model.hidden, model.inputs_to_hidden(sample))
     return Convergence(
@@ -294,6 +292,38 @@ def assess(
         None if r_hat is None or math.isinf(r_hat) else r_hat,
         moving.sweeps,
     )
+
+
+def stride_of(model: RBM) -> int:
+    """Return of which so many-th neurons <v h> is looked at."""
+    return -(-model.weights.numel() // _PRODUCTS)
+
+
+def shares_within(
+    model: RBM, apart: Mapping[str, Tensor], error: Mapping[str, Tensor], penalties: Penalties
+) -> dict[str, float]:
+    """Return the share of the entries of every statistic that agree within `ERRORS` errors.
+
+    Parameters
+    ----------
+    model
+        The model.
+    apart, error
+        By the names of `statistics_of`: data minus model, and the sampling error of that.
+    penalties
+        What they hold apart is taken back.
+    """
+    weights, stride = model.weights.to(torch.float64), stride_of(model)
+    pull, most = penalties.pull(weights)[::stride], penalties.l1_of_units(weights)
+    within = {}
+    for name, value in apart.items():
+        left = value
+        if name == "vh":
+            negligible = 0.0 if penalties.released else NEGLIGIBLE
+            left = without_pull(value, weights[::stride], pull, most, negligible)
+        agrees = left.abs() <= ERRORS * error[name] + _ROUNDING
+        within[name] = float(agrees.to(torch.float64).mean())
+    return within
 
 
 def without_pull(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import sum_active_rows
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
 from boltzbrain.training.health.convergence import LEAST_WIDTH, idle_units
@@ -55,7 +56,12 @@ def finite(model: RBM) -> bool:
 
 
 def symptom(
-    model: RBM, batch: Tensor, chains: Tensor, plan: TrainingPlan, update: int
+    model: RBM,
+    batch: Tensor,
+    chains: Tensor,
+    plan: TrainingPlan,
+    update: int,
+    offsets: Offsets | None = None,
 ) -> Symptom | None:
     """Return what is wrong, or None.
 
@@ -69,6 +75,8 @@ def symptom(
         Its first weights tell how small weights may be without a collapse.
     update
         Updates done.
+    offsets
+        A row for every bin of the batch.
     """
     if not finite(model):
         return Symptom("divergence", "diverged: a parameter left the finite numbers")
@@ -88,7 +96,7 @@ def symptom(
         least = min(least, plan.weight_std / 2)
     if width < least:
         return Symptom("collapse", f"collapsed: the weights vanish, standard deviation {width:.2g}")
-    idle = idle_units(model.hidden, model.inputs_to_hidden(batch))
+    idle = idle_units(model.hidden, model.inputs_to_hidden(batch, offsets))
     if plan.weights_from == "noise":
         # a unit that is as small as it began has not died: few or rarely active neurons teach it
         # slowly, or it is not needed

@@ -17,6 +17,7 @@ from torch import Tensor
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.contextual import Contexts
 from boltzbrain.model.files import write_model
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
@@ -53,6 +54,9 @@ class Checkpoint:
         Restarts until here, and the L1 penalty that was chosen.
     running_score
         The running validation score; None without one.
+    contexts, live_contexts
+        What gives every bin an offset of the fields, to use with `model` and with `live`; None
+        without, and `live_contexts` is where it is the other.
     """
 
     update: int
@@ -64,6 +68,8 @@ class Checkpoint:
     row: Mapping[str, Any]
     interventions: Interventions = field(default_factory=Interventions)
     running_score: RunningScore | None = None
+    contexts: Contexts | None = None
+    live_contexts: Contexts | None = None
 
     def to(self, device: torch.device) -> Checkpoint:
         """Return the whole of it on a device."""
@@ -136,8 +142,12 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, *, run: str | None = No
             course=json.dumps(checkpoint.interventions.to_json()),
         )
         write_model(file, checkpoint.model)
+        if checkpoint.contexts is not None:
+            checkpoint.contexts.write(file)
         if checkpoint.live is not checkpoint.model:
             write_model(file.create_group("live"), checkpoint.live)
+            if checkpoint.live_contexts is not None and checkpoint.live_contexts.learnt():
+                checkpoint.live_contexts.write(file["live"])
         chains = file.create_group("chains")
         generator = checkpoint.chains.generator
         chains.attrs.update(
@@ -147,7 +157,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, *, run: str | None = No
         )
         for name in ("visible", "hidden"):
             states = getattr(checkpoint.chains, name).cpu().numpy()
-            chains.create_dataset(name, data=states, compression="lzf")
+            packed = {"compression": "lzf"} if states.size else {}
+            chains.create_dataset(name, data=states, **packed)
         if checkpoint.running_score is not None:
             _write_running_score(
                 file.create_group("online"), checkpoint.running_score, checkpoint.model
@@ -175,8 +186,10 @@ def _model_of(file: h5py.File, path: Path) -> RBM:
     return model
 
 
-def read_model(path: Path, owner: Owner, update: int) -> RBM:
-    """Read the model of a checkpoint, without its chains; parameters as of `read_checkpoint`.
+def read_model(path: Path, owner: Owner, update: int) -> tuple[RBM, Contexts | None]:
+    """Read the model of a checkpoint, without its chains, and what gives its bins their offsets.
+
+    Parameters as of `read_checkpoint`.
 
     Raises
     ------
@@ -185,7 +198,7 @@ def read_model(path: Path, owner: Owner, update: int) -> RBM:
     """
     with open_ours(path, FORMAT) as file:
         owner.require(file, path, update)
-        return _model_of(file, path)
+        return _model_of(file, path), Contexts.read(file)
 
 
 def read_checkpoint(
@@ -218,6 +231,7 @@ def read_checkpoint(
             owner.require(file, path, update)
         model = _model_of(file, path).to(device)
         live = RBM.read(file["live"]).to(device) if "live" in file else model
+        contexts = Contexts.read(file)
         group = file["chains"]
         generator = Generator(int(group.attrs["key"]), int(group.attrs["counter"]))
         visible, hidden = (
@@ -239,6 +253,8 @@ def read_checkpoint(
             running_score=(
                 _read_running_score(file["online"], model) if "online" in file else None
             ),
+            contexts=contexts,
+            live_contexts=(Contexts.read(file["live"]) if "live" in file else None) or contexts,
         )
 
 

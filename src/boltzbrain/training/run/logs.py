@@ -68,7 +68,7 @@ class TrainingLogs:
     def keep(self, state: BaseState, seconds: float) -> None:
         """Score the model, check the running score by it, and keep the checkpoint."""
         likelihood = self.likelihood
-        estimate = likelihood.estimate(state.model, state.update)
+        estimate = likelihood.estimate(state.model, state.update, state.contexts)
         row = {**likelihood.row(state.model, state.update, estimate), "seconds": seconds}
         row |= {"learning_rate": state.learning_rate, "l1": state.penalties.l1}
         row["restarts"] = len(state.interventions.restarts)
@@ -138,9 +138,9 @@ class TrainingLogs:
 
     def scores_at(self, row: Mapping[str, Any]) -> Tensor:
         """Return the log-likelihood of every validation bin, (bin,), under the model of a row."""
-        states = self.likelihood.states["validation"]
-        model = self.run.model(row["update"]).to(states.device)
-        return -model.free_energy(states) - float(row["log_partition"])
+        device = self.likelihood.states["validation"].device
+        kept = self.run.load(row["update"])
+        return self.likelihood.scores_at(row, kept.model.to(device), kept.contexts)
 
     def turn(self, update: int, state: BaseState) -> None:
         """Make a kept model one to read: the sign and variance of its units, exact zeros.
@@ -157,14 +157,21 @@ class TrainingLogs:
             weights = torch.where(kept.live.weights == 0, 0.0, sparse.weights)
             if not torch.equal(weights, sparse.weights):
                 sparse = RBM(sparse.visible, sparse.hidden, weights)
-                estimate = self.likelihood.estimate(sparse, update)
+                estimate = self.likelihood.estimate(sparse, update, kept.contexts)
                 row |= self.likelihood.row(sparse, update, estimate)
         turned = sparse.in_sign_gauge()
+        contexts = kept.contexts
+        if contexts is not None:
+            units = (turned.weights * sparse.weights).sum(dim=0) < 0
+            contexts = contexts.flipped(units)
         if plan.normalised:
             turned = of_unit_variance(turned, state.data)
         # units of another size have another log Z: it moves with the free energies, the scores stay
         moved = sparse.free_energy(state.data) - turned.free_energy(state.data)
         row["log_partition"] += float(moved.to(torch.float64).mean())
-        self.run.write(self.run.checkpoint_path(update), replace(kept, model=turned, row=row))
+        self.run.write(
+            self.run.checkpoint_path(update),
+            replace(kept, model=turned, row=row, contexts=contexts),
+        )
         self.rows = self._rows_of(state.interventions)
         self.write_logs(state.running_score)

@@ -15,6 +15,7 @@ from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.doors import keeper
 from boltzbrain.foundations.showing.told import SelfTold
+from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import (
@@ -54,9 +55,16 @@ class TrainingRun(SelfTold):
 
     @classmethod
     def create(
-        cls, folder: Path, activity: Activity, plan: TrainingPlan, device: str = "cpu"
+        cls,
+        folder: Path,
+        activity: Activity,
+        plan: TrainingPlan,
+        device: str = "cpu",
+        start: TrainingRun | None = None,
     ) -> TrainingRun:
         """Make the folder and write what the training starts from, and on which device.
+
+        `start` is the run whose weights it begins with, if there is one.
 
         Raises
         ------
@@ -72,6 +80,7 @@ class TrainingRun(SelfTold):
                 "devices": [device],
                 "plan": plan.model_dump(),
                 "plan_sha256": plan.digest(),
+                **({} if start is None else {"from": start._known_as()}),
             },
         )
         return cls(folder)
@@ -99,6 +108,10 @@ class TrainingRun(SelfTold):
         """What ties to the run the files in its folder; runs of 0.1.0 have none."""
         told = self.info.get("id")
         return None if told is None else str(told)
+
+    def _known_as(self) -> dict[str, Any]:
+        """Return what run.json of a run that starts from this one says of it."""
+        return {"folder": str(self.folder), "run": self.id, "update": self.chosen_update}
 
     @property
     def devices(self) -> list[str]:
@@ -201,8 +214,38 @@ class TrainingRun(SelfTold):
         return found
 
     def model(self, update: int) -> RBM:
-        """Return the model of the checkpoint of an update, without its chains; errors as `load`."""
-        return read_model(self._kept_path(update), self._owner(), update)
+        """Return the model of the checkpoint of an update, without its chains.
+
+        Raises
+        ------
+        InputError
+            As of `load`; and if the model has a context, without which it is none.
+        """
+        model, contexts = read_model(self._kept_path(update), self._owner(), update)
+        if contexts is not None:
+            raise bad_input(
+                "run",
+                "be of a model without a context here (TrainingRun.in_context gives the model with "
+                "its context)",
+                ",".join(contexts.names),
+                file=self.folder,
+            )
+        return model
+
+    def in_context(self, update: int | None = None) -> ContextualRBM:
+        """Return the model of a kept checkpoint, the chosen one if None, with its context.
+
+        Raises
+        ------
+        InputError
+            As of `load`; and if the model has no context.
+        """
+        number = self.chosen_update if update is None else update
+        model, contexts = read_model(self._kept_path(number), self._owner(), number)
+        if contexts is None:
+            must = "be of a model with a context (TrainingRun.model gives one without)"
+            raise bad_input("run", must, "none", file=self.folder)
+        return ContextualRBM(model, contexts)
 
     def _kept_path(self, update: int) -> Path:
         path = self.checkpoint_path(update)

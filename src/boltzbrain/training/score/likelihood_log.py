@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from boltzbrain.data.clusters import Clusters, clustered_stderr, clusters_of
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import sum_active_rows
+from boltzbrain.model.context.contextual import Contexts
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.moves.annealing import annealed_by_moves
@@ -66,9 +68,9 @@ class LikelihoodLog:
         Chains, rungs and seed of the estimate.
     """
 
-    states: dict[str, Tensor]
+    states: dict[FoldName, Tensor]
     field: Tensor
-    clusters: dict[str, Clusters]
+    clusters: dict[FoldName, Clusters]
     plan: TrainingPlan
 
     @classmethod
@@ -78,10 +80,10 @@ class LikelihoodLog:
         """Build the log of an activity; the test fold is never touched."""
         names: tuple[FoldName, FoldName] = ("train", "validation")
         bins = {name: activity.bins_of(name) for name in names if len(activity.bins_of(name))}
-        folds: dict[str, Tensor] = {
+        folds: dict[FoldName, Tensor] = {
             name: torch.from_numpy(activity.states[one]) for name, one in bins.items()
         }
-        clusters: dict[str, Clusters] = {
+        clusters: dict[FoldName, Clusters] = {
             name: clusters_of(activity, one) for name, one in bins.items()
         }
         field = independent_field(folds["train"])
@@ -93,7 +95,7 @@ class LikelihoodLog:
         return "validation" in self.states
 
     @cached_property
-    def independent_scores(self) -> dict[str, Tensor]:
+    def independent_scores(self) -> dict[FoldName, Tensor]:
         """Score of every bin (bin,) of each fold under the independent model, in nats."""
         return {
             name: independent_scores(self.field.to(one.device), one)
@@ -101,12 +103,12 @@ class LikelihoodLog:
         }
 
     @cached_property
-    def independent(self) -> dict[str, float]:
+    def independent(self) -> dict[FoldName, float]:
         """Score of the independent model on each fold, nats per bin."""
         return {name: float(scores.mean()) for name, scores in self.independent_scores.items()}
 
-    def estimate(self, model: RBM, update: int) -> LogPartition:
-        """Return log Z of a model by annealed importance sampling."""
+    def estimate(self, model: RBM, update: int, contexts: Contexts | None = None) -> LogPartition:
+        """Return log Z of a model by annealed importance sampling; it has no context here."""
         generator = Generator.from_seed(self.plan.seed, "ais", update)
         chains, rungs = self.plan.ais_chains, self.plan.ais_rungs
         if self.plan.weights_from == "assemblies":
@@ -115,6 +117,14 @@ class LikelihoodLog:
         return annealed_importance(
             model, generator, chains=chains, rungs=rungs, visible_field=self.field
         )
+
+    def scores(self, name: FoldName, model: RBM, estimate: LogPartition) -> Tensor:
+        """Return log P(v) of every bin of a fold, (bin,) float64 nats."""
+        return -model.free_energy(self.states[name]) - estimate.value
+
+    def scores_at(self, row: Mapping[str, Any], model: RBM, contexts: Contexts | None) -> Tensor:
+        """Return that of the validation bins, of the model of a row of log.csv."""
+        return -model.free_energy(self.states["validation"]) - float(row["log_partition"])
 
     def row(self, model: RBM, update: int, estimate: LogPartition) -> dict[str, Any]:
         """Return the likelihood of a model on each fold, nats per bin, with its standard error.
@@ -129,8 +139,8 @@ class LikelihoodLog:
             "effective_sample_size": estimate.effective_sample_size,
             "weight_std": float(model.weights.std()),
         }
-        for name, states in self.states.items():
-            scores = -model.free_energy(states) - estimate.value
+        for name in self.states:
+            scores = self.scores(name, model, estimate)
             independent = self.independent_scores[name]
             clusters = self.clusters[name]
             row[f"{name}_nats_per_bin"] = float(scores.mean())

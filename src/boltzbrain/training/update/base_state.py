@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.contextual import Contexts
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
+from boltzbrain.training.health.convergence import Convergence, assess
 from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.health.symptoms import Symptom, symptom
 from boltzbrain.training.plan import TrainingPlan
@@ -102,6 +104,24 @@ class BaseState(ABC):
             row,
             self.interventions,
             self.running_score,
+            self.contexts,
+            self.live_contexts,
+        )
+
+    @property
+    def contexts(self) -> Contexts | None:
+        """What gives every bin an offset of the fields, to use with `model`; None without."""
+        return None
+
+    @property
+    def live_contexts(self) -> Contexts | None:
+        """Those that the steps move."""
+        return self.contexts
+
+    def assessed(self, generator: Generator) -> Convergence:
+        """Judge the model by the training bins and by its chains; `generator` is for that alone."""
+        return assess(
+            self.model, self.data, self.chains, penalties=self.penalties, generator=generator
         )
 
     def _average(self, parameters: Mapping[str, Tensor]) -> None:
@@ -112,15 +132,15 @@ class BaseState(ABC):
             for name, value in self.mean.items():
                 value.lerp_(parameters[name], 1.0 - keep)
 
-    def _next_batch(self) -> Tensor:
+    def _next_bins(self) -> slice | Tensor:
         """Return the training bins of an update: every bin once per epoch, in random order."""
         count = len(self.data)
         size = min(self.plan.batch * self.interventions.batch_factor, count)
         if size == count:
-            return self.data
+            return slice(None)
         epoch, place = divmod(self.update, count // size)
         if self._epoch != (epoch, size):
             generator = Generator.from_seed(self.plan.seed, "batch", epoch)
             self._epoch, self._order = (epoch, size), generator.permutation(count)
         chosen = self._order[place * size : (place + 1) * size]
-        return self.data[torch.from_numpy(chosen).to(self.data.device)]
+        return torch.from_numpy(chosen).to(self.data.device)

@@ -14,6 +14,7 @@ from torch import Tensor
 from boltzbrain.foundations.memory import VALUES, rows_at_once, slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
 Floats = NDArray[np.float64]
@@ -107,7 +108,13 @@ def _slopes(binary: NDArray[np.uint8], hidden: int, seed: int) -> tuple[Floats, 
     return products.numpy() / bins / spread[:, None] ** 2, count
 
 
-def at_rates(model: RBM, states: Tensor, rates: Tensor, generator: Generator) -> RBM:
+def at_rates(
+    model: RBM,
+    states: Tensor,
+    rates: Tensor,
+    generator: Generator,
+    offsets: Offsets | None = None,
+) -> RBM:
     """Return the model with fields at which its neurons keep their rates, hidden units given data.
 
     A hidden unit that varies raises the rate of a neuron that it drives, so that the fields of
@@ -124,15 +131,22 @@ def at_rates(model: RBM, states: Tensor, rates: Tensor, generator: Generator) ->
         (neuron,) probabilities to hold, in the open interval (0, 1).
     generator
         Moves on.
+    offsets
+        A row for every bin.
     """
     weights = model.weights
-    hidden = model.sample_hidden(states, generator).to(weights.dtype)
+    hidden = model.sample_hidden(states, generator, offsets).to(weights.dtype)
+    beside = None if offsets is None else offsets.visible
     fields = []
     # neurons do not wait for each other, and the inputs of all at once would take gigabytes
     parts = (weights, rates, model.visible.parameters()["field"])
     size = rows_at_once(len(states), VALUES)
+    place = 0
     for some, wanted, start in zip(*(one.split(size) for one in parts), strict=True):
         inputs, field = (hidden @ some.T).to(torch.float64), start.to(torch.float64)
+        if beside is not None:
+            inputs = inputs + beside[:, place : place + len(some)]
+        place += len(some)
         for _ in range(_NEWTON_STEPS):
             active = torch.sigmoid(inputs + field)
             mean, slope = active.mean(dim=0), (active * (1 - active)).mean(dim=0)

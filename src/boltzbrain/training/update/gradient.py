@@ -10,6 +10,7 @@ from torch import Tensor
 
 from boltzbrain.kernels.dispatch import contrast
 from boltzbrain.model.layers.layer import Layer
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM, Moments
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.update.normalisation import Constraint, retracted, tangent_pull
@@ -133,7 +134,8 @@ class Ascent:
         *,
         rate_divisor: float = 1.0,
         l1: float | None = None,
-    ) -> None:
+        offsets: Offsets | None = None,
+    ) -> tuple[Moments, Moments]:
         """Move the parameters by the gradient of one batch of data against the chains.
 
         Parameters
@@ -146,18 +148,26 @@ class Ascent:
             What the learning rate of the plan is divided by.
         l1
             The L1 penalty that was chosen, if one was.
+        offsets
+            A row for every bin, and for the chain of each; as many chains as bins then.
+
+        Returns
+        -------
+        Moments
+            Those of the data and of the chains, before the step.
         """
         plan = self.plan
         rate = plan.rate_at(update) / rate_divisor
         rates = dict.fromkeys(self.parameters, rate)
-        hidden, inputs = self.model.hidden, self.model.inputs_to_hidden(batch)
+        hidden, inputs = self.model.hidden, self.model.inputs_to_hidden(batch, offsets)
         constraint: Constraint | None = None
         if plan.holds_at(update):
             responses = hidden.responses(inputs)
             answers, constraint = responses.answers, Constraint.of(hidden, responses)
         else:
             answers = hidden.answers(inputs)
-        data, model = self.model.moments(batch, answers), self.model.moments(chains)
+        data = self.model.moments(batch, answers)
+        model = self.model.moments(chains, offsets=offsets)
         pull: Tensor | None = None
         bound: dict[str, Tensor] = {}
         if constraint is not None:
@@ -204,6 +214,7 @@ class Ascent:
                 self.parameters[f"hidden.{name}"].copy_(value)
         for name in self.model.hidden.positive:
             self.parameters[f"hidden.{name}"].clamp_(min=LEAST_PRECISION)
+        return data, model
 
     def _move(
         self,

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS, Layer
-from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.gibbs import advance, start_chains
+from boltzbrain.model.offsets import Offsets
+from boltzbrain.model.rbm import RBM, Moments
+from boltzbrain.sampling.gibbs import Chains, advance, start_chains
 from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.health.symptoms import EVERY, rescued
 from boltzbrain.training.plan import TrainingPlan
@@ -48,7 +50,7 @@ class State(BaseState):
             self.restore(checkpoint)
             return
         self.update, self.interventions = 0, Interventions()
-        self.ascent = Ascent(_first_model(plan, data, field), plan)
+        self.ascent = Ascent(first_model(plan, data, field), plan)
         self.chains = start_chains(
             self.ascent.model, plan.chains, Generator.from_seed(plan.seed, "chains")
         )
@@ -78,21 +80,30 @@ class State(BaseState):
 
     def step(self) -> None:
         """Do one update."""
-        self.batch = self._next_batch()
-        self.chains = advance(self.ascent.model, self.chains, self.plan.sweeps)
+        self.batch = self.data[self._next_bins()]
+        self.chains = self._rescued(advance(self.ascent.model, self.chains, self.plan.sweeps))
+        self._climb(self.chains.visible)
+        self._average(self.ascent.parameters)
+
+    def _rescued(self, chains: Chains) -> Chains:
+        """Return moved chains, some started anew if it is time; the update is counted here."""
         self.update += 1
-        if self.update % EVERY == 0:
-            self.chains = rescued(self.chains, self.batch, self.plan.seed, self.update)
+        if self.update % EVERY:
+            return chains
+        return rescued(chains, self.batch, self.plan.seed, self.update)
+
+    def _climb(self, chains: Tensor, offsets: Offsets | None = None) -> tuple[Moments, Moments]:
+        """Step along the gradient of the batch against chains, (chain, visible)."""
         if self.plan.released_at(self.update) and not self.plan.released_at(self.update - 1):
             self._release()
-        self.ascent.step(
+        return self.ascent.step(
             self.batch,
-            self.chains.visible,
+            chains,
             self.update,
             rate_divisor=self.interventions.rate_divisor,
             l1=self.interventions.l1,
+            offsets=offsets,
         )
-        self._average(self.ascent.parameters)
 
     def _release(self) -> None:
         """Put the weights to 0 for good that the L1 penalty holds there."""
@@ -115,17 +126,44 @@ class State(BaseState):
         return self.ascent.optimizer_tensors()
 
 
-def _first_model(plan: TrainingPlan, data: Tensor, field: Tensor) -> RBM:
-    """Return fields from the rates and small random weights, or weights from the data."""
+def first_model(
+    plan: TrainingPlan,
+    data: Tensor,
+    field: Tensor,
+    offsets: Offsets | None = None,
+    start: RBM | None = None,
+) -> RBM:
+    """Return fields from the rates and small random weights, or weights from the data.
+
+    Parameters
+    ----------
+    plan
+        Every hyperparameter.
+    data
+        (bin, neuron) uint8 training states, on the device to train on.
+    field
+        (neuron,) visible fields without weights.
+    offsets
+        A row for every bin.
+    start
+        The model to take weights and hidden units of; its visible fields go to where neurons keep
+        their rates under the offsets.
+    """
     generator = Generator.from_seed(plan.seed, "weights")
-    weights = plan.weight_std * generator.normal((len(field), plan.hidden))
-    if plan.weights_from == "data":
-        weights = weights + component_weights(data.cpu(), plan.hidden, plan.seed)
-    hidden: Layer = KINDS[plan.hidden_kind].standard(plan.hidden)
-    model = RBM(Bernoulli(field.to(torch.float32)), hidden, weights).to(data.device)
-    some = data[:: max(1, len(data) // _BINS)]
-    if plan.normalised:
-        model = held(model, some)
-    if plan.weights_from == "data":
-        model = at_rates(model, some, torch.sigmoid(field).to(data.device), generator)
+    rows = slice(None, None, max(1, len(data) // _BINS))
+    some, beside = data[rows], None if offsets is None else offsets[rows]
+    if start is not None:
+        model = start.to(data.device)
+    else:
+        weights = plan.weight_std * generator.normal((len(field), plan.hidden))
+        if plan.weights_from == "data":
+            weights = weights + component_weights(data.cpu(), plan.hidden, plan.seed)
+        hidden: Layer = KINDS[plan.hidden_kind].standard(plan.hidden)
+        model = RBM(Bernoulli(field.to(torch.float32)), hidden, weights).to(data.device)
+        if plan.normalised:
+            model = held(model, some)
+    if plan.weights_from == "data" or start is not None:
+        wanted = field if offsets is None else independent_field(data)
+        rates = torch.sigmoid(wanted).to(data.device)
+        model = at_rates(model, some, rates, generator, beside)
     return model

@@ -23,7 +23,14 @@ from boltzbrain.kernels.cpu.annealed.stretches import stretches_of
 from boltzbrain.kernels.cpu.arrays import flat
 from boltzbrain.kernels.cpu.binary_products import pack, sum_tile
 from boltzbrain.kernels.cpu.draws import TILE, draw_tile, exp_of, whole_tiles
-from boltzbrain.kernels.cpu.many_chains import OUT, Workspace, limit, tiled, tiled_transpose
+from boltzbrain.kernels.cpu.many_chains import (
+    Workspace,
+    limit,
+    padded_field,
+    stride_of,
+    tiled,
+    tiled_transpose,
+)
 from boltzbrain.kernels.cpu.simd import (
     count_bits,
     load,
@@ -51,10 +58,11 @@ def _factor(size):
 
 
 @njit
-def _softplus_gain(inputs, samples, sample, field, columns, start, stop, lanes):
+def _softplus_gain(inputs, samples, sample, field, stride, columns, start, stop, lanes):
     """Return the sum of softplus(stop I + field) - softplus(start I + field) of one sample.
 
-    The inputs lie as (tile, sample, 64); units that fill up the last vector add nothing.
+    The inputs lie as (tile, sample, 64), the fields of a sample from `stride` times its number on;
+    units that fill up the last vector add nothing.
     """
     total = 0.0
     for begin in range(0, columns, _BLOCK):
@@ -63,7 +71,7 @@ def _softplus_gain(inputs, samples, sample, field, columns, start, stop, lanes):
         for column in range(begin, min(begin + _BLOCK, columns), _VECTOR):
             tile, offset = column // TILE, column % TILE
             given = load(inputs, np.uint64((tile * samples + sample) * TILE + offset))
-            fixed = load(field, np.uint64(column))
+            fixed = load(field, np.uint64(stride * sample + column))
             old, new = given * start + fixed, given * stop + fixed
             old_size, new_size = magnitude(old), magnitude(new)
             above, below = above * _factor(new_size), below * _factor(old_size)
@@ -91,32 +99,37 @@ def _sum_all(source, stride, units, most, rows, columns, first, samples, target,
 
 
 @njit
-def _draw_all(inputs, t, field, columns, first, samples, key, draw, states, workspace):
-    """Draw all units of `samples` samples given t times their inputs."""
+def _draw_all(inputs, t, field, stride, columns, first, samples, key, draw, states, workspace):
+    """Draw all units of `samples` samples given t times their inputs; fields as there."""
     scaled = workspace[5]
     for column in range(0, columns, TILE):
         for place in range(0, TILE * samples, _VECTOR):
             at = np.uint64(place)
             store(scaled, at, load(inputs, np.uint64(column * samples + place)) * t)
         place = first * columns + column
-        draw_tile(scaled, 0, TILE, field, column, first, samples, key, draw, states, place, columns)
+        draw_tile(
+            scaled, 0, TILE, field, column, stride, column, first, samples, key, draw, states,
+            place, columns,
+        )  # fmt: skip
 
 
 @compiled
 def _climb(
-    visible, hidden, units, limits, ends, hidden_field, matrices, ts, swept, first, samples, key,
-    draw, gains, workspace, to_hidden, to_visible,
+    visible, hidden, units, wholes, limits, ends, hidden_field, strides, matrices, ts, swept, first,
+    samples, key, draw, gains, workspace, to_hidden, to_visible,
 ):  # fmt: skip
     """Carry the samples from `first` on along the rungs; see `kernels.reference.climb_bernoulli`.
 
     `swept`: whether they are swept at the first rung too. `ends` are the fields of the visible
-    units at 0 and at 1, the second of no length where they are the same.
+    units at 0 and at 1, the second of no length where they are the same. Where `strides` of the
+    layers' fields are not 0, they are those of these samples alone.
     """
     n_visible, n_hidden = units
     base, end = ends
     moving = len(end) > 0
     field, lanes = base.copy(), np.empty(3 * _VECTOR, np.float32)
-    width, wide = len(base), len(hidden_field)
+    width, wide = wholes
+    stride, hidden_stride = strides
     parts = (n_visible + TILE - 1) // TILE
     words = workspace[0]
     number = np.uint64(draw)
@@ -128,18 +141,19 @@ def _climb(
         start, stop = np.float32(ts[step]), np.float32(ts[step + 1])
         if step > 0 or swept:
             _draw_all(
-                to_hidden, start, hidden_field, wide, first, samples, key, number, hidden, workspace
-            )
+                to_hidden, start, hidden_field, hidden_stride, wide, first, samples, key, number,
+                hidden, workspace,
+            )  # fmt: skip
             _sum_all(
                 hidden, wide, n_hidden, limits[1], matrices[1], width, first, samples, to_visible,
                 workspace,
             )  # fmt: skip
             if moving:
                 rest = np.float32(1.0 - ts[step])
-                for unit in range(width):
-                    field[unit] = rest * base[unit] + start * end[unit]
+                for place in range(len(field)):
+                    field[place] = rest * base[place] + start * end[place]
             _draw_all(
-                to_visible, start, field, width, first, samples, key, number + np.uint64(1),
+                to_visible, start, field, stride, width, first, samples, key, number + np.uint64(1),
                 visible, workspace,
             )  # fmt: skip
             number += np.uint64(2)
@@ -149,18 +163,24 @@ def _climb(
             )  # fmt: skip
         for sample in range(samples):
             gain = _softplus_gain(
-                to_hidden, samples, sample, hidden_field, n_hidden, start, stop, lanes
-            )
+                to_hidden, samples, sample, hidden_field, hidden_stride, n_hidden, start, stop,
+                lanes,
+            )  # fmt: skip
             if moving:
                 slope = 0.0
                 for part in range(parts):
                     bits = words[sample * parts + part]
                     for _ in range(np.int64(count_bits(bits))):
-                        unit = np.int64(TILE * part + lowest_bit(bits))
-                        slope += np.float64(end[unit]) - np.float64(base[unit])
+                        place = stride * sample + np.int64(TILE * part + lowest_bit(bits))
+                        slope += np.float64(end[place]) - np.float64(base[place])
                         bits &= bits - np.uint64(1)
                 gain += (ts[step + 1] - ts[step]) * slope
             gains[step, first + sample] = gain
+
+
+def _of(field: Any, stride: int, first: int, count: int) -> Any:
+    """Return the fields of some samples, all of them where every sample has the same."""
+    return field[first * stride : (first + count) * stride] if stride else field
 
 
 def climb_bernoulli(
@@ -179,10 +199,11 @@ def climb_bernoulli(
     if states.data_ptr() == visible.data_ptr():
         states = states.clone()
     drawn = flat(states), np.zeros(chains * whole_others, np.uint8)
-    base, end = (flat(pad(field, (0, whole - units), value=OUT)) for field in fields)
+    base, end = (padded_field(field) for field in fields)
     if fields[0] is fields[1]:
         end = np.empty(0, np.float32)
-    fixed = flat(pad(hidden_field, (0, whole_others - others), value=OUT))
+    fixed = padded_field(hidden_field)
+    strides = stride_of(fields[0]), stride_of(hidden_field)
     matrices, rungs = tiled(weights), ts.numpy()
     matrices = matrices, tiled_transpose(weights)
     gains = torch.empty((len(ts) - 1, chains), dtype=torch.float64)
@@ -198,9 +219,11 @@ def climb_bernoulli(
             _climb(
                 *drawn,
                 (units, others),
+                (whole, whole_others),
                 (limit(units), limit(others)),
-                (base, end),
-                fixed,
+                (_of(base, strides[0], first, count), _of(end, strides[0], first, count)),
+                _of(fixed, strides[1], first, count),
+                strides,
                 matrices,
                 *walk,
                 first,

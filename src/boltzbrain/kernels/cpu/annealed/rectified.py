@@ -26,6 +26,7 @@ from boltzbrain.kernels.cpu.doubles.rectified import (
 )
 from boltzbrain.kernels.cpu.few_chains import (
     draw_stretch,
+    field_of,
     sum_stretch,
     whole_vectors,
 )
@@ -38,26 +39,29 @@ _MOST = 64
 
 
 @njit
-def _scaled(t, sums, width, samples, units, inputs):
-    """Set inputs (sample, unit) to t times the sums, whose rows are longer."""
+def _scaled(t, sums, width, samples, units, rows, inputs):
+    """Set inputs (sample, unit) to t times the sums, whose rows are longer, plus rows if any."""
     for sample in range(samples):
         for unit in range(units):
             inputs[sample * units + unit] = t * sums[sample * width + unit]
+    for place in range(len(rows)):
+        inputs[place] += rows[place]
 
 
 @compiled
 def _climb(
-    weights, ends, law, ts, swept, begin, samples, stride, key, draw, states, gains, sums,
-    turned, inputs, listed, room, many_room, tables,
+    weights, units, ends, field_stride, rows, law, ts, swept, begin, samples, stride, key, draw,
+    states, gains, sums, turned, inputs, listed, room, many_room, tables,
 ):  # fmt: skip
     """Carry the samples from `begin` on along the rungs; see `reference.climb_bernoulli`.
 
     `swept`: whether they are swept at the first rung too. `ends` are the fields of the visible
-    units at 0 and at 1, the second of no length where they are the same.
+    units at 0 and at 1, as `draw_stretch` takes them, the second of no length where they are the
+    same; `rows` are offsets of the hidden inputs, (sample, hidden), or of no length.
     """
     base, end = ends
     moving, field = len(end) > 0, base.copy()
-    units, hidden = len(base), law[0].shape[1]
+    hidden = law[0].shape[1]
     width, number = len(room) // 4, np.uint64(draw)
     mine = states[begin * units : (begin + samples) * units]
     sum_stretch(weights, units, hidden, states, samples, begin, 0, units, sums, many_room)
@@ -66,7 +70,7 @@ def _climb(
     for step in range(len(ts) - 1):
         start, stop = np.float32(ts[step]), np.float32(ts[step + 1])
         if step > 0 or swept:
-            _scaled(start, sums, width, samples, hidden, scaled)
+            _scaled(start, sums, width, samples, hidden, rows, scaled)
             for sample in range(samples):
                 at, row = sample * hidden, begin + sample
                 draw_row(scaled, at, row, law, (key, number), tables, tools, drawn)
@@ -75,15 +79,15 @@ def _climb(
             number += np.uint64(1) + np.uint64(law[3])
             if moving:
                 rest = np.float32(1.0 - ts[step])
-                for unit in range(units):
-                    field[unit] = rest * base[unit] + start * end[unit]
+                for place in range(len(field)):
+                    field[place] = rest * base[place] + start * end[place]
             draw_stretch(
-                weights, units, hidden, turned, stride, field, samples, begin, key, number, mine, 0,
-                units, sums, inputs, listed, room,
+                weights, units, hidden, turned, stride, field, field_stride, samples, begin, key,
+                number, mine, 0, units, sums, inputs, listed, room,
             )  # fmt: skip
             number += np.uint64(1)
         for t, found in ((start, before), (stop, after)):
-            _scaled(t, sums, width, samples, hidden, scaled)
+            _scaled(t, sums, width, samples, hidden, rows, scaled)
             for sample in range(samples):
                 found[sample] = partitions_of_row(
                     scaled, sample * hidden, law, tables[0], tools, drawn
@@ -94,7 +98,10 @@ def _climb(
                 slope = 0.0
                 for unit in range(units):
                     if mine[sample * units + unit]:
-                        slope += np.float64(end[unit]) - np.float64(base[unit])
+                        place = unit
+                        if field_stride:
+                            place = unit * field_stride + sample
+                        slope += np.float64(end[place]) - np.float64(base[place])
                 gain += (ts[step + 1] - ts[step]) * slope
             gains[step, begin + sample] = gain
 
@@ -108,6 +115,7 @@ def climb_rectified(
     ts: Tensor,
     key: int,
     draw: int,
+    rows: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Climb as `kernels.reference.climb_bernoulli` does, with ReLU or dReLU hidden units.
 
@@ -117,17 +125,18 @@ def climb_rectified(
         As there; float32 weights. A sweep takes one draw for a ReLU, two for a dReLU, and one for
         the visible units.
     ends
-        Visible fields at 0 and at 1, the same tensor twice where they are equal.
+        Visible fields at 0 and at 1, both (visible,) or both (chain, visible), the same tensor
+        twice where they are equal.
     fields, roots
         Parameters of the hidden units, as in `kernels.cpu.doubles.rectified.draw_rectified`.
+    rows
+        (chain, hidden), added to the inputs of the hidden units at every rung.
     """
     chains, (units, others) = len(visible), weights.shape
     states = visible.clone(memory_format=torch.contiguous_format)
     room_of_words = torch.nn.functional.pad(states.reshape(-1), (0, max(0, WORD - states.numel())))
     drawn = room_of_words.numpy()
-    base, end = (flat(field) for field in ends)
-    if ends[0] is ends[1]:
-        end = np.empty(0, np.float32)
+    nothing = np.empty(0, np.float32)
     law = law_of(fields, roots)
     given, width, rungs = flat(weights), whole_vectors(others), ts.numpy()
     gains = torch.empty((len(ts) - 1, chains), dtype=torch.float64)
@@ -141,9 +150,14 @@ def climb_rectified(
             first: int, count: int, walk: Any = walk, number: Any = number, found: Any = found
         ) -> None:
             stride = padded_samples(count)
+            base, field_stride = field_of(ends[0], first, count, stride)
+            end = nothing if ends[0] is ends[1] else field_of(ends[1], first, count, stride)[0]
             _climb(
                 given,
+                units,
                 (base, end),
+                field_stride,
+                nothing if rows is None else flat(rows[first : first + count]),
                 law,
                 *walk,
                 first,

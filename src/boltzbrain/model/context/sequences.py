@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,17 +27,26 @@ class Sequences:
     heard
         (bin, neuron) uint8 states that later bins of a piece know of in place of its own, for
         controls; the own ones where None.
+    in_segment
+        (bin,) place of every bin in its segment, from 0, where some of it may lie in no piece or
+        in another fold; that in its piece where None.
+    epoch
+        (bin,) number of the epoch of every bin, -1 where it has none; no epochs where None.
     """
 
     states: NDArray[np.uint8]
     label: NDArray[np.int64]
     bin_width_s: float
     heard: NDArray[np.uint8] | None = None
+    in_segment: NDArray[np.int64] | None = None
+    epoch: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Refuse lengths that disagree and pieces that interleave."""
         has_shape("states", self.states, (None, None))
-        has_shape("label", self.label, (len(self.states),))
+        for name in ("label", "in_segment", "epoch"):
+            if getattr(self, name) is not None:
+                has_shape(name, getattr(self, name), (len(self.states),))
         number_in("bin_width_s", self.bin_width_s, low=0.0, include_low=False)
         stretches(self.label)
 
@@ -45,7 +54,16 @@ class Sequences:
     def of_fold(cls, activity: Activity, fold: FoldName) -> Sequences:
         """Take the bins of a fold; where some between two of them belong to none, a piece ends."""
         bins = activity.bins_of(fold)
-        return cls(activity.states[bins], pieces(activity, bins), activity.bin_width_s)
+        first, length = stretches(activity.segment)
+        places = np.arange(activity.n_bins) - np.repeat(first, length)
+        epoch = None if activity.epoch is None else activity.epoch[bins].astype(np.int64)
+        return cls(
+            activity.states[bins],
+            pieces(activity, bins),
+            activity.bin_width_s,
+            in_segment=places[bins],
+            epoch=epoch,
+        )
 
     def __len__(self) -> int:
         """Return the number of bins."""
@@ -73,12 +91,12 @@ class Sequences:
     def taking(self, bins: NDArray[np.int64]) -> Sequences:
         """Return these pieces with the states of other bins, (bin,), in place of their own."""
         has_shape("bins", bins, (len(self.states),))
-        return Sequences(self.states[bins], self.label, self.bin_width_s)
+        return replace(self, states=self.states[bins])
 
     def hearing(self, bins: NDArray[np.int64]) -> Sequences:
         """Return these pieces with the past of other bins, (bin,), in place of their own."""
         has_shape("bins", bins, (len(self.states),))
-        return Sequences(self.states, self.label, self.bin_width_s, self.states[bins])
+        return replace(self, heard=self.states[bins])
 
 
 def pieces(activity: Activity, bins: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
-from boltzbrain.baselines.sequences import Sequences
+from boltzbrain.model.context.sequences import Sequences
 
 SECONDS = (0.0, 0.1)
 """Time constants of the traces; 0 is the last bin alone."""

@@ -1,0 +1,70 @@
+"""The past as a context: the visible fields follow what the earlier bins of the piece tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from boltzbrain.foundations.showing.told import counted
+from boltzbrain.model.context.context import Context
+from boltzbrain.model.context.from_past import FromThePast
+from boltzbrain.model.context.past import Past
+from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.offsets import Offsets
+from boltzbrain.model.rbm import RBM
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FollowingPast(Context):
+    """The offsets of the visible fields are those of a regression on the past.
+
+    Attributes
+    ----------
+    law
+        What the past adds to the log-odds of every neuron.
+    """
+
+    name: ClassVar[str] = "past"
+
+    law: FromThePast
+
+    def offsets(self, given: Sequences, rbm: RBM) -> Offsets:
+        """Return the offsets of the visible fields."""
+        return Offsets(self.law.odds(given).to(rbm.weights))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return units and axes of the traces, and the weights on them."""
+        law, past = self.law, self.law.past
+        return {
+            "mean": past.mean,
+            "spread": past.spread,
+            "axes": past.axes,
+            "first": law.first,
+            "own": law.own,
+            "weights": law.weights,
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return the time constants."""
+        return {"seconds": list(self.law.past.seconds)}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
+        """Return the context that `tensors` and `facts` gave."""
+        seconds = tuple(float(one) for one in facts["seconds"])
+        past = Past(tensors["mean"], tensors["spread"], tensors["axes"], seconds)
+        own = tensors["own"]
+        law = FromThePast(
+            past, tensors["first"], own, tensors["weights"], torch.zeros((1, *own.shape))
+        )
+        return cls(law)
+
+    def words(self) -> str:
+        """Say along how many axes the past is seen."""
+        seconds = ", ".join(f"{1000 * one:g}" for one in self.law.past.seconds)
+        axes = counted(self.law.past.axes.shape[1], "axis").replace("axiss", "axes")
+        return f"traces of {seconds} ms (0: the last bin) along {axes}"

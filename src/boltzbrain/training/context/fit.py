@@ -1,0 +1,152 @@
+"""What a context is before the training: fitted to the training bins with independent neurons."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from boltzbrain.baselines.in_time.history import PENALTIES, RANK, fit_history, ranks_of
+from boltzbrain.baselines.in_time.labels import LabelledBins, fit_labels
+from boltzbrain.data.activity import Activity, stretches
+from boltzbrain.data.clusters import ENOUGH
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.context import Context
+from boltzbrain.model.context.contextual import Contexts
+from boltzbrain.model.context.following import FollowingPast
+from boltzbrain.model.context.labelled import Labelled, OfEpoch, PlaceInTrial, rows_of
+from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.independent import independent_field
+from boltzbrain.training.plan import TrainingPlan
+
+_LATER = 0.5
+"""Share of the training bins that must follow one of their piece for the past to be a context."""
+
+
+def require_contexts(activity: Activity, plan: TrainingPlan) -> None:
+    """Refuse contexts that the activity cannot give.
+
+    Raises
+    ------
+    InputError
+        If one is among those of the plan; the message says what to do.
+    """
+    where, bins = activity.source.path, activity.bins_of("train")
+    if "past" in plan.contexts and len(bins):
+        later = 1.0 - len(Sequences.of_fold(activity, "train").edges[:-1]) / len(bins)
+        if later < _LATER:
+            raise bad_input(
+                "context",
+                "be another than `past` where few training bins follow one another (--split "
+                "segments or blocks keeps them together)",
+                f"{later:.0%} of them do",
+                file=where,
+            )
+    if "trial" in plan.contexts:
+        first, length = stretches(activity.segment)
+        if len(first) < ENOUGH or int(length.max()) < 2:
+            raise bad_input(
+                "context",
+                f"be another than `trial` where there are fewer than {ENOUGH} segments of two bins "
+                "or more (--epoch LABEL makes every interval of a label one)",
+                f"{len(first)} of at most {int(length.max())}",
+                file=where,
+            )
+    if "epoch" in plan.contexts:
+        found = set() if activity.epoch is None else set(activity.epoch[bins].tolist()) - {-1}
+        if len(found) < 2:
+            raise bad_input(
+                "context",
+                "be another than `epoch` where the training bins lie in fewer than two epochs "
+                "(a table of them belongs to the recording; `boltzbrain info` lists it)",
+                ", ".join(activity.epoch_names[one] for one in sorted(found)) or "none",
+                file=where,
+            )
+
+
+def fit_contexts(activity: Activity, plan: TrainingPlan) -> Contexts:
+    """Fit the contexts of a plan one after the other, each beside those before it.
+
+    The neurons of a bin are independent here; penalties are chosen on the validation bins.
+
+    Parameters
+    ----------
+    activity
+        States and folds.
+    plan
+        Names at least one context.
+
+    Raises
+    ------
+    InputError
+        As `require_contexts`.
+    """
+    require_contexts(activity, plan)
+    train = Sequences.of_fold(activity, "train")
+    held = (
+        Sequences.of_fold(activity, "validation") if len(activity.bins_of("validation")) else None
+    )
+    field = independent_field(torch.from_numpy(train.states))
+    parts: list[Context] = []
+    base: list[Tensor | None] = [None, None]
+    if "past" in plan.contexts:
+        past, field = _past(train, held)
+        parts.append(past)
+        base = [past.law.odds(train), None if held is None else past.law.odds(held)]
+    for kind in (PlaceInTrial, OfEpoch):
+        if kind.name not in plan.contexts:
+            continue
+        part = _labelled(kind, activity, (train, held), base, field, plan)
+        parts.append(part)
+        for number, bins in enumerate((train, held)):
+            if bins is not None:
+                more = rows_of(part.visible, torch.from_numpy(part.labels(bins)))
+                before = base[number]
+                base[number] = more if before is None else before + more
+    return Contexts(tuple(parts), field)
+
+
+def _past(train: Sequences, held: Sequences | None) -> tuple[FollowingPast, Tensor]:
+    """Return the regression on the past as a context, and its fields."""
+    nobody = Generator.from_seed(0)
+    if held is None:
+        # nothing can choose: the middle of what is tried, along the fewest axes
+        ranks = (min(RANK, 2 * train.states.shape[1]),)
+        middle = PENALTIES[len(PENALTIES) // 2]
+        model = fit_history(train, train, nobody, penalties=(middle,), ranks=ranks)
+    else:
+        model = fit_history(train, held, nobody, ranks=ranks_of(train.states.shape[1]))
+    assert model.from_past is not None
+    return FollowingPast(model.from_past), model.fields[0]
+
+
+def _labelled(
+    kind: type[Labelled],
+    activity: Activity,
+    bins: tuple[Sequences, Sequences | None],
+    base: list[Tensor | None],
+    field: Tensor,
+    plan: TrainingPlan,
+) -> Labelled:
+    """Return offsets for the labels of training bins, drawn to 0 as the validation bins choose."""
+    train, held = bins
+    if kind is OfEpoch:
+        names = activity.epoch_names
+        count = len(names)
+    else:
+        assert train.in_segment is not None
+        names, count = (), int(train.in_segment.max()) + 1
+    hidden = torch.zeros((count, plan.hidden)) if plan.context_hidden else None
+    neurons = train.states.shape[1]
+    empty = kind(torch.zeros((count, neurons)), torch.zeros(neurons), hidden, names)
+    sets = [
+        None
+        if one is None
+        else LabelledBins(torch.from_numpy(one.states), torch.from_numpy(empty.labels(one)), beside)
+        for one, beside in zip((train, held), base, strict=True)
+    ]
+    assert sets[0] is not None
+    table, pseudo = fit_labels(sets[0], sets[1], field, count)
+    rate = torch.sigmoid(field)
+    prior = (pseudo * rate * (1 - rate)).to(torch.float32)
+    return kind(table.to(torch.float32), prior, hidden, names)

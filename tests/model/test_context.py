@@ -1,0 +1,134 @@
+"""RBMs with a context: normalised sequences, nothing over a gap, files, the RBM without one."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.contextual import Contexts, ContextualRBM
+from boltzbrain.model.context.labelled import OfEpoch, PlaceInTrial
+from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.enumeration import exact_log_partition
+from helpers.contexts import BINS, NEURONS, context_of, model_of, pieces_of, predictive
+
+KINDS = ("bernoulli", "drelu", "relu", "gaussian", "ising")
+CONTEXTS = ("past", "trial", "epoch", "past,trial,epoch")
+
+
+def all_sequences():
+    """Return every sequence of three bins of three neurons, one piece each, (piece, 3, 3)."""
+    return np.array(list(itertools.product((0, 1), repeat=9)), dtype=np.uint8).reshape(-1, 3, 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("names", CONTEXTS)
+def test_the_probabilities_of_all_sequences_sum_to_one(kind, names):
+    # 2 ** 9 of them, bin by bin: a field of later bins in an offset would break it
+    model = model_of(kind, names, neurons=3)
+    whole = all_sequences()
+    label = np.arange(len(whole)).repeat(3)
+    epoch = np.tile([0, 1, 1], len(whole))
+    given = Sequences(whole.reshape(-1, 3), label, 0.02, epoch=epoch)
+    logs = predictive(model, given).reshape(-1, 3).sum(axis=1)
+    assert np.exp(logs).sum() == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("names", CONTEXTS)
+def test_each_piece_has_the_offsets_that_it_has_alone(names):
+    model, given = model_of("bernoulli", names), pieces_of(0)
+    whole = model.offsets(given)
+    for number in np.unique(given.label):
+        mine = given.label == number
+        epoch = None if given.epoch is None else given.epoch[mine]
+        alone = Sequences(given.states[mine], given.label[mine], 0.02, epoch=epoch)
+        for name in ("visible", "hidden"):
+            one, two = getattr(whole, name), getattr(model.offsets(alone), name)
+            assert (one is None) == (two is None)
+            if one is not None:
+                assert torch.equal(one[torch.from_numpy(mine)], two)
+
+
+def test_the_past_is_that_of_the_piece_and_later_bins_have_no_part():
+    model, given = model_of("bernoulli", "past"), pieces_of(0)
+    before = model.offsets(given).visible
+    changed = given.states.copy()
+    changed[2 * BINS + 3] ^= 1
+    after = model.offsets(Sequences(changed, given.label, 0.02, epoch=given.epoch)).visible
+    differ = (before != after).any(dim=1).nonzero()[:, 0].tolist()
+    # later bins of that piece, from the next on, and no other
+    assert differ == list(range(2 * BINS + 4, 3 * BINS))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_context_of_nothing_is_the_rbm_bit_for_bit(kind):
+    given = pieces_of(1)
+    table = torch.zeros((BINS, NEURONS))
+    rbm = model_of(kind, "past").rbm
+    nothing = Contexts((PlaceInTrial(table, torch.ones(NEURONS)),), torch.zeros(NEURONS))
+    offsets = ContextualRBM(rbm, nothing).offsets(given)
+    states = torch.from_numpy(given.states)
+    assert torch.equal(rbm.free_energy(states, offsets), rbm.free_energy(states))
+    drawn = [
+        rbm.sweep(states, Generator.from_seed(0, "sweeps"), 2, one)[0] for one in (None, offsets)
+    ]
+    assert torch.equal(*drawn)
+
+
+def test_offsets_add_up():
+    given = pieces_of(2)
+    parts = [context_of(name, 4) for name in ("past", "trial", "epoch")]
+    rbm = model_of("bernoulli", "past").rbm
+    foot = torch.zeros(NEURONS)
+    whole = Contexts(tuple(parts), foot).offsets(given, rbm)
+    each = [Contexts((one,), foot).offsets(given, rbm) for one in parts]
+    torch.testing.assert_close(whole.visible, sum(one.visible for one in each))
+    torch.testing.assert_close(whole.hidden, each[1].hidden + each[2].hidden)
+
+
+def test_a_bin_without_a_label_has_the_fields_of_the_model():
+    trial = PlaceInTrial(torch.ones((2, 3)), torch.ones(3))
+    epoch = OfEpoch(torch.ones((2, 3)), torch.ones(3), names=("a", "b"))
+    rbm = model_of("bernoulli", "past", neurons=3).rbm
+    given = Sequences(
+        np.zeros((4, 3), dtype=np.uint8), np.zeros(4, dtype=np.int64), 0.02,
+        in_segment=np.array([0, 1, 2, 7]), epoch=np.array([-1, 0, 1, -1]),
+    )  # fmt: skip
+    assert trial.offsets(given, rbm).visible[:, 0].tolist() == [1, 1, 0, 0]
+    assert epoch.offsets(given, rbm).visible[:, 0].tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("names", CONTEXTS)
+def test_a_model_file_keeps_the_context_bit_for_bit(names, tmp_path):
+    model, given = model_of("drelu", names), pieces_of(3)
+    model.save(tmp_path / "model.h5")
+    again = ContextualRBM.load(tmp_path / "model.h5")
+    one, two = model.offsets(given), again.offsets(given)
+    for name in ("visible", "hidden"):
+        first, second = getattr(one, name), getattr(two, name)
+        assert first is second or torch.equal(first, second)
+    assert repr(again) == repr(model)
+    assert again.contexts.names == tuple(names.split(","))
+
+
+def test_a_model_with_a_context_is_not_read_as_one_without_nor_the_other_way(tmp_path):
+    model = model_of("bernoulli", "past")
+    model.save(tmp_path / "with.h5")
+    with pytest.raises(InputError, match="without a context"):
+        RBM.load(tmp_path / "with.h5")
+    model.rbm.save(tmp_path / "without.h5")
+    with pytest.raises(InputError, match="have a context"):
+        ContextualRBM.load(tmp_path / "without.h5")
+
+
+def test_the_law_of_a_bin_is_that_of_the_rbm_with_its_fields_moved():
+    model, given = model_of("drelu", "past,epoch"), pieces_of(4)
+    offsets = model.offsets(given)
+    for place in (0, 5, 17):
+        moved = model.rbm.with_fields_moved(offsets[place : place + 1])
+        state = torch.from_numpy(given.states[place : place + 1])
+        alone = -float(moved.free_energy(state)) - exact_log_partition(moved)
+        assert predictive(model, given)[place] == pytest.approx(alone, abs=1e-9)

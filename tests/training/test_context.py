@@ -1,0 +1,299 @@
+"""Training with a context: its gradient, chains of every bin, what it finds, and resuming."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.contextual import ContextualRBM
+from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.rbm import Moments
+from boltzbrain.sampling.enumeration import all_states
+from boltzbrain.training import train as training
+from boltzbrain.training.context.fit import fit_contexts
+from boltzbrain.training.context.likelihood import anneal_bins
+from boltzbrain.training.context.state import ContextState, mean_by_label
+from boltzbrain.training.plan import make_plan
+from boltzbrain.training.run.run import TrainingRun
+from boltzbrain.training.train import resume, train
+from boltzbrain.training.update.gradient import (
+    log_likelihood_gradient,
+    parameters_of,
+    with_parameters,
+)
+from helpers.activities import activity_of
+from helpers.contexts import exact_log_partitions, model_of, pieces_of, predictive
+
+QUICK = {
+    "hidden": 3, "updates": 300, "batch": 300, "sweeps": 2, "checkpoints": 3, "weight_std": 0.3,
+    "learning_rate": 1.0,
+}  # fmt: skip
+NEURONS, PIECE = 8, 20
+
+
+def planted(names, bins=4000, seed=0):
+    """Return activity of an assembly of four neurons, and what the contexts of these names add."""
+    rng = np.random.default_rng(seed)
+    states = np.zeros((bins, NEURONS), dtype=np.uint8)
+    on = rng.random(bins) < 0.3
+    place = np.arange(bins) % PIECE
+    shape = np.where(np.arange(NEURONS) % 2, 1.5, -1.5)
+    epoch = (np.arange(bins) // PIECE % 2).astype(np.int16)
+    member = np.arange(NEURONS) < 4
+    for one in range(bins):
+        odds = np.full(NEURONS, -1.6) + 3.0 * on[one] * member
+        if "past" in names and place[one]:
+            odds = odds + 2.0 * np.roll(states[one - 1], 1)
+        if "trial" in names:
+            odds = odds + shape * np.sin(place[one] / 3)
+        if "epoch" in names:
+            odds = odds + shape * (2 * epoch[one] - 1)
+        states[one] = rng.random(NEURONS) < expit(odds)
+    made = activity_of(states, segment_bins=PIECE)
+    return replace(made, epoch=epoch, epoch_names=("rest", "task"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Return activity and run of each context, by name."""
+    folder = tmp_path_factory.mktemp("contexts")
+    return {
+        name: (planted(name), train(planted(name), make_plan(**QUICK, context=name), folder / name))
+        for name in ("past", "trial", "epoch")
+    }
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "drelu", "gaussian"])
+@pytest.mark.parametrize("names", ["past", "trial,epoch"])
+def test_the_gradient_is_that_of_the_enumerated_likelihood(kind, names):
+    # bins against all states of their own law, weighted: what a step takes with chains for these
+    model, given = model_of(kind, names), pieces_of(0, pieces=2)
+    rbm, offsets = model.rbm, model.offsets(given)
+    every, bins = all_states(rbm.visible), len(given)
+    rows = torch.arange(bins).repeat_interleave(len(every))
+    laws, many = offsets[rows], every.repeat(bins, 1)
+    weight = torch.softmax(-rbm.free_energy(many, laws).reshape(bins, -1), dim=1).flatten() / bins
+    states = torch.from_numpy(given.states)
+    statistics = rbm.hidden.mean_statistics(rbm.inputs_to_hidden(many, laws))
+    means = rbm.mean_hidden(many, laws)
+    chains = Moments(
+        {"field": weight @ many.double()},
+        {name: weight @ value for name, value in statistics.items()},
+        weight @ many.double(), weight @ means, many, means * weight[:, None] * len(many),
+    )  # fmt: skip
+    found = log_likelihood_gradient(
+        rbm, rbm.moments(states, offsets=offsets), chains, centred=False
+    )
+
+    def likelihood(parameters, contexts=model.contexts):
+        return predictive(ContextualRBM(with_parameters(rbm, parameters), contexts), given).mean()
+
+    step, start = 1e-5, parameters_of(rbm)
+
+    def slope(at, put):
+        high, low = at.clone(), at.clone()
+        high.view(-1)[1] += step
+        low.view(-1)[1] -= step
+        return (put(high) - put(low)) / (2 * step)
+
+    for name, value in start.items():
+        wanted = slope(value, lambda one, name=name: likelihood({**start, name: one}))
+        assert float(found[name].reshape(-1)[1]) == pytest.approx(wanted, abs=2e-8), name
+    apart = {
+        "visible": states.double() - (weight[:, None] * bins * many).reshape(bins, -1, 5).sum(1),
+        "hidden": rbm.mean_hidden(states, offsets)
+        - (weight[:, None] * bins * means).reshape(bins, len(every), -1).sum(dim=1),
+    }
+    for part in model.contexts.parts[names.count("past") :]:
+        label = torch.from_numpy(part.labels(given))
+        for name in ("visible", "hidden"):
+            mean = mean_by_label(apart[name], label, len(part.visible))
+            share = float((label == 0).double().mean())
+            table = getattr(part, name).double()
+            key = f"{part.name}.{name}"
+            wanted = slope(
+                table, lambda one, key=key: likelihood(start, model.contexts.moved({key: one}))
+            )
+            assert share * float(mean[0, 1]) == pytest.approx(wanted, abs=2e-8), key
+
+
+def test_a_bin_without_a_label_moves_no_label():
+    values = torch.tensor([[1.0], [2.0], [4.0]])
+    assert mean_by_label(values, torch.tensor([-1, 0, 0]), 2).tolist() == [[3.0], [0.0]]
+
+
+@pytest.mark.parametrize("name", ["past", "trial", "epoch"])
+def test_what_is_planted_is_found(runs, name):
+    # the context tells as much as it does, and the weights what is simultaneous beside it
+    activity, run = runs[name]
+    model = run.in_context()
+    test = Sequences.of_fold(activity, "test")
+    found = predictive(model.to(torch.float64), test)
+    foot = replace(model.rbm.visible, field=model.contexts.foot.float())
+    bare = ContextualRBM(replace(model.rbm, visible=foot, weights=0 * model.rbm.weights),
+                         fit_contexts(activity, run.plan))  # fmt: skip
+    alone = predictive(bare.to(torch.float64), test)
+    gain = found - alone
+    assert gain.mean() > 5 * gain.std() / np.sqrt(len(gain))
+    # 0.30, 0.19 and 0.24 nats per bin over the three; less than half says that learning is broken
+    assert gain.mean() > 0.1
+    members = model.rbm.weights.abs().sum(dim=1)
+    assert members[:4].min() > 2 * members[4:].max()
+
+
+def test_a_run_in_context_tells_its_score_by_annealing(runs):
+    activity, run = runs["past"]
+    row = run.log().set_index("update").loc[run.chosen_update]
+    exact = predictive(
+        run.in_context().to(torch.float64), Sequences.of_fold(activity, "validation")
+    )
+    assert row["validation_nats_per_bin"] == pytest.approx(exact.mean(), abs=0.01)
+    assert run.info["convergence"]["status"] == "converged"
+
+
+def test_log_z_of_bins_is_that_of_enumeration():
+    model, given = model_of("bernoulli", "past,epoch"), pieces_of(1, pieces=20)
+    single = model.to(torch.float32)
+    generator = Generator.from_seed(0, "annealing")
+    _, found = anneal_bins(single.rbm, single.offsets(given), model.contexts.foot, generator)
+    apart = (found - exact_log_partitions(model, given)).numpy()
+    # weights of 60 rungs spread little; five errors of the mean fail by chance once in a million
+    assert abs(apart.mean()) < 5 * apart.std() / np.sqrt(len(apart))
+    assert apart.std() < 0.1
+
+
+def test_chains_of_bins_reach_the_means_of_their_own_bins():
+    # a model that stands still, and one chain a bin: their means bin by bin are those of the law
+    model, given = model_of("bernoulli", "past"), pieces_of(2, pieces=3)
+    single = model.to(torch.float32)
+    offsets = single.offsets(given)
+    many = offsets[torch.arange(len(given)).repeat_interleave(400)]
+    start = torch.zeros((len(many), 5), dtype=torch.uint8)
+    drawn, _ = single.rbm.sweep(start, Generator.from_seed(3, "chains"), 30, many)
+    means = drawn.reshape(len(given), 400, 5).double().mean(dim=1)
+    every = all_states(model.rbm.visible)
+    for place in range(len(given)):
+        row = model.offsets(given)[torch.full((len(every),), place)]
+        law = torch.softmax(-model.rbm.free_energy(every, row), dim=0)
+        exact = law @ every.double()
+        error = (exact * (1 - exact) / 400).sqrt()
+        # of 120 means one lies beyond five errors by chance once in 15,000 times
+        assert float(((means[place] - exact).abs() / error).max()) < 5
+
+
+def test_interrupted_training_ends_where_the_undisturbed_one_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "ROLLING_SECONDS", 0.0)
+    activity = planted("past,epoch", bins=1500)
+    plan = make_plan(
+        **{**QUICK, "updates": 12, "batch": 200}, context="past,epoch", context_hidden=True,
+        momentum=0.5,
+    )  # fmt: skip
+    whole = train(activity, plan, tmp_path / "whole")
+
+    def stop_at(update):
+        def callback(progress):
+            if progress.done == update:
+                raise KeyboardInterrupt
+
+        return callback
+
+    with pytest.raises(KeyboardInterrupt):
+        train(activity, plan, tmp_path / "cut", [stop_at(1)])
+    for update in (2, 7):
+        with pytest.raises(KeyboardInterrupt):
+            resume(tmp_path / "cut", [stop_at(update)])
+    cut = resume(tmp_path / "cut")
+    assert ends(cut).keys() == ends(whole).keys()
+    for name, value in ends(whole).items():
+        assert torch.equal(value, ends(cut)[name]), name
+    logs = [run.log().drop(columns="seconds") for run in (whole, cut)]
+    assert logs[0].equals(logs[1])
+
+
+def ends(run: TrainingRun):
+    """Return everything that the last checkpoint keeps, by name."""
+    last = run.load(run.checkpoints()[-1].update)
+    return {
+        **{f"live {name}": value for name, value in parameters_of(last.live).items()},
+        **{f"mean {name}": value for name, value in parameters_of(last.model).items()},
+        **{f"live {name}": value for name, value in last.live_contexts.learnt().items()},
+        **{f"mean {name}": value for name, value in last.contexts.learnt().items()},
+        "chains": last.chains.visible,
+        **last.optimizer,
+    }
+
+
+def test_a_training_starts_from_a_static_run(tmp_path, monkeypatch):
+    activity = planted("past", bins=1500)
+    static = train(activity, make_plan(**{**QUICK, "updates": 30}), tmp_path / "static")
+    plan = make_plan(**{**QUICK, "updates": 2}, context="past")
+    run = train(activity, plan, tmp_path / "run", start=static)
+    assert run.info["from"] == {
+        "folder": str(static.folder), "run": static.id, "update": static.chosen_update,
+    }  # fmt: skip
+    state = ContextState(
+        plan, Sequences.of_fold(activity, "train"), fit_contexts(activity, plan),
+        torch.device("cpu"), None, static.best,
+    )  # fmt: skip
+    assert torch.equal(state.live.weights, static.best.weights)
+    with pytest.raises(InputError, match="hidden must be that of the run to start from, 3"):
+        train(activity, make_plan(**{**QUICK, "hidden": 5}, context="past"),
+              tmp_path / "other", start=static)  # fmt: skip
+    with pytest.raises(InputError, match="from must be left out without a context"):
+        train(activity, make_plan(**QUICK), tmp_path / "none", start=static)
+    # killed before its first checkpoint it still knows where it began
+    monkeypatch.setattr(training, "ROLLING_SECONDS", 1e9)
+    with pytest.raises(KeyboardInterrupt):
+        train(activity, plan, tmp_path / "cut", [_stop], start=static)
+    shutil.rmtree(tmp_path / "static")
+    cut = resume(tmp_path / "cut")
+    assert all(torch.equal(value, ends(cut)[name]) for name, value in ends(run).items())
+
+
+def _stop(progress):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("past", {"segment": "each"}, "few training bins follow one another"),
+        ("trial", {"segment": "one"}, "fewer than 20 segments"),
+        ("epoch", {"epoch": None}, "fewer than two epochs"),
+    ],
+)
+def test_a_context_that_the_data_cannot_give_is_refused(tmp_path, name, change, words):
+    activity: Activity = planted("past", bins=1500)
+    bins = np.arange(len(activity.states), dtype=np.int32)
+    segments = {"each": bins, "one": 0 * bins}
+    if "segment" in change:
+        change = {"segment": segments[change["segment"]]}
+    with pytest.raises(InputError, match=words):
+        train(replace(activity, **change), make_plan(**QUICK, context=name), tmp_path / "run")
+    assert not Path(tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"context": "future"}, "context must be one of: past, trial, epoch"),
+        ({"context": "past,past"}, "name each context once"),
+        ({"context": "past", "score_every": 10}, "score_every must be none"),
+        ({"context": "past", "preset": "assemblies"}, "another than `assemblies`"),
+    ],
+)
+def test_a_plan_refuses_what_a_context_does_not_go_with(asked, words):
+    with pytest.raises(InputError, match=words):
+        make_plan(**asked)
+
+
+def test_without_a_context_nothing_is_asked_of_the_plan():
+    assert make_plan().contexts == ()
+    assert make_plan(context="epoch, past").context == "past,epoch"
