@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from boltzbrain.foundations.doors import hang
+from boltzbrain.kernels.allocator import map_large_blocks
 
 if TYPE_CHECKING:
     from boltzbrain.api import compare, convert, evaluate, fit, interpret, report, resume, sample
@@ -80,6 +81,7 @@ __all__ = [
 # threads of OpenMP that wait sleep: on a machine shared with others, spinning ones cost a factor of
 # ten. PyTorch reads it when it is loaded, and the command line comes through here as well
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+map_large_blocks()
 
 # PyTorch takes seconds to import, so each name is fetched when it is first asked for
 _HOME = {
