@@ -1,1 +1,1 @@
-"""log Z of every row of offsets: exactly, all rows annealed, or a reference and a few of them."""
+"""Rows of offsets: log Z of each by whatever way is affordable, and activity generated in time."""
