@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import boltzbrain as bb
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.model.context.sequences import Sequences
 from helpers.command_line import QUICK, make, run_command, write_small
+from helpers.contexts import predictive
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
 LIKE_THE_OTHER = ("--updates", "30", "--batch", "100", "--sweeps", "2", "--set", "checkpoints=3")
@@ -83,3 +86,23 @@ def test_going_on_is_told_no_run_to_begin_with(run, static, capsys):
     done = run_command(["fit", "--resume", run, "--from", static], capsys)
     assert done.status == 2
     assert "--from must be left out with --resume" in done.err
+
+
+def test_a_sweep_scores_runs_given_their_context(recording, in_process, tmp_path, capsys):
+    words = ["sweep", recording, "-o", tmp_path / "sweep", "--hidden", "2,3", "--context", "past"]
+    quick = [
+        f"--set={name}" for name in ("batch=100", "sweeps=2", "checkpoints=2", "learning-rate=0.3")
+    ]
+    done = run_command([*words, "--updates", "10", *quick], capsys)
+    assert done.status == 0, done.err
+    runs = sorted((tmp_path / "sweep").rglob("scores.json"))
+    assert len(runs) == 2
+    for path in runs:
+        told = json.loads(path.read_text())
+        given = bb.TrainingRun.open(path.parent).in_context()
+        test = Sequences.of_fold(bb.TrainingRun.open(path.parent).activity(), "test")
+        exact = predictive(given.to(torch.float64), test).mean()
+        assert told["test_nats_per_bin"] == pytest.approx(exact, abs=0.02)
+        sums = told["validation_clusters"]
+        mean = sum(sums["sums"]) / sum(sums["sizes"])
+        assert mean == pytest.approx(told["validation_nats_per_bin"], abs=1e-6)
