@@ -30,7 +30,6 @@ UNUSED = {
     "SelfTold._repr_html_": "called by IPython",
     "Interpretation._ipython_key_completions_": "called by IPython",
     "Study.common_regions": "a method of the public Study",
-    "TrainingRun.in_context": "a method of the public TrainingRun",
     "RemoteFile.seekable": "asked for by io",
     "_Reader.find_class": "called by pickle",
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.context import Context
@@ -17,7 +16,7 @@ from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import all_states
+from boltzbrain.sampling.enumeration import exact_log_partitions
 
 NEURONS, HIDDEN, BINS = 5, 2, 8
 """Sizes of models and of a piece."""
@@ -59,19 +58,9 @@ def pieces_of(seed: int, pieces: int = 6, neurons: int = NEURONS) -> Sequences:
     return Sequences(states, label, 0.02, epoch=rng.integers(0, 2, len(states)))
 
 
-def exact_log_partitions(model: ContextualRBM, given: Sequences) -> Tensor:
-    """Return log Z of every bin by listing the visible states, (bin,) float64."""
-    offsets = model.offsets(given)
-    every = all_states(model.rbm.visible)
-    found = []
-    for place in range(len(given)):
-        row = offsets[torch.full((len(every),), place)]
-        found.append(torch.logsumexp(-model.rbm.free_energy(every, row), dim=0))
-    return torch.stack(found)
-
-
 def predictive(model: ContextualRBM, given: Sequences) -> np.ndarray:
     """Return log P(v_t | earlier bins of the piece), (bin,), by enumeration."""
     states = torch.from_numpy(given.states)
-    free = model.rbm.free_energy(states, model.offsets(given))
-    return (-free - exact_log_partitions(model, given)).numpy()
+    offsets = model.offsets(given)
+    free = model.rbm.free_energy(states, offsets)
+    return (-free - exact_log_partitions(model.rbm, offsets)).numpy()

@@ -6,22 +6,34 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from boltzbrain.baselines.protocol import Fit
 from boltzbrain.comparison.compare import check_baselines, compare_baselines, write_baselines
 from boltzbrain.comparison.controls import time_controls
 from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of, with_controls_of
-from boltzbrain.comparison.rbms import Trained
+from boltzbrain.comparison.rbms import Trained, TrainedInContext
+from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.evaluate import evaluate_model
+from boltzbrain.evaluation.in_context import (
+    Predicted,
+    predicted,
+    predictive_in_context,
+    samples_in_time,
+    without_time,
+)
+from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import CHAINS, samples_of, write_samples
 from boltzbrain.evaluation.scores import Evaluation
+from boltzbrain.foundations.checks import InputError, Undefined
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.kernels.devices import words_of
+from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
 from boltzbrain.training.device import device_for
@@ -81,18 +93,23 @@ def _evaluated(
     device: str,
     callbacks: Sequence[Callback],
 ) -> dict[str, Any]:
-    plan, activity, trajectory = run.plan, run.activity(), run.trajectory()
+    plan, activity = run.plan, run.activity()
     there = device_for(device, plan, activity.n_neurons, chains=CHAINS)
     names = check_baselines(baselines, activity, controls=controls)
     earlier = earlier_evaluation(run.folder / "evaluation.json")
-    model = trajectory[-1]
     seed = plan.seed if seed is None else seed
     started = time.monotonic()
     tell = Teller(callbacks)
     by_moves = plan.weights_from == "assemblies"
     train = torch.from_numpy(activity.states_of("train"))
-    moved = model.to(there)
-    samples = samples_of(moved, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
+    contextual = None if plan.context is None else run.in_context().to(there)
+    if contextual is None:
+        trajectory = run.trajectory()
+        model, moved = trajectory[-1], trajectory[-1].to(there)
+        samples = samples_of(moved, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
+    else:
+        model, trajectory = without_time(contextual, activity).to("cpu"), []
+        samples = samples_in_time(contextual, activity, seed, tell.phase("samples"))
     drawing = time.monotonic() - started
     result = evaluate_model(
         model,
@@ -107,14 +124,18 @@ def _evaluated(
         device=there,
         callbacks=callbacks,
     )
+    found = None
+    if contextual is not None and len(activity.bins_of("test")):
+        found = predicted(contextual, activity, seed, tell.phase("bins in context"))
+        _put_in_context(result, found, run, activity, model, seed)
     result["seconds"] += drawing
     result["device"] = words_of(there)
     if names:
-        rbm = _beside(run, model, result["log_likelihood"])
+        rbm = _beside(run, model, result["log_likelihood"], found)
         compared = compare_baselines(rbm, activity, names, seed, tell=tell.phase("baselines"))
-        found = plain(compared.figures)
-        reasons = {f"baselines.{path}": words for path, words in found.pop("reasons").items()}
-        result["baselines"], result["reasons"] = found, {**result["reasons"], **reasons}
+        beside_it = plain(compared.figures)
+        reasons = {f"baselines.{path}": words for path, words in beside_it.pop("reasons").items()}
+        result["baselines"], result["reasons"] = beside_it, {**result["reasons"], **reasons}
     if controls:
         told = plain(time_controls(activity, seed, tell=tell.phase("controls")))
         reasons = {f"predictive.controls.{path}": why for path, why in told.pop("reasons").items()}
@@ -141,7 +162,50 @@ def _evaluated(
     return result
 
 
-def _beside(run: TrainingRun, model: RBM, scores: Mapping[str, Any]) -> Trained:
+def _put_in_context(
+    result: dict[str, Any],
+    found: Predicted,
+    run: TrainingRun,
+    activity: Activity,
+    model: RBM,
+    seed: int,
+) -> None:
+    """Put what a model with a context says of the test bins in place of what it says without."""
+    forward = result["log_likelihood"]["log_partition"]["forward"]["value"]
+    start = _started_from(run, activity, seed)
+    told = plain(predictive_in_context(found, activity, (model, forward), start))
+    reasons = {f"predictive.{path}": why for path, why in told.pop("reasons").items()}
+    kept = {
+        path: why for path, why in result["reasons"].items() if not path.startswith("predictive.")
+    }
+    result["predictive"] = {"context": run.plan.context, **told}
+    result["reasons"] = {**kept, **reasons}
+
+
+def _started_from(run: TrainingRun, activity: Activity, seed: int) -> tuple[RBM, float] | Undefined:
+    """Return the model of the run that a training began with and its log Z, or why there is none.
+
+    Its test bins must be the same, so that it has seen none of them.
+    """
+    told = run.info.get("from")
+    if told is None:
+        return Undefined("the training began with no other run (fit --from)")
+    try:
+        before = TrainingRun.open(told["folder"])
+        model, same = before.model(told["update"]), before.activity()
+    except InputError as error:
+        return Undefined(f"the run that the training began with is not there: {error}")
+    if before.id != told["run"]:
+        return Undefined(f"{before.folder} is another run than the one the training began with")
+    if not np.array_equal(same.fold, activity.fold):
+        return Undefined("the run that the training began with has other folds")
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    return model, forward_log_partition(model, field, seed).value
+
+
+def _beside(
+    run: TrainingRun, model: RBM, scores: Mapping[str, Any], found: Predicted | None = None
+) -> Trained:
     """Return the model of a run, with its scores, as the baselines are beside which it stands."""
     log, forward = run.log(), scores["log_partition"]["forward"]
     fit = Fit(
@@ -158,4 +222,8 @@ def _beside(run: TrainingRun, model: RBM, scores: Mapping[str, Any]) -> Trained:
         torch.empty(0),
         "forward",
     )
-    return Trained(fit, model, estimate, tuple(scores["unreliable"]))
+    doubts = tuple(scores["unreliable"])
+    if found is None:
+        return Trained(fit, model, estimate, doubts)
+    doubts = (*doubts, *found.partitions.warnings)
+    return TrainedInContext(fit, model, estimate, doubts, found.scores)

@@ -27,8 +27,9 @@ from boltzbrain.evaluation.conditional import effective_fields
 from boltzbrain.evaluation.likelihood import log_likelihood
 from boltzbrain.evaluation.partitions import log_partitions, unreliable
 from boltzbrain.evaluation.samples import draw_samples
-from boltzbrain.foundations.checks import TrainingFailedError, Undefined
+from boltzbrain.foundations.checks import TrainingFailedError, Undefined, has_shape
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
@@ -101,6 +102,27 @@ class Trained(Baseline):
         """Return the weights, (neuron, hidden)."""
         result: NDArray[np.float64] = self.model.weights.to("cpu", torch.float64).numpy()
         return result
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedInContext(Trained):
+    """An RBM with a context; `model` is it read without one.
+
+    Attributes
+    ----------
+    ahead
+        (bin,) log P of every test bin given its context, nats.
+    """
+
+    title: ClassVar[str] = "RBM with a context"
+    uses_time: ClassVar[bool] = True
+
+    ahead: NDArray[np.float64]
+
+    def predictive(self, given: Sequences) -> NDArray[np.float64]:
+        """Return the scores of the test bins, which alone are known."""
+        has_shape("the test bins", given.states, (len(self.ahead), None))
+        return self.ahead
 
 
 @dataclass(frozen=True, eq=False)

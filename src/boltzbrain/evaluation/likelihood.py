@@ -129,7 +129,7 @@ def likelihoods(
                 "stderr_log_partition": error or estimate.stderr,
                 "clusters": error or clusters.describe(),
             }
-            bits = _bits_per_spike(gain["value"], stderr, states)
+            bits = bits_per_spike(gain["value"], stderr, states)
     return {
         **folds,
         "independent": {**independent, "stderr": independent_stderr, "pseudo_count": 0.5},
@@ -158,9 +158,10 @@ def predictive_scores(scores: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _bits_per_spike(
+def bits_per_spike(
     gain: float | Undefined, stderr: float | Undefined, states: NDArray[np.uint8]
 ) -> dict[str, Any]:
+    """Return a gain in nats per bin, and its error, in bits per spike of the states."""
     if isinstance(gain, Undefined):
         return {"bits_per_spike": gain, "bits_per_spike_stderr": gain}
     spikes = int(states.sum(dtype=np.int64)) / len(states)

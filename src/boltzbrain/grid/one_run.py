@@ -13,6 +13,7 @@ import torch
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import clusters_of
+from boltzbrain.evaluation.in_context import predicted
 from boltzbrain.evaluation.likelihood import (
     independent_log_likelihood,
     likelihoods,
@@ -20,16 +21,20 @@ from boltzbrain.evaluation.likelihood import (
 )
 from boltzbrain.evaluation.partitions import CHAINS, forward_log_partition
 from boltzbrain.evaluation.results import plain, read_evaluation
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.evaluation.rows import mean_over_bins
+from boltzbrain.foundations.checks import Undefined, bad_input
 from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
 from boltzbrain.foundations.folders import one_writer
 from boltzbrain.foundations.units import participation_ratio
 from boltzbrain.grid.choice import FoldScores
 from boltzbrain.grid.folder import SweepFolder
+from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import few_chains
+from boltzbrain.training.context.likelihood import ContextLog
 from boltzbrain.training.device import device_for
+from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.score.likelihood_log import error_over_bins
 from boltzbrain.training.train import resume, train
@@ -137,6 +142,7 @@ def score(run: TrainingRun, *, full: bool, device: str = "auto") -> dict[str, An
     activity, chosen, plan = run.activity(), run.chosen_update, run.plan
     checkpoint, log = run.load(chosen), run.log()
     model, row = checkpoint.model, log[log["update"] == chosen].iloc[-1]
+    given = None if checkpoint.contexts is None else ContextualRBM(model, checkpoint.contexts)
     figures: dict[str, Any] = {}
     if full:
         from boltzbrain.comparison.evaluate_run import evaluate_run
@@ -146,7 +152,9 @@ def score(run: TrainingRun, *, full: bool, device: str = "auto") -> dict[str, An
         found = read_evaluation(run.folder / "evaluation.json")
         scores = found["log_likelihood"]
         figures = _figures(found, model)
-    else:
+    if given is not None:
+        scores = plain(_given_context(given, activity, plan.seed))
+    elif not full:
         field = independent_field(torch.from_numpy(activity.states_of("train")))
         there = model.to(device_for(device, plan, activity.n_neurons, chains=CHAINS))
         estimate = forward_log_partition(there, field, plan.seed)
@@ -162,14 +170,17 @@ def score(run: TrainingRun, *, full: bool, device: str = "auto") -> dict[str, An
         "update": chosen,
         "validation_nats_per_bin": float(row["validation_nats_per_bin"]),
         "validation_stderr": float(row["validation_stderr"]),
-        "validation_clusters": _validation_clusters(model, row, activity),
+        "validation_clusters": _validation_clusters(model, row, activity)
+        if given is None
+        else _clusters_given(given, row, activity, plan),
         "test_nats_per_bin": scores["test"]["nats_per_bin"],
         "test_nats_stderr": _with_log_partition(scores["test"]["stderr"], scores),
         "test_gain_over_independent": scores["gain"]["value"],
         "test_stderr": _with_log_partition(scores["gain"]["stderr"], scores),
         "unreliable": "; ".join([*doubts, *scores["unreliable"]]) or None,
         "seconds": float(run.info["seconds"]),
-        "curve": _test_curve(run, activity),
+        # of bins that have a log Z each, one checkpoint costs as much as a whole score
+        "curve": _test_curve(run, activity if given is None else None),
         "figures": figures,
     }
 
@@ -205,11 +216,48 @@ def fold_scores(scores: Mapping[str, Any]) -> FoldScores:
     )
 
 
-def _test_curve(run: TrainingRun, activity: Activity) -> dict[str, list[float] | list[int]]:
-    """Return the test gain at every checkpoint, with log Z as the training estimated it."""
+def _given_context(model: ContextualRBM, activity: Activity, seed: int) -> dict[str, Any]:
+    """Return what `score` takes of `likelihoods`, of test bins given their context."""
     bins = activity.bins_of("test")
-    found: dict[str, Any] = {"update": [], "test_gain_over_independent": [], "test_stderr": []}
     if not len(bins):
+        none = Undefined("the test fold has no bins")
+        pair = {"value": none, "stderr": none}
+        found, partitions = {"nats_per_bin": none, "stderr": none}, None
+    else:
+        told = predicted(model, activity, seed)
+        partitions, clusters = told.partitions, clusters_of(activity, bins)
+        field = independent_field(torch.from_numpy(activity.states_of("train")))
+        less = independent_log_likelihood(field, activity.states[bins])
+        pair = mean_over_bins(told.scores - less, clusters, partitions)
+        whole = mean_over_bins(told.scores, clusters, partitions)
+        found = {"nats_per_bin": whole["value"], "stderr": whole["stderr"]}
+    return {
+        "test": found,
+        "gain": {name: pair[name] for name in ("value", "stderr")},
+        # it is in the errors over bins already, or small beside them
+        "log_partition": {"forward": {"stderr": 0.0 if partitions is None else partitions.stderr}},
+        "unreliable": [] if partitions is None else partitions.warnings,
+    }
+
+
+def _clusters_given(
+    model: ContextualRBM, row: pd.Series[Any], activity: Activity, plan: TrainingPlan
+) -> dict[str, float | list[float] | list[int]]:
+    """Return what `_validation_clusters` does, of the bins that the training scored."""
+    log = ContextLog.of(activity, plan)
+    scores = log.scores_at({"update": row["update"]}, model.rbm, model.contexts).numpy()
+    clusters = log.clusters["validation"]
+    return {
+        "sums": np.bincount(clusters.label, scores, minlength=clusters.number).tolist(),
+        "sizes": clusters.sizes.tolist(),
+        "log_partition_stderr": float(row["log_partition_stderr"]),
+    }
+
+
+def _test_curve(run: TrainingRun, activity: Activity | None) -> dict[str, list[float] | list[int]]:
+    """Return the test gain at every checkpoint, with log Z as the training estimated it."""
+    found: dict[str, Any] = {"update": [], "test_gain_over_independent": [], "test_stderr": []}
+    if activity is None or not len(bins := activity.bins_of("test")):
         return found
     states, clusters = activity.states[bins], clusters_of(activity, bins)
     field = independent_field(torch.from_numpy(activity.states_of("train")))

@@ -1,5 +1,6 @@
 """The unit kinds (layers) and the Restricted Boltzmann Machine built of them."""
 
+from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.layers.continuous import Gaussian
 from boltzbrain.model.layers.discrete import Bernoulli, Ising
 from boltzbrain.model.layers.layer import KINDS, Layer
@@ -11,6 +12,7 @@ __all__ = [
     "KINDS",
     "RBM",
     "Bernoulli",
+    "ContextualRBM",
     "DReLU",
     "Gaussian",
     "Ising",

@@ -6,7 +6,7 @@ input of its unit, so every unit kind takes one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -87,6 +87,10 @@ class Offsets(Brief):
         """Return the offsets of some rows."""
         return self._each(lambda one: one[rows])
 
+    def rows(self) -> Iterator[Offsets]:
+        """Give the rows one by one."""
+        return (self[row : row + 1] for row in range(len(self)))
+
     def to(self, target: torch.dtype | torch.device | str) -> Offsets:
         """Return these offsets in another floating type or on another device."""
         return self._each(lambda one: one.to(target))
@@ -102,6 +106,10 @@ class Offsets(Brief):
     def mean(self) -> Offsets:
         """Return one row, the mean of all."""
         return self._each(lambda one: one.mean(dim=0, keepdim=True))
+
+    def centred(self) -> Offsets:
+        """Return these offsets less their mean."""
+        return self._each(lambda one: one - one.mean(dim=0, keepdim=True))
 
     def visible_term(self, states: Tensor) -> Tensor | float:
         """Return b v of visible states, (row,) float64; 0 where they have no offset."""

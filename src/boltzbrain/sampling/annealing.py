@@ -22,7 +22,7 @@ from boltzbrain.model.layers.layer import Layer
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
-_PILOT_CHAINS, _PILOT_RUNGS = 100, 64
+PILOT_CHAINS, _PILOT_RUNGS = 100, 64
 
 
 def log_weight(start: RBM, stop: RBM, visible: Tensor) -> Tensor:
@@ -192,15 +192,16 @@ def _log_partitions(layer: Layer, rows: Tensor | None) -> Tensor:
     return layer.to(torch.float64).log_partition(rows.to(torch.float64)).sum(dim=1)
 
 
-def _spaced(ts: Tensor, gains: Tensor, rungs: int) -> list[float]:
+def _spaced(ts: Tensor, centred: Tensor, rungs: int) -> list[float]:
     """Return rungs at equal distances in the metric that a pilot run measured.
+
+    `centred` are its gains, (step, chain), without their mean.
 
     The length of a step is the square root of the variance that it adds to the log-weights, or of
     the variance of its own gain where that is larger (Sivak and Crooks, Physical Review Letters
     108:190602, 2012: a ladder of least variance has rungs at equal such distances). A tenth of the
     mean length is added to every step, so that none is skipped on the word of a small pilot.
     """
-    centred = gains - gains.mean(dim=1, keepdim=True)
     own = centred.square().mean(dim=1)
     added = own + 2 * (centred * (centred.cumsum(dim=0) - centred)).mean(dim=1)
     lengths = torch.maximum(own, added).sqrt()
@@ -225,10 +226,18 @@ def annealing_schedule(
     return schedule_along(AnnealedPath(model.independent(visible_field), model), generator, rungs)
 
 
-def schedule_along(path: ModelPath, generator: Generator, rungs: int) -> list[float]:
-    """Choose rungs along any path; see `annealing_schedule`."""
+def schedule_along(
+    path: ModelPath, generator: Generator, rungs: int, *, beside: int = PILOT_CHAINS
+) -> list[float]:
+    """Choose rungs along any path; see `annealing_schedule`.
+
+    Of the `PILOT_CHAINS` chains `beside` in a row are of one model; what differs between models is
+    no spread.
+    """
     ts = torch.linspace(0, 1, min(rungs, _PILOT_RUNGS), dtype=torch.float64)
     if len(ts) == rungs:
         return ts.tolist()
-    _, gains = path.climb(path.start(_PILOT_CHAINS, generator), ts.tolist(), generator)
-    return _spaced(ts, gains.cpu(), rungs)
+    _, gains = path.climb(path.start(PILOT_CHAINS, generator), ts.tolist(), generator)
+    parts = gains.cpu().split(beside, dim=1)
+    centred = torch.cat([part - part.mean(dim=1, keepdim=True) for part in parts], dim=1)
+    return _spaced(ts, centred, rungs)

@@ -8,6 +8,7 @@ from torch import Tensor
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.layer import Layer
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
 ENUMERATED_UNITS = 20
@@ -15,6 +16,9 @@ ENUMERATED_UNITS = 20
 
 _AT_ONCE = 1 << 14
 """States whose energies are summed at once."""
+
+_CELLS = 1 << 24
+"""Pairs of a row and a state that are summed at once."""
 
 
 def all_states(layer: Layer) -> Tensor:
@@ -76,6 +80,44 @@ def exact_log_partition(model: RBM) -> float:
     visible = _enumerates_visible(model)
     states = all_states(model.visible if visible else model.hidden)
     return float(torch.logsumexp(_log_probabilities(model, states, visible), dim=0))
+
+
+def is_enumerable(model: RBM, most: int = ENUMERATED_UNITS) -> bool:
+    """Return whether a layer has at most `most` two-valued units."""
+    return any(
+        layer.all_states() is not None and len(layer) <= most
+        for layer in (model.visible, model.hidden)
+    )
+
+
+def exact_log_partitions(model: RBM, offsets: Offsets) -> Tensor:
+    """Return log Z of every row of offsets, (row,) float64, as `exact_log_partition` does.
+
+    Where the layer that is not enumerated has no offsets, the energies of all states are computed
+    once, and a row costs one product with them.
+
+    Raises
+    ------
+    InputError
+        If neither layer is two-valued with at most `ENUMERATED_UNITS` units, or the offsets do not
+        fit the model.
+    """
+    offsets.require(len(offsets), model.weights)
+    model, offsets = model.to(torch.float64), offsets.to(torch.float64)
+    visible = _enumerates_visible(model)
+    layer, own, other = model.hidden, offsets.hidden, offsets.visible
+    if visible:
+        layer, own, other = model.visible, offsets.visible, offsets.hidden
+    if other is not None:
+        each = (model.with_fields_moved(row) for row in offsets.rows())
+        return torch.tensor([exact_log_partition(one) for one in each], dtype=torch.float64)
+    assert own is not None
+    total = torch.full((len(offsets),), -torch.inf, dtype=torch.float64, device=own.device)
+    for states in all_states(layer).split(max(1, _CELLS // len(offsets))):
+        table = _log_probabilities(model, states, visible)
+        each_row = torch.addmm(table, own, states.to(torch.float64).T)
+        total = torch.logaddexp(total, torch.logsumexp(each_row, dim=1))
+    return total
 
 
 def exact_samples(model: RBM, n: int, generator: Generator) -> Tensor:

@@ -25,6 +25,7 @@ from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import draw_bernoulli, sum_active_rows
 from boltzbrain.model.context.from_past import FromThePast
+from boltzbrain.model.context.past import RunningTraces
 from boltzbrain.model.context.sequences import Sequences
 
 LONGEST_SAMPLE = 200
@@ -145,7 +146,7 @@ def generate(model: InTime, pieces: int, bins: int, generator: Generator) -> Seq
     """
     neurons, past = model.fields.shape[1], model.from_past
     states = np.zeros((pieces, bins, neurons), dtype=np.uint8)
-    raw = None if past is None else torch.zeros((pieces, len(past.past.seconds), neurons))
+    running = None if past is None else RunningTraces(past.past, pieces, model.bin_width_s)
     fields, laws = model.fields.to(torch.float32), np.cumsum(model.chain.transition, axis=1)
     hidden = np.empty(pieces, dtype=np.int64)
     for place in range(bins):
@@ -153,9 +154,8 @@ def generate(model: InTime, pieces: int, bins: int, generator: Generator) -> Seq
         table = laws[hidden] if place else np.cumsum(model.chain.initial)[None]
         hidden = np.minimum((chance[:, None] > table).sum(axis=1), len(model.chain) - 1)
         odds = fields[torch.from_numpy(hidden)]
-        if past is not None and raw is not None:
-            traces = torch.zeros_like(raw) if not place else raw - past.past.mean
-            traces = traces / past.past.spread
+        if past is not None and running is not None:
+            traces = running.traces(pieces)
             seen = past.past.seen(traces)
             shared = past.shared(seen, torch.full((pieces,), place == 0))
             for state in np.unique(hidden).tolist():
@@ -164,12 +164,8 @@ def generate(model: InTime, pieces: int, bins: int, generator: Generator) -> Seq
                 odds[mine] += added + (own * traces[mine]).sum(dim=1)
         drawn = draw_bernoulli(odds, torch.zeros(neurons), generator.key, generator.take())
         states[:, place] = drawn.numpy()
-        if past is not None and raw is not None:
-            keep = torch.tensor(
-                [np.exp(-model.bin_width_s / one) if one > 0 else 0.0 for one in past.past.seconds],
-                dtype=torch.float32,
-            )[:, None]
-            raw = keep * raw + (1 - keep) * drawn[:, None].float()
+        if running is not None:
+            running.see(drawn)
     label = np.repeat(np.arange(pieces), bins)
     return Sequences(states.reshape(-1, neurons), label, model.bin_width_s)
 

@@ -36,7 +36,7 @@ OF_ALL = [name for name in names_of(Preparation) if name != "all_data"]
 
 @takes("lists", TrainingPlan, ("hidden", "l1", "l2"), panel=GRID, listed=True)
 @takes("preparation", Preparation, OF_ALL, whole=True)
-@takes("fixed", TrainingPlan, ("preset", "updates"), panel=LEARNING)
+@takes("fixed", TrainingPlan, ("preset", "updates", "context"), panel=LEARNING)
 def sweep(
     recording: Annotated[
         list[str] | None,

@@ -36,7 +36,7 @@ def show_baselines(console: Terminal, found: Mapping[str, Any], fitted: Sequence
                     one["title"],
                     _difference(given["gain"], 2),
                     _difference(given["over_without_time"], 2),
-                    _difference(one["rbm_minus_this"]["predictive"], 2),
+                    _difference(one.get("rbm_minus_this", {}).get("predictive"), 2),
                 )
             )
     found = without_time(found)

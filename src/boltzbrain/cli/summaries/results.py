@@ -104,11 +104,13 @@ def show_run(console: Terminal, run: TrainingRun) -> None:
     rows.append(("training", convergence_line(info.get("convergence"))))
     console.pairs(rows, soft_wrap=True)
     name = path_to_type(run.folder)
-    for command, meaning in (
+    ways = (
         ("evaluate", "the score on the test fold, and the statistics"),
         ("interpret", "couplings, assemblies and regions"),
         ("report", "the page, after these"),
-    ):
+    )
+    # of a model with a context there is nothing more yet
+    for command, meaning in ways if run.plan.context is None else ways[:1]:
         console.sentence(f"next: boltzbrain {command} {name}  ({meaning})")
 
 
@@ -181,7 +183,7 @@ def show_evaluation(console: Terminal, found: Mapping[str, Any]) -> None:
         ("nats per bin", *folds),
         [
             (
-                "model",
+                "model" if found["predictive"].get("context") is None else "without its context",
                 *(figure(scores[one]["nats_per_bin"], scores[one]["stderr"]) for one in folds),
             ),
             (
@@ -192,6 +194,7 @@ def show_evaluation(console: Terminal, found: Mapping[str, Any]) -> None:
     )
     partition = scores["log_partition"]["forward"]
     rows = [
+        *_context_rows(found["predictive"]),
         *_gain_rows(scores),
         (
             "log-partition",
@@ -237,6 +240,22 @@ def show_belief(console: Terminal, run: TrainingRun, found: Mapping[str, Any]) -
     console.sentence(story.scored(found))
     told = checks(found, run.log(), run.chosen_update, run.info.get("convergence"))
     console.sentence(f"{belief(told).text} {counted(told)}.")
+
+
+def _context_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a model with a context says of the test bins, nothing of one without."""
+    if found.get("context") is None:
+        return []
+    names = {
+        "gain": f"given {found['context'].replace(',', ' and ')}",
+        "over_itself_without_time": "over itself without",
+        "over_run": "over the run it began with",
+    }
+    return [
+        (name, f"{signed(found[key]['value'], found[key]['stderr'])} nats per bin")
+        for key, name in names.items()
+        if found[key]["value"] is not None
+    ]
 
 
 def _gain_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:

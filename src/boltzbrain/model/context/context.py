@@ -10,14 +10,32 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.foundations.showing.told import Brief
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
+
+
+class Running(Protocol):
+    """The offsets of pieces that are generated bin by bin, side by side."""
+
+    def offsets(self, bins: NDArray[np.int64]) -> Offsets:
+        """Return the offsets of the next bin of the first pieces, as many as `bins`.
+
+        These are the numbers of the bins of the layout that they come to.
+        """
+        ...
+
+    def see(self, states: Tensor) -> None:
+        """Take in that bin, (piece, visible) uint8."""
+        ...
+
 
 CONTEXTS: dict[str, type[Context]] = {}
 """Every context by name; a class that subclasses `Context` enters itself."""
@@ -41,6 +59,13 @@ class Context(Brief, ABC):
     @abstractmethod
     def offsets(self, given: Sequences, rbm: RBM) -> Offsets:
         """Return the offsets of every bin, in the type and on the device of the RBM."""
+
+    @abstractmethod
+    def running(self, layout: Sequences, rbm: RBM, pieces: int) -> Running:
+        """Return what gives offsets while bins are generated in the pieces of a layout.
+
+        Its labels are known, its states are not looked at.
+        """
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:

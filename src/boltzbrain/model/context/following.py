@@ -6,16 +6,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.foundations.showing.told import counted
-from boltzbrain.model.context.context import Context
+from boltzbrain.model.context.context import Context, Running
 from boltzbrain.model.context.from_past import FromThePast
-from boltzbrain.model.context.past import Past
+from boltzbrain.model.context.past import Past, RunningTraces
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
+
+
+@dataclass(eq=False)
+class _RunningPast:
+    """The past of pieces that are generated."""
+
+    law: FromThePast
+    traces: RunningTraces
+    rbm: RBM
+    begins: bool = True
+
+    def offsets(self, bins: NDArray[np.int64]) -> Offsets:
+        begins = torch.full((len(bins),), self.begins)
+        odds = self.law.odds_of(self.traces.traces(len(bins)), begins)
+        return Offsets(odds.to(self.rbm.weights))
+
+    def see(self, states: Tensor) -> None:
+        self.begins = False
+        self.traces.see(states.cpu())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,6 +56,10 @@ class FollowingPast(Context):
     def offsets(self, given: Sequences, rbm: RBM) -> Offsets:
         """Return the offsets of the visible fields."""
         return Offsets(self.law.odds(given).to(rbm.weights))
+
+    def running(self, layout: Sequences, rbm: RBM, pieces: int) -> Running:
+        """Return the offsets of pieces by their own bins."""
+        return _RunningPast(self.law, RunningTraces(self.law.past, pieces, layout.bin_width_s), rbm)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return units and axes of the traces, and the weights on them."""

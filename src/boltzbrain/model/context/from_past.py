@@ -56,12 +56,15 @@ class FromThePast:
         bins, neurons = given.states.shape
         found = torch.empty((bins, neurons))
         for part in slices(bins, neurons, VALUES):
-            near = traces[part]
-            added = self.shared(self.past.seen(near), begins[part])
-            for trace, own in enumerate(self.own):
-                added.addcmul_(near[:, trace], own)
-            found[part] = added
+            found[part] = self.odds_of(traces[part], begins[part])
         return found
+
+    def odds_of(self, traces: Tensor, begins: Tensor) -> Tensor:
+        """Return the same of standardised traces, (bin, trace, neuron), of which some begin."""
+        added = self.shared(self.past.seen(traces), begins)
+        for trace, own in enumerate(self.own):
+            added.addcmul_(traces[:, trace], own)
+        return added
 
     def couplings(self) -> Tensor:
         """Return the weights of every source, own ones 0, (trace, source, neuron)."""

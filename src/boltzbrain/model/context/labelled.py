@@ -14,7 +14,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.showing.told import counted, listed
-from boltzbrain.model.context.context import Context
+from boltzbrain.model.context.context import Context, Running
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
@@ -58,6 +58,10 @@ class Labelled(Context):
         """Return the offsets of the labels of the bins."""
         return self.rows_of(torch.from_numpy(self.labels(given)), rbm)
 
+    def running(self, layout: Sequences, rbm: RBM, pieces: int) -> Running:
+        """Return the offsets of the labels of the layout."""
+        return _RunningLabels(self, torch.from_numpy(self.labels(layout)), rbm)
+
     def rows_of(self, label: Tensor, rbm: RBM) -> Offsets:
         """Return the offsets of bins of these labels, (bin,) int64."""
         hidden = None if self.hidden is None else rows_of(self.hidden, label).to(rbm.weights)
@@ -83,6 +87,21 @@ class Labelled(Context):
         if self.hidden is None:
             return self
         return self.moved({"hidden": torch.where(units, -self.hidden, self.hidden)})
+
+
+@dataclass(frozen=True, eq=False)
+class _RunningLabels:
+    """Labels of a layout, whatever is generated in it."""
+
+    context: Labelled
+    label: Tensor
+    rbm: RBM
+
+    def offsets(self, bins: NDArray[np.int64]) -> Offsets:
+        return self.context.rows_of(self.label[torch.from_numpy(bins)], self.rbm)
+
+    def see(self, states: Tensor) -> None:
+        """Nothing follows from it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

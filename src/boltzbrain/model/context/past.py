@@ -10,6 +10,7 @@ neurons do, and the Hessian of their regression is nearly diagonal.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,7 @@ def raw_traces(given: Sequences, seconds: Sequence[float] = SECONDS) -> Tensor:
     >>> [round(value, 3) for value in raw_traces(given, (0.0, 0.1)).flatten().tolist()]
     [0.0, 0.0, 1.0, 0.632, 0.0, 0.233]
     """
-    keep = [np.exp(-given.bin_width_s / one) if one > 0 else 0.0 for one in seconds]
+    keep = keeps(seconds, given.bin_width_s)
     traces = np.zeros((len(given), len(keep), given.states.shape[1]), dtype=np.float32)
     heard = given.states if given.heard is None else given.heard
     _fill(heard, given.edges, np.array(keep, dtype=np.float32), traces)
@@ -97,6 +98,45 @@ class Past:
         In units of log-odds per standard deviation of a trace.
         """
         return (self.axes @ weights).reshape(*self.mean.shape, -1)
+
+
+class RunningTraces:
+    """The traces of pieces that are generated bin by bin, side by side.
+
+    Parameters
+    ----------
+    past
+        Units of the traces.
+    pieces
+        How many begin.
+    bin_width_s
+        Seconds per bin.
+    """
+
+    def __init__(self, past: Past, pieces: int, bin_width_s: float) -> None:
+        self.past = past
+        self._raw = torch.zeros((pieces, *past.mean.shape))
+        self._keep = torch.tensor(keeps(past.seconds, bin_width_s), dtype=torch.float32)[:, None]
+        self._begun = False
+
+    def traces(self, pieces: int) -> Tensor:
+        """Return the standardised traces of the first so many pieces, (piece, trace, neuron)."""
+        raw = self._raw[:pieces]
+        if not self._begun:
+            return torch.zeros_like(raw)
+        return (raw - self.past.mean) / self.past.spread
+
+    def see(self, states: Tensor) -> None:
+        """Take in the bin that the first pieces, as many as states, have come to."""
+        pieces = len(states)
+        added = (1 - self._keep) * states[:, None].float()
+        self._raw[:pieces] = self._keep * self._raw[:pieces] + added
+        self._begun = True
+
+
+def keeps(seconds: Sequence[float], bin_width_s: float) -> list[float]:
+    """Return the share of each trace that the next bin keeps."""
+    return [math.exp(-bin_width_s / one) if one > 0 else 0.0 for one in seconds]
 
 
 def _through(flat: Tensor, vector: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,13 +2,11 @@
 
 Each chain anneals from the model of its bin without weights, whose log Z is exact and which is
 fitted to the data by itself, so that the way is short. Of the bins of a fold some are scored, each
-by a few chains; the mean of their weights has a bias of about half its relative variance, which the
-jackknife over the chains takes off.
+by a few chains, the bias of the log of their mean weight taken off.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,14 +18,16 @@ from torch import Tensor
 
 from boltzbrain.data.activity import Activity, FoldName
 from boltzbrain.data.clusters import Clusters, clusters_of
+from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import Contexts
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.annealing import AnnealedPath
-from boltzbrain.sampling.partition import LogPartition, effective_sample_size
+from boltzbrain.sampling.partition import LogPartition
+from boltzbrain.sampling.rows.annealed import RowPaths
+from boltzbrain.sampling.rows.estimate import effective_shares, jackknifed
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
 
@@ -53,10 +53,8 @@ class BinPartitions(LogPartition):
     offsets: Mapping[FoldName, Offsets] = field(default_factory=dict)
 
 
-def anneal_bins(
-    model: RBM, offsets: Offsets, foot: Tensor, generator: Generator
-) -> tuple[Tensor, Tensor]:
-    """Return log-weights of the chains of every bin, and log Z by the jackknife over them.
+def anneal_bins(model: RBM, offsets: Offsets, foot: Tensor, generator: Generator) -> Tensor:
+    """Return log-weights of the chains of every bin, (bin, chain) float64: its log Z plus noise.
 
     Parameters
     ----------
@@ -68,27 +66,15 @@ def anneal_bins(
         (neuron,) visible fields of the model without weights.
     generator
         Moves on.
-
-    Returns
-    -------
-    log_weights
-        (bin, chain) float64, log Z of the bin plus noise.
-    log_partition
-        (bin,) float64.
     """
-    path = AnnealedPath(model.independent(foot), model, offsets.repeated(CHAINS))
-    chains = len(offsets) * CHAINS
+    paths = RowPaths(model, offsets, foot)
     ts = torch.linspace(0, 1, RUNGS, dtype=torch.float64).tolist()
-    _, gains = path.climb(path.start(chains, generator), ts, generator)
-    logs = (gains.sum(dim=0) + path.log_partitions_start()).reshape(len(offsets), CHAINS)
-    whole = torch.logsumexp(logs, dim=1) - math.log(CHAINS)
-    without = torch.stack(
-        [
-            torch.logsumexp(torch.cat([logs[:, :one], logs[:, one + 1 :]], dim=1), dim=1)
-            for one in range(CHAINS)
-        ]
-    ) - math.log(CHAINS - 1)
-    return logs, CHAINS * whole - (CHAINS - 1) * without.mean(dim=0)
+    rows = torch.arange(len(offsets), device=model.weights.device)
+    parts = [
+        paths.climb(rows[part], CHAINS, ts, generator)[0]
+        for part in slices(len(rows), CHAINS * model.weights.shape[0], VALUES)
+    ]
+    return torch.cat(parts)
 
 
 @dataclass(frozen=True)
@@ -132,19 +118,20 @@ class ContextLog(LikelihoodLog):
         assert contexts is not None
         found: dict[FoldName, Tensor] = {}
         beside: dict[FoldName, Offsets] = {}
-        logs = torch.empty(0)
+        logs, errors = torch.empty(0), torch.empty(0)
         for name, states in self.states.items():
             generator = Generator.from_seed(self.plan.seed, "ais", update, name)
             offsets = contexts.offsets(self.sequences[name], model)[
                 self.rows[name].to(states.device)
             ]
-            logs, found[name] = anneal_bins(model, offsets, contexts.foot, generator)
+            logs = anneal_bins(model, offsets, contexts.foot, generator)
+            found[name], errors = (one.to(states.device) for one in jackknifed(logs))
             beside[name] = offsets
         last = found[name]
         return BinPartitions(
             float(last.mean()),
-            _noise(logs),
-            _share(logs) * logs.numel(),
+            float(errors.square().sum().sqrt()) / len(errors),
+            float(effective_shares(logs).mean()) * logs.numel(),
             logs.flatten(),
             "forward",
             found,
@@ -166,16 +153,3 @@ def _evenly(count: int, most: int) -> NDArray[np.int64]:
     if count <= most:
         return np.arange(count)
     return np.linspace(0, count - 1, most).round().astype(np.int64)
-
-
-def _share(logs: Tensor) -> float:
-    """Return the mean over bins of the effective share of their chains."""
-    each = [effective_sample_size(one) for one in logs]
-    return float(np.mean(each)) / logs.shape[1]
-
-
-def _noise(logs: Tensor) -> float:
-    """Return the standard error that chains leave in the mean of log Z over bins."""
-    weights = torch.exp(logs - logs.max(dim=1, keepdim=True).values)
-    relative = weights.var(dim=1) / weights.mean(dim=1) ** 2 / logs.shape[1]
-    return float((relative.sum()).sqrt() / len(logs))

@@ -1,0 +1,139 @@
+"""A model with a context: the score of a bin given its context, and what it generates in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.clusters import clusters_of
+from boltzbrain.evaluation.likelihood import (
+    bits_per_spike,
+    independent_log_likelihood,
+    log_likelihood,
+)
+from boltzbrain.evaluation.rows import describe_rows, mean_over_bins, rows_log_likelihood
+from boltzbrain.evaluation.samples import Samples
+from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.progress import SILENT, Teller
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.contextual import ContextualRBM
+from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.independent import independent_field
+from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.rows.estimate import RowPartitions
+from boltzbrain.sampling.rows.free_run import free_run, no_longer
+from boltzbrain.sampling.rows.partition import log_partitions_of_rows
+
+LONGEST_PIECE = 200
+"""Bins of the longest piece that is generated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """The test bins under a model with a context.
+
+    Attributes
+    ----------
+    scores
+        (bin,) log P(v_t | context), nats: given the earlier bins of its piece alone.
+    partitions
+        log Z of every bin.
+    """
+
+    scores: NDArray[np.float64]
+    partitions: RowPartitions
+
+
+def without_time(model: ContextualRBM, activity: Activity) -> RBM:
+    """Return the same parameters read without a context: its offsets at their training mean."""
+    mean = model.offsets(Sequences.of_fold(activity, "train")).mean()
+    return model.rbm.with_fields_moved(mean)
+
+
+def predicted(
+    model: ContextualRBM, activity: Activity, seed: int, tell: Teller = SILENT
+) -> Predicted:
+    """Score every test bin given its context.
+
+    Parameters
+    ----------
+    model
+        The model.
+    activity
+        States and folds, with test bins.
+    seed
+        Seed of the estimate of log Z.
+    tell
+        Told the bins.
+    """
+    test = Sequences.of_fold(activity, "test")
+    offsets = model.offsets(test)
+    generator = Generator.from_seed(seed, "log partition", "bins")
+    partitions = log_partitions_of_rows(
+        model.rbm, offsets, generator, visible_field=model.contexts.foot, tell=tell
+    )
+    alone, beside = model.to("cpu").rbm, offsets.to("cpu")
+    return Predicted(rows_log_likelihood(alone, partitions, beside, test.states), partitions)
+
+
+def predictive_in_context(
+    found: Predicted,
+    activity: Activity,
+    alone: tuple[RBM, float],
+    start: tuple[RBM, float] | Undefined,
+) -> dict[str, Any]:
+    """Return what evaluation.json holds under ``predictive`` of a model with a context.
+
+    Parameters
+    ----------
+    found
+        The test bins.
+    activity
+        States and folds.
+    alone
+        The model read without time, and its log Z.
+    start
+        The model of the run that the training began with, and its log Z; or why there is none.
+
+    Returns
+    -------
+    dict
+        ``gain``, nats per test bin over independent neurons, and ``bits_per_spike``;
+        ``over_itself_without_time`` and ``over_run`` paired by bin; ``log_partition``.
+    """
+    bins = activity.bins_of("test")
+    states, clusters = activity.states[bins], clusters_of(activity, bins)
+    field = independent_field(torch.from_numpy(activity.states_of("train")))
+    gain = found.scores - independent_log_likelihood(field, states)
+    told = mean_over_bins(gain, clusters, found.partitions)
+
+    def over(other: tuple[RBM, float] | Undefined) -> dict[str, Any]:
+        if isinstance(other, Undefined):
+            return dict.fromkeys(("value", "stderr"), other)
+        less = log_likelihood(other[0].to("cpu"), other[1], states)
+        paired = mean_over_bins(found.scores - less, clusters, found.partitions)
+        return {name: paired[name] for name in ("value", "stderr")}
+
+    return {
+        "uses_time": True,
+        "gain": told,
+        "bits_per_spike": bits_per_spike(told["value"], told["stderr"], states)["bits_per_spike"],
+        "over_itself_without_time": over(alone),
+        "over_run": over(start),
+        "log_partition": describe_rows(found.partitions),
+    }
+
+
+def samples_in_time(
+    model: ContextualRBM, activity: Activity, seed: int, tell: Teller = SILENT
+) -> Samples:
+    """Generate as many bins as there are training bins, in pieces like theirs; no bin is seen."""
+    layout = no_longer(Sequences.of_fold(activity, "train"), LONGEST_PIECE)
+    generator = Generator.from_seed(seed, "evaluation", "samples")
+    drawn = free_run(model, layout, generator, tell=tell)
+    return Samples(drawn.states, drawn.label, 0)

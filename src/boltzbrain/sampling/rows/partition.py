@@ -1,0 +1,85 @@
+"""log Z of every row of offsets, by whichever way is exact or affordable."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from boltzbrain.foundations.progress import SILENT, Teller
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.offsets import Offsets
+from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.enumeration import exact_log_partitions, is_enumerable
+from boltzbrain.sampling.rows.annealed import annealed_rows
+from boltzbrain.sampling.rows.estimate import RowPartitions
+from boltzbrain.sampling.rows.reference import FEWEST, by_reference
+
+PRODUCTS = 1.5e12
+"""Products of a chain's states with weights that may be spent: a minute or two on two cores."""
+
+_RUNGS, _CHAINS = 300, (20, 10)
+_ROWS = 100
+"""Rows that are annealed where not all can be."""
+
+_ENUMERATED = 16
+"""Units of a layer up to which log Z of every row is summed over its states."""
+
+
+def log_partitions_of_rows(
+    model: RBM,
+    offsets: Offsets,
+    generator: Generator,
+    *,
+    visible_field: Tensor | None = None,
+    foot: Tensor | None = None,
+    samples: Tensor | None = None,
+    tell: Teller = SILENT,
+) -> RowPartitions:
+    """Estimate log Z of every row of offsets.
+
+    Exactly, where a layer has few enough two-valued units. Else every row is annealed, by 20 chains
+    or, of many rows, by 10, as long as that takes no more than `PRODUCTS`: 2,700 and 5,400 bins of
+    900 neurons and 100 hidden units. Beyond, 100 rows drawn at random are, from the samples of a
+    reference. The choice depends on sizes alone.
+
+    Parameters
+    ----------
+    model, offsets
+        The model, and a row for each.
+    generator
+        Moves on.
+    visible_field, foot, samples
+        As of `annealed_rows`; the reference has no use for the last two.
+    tell
+        Told the rows.
+
+    Raises
+    ------
+    InputError
+        If something does not fit the model.
+    """
+    if is_enumerable(model, _ENUMERATED):
+        values = exact_log_partitions(model, offsets).cpu()
+        return RowPartitions(values, torch.zeros_like(values), 0.0, "exact")
+    products = _RUNGS * len(offsets) * float(model.weights.numel())
+    for chains in _CHAINS:
+        if chains * products <= PRODUCTS or len(offsets) < FEWEST:
+            return annealed_rows(
+                model,
+                offsets,
+                generator,
+                chains=chains,
+                rungs=_RUNGS,
+                visible_field=visible_field,
+                foot=foot,
+                samples=samples,
+                tell=tell,
+            )
+    return by_reference(
+        model,
+        offsets,
+        generator,
+        rows=min(_ROWS, len(offsets)),
+        visible_field=visible_field,
+        tell=tell,
+    )

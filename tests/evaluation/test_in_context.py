@@ -1,0 +1,122 @@
+"""A model with a context evaluated: scores of bins given their past, and activity in time."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from boltzbrain.evaluation.in_context import (
+    predicted,
+    predictive_in_context,
+    samples_in_time,
+    without_time,
+)
+from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.contextual import ContextualRBM
+from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.sampling.enumeration import (
+    all_states,
+    exact_log_partition,
+    exact_log_partitions,
+)
+from boltzbrain.sampling.rows.free_run import free_run, no_longer
+from helpers.activities import activity_of
+from helpers.contexts import BINS, NEURONS, model_of, pieces_of, predictive
+
+PIECES = 400
+
+
+def drawn_from(model, pieces=PIECES, seed=0):
+    """Return activity of a model, in pieces; chains long enough to forget where they begin."""
+    layout = pieces_of(seed, pieces=pieces)
+    generator = Generator.from_seed(seed, "free")
+    made = free_run(model.to(torch.float32), layout, generator, sweeps=20)
+    activity = activity_of(made.states, segment_bins=BINS)
+    epoch = layout.epoch.astype(np.int16)
+    return dataclasses.replace(activity, epoch=epoch, epoch_names=("rest", "task"))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return model_of("bernoulli", "past,epoch")
+
+
+@pytest.fixture(scope="module")
+def activity(model):
+    return drawn_from(model)
+
+
+def test_a_free_run_has_the_law_of_the_model(model, activity):
+    # by the score that the law expects of itself: its negative entropy, bin by bin, is a martingale
+    test = Sequences.of_fold(activity, "train")
+    scores = predictive(model, test)
+    offsets = model.offsets(test)
+    every = all_states(model.rbm.visible)
+    logs = exact_log_partitions(model.rbm, offsets)
+    table = torch.stack(
+        [-model.rbm.free_energy(state.expand(len(test), -1), offsets) - logs for state in every],
+        dim=1,
+    )
+    expected = (table.exp() * table).sum(dim=1).numpy()
+    spread = ((table.exp() * table**2).sum(dim=1).numpy() - expected**2).mean()
+    apart = (scores - expected).mean() / np.sqrt(spread / len(test))
+    # beyond four errors by chance once in 15,000 times
+    assert abs(apart) < 4
+    means = (table.exp() @ every.double()).numpy()
+    error = np.sqrt((means * (1 - means)).sum(axis=0)) / len(test)
+    assert (np.abs(test.states.mean(axis=0) - means.mean(axis=0)) / error).max() < 4.5
+
+
+def test_without_weights_a_free_run_has_no_memory_of_a_chain(model):
+    # independent neurons without a past: any correlation of bins would come from the chains
+    trial = model_of("bernoulli", "trial")
+    rbm = dataclasses.replace(trial.rbm, weights=0 * trial.rbm.weights)
+    states = drawn_from(ContextualRBM(rbm, trial.contexts), seed=1).states.reshape(
+        -1, BINS, NEURONS
+    )
+    centred = states - states.mean(axis=0)
+    lagged = (centred[:, 1:] * centred[:, :-1]).mean(axis=(0, 1))
+    spread = centred.var(axis=(0, 1)) / np.sqrt(PIECES * (BINS - 1))
+    assert (np.abs(lagged) / spread).max() < 4.5
+
+
+def test_the_score_of_a_bin_is_exact_where_it_can_be(model, activity):
+    single = model.to(torch.float32)
+    found = predicted(single, activity, 0)
+    exact = predictive(model, Sequences.of_fold(activity, "test"))
+    np.testing.assert_allclose(found.scores, exact, atol=1e-4)
+    assert found.partitions.method == "exact"
+
+
+def test_time_and_the_weights_tell_what_they_tell(model, activity):
+    single = model.to(torch.float32)
+    alone = without_time(single, activity)
+    pair = alone, exact_log_partition(alone)
+    told = predictive_in_context(
+        predicted(single, activity, 0), activity, pair, Undefined("no other run")
+    )
+    assert told["uses_time"] is True
+    gain, time = told["gain"], told["over_itself_without_time"]
+    # the model made the activity: it and its past both tell more than 5 errors
+    assert gain["value"] > 5 * gain["stderr"]
+    assert time["value"] > 5 * time["stderr"]
+    assert isinstance(told["over_run"]["value"], Undefined)
+    again = predictive_in_context(predicted(single, activity, 0), activity, pair, pair)
+    assert again["over_run"] == time
+
+
+def test_samples_come_in_pieces_like_those_of_training(model, activity):
+    single = model.to(torch.float32)
+    samples = samples_in_time(single, activity, 0)
+    train = Sequences.of_fold(activity, "train")
+    assert samples.states.shape == train.states.shape
+    assert np.array_equal(samples.chain, train.label)
+    again = samples_in_time(single, activity, 0)
+    assert np.array_equal(samples.states, again.states)
+
+
+def test_a_long_piece_is_generated_in_several():
+    layout = Sequences(np.zeros((7, 2), dtype=np.uint8), np.array([0] * 5 + [1] * 2), 0.02)
+    assert no_longer(layout, 2).label.tolist() == [0, 0, 1, 1, 2, 3, 3]

@@ -1,0 +1,108 @@
+"""A run with a context from the command line to its score; nothing reads it as one without."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import boltzbrain as bb
+from boltzbrain.foundations.checks import InputError
+from boltzbrain.model.context.sequences import Sequences
+from helpers.command_line import QUICK, make, run_command, write_small
+from helpers.contexts import predictive
+
+pytestmark = pytest.mark.usefixtures("quick_evaluation")
+LIKE_THE_OTHER = ("--updates", "30", "--batch", "100", "--sweeps", "2", "--set", "checkpoints=3")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    return write_small(tmp_path_factory.mktemp("context") / "small.npz")
+
+
+@pytest.fixture(scope="module")
+def static(recording):
+    folder = recording.parent / "static"
+    make("fit", recording, "-o", folder, *QUICK)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(recording, static):
+    folder = recording.parent / "run"
+    words = ("--context", "trial, past", "--from", static, *LIKE_THE_OTHER)
+    make("fit", recording, "-o", folder, *words)
+    return folder
+
+
+def test_a_run_says_what_its_context_is_and_where_it_began(run, static):
+    told = json.loads((run / "run.json").read_text())
+    assert told["plan"]["context"] == "past,trial"
+    # what was not asked for is the other run's
+    assert told["plan"]["hidden"] == 6
+    assert told["from"]["folder"] == str(static)
+    text = repr(bb.TrainingRun.open(run).in_context())
+    assert "24 neurons with a context" in text
+    assert "trial" in text
+    assert "30 bins of a trial" in text
+
+
+def test_evaluate_scores_bins_given_their_context(run, capsys):
+    done = run_command(["evaluate", run], capsys)
+    assert done.status == 0, done.err
+    assert "given past and trial" in done.out
+    assert "over the run it began with" in done.out
+    told = json.loads((run / "evaluation.json").read_text())["predictive"]
+    assert told["uses_time"] is True
+    assert np.isfinite([told[name]["value"] for name in ("gain", "over_run")]).all()
+    assert np.isfinite(told["over_itself_without_time"]["stderr"])
+
+
+@pytest.mark.parametrize("command", ["interpret", "report", "view", "sample", "transform"])
+def test_what_knows_no_context_refuses_the_run(run, recording, tmp_path, capsys, command):
+    more = {
+        "sample": ["-n", "10", "-o", tmp_path / "drawn.npz"],
+        "transform": [recording, "-o", tmp_path / "hidden.csv"],
+        "view": ["-o", tmp_path / "view.html"],
+    }
+    done = run_command([command, run, *more.get(command, [])], capsys)
+    assert done.status == 2
+    assert "without a context" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_python_does_not_take_the_model_for_one_without_a_context(run):
+    opened = bb.TrainingRun.open(run)
+    with pytest.raises(InputError, match="without a context"):
+        _ = opened.best
+    with pytest.raises(InputError, match="without a context"):
+        opened.trajectory()
+    with pytest.raises(InputError, match="without a context"):
+        bb.sample(opened, 10, sampler="gibbs", progress=False)
+
+
+def test_going_on_is_told_no_run_to_begin_with(run, static, capsys):
+    done = run_command(["fit", "--resume", run, "--from", static], capsys)
+    assert done.status == 2
+    assert "--from must be left out with --resume" in done.err
+
+
+def test_a_sweep_scores_runs_given_their_context(recording, in_process, tmp_path, capsys):
+    words = ["sweep", recording, "-o", tmp_path / "sweep", "--hidden", "2,3", "--context", "past"]
+    quick = [
+        f"--set={name}" for name in ("batch=100", "sweeps=2", "checkpoints=2", "learning-rate=0.3")
+    ]
+    done = run_command([*words, "--updates", "10", *quick], capsys)
+    assert done.status == 0, done.err
+    runs = sorted((tmp_path / "sweep").rglob("scores.json"))
+    assert len(runs) == 2
+    for path in runs:
+        told = json.loads(path.read_text())
+        given = bb.TrainingRun.open(path.parent).in_context()
+        test = Sequences.of_fold(bb.TrainingRun.open(path.parent).activity(), "test")
+        exact = predictive(given.to(torch.float64), test).mean()
+        assert told["test_nats_per_bin"] == pytest.approx(exact, abs=0.02)
+        sums = told["validation_clusters"]
+        mean = sum(sums["sums"]) / sum(sums["sizes"])
+        assert mean == pytest.approx(told["validation_nats_per_bin"], abs=1e-6)
