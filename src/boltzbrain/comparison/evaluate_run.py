@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,10 +14,12 @@ from boltzbrain.comparison.compare import check_baselines, compare_baselines, wr
 from boltzbrain.comparison.controls import time_controls
 from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of, with_controls_of
 from boltzbrain.comparison.rbms import Trained
+from boltzbrain.evaluation.details import write_details
 from boltzbrain.evaluation.evaluate import evaluate_model
 from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import CHAINS, samples_of, write_samples
 from boltzbrain.evaluation.scores import Evaluation
+from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
@@ -94,6 +97,7 @@ def _evaluated(
     moved = model.to(there)
     samples = samples_of(moved, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
     drawing = time.monotonic() - started
+    shown: Kept = {}
     result = evaluate_model(
         model,
         activity,
@@ -106,6 +110,7 @@ def _evaluated(
         by_moves=by_moves,
         device=there,
         callbacks=callbacks,
+        kept=shown,
     )
     result["seconds"] += drawing
     result["device"] = words_of(there)
@@ -124,7 +129,7 @@ def _evaluated(
     result = with_controls_of(with_baselines_of(result, earlier), earlier)
     with together(run.folder) as place:
         samples_file = place("samples.h5")
-        write_samples(samples_file, samples)
+        write_samples(samples_file, samples, partial(write_details, kept=shown))
         beside = {"samples.h5": sha256(samples_file)}
         kept = run.folder / "baselines.h5"
         before = {} if earlier is None else earlier.get("belongs", {}).get("sha256", {})
