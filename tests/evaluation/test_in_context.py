@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from boltzbrain.evaluation.in_context import (
+from boltzbrain.evaluation.in_context.predict import (
     predicted,
     predictive_in_context,
     samples_in_time,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from boltzbrain.data.clusters import Clusters
-from boltzbrain.evaluation.rows import describe_rows, mean_over_bins, rows_log_likelihood
+from boltzbrain.evaluation.in_context.rows import describe_rows, mean_over_bins, rows_log_likelihood
 from boltzbrain.foundations.checks import InputError, Undefined
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.offsets import Offsets

@@ -21,7 +21,7 @@ from boltzbrain.evaluation.samples import read_samples
 from boltzbrain.evaluation.statistics.compare import compare_statistics
 from boltzbrain.foundations.checks import InputError, Undefined
 from boltzbrain.pages import report
-from boltzbrain.pages.page import PageData
+from boltzbrain.pages.page import PageData, page_data
 from boltzbrain.pages.panels import Panel
 from boltzbrain.pages.report import write_page, write_report
 from boltzbrain.pages.verdicts.checks import TITLES, WORDS, belief, checks, counted
@@ -307,6 +307,13 @@ def test_a_run_folder_is_evaluated_and_shown(browser, tmp_path):
     kept = read_evaluation(run.folder / "evaluation.json")
     assert {**kept, **evaluation} == kept
     assert read_samples(run.folder / "samples.h5").states.shape == (10_000, 40)
+    # what the page would compute of an older run is what was kept
+    page = page_data(run)
+    computed = replace(page, kept=None).details
+    assert page.kept is not None
+    assert set(page.kept) == set(computed)
+    for name, values in computed.items():
+        np.testing.assert_allclose(page.kept[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
     open_page(browser, write_report(run), 1280)
     assert console(browser) == []
     text = browser.execute_script("return document.body.innerText")

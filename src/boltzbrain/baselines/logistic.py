@@ -1,8 +1,7 @@
 """Logistic regression of some neurons on all others, many at once.
 
-The states are sparse and binary, so that products with them are sums of a few rows: the kernels of
-the package serve the regression as they serve the model, and all target neurons share each pass
-over the data.
+The states are sparse and binary, so that products with them are sums of a few rows, and all target
+neurons share each pass over the data (`baselines.logistic_loops`).
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
+from boltzbrain.baselines.logistic_loops import logistic_loss, packed_bins
 from boltzbrain.baselines.protocol import Baseline, Fit, Trial
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.dispatch import correlate, sum_active_rows
+from boltzbrain.kernels.dispatch import sum_active_rows
 from boltzbrain.model.independent import independent_field
 
 PENALTIES = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0)
@@ -127,7 +127,7 @@ class _Problem:
     def __init__(self, train: NDArray[np.uint8], neurons: NDArray[np.int64]) -> None:
         self.states = torch.from_numpy(train)
         self.neurons = torch.from_numpy(neurons)
-        self.active = self.states[:, self.neurons].to(torch.float32)
+        self.words = packed_bins(train)
         self.mean = torch.from_numpy(train.mean(axis=0, dtype=np.float64))
         self.evaluations = 0
 
@@ -149,10 +149,10 @@ class _Problem:
         L-BFGS runs on all targets at once, in coordinates in which the diagonal of the Hessian at
         the start is about 1 and the field is that at the mean activity of the other neurons.
         """
-        active, mean = self.active[:, torch.from_numpy(targets)], self.mean
-        own = (self.neurons[torch.from_numpy(targets)], torch.arange(len(targets)))
-        rate = active.mean(dim=0).to(torch.float64).clamp(0.5 / len(active), None)
-        spread = len(active) * rate * (1 - rate).clamp(0.5 / len(active), None)
+        mean, mine = self.mean, self.neurons[torch.from_numpy(targets)]
+        own, bins = (mine, torch.arange(len(targets))), len(self.words)
+        rate = mean[mine].clamp(0.5 / bins, None)
+        spread = bins * rate * (1 - rate).clamp(0.5 / bins, None)
         variance = (mean * (1 - mean))[:, None]
         scale = torch.cat(
             (1 / torch.sqrt(variance * spread + penalty), 1 / torch.sqrt(spread)[None])
@@ -161,18 +161,20 @@ class _Problem:
         def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             both = torch.from_numpy(flat).reshape(scale.shape) * scale
             weights, field = both[:-1], both[-1] - mean @ both[:-1]
-            logits = sum_active_rows(self.states, weights.to(torch.float32))
-            logits += field.to(torch.float32)
-            value = -bernoulli_log_likelihood(logits, active).sum(dtype=torch.float64)
-            residual = torch.sigmoid(logits) - active
-            total = residual.sum(dim=0, dtype=torch.float64)
+            found = logistic_loss(
+                self.words,
+                mine.numpy(),
+                weights.to(torch.float32).numpy(),
+                field.to(torch.float32).numpy(),
+            )
+            total = torch.from_numpy(found.field)
             slope = torch.empty_like(both)
-            slope[:-1] = correlate(self.states, residual).to(torch.float64)
+            slope[:-1] = torch.from_numpy(found.weights)
             slope[:-1] += penalty * weights - mean[:, None] * total
             slope[:-1][own] = 0.0
             slope[-1] = total
-            value += penalty / 2 * (weights**2).sum()
-            return float(value), (slope * scale).numpy().reshape(-1)
+            value = float(found.value.sum()) + penalty / 2 * float((weights**2).sum())
+            return value, (slope * scale).numpy().reshape(-1)
 
         centred = torch.from_numpy(point).clone()
         centred[-1] += mean @ centred[:-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from boltzbrain.comparison.controls import time_controls
 from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of, with_controls_of
 from boltzbrain.comparison.rbms import Trained, TrainedInContext
 from boltzbrain.data.activity import Activity
+from boltzbrain.evaluation.details import write_details
 from boltzbrain.evaluation.evaluate import evaluate_model
-from boltzbrain.evaluation.in_context import (
+from boltzbrain.evaluation.in_context.predict import (
     Predicted,
     predicted,
     predictive_in_context,
@@ -27,6 +29,7 @@ from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import CHAINS, samples_of, write_samples
 from boltzbrain.evaluation.scores import Evaluation
+from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.checks import InputError, Undefined
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
@@ -111,6 +114,7 @@ def _evaluated(
         model, trajectory = without_time(contextual, activity).to("cpu"), []
         samples = samples_in_time(contextual, activity, seed, tell.phase("samples"))
     drawing = time.monotonic() - started
+    shown: Kept = {}
     result = evaluate_model(
         model,
         activity,
@@ -123,6 +127,7 @@ def _evaluated(
         by_moves=by_moves,
         device=there,
         callbacks=callbacks,
+        kept=shown,
     )
     found = None
     if contextual is not None and len(activity.bins_of("test")):
@@ -145,7 +150,7 @@ def _evaluated(
     result = with_controls_of(with_baselines_of(result, earlier), earlier)
     with together(run.folder) as place:
         samples_file = place("samples.h5")
-        write_samples(samples_file, samples)
+        write_samples(samples_file, samples, partial(write_details, kept=shown))
         beside = {"samples.h5": sha256(samples_file)}
         kept = run.folder / "baselines.h5"
         before = {} if earlier is None else earlier.get("belongs", {}).get("sha256", {})

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from boltzbrain.data.clusters import Clusters, clustered_stderr
 from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.evaluation.flips import effective_fields_by_products, turns_fast
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
@@ -43,6 +44,8 @@ def effective_fields(model: RBM, states: Tensor) -> Tensor:
         (bin, neuron) uint8; the field of a neuron does not depend on its own state.
     """
     assert isinstance(model.visible, Bernoulli)
+    if turns_fast(model):
+        return effective_fields_by_products(model, states)
     inputs = model.inputs_to_hidden(states)
     base = model.hidden.log_partition(inputs).sum(dim=1)
     sign = 1 - 2 * states.to(inputs.dtype)

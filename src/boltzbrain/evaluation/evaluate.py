@@ -20,8 +20,9 @@ from boltzbrain.evaluation.reconstruction import GLM_NEURONS, reconstruction_sco
 from boltzbrain.evaluation.results import plain
 from boltzbrain.evaluation.samples import Samples, samples_of
 from boltzbrain.evaluation.statistics.compare import compare_statistics
-from boltzbrain.evaluation.statistics.energies import compare_energies, energies
+from boltzbrain.evaluation.statistics.energies import compare_energies, energies, keep_energies
 from boltzbrain.evaluation.statistics.hidden_statistics import compare_hidden
+from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.evaluation.statistics.projection import compare_projections
 from boltzbrain.foundations.checks import Undefined, bad_input
 from boltzbrain.foundations.progress import Callback, Teller
@@ -46,6 +47,7 @@ def evaluate_model(
     by_moves: bool = False,
     device: torch.device | str = "cpu",
     callbacks: Sequence[Callback] = (),
+    kept: Kept | None = None,
 ) -> dict[str, Any]:
     """Score a model on the folds of an activity.
 
@@ -77,6 +79,8 @@ def evaluate_model(
         Where log Z is estimated and samples are drawn; the rest is done on the CPU.
     callbacks
         Told about progress.
+    kept
+        Gets what the figures of the page show, see `evaluation.details`.
 
     Returns
     -------
@@ -120,7 +124,14 @@ def evaluate_model(
         "log_likelihood": scores,
         "predictive": predictive_scores(scores),
         **_findings(
-            model, activity, samples, seed, penalties or Penalties(), full, tell.phase("statistics")
+            model,
+            activity,
+            samples,
+            seed,
+            penalties or Penalties(),
+            full,
+            tell.phase("statistics"),
+            kept,
         ),
         "weights": {
             "std": float(model.weights.to(torch.float64).std(correction=0)),
@@ -144,6 +155,7 @@ def _findings(
     penalties: Penalties,
     full: bool,
     tell: Teller,
+    kept: Kept | None,
 ) -> dict[str, Any]:
     """Return everything but the likelihood: statistics, conditionals, dynamics and the rest."""
     train, validation, test = (BinSet.of_fold(activity, fold) for fold in FOLD_NAMES)
@@ -151,12 +163,15 @@ def _findings(
     sets = (train.states, test.states, generated.states)
     steps = 6
     tell(0, steps)
-    statistics = compare_statistics(train, test, generated, seed)
+    statistics = compare_statistics(train, test, generated, seed, kept)
     tell(1, steps)
-    statistics["energy"] = compare_energies(*(energies(model, one) for one in sets))
-    statistics["projection"] = compare_projections(*sets)
+    of_sets = [energies(model, one) for one in sets]
+    statistics["energy"] = compare_energies(*of_sets)
+    if kept is not None:
+        keep_energies(kept, *of_sets)
+    statistics["projection"] = compare_projections(*sets, kept)
     statistics["mean_activity"] = _mean_activity(test.states, generated.states)
-    hidden = compare_hidden(model, *sets, penalties)
+    hidden = compare_hidden(model, *sets, penalties, kept)
     statistics["hidden"] = hidden["hidden"]
     statistics["nrmse"] = {
         "v": statistics["rates"]["normalised_rmse"],
@@ -175,9 +190,10 @@ def _findings(
         test.states,
         neurons=None if full else GLM_NEURONS,
         seed=seed,
+        kept=kept,
     )
     tell(5, steps)
-    dynamics = compare_dynamics(model, activity, samples, seed)
+    dynamics = compare_dynamics(model, activity, samples, seed, kept)
     tell(steps, steps)
     return {
         "statistics": statistics,

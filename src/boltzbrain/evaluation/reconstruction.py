@@ -18,6 +18,7 @@ from scipy import stats
 from torch import Tensor
 
 from boltzbrain.baselines.logistic import LogisticFit, fit_logistic
+from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
@@ -149,8 +150,7 @@ def reconstruct(
     seed
         Seed of that draw.
     """
-    field = independent_field(torch.from_numpy(train))
-    base = independent_quality(field, test)
+    base = independent_quality(independent_field(torch.from_numpy(train)), test)
     quality = normalised_log_likelihood(reconstruction_quality(model, test), base)
     count = train.shape[1]
     chosen = np.arange(count)
@@ -174,10 +174,16 @@ def reconstruction_scores(
     *,
     neurons: int | None = GLM_NEURONS,
     seed: int = 0,
+    kept: Kept | None = None,
 ) -> dict[str, Any]:
-    """Return what evaluation.json holds under ``reconstruction``; the test fold may be empty."""
+    """Return what evaluation.json holds under ``reconstruction``; the test fold may be empty.
+
+    Beside the parameters of `reconstruct`, ``kept`` gets what the figure shows.
+    """
     if len(test):
         found = reconstruct(model, train, validation, test, neurons=neurons, seed=seed)
+        if kept is not None:
+            kept["reconstruction/rbm"] = found.rbm
         return found.summary()
     nothing = Undefined("the test fold has no bins")
     return {

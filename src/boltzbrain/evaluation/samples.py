@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -151,8 +153,19 @@ def samples_of(
     return draw_samples(model, seed, at_least=len(train), tell=tell)
 
 
-def write_samples(path: Path, samples: Samples) -> None:
+def write_samples(
+    path: Path, samples: Samples, more: Callable[[h5py.File], None] | None = None
+) -> None:
     """Write samples.h5, whole or not at all: ``/states`` (sample, neuron) uint8, ``/chain``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    samples
+        They.
+    more
+        Writes what else it holds.
 
     Raises
     ------
@@ -163,6 +176,8 @@ def write_samples(path: Path, samples: Samples) -> None:
         file.attrs.update(FORMAT.told, sweeps=samples.sweeps)
         file.create_dataset("states", data=samples.states, compression="gzip", shuffle=False)
         file.create_dataset("chain", data=samples.chain, compression="gzip")
+        if more is not None:
+            more(file)
 
 
 def read_samples(path: Path) -> Samples:

@@ -13,7 +13,8 @@ import torch
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import clusters_of
-from boltzbrain.evaluation.in_context import predicted
+from boltzbrain.evaluation.in_context.predict import predicted
+from boltzbrain.evaluation.in_context.rows import mean_over_bins
 from boltzbrain.evaluation.likelihood import (
     independent_log_likelihood,
     likelihoods,
@@ -21,7 +22,6 @@ from boltzbrain.evaluation.likelihood import (
 )
 from boltzbrain.evaluation.partitions import CHAINS, forward_log_partition
 from boltzbrain.evaluation.results import plain, read_evaluation
-from boltzbrain.evaluation.rows import mean_over_bins
 from boltzbrain.foundations.checks import Undefined, bad_input
 from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
 from boltzbrain.foundations.folders import one_writer

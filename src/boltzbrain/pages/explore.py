@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.foundations.units import order_by_activity
-from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.style import CATEGORIES
@@ -55,20 +53,16 @@ def explore_data(page: PageData) -> dict[str, Any]:
         "regions": regions,
         "colours": [CATEGORIES[place % len(CATEGORIES)] for place in range(len(regions))],
         "raster": _bits(states[:, order]),
-        **_traces(page, states, reference.states),
+        **_traces(page, bins),
     }
 
 
-def _traces(
-    page: PageData, states: NDArray[np.uint8], whole: NDArray[np.uint8]
-) -> Mapping[str, Any]:
+def _traces(page: PageData, bins: int) -> Mapping[str, Any]:
     if page.model is None:
         return {"hidden": 0, "units": [], "traces": "", "low": [], "high": []}
-    oriented = page.model.in_sign_gauge()
-    everything = hidden_activity(oriented, whole)
     # the order that the figures of the page have
-    order = order_by_activity(everything)[:MOST_HIDDEN]
-    shown = everything[: len(states)][:, order]
+    order = page.details["dynamics/hidden/order"][:MOST_HIDDEN]
+    shown = page.hidden_in_time[:bins][:, order]
     low, high = shown.min(axis=0), shown.max(axis=0)
     span = np.where(high > low, high - low, 1.0)
     scaled = ((shown - low) / span * 255).round().astype(np.uint8)

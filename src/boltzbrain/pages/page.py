@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from boltzbrain.comparison.compare import read_assemblies, read_states
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.regions import Regions
 from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.evaluation.details import details_of, read_details
 from boltzbrain.evaluation.results import evaluation_of, require_beside
 from boltzbrain.evaluation.samples import read_samples
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
 from boltzbrain.interpretation.interpret import interpretation_of
+from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages.viewer.scene import Scene, scene_of
 from boltzbrain.preparing.card.card import data_card
@@ -103,6 +104,8 @@ class PageData:
         What baselines.h5 holds of the hidden states of each baseline that has some, by name.
     scene
         What the viewer shows; without it there is none.
+    kept
+        What `evaluate` kept for the figures; computed where an earlier version kept nothing.
     """
 
     title: str
@@ -143,16 +146,27 @@ class PageData:
     assemblies: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     states: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     scene: Scene | None = None
+    kept: Mapping[str, NDArray[Any]] | None = None
+
+    @cached_property
+    def details(self) -> Mapping[str, NDArray[Any]]:
+        """What figures of the evaluation show, by path, see `evaluation.details`."""
+        if self.kept is not None:
+            return self.kept
+        segment = self.in_time[1]
+        sets = (self.train, self.test, self.generated)
+        return details_of(self.model, *sets, segment, self.penalties)
+
+    @cached_property
+    def hidden_in_time(self) -> NDArray[np.float32]:
+        """(bin, hidden) <h | v> of the bins that are shown in time, signs as in the figures."""
+        assert self.model is not None
+        return hidden_activity(self.model.in_sign_gauge(), self.in_time[0].states)
 
     @property
     def neurons(self) -> int:
         """Number of neurons."""
-        return int(self.train.states.shape[1])
-
-    @property
-    def train_tensor(self) -> Tensor:
-        """States of the training fold, (bin, neuron) uint8."""
-        return torch.from_numpy(self.train.states)
+        return int(self.generated.states.shape[1])
 
 
 def page_data(run: TrainingRun) -> PageData:
@@ -165,7 +179,8 @@ def page_data(run: TrainingRun) -> PageData:
     """
     activity, info = run.activity(), run.info
     evaluation = evaluation_of(run)
-    samples = read_samples(require_beside(evaluation, run.folder / "samples.h5"))
+    beside = require_beside(evaluation, run.folder / "samples.h5")
+    samples = read_samples(beside)
     plan, chosen, path = run.plan, run.chosen_update, run.folder / INTERPRETATION
     penalties = run.penalties_at(chosen)
     model, found = run.best, interpretation_of(run) if path.exists() else None
@@ -204,6 +219,7 @@ def page_data(run: TrainingRun) -> PageData:
         assemblies={} if baselines is None else read_assemblies(baselines),
         states={} if baselines is None else read_states(baselines),
         scene=scene_of(run, activity, model, samples, found),
+        kept=read_details(beside),
     )
 
 

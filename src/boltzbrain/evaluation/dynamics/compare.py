@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from boltzbrain.data.activity import Activity, FoldName, stretches
 from boltzbrain.data.clusters import clusters_of
 from boltzbrain.evaluation.dynamics.curves import Curve, Pair, Recorded, lag_grid, unusual
-from boltzbrain.evaluation.dynamics.hidden_units import hidden_dynamics
+from boltzbrain.evaluation.dynamics.hidden_units import hidden_dynamics, keep_hidden_dynamics
 from boltzbrain.evaluation.dynamics.kinetics import (
     KINDS,
     Kind,
@@ -28,6 +28,7 @@ from boltzbrain.evaluation.dynamics.kinetics import (
 from boltzbrain.evaluation.dynamics.surrogates import time_shuffled, trial_shuffled
 from boltzbrain.evaluation.dynamics.time_scales import TimeScale, agreement, decay, fit_time_scale
 from boltzbrain.evaluation.samples import Samples, affordable
+from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.hidden_activity import hidden_activity
@@ -44,7 +45,7 @@ _GIBBS_SWEEPS, _GLAUBER_SWEEPS = 300.0, 40.0
 
 
 def compare_dynamics(
-    model: RBM, activity: Activity, samples: Samples, seed: int = 0
+    model: RBM, activity: Activity, samples: Samples, seed: int = 0, kept: Kept | None = None
 ) -> dict[str, Any]:
     """Compare the dynamics of a model with those of the recording that it was trained on.
 
@@ -62,6 +63,8 @@ def compare_dynamics(
         Generated activity, where the chains in equilibrium start.
     seed
         Seed of every stream used.
+    kept
+        Gets what the figures of hidden units in time show.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def compare_dynamics(
         nothing = Undefined(f"no segment has more than 2 bins; the longest has {longest}")
         return {
             **dict.fromkeys((*PROTOCOLS, "time_scale"), nothing),
-            "hidden": _hidden(model, activity),
+            "hidden": _hidden(model, activity, samples, kept),
         }
     real = Recorded(activity.states, activity.segment, clusters.label)
     starts = {kind: unusual(real.counts, kind) for kind in ("high", "low")}
@@ -124,11 +127,11 @@ def compare_dynamics(
             )
             for name in NAMES
         }
-    result["hidden"] = _hidden(model, activity)
+    result["hidden"] = _hidden(model, activity, samples, kept)
     return result
 
 
-def _hidden(model: RBM, activity: Activity) -> dict[str, Any]:
+def _hidden(model: RBM, activity: Activity, samples: Samples, kept: Kept | None) -> dict[str, Any]:
     """Describe the hidden units over the test fold, or without one over the training fold.
 
     These are the bins that the page draws, so that its sentences speak of what its figures show.
@@ -136,9 +139,10 @@ def _hidden(model: RBM, activity: Activity) -> dict[str, Any]:
     fold: FoldName = "test" if len(activity.bins_of("test")) else "train"
     bins = activity.bins_of(fold)
     states = activity.states[bins]
-    found = hidden_dynamics(
-        hidden_activity(model.in_sign_gauge(), states), states, activity.segment[bins]
-    )
+    oriented = model.in_sign_gauge()
+    found = hidden_dynamics(hidden_activity(oriented, states), states, activity.segment[bins])
+    if kept is not None:
+        keep_hidden_dynamics(kept, found, hidden_activity(oriented, samples.states))
     return {"fold": fold, **found.summary(activity.bin_width_s)}
 
 

@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from boltzbrain.data.activity import stretches
+from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.units import order_by_activity, participation_ratio
@@ -280,6 +281,30 @@ def hidden_dynamics(
         explained,
         active_units(activity, found.inactive),
     )
+
+
+def keep_hidden_dynamics(kept: Kept, found: HiddenDynamics, generated: NDArray[np.float32]) -> None:
+    """Keep what the figures of hidden units in time show, without their activity.
+
+    Parameters
+    ----------
+    kept
+        Where to. Periods that are not known are left out.
+    found
+        Of recorded bins.
+    generated
+        (sample, hidden) <h | v> of generated activity.
+    """
+    here = "dynamics/hidden"
+    kept[f"{here}/transition"] = found.states.transition
+    kept[f"{here}/bimodal"] = found.states.bimodal.astype(np.uint8)
+    kept[f"{here}/periods"] = found.periods[~np.isnan(found.periods)]
+    kept[f"{here}/neuron_periods"] = found.neuron_periods[~np.isnan(found.neuron_periods)]
+    kept[f"{here}/correlation"] = found.correlation
+    kept[f"{here}/order"] = found.order
+    kept[f"{here}/explained"] = found.explained
+    kept[f"{here}/active/recorded"] = found.active
+    kept[f"{here}/active/generated"] = active_units(generated, found.states.inactive)
 
 
 def _neuron_periods(states: NDArray[np.uint8], segment: NDArray[np.int32]) -> Floats:

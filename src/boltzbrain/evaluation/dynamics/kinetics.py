@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.evaluation.dynamics.curves import Curve, Floats, Pair, ratio_curve
+from boltzbrain.evaluation.flips import glauber_by_products, turns_fast
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.cpu.threads import one_thread
+from boltzbrain.kernels.cpu.threads import one_thread, thread_count
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 
@@ -82,8 +83,8 @@ def trajectory(
             visible, _ = model.sweep(visible, generator, left)
             visible = visible.to(torch.uint8)
         elif left:
-            # an update is too little work to be worth waking other threads for
-            with one_thread():
+            # a step of all chains is too little work to be worth waking PyTorch's threads for
+            with one_thread(loops=thread_count()):
                 visible = glauber_updates(model, visible, left, generator)
         done = target
         yield visible
@@ -112,9 +113,12 @@ def glauber_updates(model: RBM, visible: Tensor, updates: int, generator: Genera
     for first in range(0, updates, block):
         number = min(block, updates - first)
         drawn = generator.integers(neurons, number * chains).reshape(number, chains)
-        sites = torch.from_numpy(drawn).to(weights.device)
         uniform = generator.uniform((number, chains), dtype=weights.dtype, device=weights.device)
         threshold = torch.logit(uniform)
+        if turns_fast(model):
+            glauber_by_products(model, visible, drawn, threshold)
+            continue
+        sites = torch.from_numpy(drawn).to(weights.device)
         # afresh for each block, so that no rounding is carried on
         inputs = model.inputs_to_hidden(visible)
         gamma = model.hidden.log_partition(inputs).sum(dim=1)

@@ -61,6 +61,50 @@ class Comparison:
         return {"pearson": self.pearson, "slope": self.slope, "rmse": self.rmse}
 
 
+CELLS = 70
+"""Cells along either axis of a `Density`."""
+
+
+@dataclass(frozen=True)
+class Density:
+    """How many entries of a comparison lie where.
+
+    Attributes
+    ----------
+    limits
+        Least and greatest value counted, on both axes.
+    counts
+        (cell of the reference, cell of the values) entries, in cells of one size.
+    pearson, slope
+        Of all entries, as of `Comparison`.
+    """
+
+    limits: tuple[float, float]
+    counts: NDArray[np.int64]
+    pearson: float | Undefined
+    slope: float | Undefined
+
+
+def counts_within(comparison: Comparison, limits: tuple[float, float]) -> NDArray[np.int64]:
+    """Return how many entries lie in each cell of a `Density`; those beyond the limits in none."""
+    low, high = limits
+    size = (high - low) / CELLS
+    x, y = ((one - low) / size for one in (comparison.reference, comparison.values))
+    kept = (x >= 0) & (x <= CELLS) & (y >= 0) & (y <= CELLS)
+    # as of a histogram, the last cell holds its upper edge
+    column, row = (np.minimum(one[kept].astype(np.int64), CELLS - 1) for one in (x, y))
+    return np.bincount(CELLS * column + row, minlength=CELLS**2).reshape(CELLS, CELLS)
+
+
+def shared_limits(*comparisons: Comparison) -> tuple[float, float]:
+    """Return limits that hold the inner 99.8% of all values and zero, with a margin."""
+    values = np.concatenate([one for each in comparisons for one in (each.reference, each.values)])
+    low, high = (float(one) for one in np.quantile(values, [0.001, 0.999]))
+    low, high = min(low, 0.0), max(high, 0.0)
+    margin = 0.06 * (high - low) or 1e-6
+    return low - margin, high + margin
+
+
 def normalised_rmse(generated: Comparison, ceiling: Comparison) -> float | Undefined:
     """Return 1 - (RMSE - RMSE_shuffled) / (RMSE_optimal - RMSE_shuffled).
 

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.statistics.agreement import Comparison, normalised_rmse, sampling_stderr
 from boltzbrain.evaluation.statistics.intervals import comparison_spread
+from boltzbrain.evaluation.statistics.kept import DENSITIES, Kept, keep_statistic
 from boltzbrain.evaluation.statistics.population import (
+    count_band,
     count_distribution,
     distance_band,
     distance_interval,
@@ -33,6 +35,8 @@ PAIR_LIMIT, TRIPLET_LIMIT = 2_000_000, 500_000
 MOST_ACTIVE = 60
 """Neurons of the highest training rate whose triplets are all compared."""
 _DRAWN_TUPLES = 40_000
+SETS = ("train", "generated", "test")
+"""Sets of bins in the order in which they are held; the last may be empty."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def statistics_to_compare(train: NDArray[np.float64], seed: int) -> list[Statist
 
 
 def compare_statistics(
-    train: BinSet, test: BinSet, generated: BinSet, seed: int = 0
+    train: BinSet, test: BinSet, generated: BinSet, seed: int = 0, kept: Kept | None = None
 ) -> dict[str, Any]:
     """Compare generated and training activity with the test fold.
 
@@ -121,6 +125,8 @@ def compare_statistics(
         Bins; the test fold may be empty.
     seed
         Seed of the samples of pairs and triplets, and of the bootstrap.
+    kept
+        Gets what the figures show.
 
     Returns
     -------
@@ -155,6 +161,8 @@ def compare_statistics(
         else:
             known[name] = [statistic.of(one.packed) for one in held]
         of_train, of_generated, *of_rest = known[name]
+        if kept is not None:
+            keep_statistic(kept, name, dict(zip(SETS, known[name], strict=False)))
         seen = Comparison(of_train, of_generated)
         result["generated_vs_train"][name] = seen.summary()
         compared: dict[str, Any] = {"entries": statistic.entries, "used": len(statistic.tuples)}
@@ -168,6 +176,8 @@ def compare_statistics(
         result["ceiling"][name] = ceiling.summary()
         compared["pearson_stderr"] = sampling_stderr(mine, statistic.entries)
     _compare_counts(result, train, test, generated, seed)
+    if kept is not None:
+        keep_counts(kept, train, test, generated)
     result["samples"] = len(generated)
     missing = Undefined(
         "the test fold has no bins" if not len(test) else "there are too few neurons"
@@ -201,6 +211,27 @@ def _judged(
             middle if isinstance(middle, Undefined) else [middle - reach, middle + reach]
         )
     return figures
+
+
+def keep_statistics(kept: Kept, train: BinSet, test: BinSet, generated: BinSet, seed: int) -> None:
+    """Keep what the figures of statistics show, without what `compare_statistics` tells beside."""
+    held = [one for one in (train, generated, test) if len(one)]
+    for statistic in statistics_to_compare(train.states.mean(axis=0, dtype=np.float64), seed):
+        if statistic.name in ("rates", *DENSITIES):
+            of = [statistic.of(one.packed) for one in held]
+            keep_statistic(kept, statistic.name, dict(zip(SETS, of, strict=False)))
+    keep_counts(kept, train, test, generated)
+
+
+def keep_counts(kept: Kept, train: BinSet, test: BinSet, generated: BinSet) -> None:
+    """Keep P(K) of each set, and the band of the test fold."""
+    held = {"train": train, "generated": generated, "test": test}
+    for name, one in held.items():
+        if len(one):
+            kept[f"counts/{name}"] = count_distribution(one.states)
+    if test.clusters > 1:
+        band = count_band(test, Generator.from_seed(0, "presentation", "count band"))
+        kept["counts/low"], kept["counts/high"] = band
 
 
 def _compare_counts(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.evaluation.likelihood import log_likelihood
 from boltzbrain.evaluation.statistics.agreement import kolmogorov_smirnov
+from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.model.rbm import RBM
 
@@ -19,6 +20,17 @@ def energies(model: RBM, states: NDArray[np.uint8]) -> NDArray[np.float64]:
     The hidden units are summed over, as the recording has none.
     """
     return -log_likelihood(model, 0.0, states)
+
+
+def keep_energies(
+    kept: Kept,
+    train: NDArray[np.float64],
+    test: NDArray[np.float64],
+    generated: NDArray[np.float64],
+) -> None:
+    """Keep the energies of every set of bins that has some."""
+    sets = {"train": train, "test": test, "generated": generated}
+    kept.update({f"energies/{name}": one for name, one in sets.items() if len(one)})
 
 
 def compare_energies(

@@ -6,6 +6,7 @@ visible ones, <h | v> ('Assessment of data statistics', van der Plas et al. 2023
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.statistics.agreement import Comparison, normalised_rmse
+from boltzbrain.evaluation.statistics.kept import Kept, keep_statistic
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.memory import slices
+from boltzbrain.kernels.dispatch import correlate
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.update.penalties import Penalties
 
@@ -58,10 +61,10 @@ def hidden_moments(model: RBM, states: NDArray[np.uint8]) -> HiddenMoments:
     hh = torch.zeros((hidden, hidden), dtype=torch.float64)
     for part in slices(len(states), neurons):
         visible = torch.from_numpy(states[part])
-        moments = model.moments(visible)
-        means = model.mean_hidden(visible).to(torch.float64)
+        given = model.mean_hidden(visible)
+        means = given.to(torch.float64)
         h += means.sum(dim=0)
-        vh += moments.products.to(torch.float64) * len(visible)
+        vh += correlate(visible, given).to(torch.float64)
         hh += means.T @ means
     h, vh, hh = h / len(states), vh / len(states), hh / len(states)
     rows, columns = np.triu_indices(hidden, 1)
@@ -118,12 +121,25 @@ def hidden_comparisons(
     }
 
 
+def keep_hidden(
+    kept: Kept, model: RBM, sets: Mapping[str, NDArray[np.uint8]], penalties: Penalties
+) -> dict[str, dict[str, Comparison]]:
+    """Keep what the figures of hidden units show; return the comparisons that they are of."""
+    of = {name: hidden_moments(model, states) for name, states in sets.items()}
+    compared = hidden_comparisons(model, of, penalties)
+    for name, kinds in compared.items():
+        values = {kind: one.values for kind, one in kinds.items()}
+        keep_statistic(kept, name, {**values, "test": kinds["train"].reference})
+    return compared
+
+
 def compare_hidden(
     model: RBM,
     train: NDArray[np.uint8],
     test: NDArray[np.uint8],
     generated: NDArray[np.uint8],
     penalties: Penalties | None = None,
+    kept: Kept | None = None,
 ) -> dict[str, Any]:
     """Return ``hidden`` and the entries h, vh and hh of ``nrmse`` for evaluation.json.
 
@@ -135,6 +151,8 @@ def compare_hidden(
         (bin, neuron) uint8; the test fold may be empty.
     penalties
         Penalties of the training; none where None.
+    kept
+        Gets what the figures show.
     """
     if not len(test):
         nothing = Undefined("the test fold has no bins")
@@ -145,8 +163,7 @@ def compare_hidden(
             "nrmse": dict.fromkeys(("h", "vh", "hh"), nothing),
         }
     sets = {"train": train, "test": test, "generated": generated}
-    of = {name: hidden_moments(model, states) for name, states in sets.items()}
-    compared = hidden_comparisons(model, of, penalties or Penalties())
+    compared = keep_hidden({} if kept is None else kept, model, sets, penalties or Penalties())
     missing = dict.fromkeys(("pearson", "slope", "rmse"), Undefined("there is one hidden unit"))
 
     def summary(name: str, kind: str) -> dict[str, Any]:

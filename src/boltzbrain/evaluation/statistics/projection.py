@@ -11,6 +11,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from boltzbrain.evaluation.statistics.agreement import kolmogorov_smirnov
+from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.checks import Undefined
 
 _BASIS, _PRECISION = 40, 1e-5
@@ -86,7 +87,10 @@ def principal_axes(states: NDArray[np.uint8], number: int = 2) -> PrincipalAxes:
 
 
 def compare_projections(
-    train: NDArray[np.uint8], test: NDArray[np.uint8], generated: NDArray[np.uint8]
+    train: NDArray[np.uint8],
+    test: NDArray[np.uint8],
+    generated: NDArray[np.uint8],
+    kept: Kept | None = None,
 ) -> dict[str, Any]:
     """Compare the distributions of bins along each of the two principal axes of the training fold.
 
@@ -94,6 +98,8 @@ def compare_projections(
     ----------
     train, test, generated
         (bin, neuron) uint8 states; those of the test fold may be empty.
+    kept
+        Gets what the figure shows.
 
     Returns
     -------
@@ -102,22 +108,34 @@ def compare_projections(
         the axes, generated-vs-test and under ``ceiling`` train-vs-test.
     """
     if not len(test):
+        if kept is not None:
+            keep_projections(kept, principal_axes(train), train, generated)
         nothing = Undefined("the test fold has no bins")
         return {"kolmogorov_smirnov": nothing, "ceiling": {"kolmogorov_smirnov": nothing}}
     axes = principal_axes(train)
-    of_test = axes.project(test)
+    mine: Kept = {} if kept is None else kept
+    keep_projections(mine, axes, test, generated)
+    of_test = mine["projection/recorded"]
 
-    def furthest(states: NDArray[np.uint8]) -> float:
-        of_states = axes.project(states)
+    def furthest(of_states: NDArray[np.float64]) -> float:
         return max(
             kolmogorov_smirnov(of_test[:, axis], of_states[:, axis])
             for axis in range(of_test.shape[1])
         )
 
     return {
-        "kolmogorov_smirnov": furthest(generated),
-        "ceiling": {"kolmogorov_smirnov": furthest(train)},
+        "kolmogorov_smirnov": furthest(mine["projection/generated"]),
+        "ceiling": {"kolmogorov_smirnov": furthest(axes.project(train))},
     }
+
+
+def keep_projections(
+    kept: Kept, axes: PrincipalAxes, recorded: NDArray[np.uint8], generated: NDArray[np.uint8]
+) -> None:
+    """Keep the coordinates of recorded and generated bins along the axes, and their shares."""
+    kept["projection/fractions"] = axes.fractions
+    kept["projection/recorded"] = axes.project(recorded)
+    kept["projection/generated"] = axes.project(generated)
 
 
 def _active(states: NDArray[np.uint8]) -> sparse.csr_array:

@@ -9,7 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from boltzbrain.evaluation.statistics.agreement import Comparison
+from boltzbrain.evaluation.statistics.agreement import (
+    CELLS,
+    Comparison,
+    Density,
+    counts_within,
+    shared_limits,
+)
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.pages.style import (
     GENERATED,
@@ -31,7 +37,7 @@ COLOURS: Mapping[str, str] = {
 }
 
 
-def _caption_figures(ax: Axes, comparison: Comparison) -> None:
+def _caption_figures(ax: Axes, comparison: Comparison | Density) -> None:
     """Write correlation and slope into the upper left corner."""
     shown = [
         f"{name} = {value:.3f}"
@@ -102,7 +108,7 @@ def rates(
 
 def _density(
     ax: Axes,
-    comparison: Comparison,
+    found: Comparison | Density,
     kind: str,
     reference: str,
     limits: tuple[float, float] | None,
@@ -110,17 +116,23 @@ def _density(
     counted: str,
 ) -> None:
     """Draw how many entries lie where, as a shade on a logarithmic scale."""
-    low, high = limits or shared_limits(comparison)
+    if isinstance(found, Comparison):
+        ends = limits or shared_limits(found)
+        counts = counts_within(found, ends)
+        found = Density(ends, counts, found.pearson, found.slope)
+    low, high = found.limits
     fade = LinearSegmentedColormap.from_list("fade", ["#f1f1f4", COLOURS[kind], INK])
     power = int(np.floor(np.log10(max(-low, high))))
     low, high = low / 10.0**power, high / 10.0**power
-    bins = np.linspace(low, high, 71)
-    counts, _, _ = np.histogram2d(
-        comparison.reference / 10.0**power, comparison.values / 10.0**power, bins=[bins, bins]
-    )
-    shown = np.ma.masked_less(counts.T, 0.5)
+    edges = np.linspace(low, high, CELLS + 1)
+    shown = np.ma.masked_less(found.counts.T.astype(np.float64), 0.5)
     mesh = ax.pcolormesh(
-        bins, bins, shown, cmap=fade, norm=LogNorm(1, max(counts.max(), 10)), rasterized=True
+        edges,
+        edges,
+        shown,
+        cmap=fade,
+        norm=LogNorm(1, max(found.counts.max(), 10)),
+        rasterized=True,
     )
     ax.plot([low, high], [low, high], color=INK, linewidth=0.6)
     ax.set_aspect("equal")
@@ -131,13 +143,13 @@ def _density(
     bar.outline.set_visible(False)
     unit = "" if power == 0 else rf" ($10^{{{power}}}$)"
     _label(ax, f"{quantity}{unit}", kind, reference)
-    _caption_figures(ax, comparison)
+    _caption_figures(ax, found)
 
 
 @figure(SMALL)
 def covariances(
     ax: Axes,
-    comparison: Comparison,
+    comparison: Comparison | Density,
     kind: str = "generated",
     *,
     reference: str = "test",
@@ -149,12 +161,13 @@ def covariances(
     Parameters
     ----------
     comparison
-        One entry per pair.
+        One entry per pair, or how many of them lie where.
     kind, reference
         What stands on the vertical and on the horizontal axis.
     limits
-        Least and greatest value shown, e.g. to give two figures the same axes (`shared_limits`);
-        from the 0.1 and 99.9 % quantiles where None.
+        Least and greatest value shown, e.g. to give two figures the same axes
+        (`evaluation.statistics.agreement.shared_limits`); from the 0.1 and 99.9 % quantiles where
+        None. A density has its own.
     quantity
         Name on the axes.
     ax
@@ -166,7 +179,7 @@ def covariances(
 @figure(SMALL)
 def triplets(
     ax: Axes,
-    comparison: Comparison,
+    comparison: Comparison | Density,
     kind: str = "generated",
     *,
     reference: str = "test",
@@ -211,7 +224,7 @@ def hidden_means(
 @figure(SMALL)
 def hidden_products(
     ax: Axes,
-    comparison: Comparison,
+    comparison: Comparison | Density,
     kind: str = "generated",
     *,
     reference: str = "test",
@@ -227,7 +240,7 @@ def hidden_products(
 @figure(SMALL)
 def hidden_covariances(
     ax: Axes,
-    comparison: Comparison,
+    comparison: Comparison | Density,
     kind: str = "generated",
     *,
     reference: str = "test",
@@ -238,12 +251,3 @@ def hidden_covariances(
     Parameters are those of `covariances`.
     """
     _density(ax, comparison, kind, reference, limits, "covariance of h", "pairs")
-
-
-def shared_limits(*comparisons: Comparison) -> tuple[float, float]:
-    """Return limits that hold the inner 99.8% of all values and zero, with a margin."""
-    values = np.concatenate([one for each in comparisons for one in (each.reference, each.values)])
-    low, high = (float(one) for one in np.quantile(values, [0.001, 0.999]))
-    low, high = min(low, 0.0), max(high, 0.0)
-    margin = 0.06 * (high - low) or 1e-6
-    return low - margin, high + margin

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.statistics.agreement import Comparison
-from boltzbrain.evaluation.statistics.compare import statistics_to_compare
-from boltzbrain.evaluation.statistics.population import (
-    count_band,
-    count_distribution,
-    independent_distribution,
-)
-from boltzbrain.evaluation.statistics.projection import principal_axes
-from boltzbrain.foundations.random import Generator
+from boltzbrain.evaluation.statistics.kept import kept_density
+from boltzbrain.evaluation.statistics.population import independent_distribution
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.rasters import region_order
-from boltzbrain.pages.figures.statistics import shared_limits
 from boltzbrain.pages.page import PageData
-from boltzbrain.pages.panels.panel import Image, Panel, check_panel, draw
-from boltzbrain.pages.style import GENERATED, TEST
+from boltzbrain.pages.panels.panel import Panel, check_panel, draw
+from boltzbrain.pages.style import GENERATED, TEST, Drawing
 
 RASTER_BINS = 250
 
@@ -96,33 +91,41 @@ _SAME = "Both look alike: the orange {what} lean along the diagonal as much as t
 
 def comparisons(page: PageData, reference: Reference) -> list[Panel]:
     """Return rates, covariances and triplets, generated beside training activity."""
-    mean = page.train.states.mean(axis=0, dtype=np.float64)
-    chosen = {one.name: one for one in statistics_to_compare(mean, 0)}
-    wanted = [name for name in ("rates", "covariances", "triplets_most_active") if name in chosen]
-    kinds = {"generated": page.generated, "train": page.train}
-    if reference.name == "train":
-        del kinds["train"]
-    result = []
-    for name in wanted:
-        base = chosen[name].of(reference.bins.packed)
-        compared = {
-            kind: Comparison(base, chosen[name].of(bins.packed)) for kind, bins in kinds.items()
-        }
-        result.append(_compared(page, name, compared, reference.name))
+    kinds = ["generated", "train"] if reference.name == "test" else ["generated"]
+    found = page.details
+    rates = {
+        kind: Comparison(found[f"rates/{reference.name}"], found[f"rates/{kind}"]) for kind in kinds
+    }
+    drawn = {
+        kind: figures.rates.later(rates[kind], kind, reference=reference.name) for kind in kinds
+    }
+    result = [_compared("rates", drawn, reference.name)]
+    for name in ("covariances", "triplets_most_active"):
+        drawn = {}
+        for kind in kinds:
+            one = kept_density(found, name, kind, _told(page, name, kind, reference.name))
+            if one is not None:
+                draws = figures.covariances if name == "covariances" else figures.triplets
+                drawn[kind] = draws.later(one, kind, reference=reference.name)
+        if drawn:
+            result.append(_compared(name, drawn, reference.name))
     return result
 
 
-def _compared(page: PageData, name: str, compared: dict[str, Comparison], reference: str) -> Panel:
-    limits = shared_limits(*compared.values())
-    images: list[Image] = []
-    for kind, one in compared.items():
-        if name == "rates":
-            drawing = figures.rates.later(one, kind, reference=reference)
-        elif name == "covariances":
-            drawing = figures.covariances.later(one, kind, reference=reference, limits=limits)
-        else:
-            drawing = figures.triplets.later(one, kind, reference=reference, limits=limits)
-        images.append(draw(drawing, f"{name.replace('_', ' ')}, {kind} against {reference}"))
+def _told(page: PageData, name: str, kind: str, reference: str) -> Mapping[str, Any]:
+    """Return what the evaluation tells of a comparison."""
+    told = page.evaluation["statistics"]
+    if reference == "train":
+        told = told["generated_vs_train"]
+    elif kind == "train":
+        told = told["ceiling"]
+    found: Mapping[str, Any] = told.get(name) or {}
+    return found
+
+
+def _compared(name: str, drawn: Mapping[str, Drawing], reference: str) -> Panel:
+    words = name.replace("_", " ")
+    images = [draw(one, f"{words}, {kind} against {reference}") for kind, one in drawn.items()]
     against = (
         f"Orange: generated against {reference}. Grey: training against test fold, the best that "
         "can be expected."
@@ -153,14 +156,15 @@ def _compared(page: PageData, name: str, compared: dict[str, Comparison], refere
 
 def population_count(page: PageData) -> Panel:
     """Return the distribution of the population count."""
-    sets = {"train": page.train, "test": page.test, "generated": page.generated}
-    distributions = {name: count_distribution(one.states) for name, one in sets.items() if len(one)}
+    found = page.details
+    distributions = {
+        name: found[f"counts/{name}"]
+        for name in ("train", "test", "generated")
+        if f"counts/{name}" in found
+    }
     longest = max(len(one) for one in distributions.values()) - 1
-    rates = page.train.states.mean(axis=0, dtype=np.float64)
-    distributions["independent"] = independent_distribution(rates, longest)
-    band = None
-    if page.test.clusters > 1:
-        band = count_band(page.test, Generator.from_seed(0, "presentation", "count band"))
+    distributions["independent"] = independent_distribution(found["rates/train"], longest)
+    band = (found["counts/low"], found["counts/high"]) if "counts/low" in found else None
     return check_panel(
         "population-count",
         "How often K neurons are active in the same bin, with the 95% bootstrap band of the test "
@@ -178,10 +182,11 @@ def population_count(page: PageData) -> Panel:
 
 def projection(page: PageData, reference: Reference) -> Panel:
     """Return the projection on the principal axes of the training fold."""
-    axes = principal_axes(page.train.states)
-    recorded, generated = (axes.project(one.states) for one in (reference.bins, page.generated))
+    recorded, generated, fractions = (
+        page.details[f"projection/{name}"] for name in ("recorded", "generated", "fractions")
+    )
     drawn = figures.principal_components.later(
-        recorded, generated, axes.fractions, reference=reference.name
+        recorded, generated, fractions, reference=reference.name
     )
     return check_panel(
         "projection",

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 
 from boltzbrain.evaluation.dynamics.curves import Curve
-from boltzbrain.evaluation.dynamics.hidden_units import active_units, hidden_dynamics
 from boltzbrain.evaluation.dynamics.kinetics import KINDS
-from boltzbrain.model.hidden_activity import hidden_activity
-from boltzbrain.model.rbm import RBM
 from boltzbrain.pages import figures
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.panel import Image, Panel, check_panel, draw
@@ -103,26 +100,26 @@ def _pair(found: Mapping[str, Any], units: Mapping[str, Any], which: str) -> lis
     return images
 
 
-def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
+def hidden_in_time(page: PageData) -> list[Panel]:
     """Return the panels of hidden units over the bins that the page compares with."""
-    oriented = model.in_sign_gauge()
-    reference, segment = page.in_time
-    activity = hidden_activity(oriented, reference.states)
-    found = hidden_dynamics(activity, reference.states, segment)
-    generated = hidden_activity(oriented, page.generated.states)
-    order, width = found.order, page.bin_width_s
+    segment, activity, width = page.in_time[1], page.hidden_in_time, page.bin_width_s
+    found = {
+        name: page.details[f"dynamics/hidden/{name}"]
+        for name in ("order", "transition", "bimodal", "correlation", "explained")
+    }
+    order, transition = found["order"], found["transition"]
     shown = min(_TRACE_BINS, len(activity))
     breaks = np.flatnonzero(np.diff(segment[:shown])) + 1
     periods, neurons = (
-        one[~np.isnan(one)] * width for one in (found.periods, found.neuron_periods)
+        page.details[f"dynamics/hidden/{one}"] * width for one in ("periods", "neuron_periods")
     )
     name = "test" if len(page.test) else "train"
     counts = {
-        name: found.active,
-        "generated": active_units(generated, found.states.inactive),
+        name: page.details["dynamics/hidden/active/recorded"],
+        "generated": page.details["dynamics/hidden/active/generated"],
     }
     traces = figures.hidden_traces.later(
-        activity[:shown][:, order], found.states.transition[order], width, breaks
+        activity[:shown][:, order], transition[order], width, breaks
     )
     images = [draw(traces, "Activity of hidden units in time", wide=True)]
     if len(periods) or len(neurons):
@@ -148,8 +145,10 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             "Groups of related units along the diagonal and little elsewhere: no unit doubles "
             "another (dark squares at 1).",
             [
-                draw(figures.hidden_correlations.later(found.correlation, order), "Correlations"),
-                draw(figures.hidden_variance.later(found.explained), "Variance by components"),
+                draw(
+                    figures.hidden_correlations.later(found["correlation"], order), "Correlations"
+                ),
+                draw(figures.hidden_variance.later(found["explained"]), "Variance by components"),
             ],
             wide=True,
         ),
@@ -162,7 +161,7 @@ def hidden_in_time(page: PageData, model: RBM) -> list[Panel]:
             [
                 draw(
                     figures.hidden_states.later(
-                        activity, found.states.transition, found.states.bimodal
+                        activity, transition, found["bimodal"].astype(bool)
                     ),
                     "Distribution of hidden activity",
                 )

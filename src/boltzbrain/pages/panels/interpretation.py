@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from boltzbrain.interpretation.assemblies.assemblies import hidden_activity
 from boltzbrain.interpretation.file import Interpretation
-from boltzbrain.model.rbm import RBM
 from boltzbrain.pages.html import embedded
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.findings import (
@@ -59,7 +57,7 @@ def interpretation_section(page: PageData) -> InterpretationSection | None:
     tables = interpretation_tables(found)
     data = {
         "neurons": _neurons(found),
-        "assemblies": _assemblies(found, page, page.model),
+        "assemblies": _assemblies(found, page),
         "tables": {name: table.content() for name, table in tables.items()},
     }
     findings = [
@@ -95,12 +93,10 @@ def _neurons(found: Interpretation) -> dict[str, Any]:
     }
 
 
-def _assemblies(found: Interpretation, page: PageData, model: RBM) -> dict[str, Any]:
+def _assemblies(found: Interpretation, page: PageData) -> dict[str, Any]:
     weights, member = found["assemblies/weights"], found["assemblies/membership"]
     units = weights.shape[1]
-    bins = page.test.states if len(page.test) else page.train.states
-    bins = bins[: max(20, min(TRACE_BINS, _TRACE_VALUES // max(units, 1)))]
-    activity = hidden_activity(model.in_sign_gauge(), np.ascontiguousarray(bins))
+    activity = page.hidden_in_time[: max(20, min(TRACE_BINS, _TRACE_VALUES // max(units, 1)))]
     has_regions = "assemblies/region_occupancy" in found
     regions = [str(name) for name in found["assemblies/region_names"]] if has_regions else []
     listed = []

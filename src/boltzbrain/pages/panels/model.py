@@ -5,19 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from boltzbrain.evaluation.conditional import Calibration, conditionals
-from boltzbrain.evaluation.reconstruction import (
-    independent_quality,
-    normalised_log_likelihood,
-    reconstruction_quality,
-)
 from boltzbrain.evaluation.statistics.agreement import Comparison
-from boltzbrain.evaluation.statistics.energies import energies as energies_of
-from boltzbrain.evaluation.statistics.hidden_statistics import hidden_comparisons, hidden_moments
+from boltzbrain.evaluation.statistics.kept import kept_density
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages import figures
-from boltzbrain.pages.figures.statistics import shared_limits
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.panel import Panel, check_panel, draw
 from boltzbrain.pages.style import Drawing
@@ -26,17 +18,20 @@ from boltzbrain.pages.verdicts import activity as verdicts
 
 def panels(page: PageData, model: RBM) -> list[Panel]:
     """Return every panel that needs the model itself."""
-    result = [energies(page, model)]
+    result = [energies(page)]
     if len(page.test):
-        result += [activation(page, model), reconstruction(page, model)]
-        result += hidden_units(page, model)
+        result += [activation(page, model), reconstruction(page)]
+        result += hidden_units(page)
     return [*result, *weights(page, model)]
 
 
-def energies(page: PageData, model: RBM) -> Panel:
+def energies(page: PageData) -> Panel:
     """Return the distribution of energies."""
-    sets = {"train": page.train, "test": page.test, "generated": page.generated}
-    found = {name: energies_of(model, one.states) for name, one in sets.items() if len(one)}
+    found = {
+        name: page.details[f"energies/{name}"]
+        for name in ("train", "test", "generated")
+        if f"energies/{name}" in page.details
+    }
     return check_panel(
         "energies",
         "Free energy that the model assigns to bins: low for those that it takes to be likely.",
@@ -70,11 +65,9 @@ def activation(page: PageData, model: RBM) -> Panel:
     )
 
 
-def reconstruction(page: PageData, model: RBM) -> Panel:
+def reconstruction(page: PageData) -> Panel:
     """Return the reconstruction quality of neurons beside logistic regression."""
-    states = page.test.states
-    base = independent_quality(independent_field(page.train_tensor), states)
-    rbm = normalised_log_likelihood(reconstruction_quality(model, states), base)
+    rbm = page.details["reconstruction/rbm"]
     listed = page.evaluation.get("reconstruction", {}).get("per_neuron", {})
     glm = np.asarray(listed.get("glm") or [], dtype=np.float64)
     return check_panel(
@@ -88,11 +81,8 @@ def reconstruction(page: PageData, model: RBM) -> Panel:
     )
 
 
-def hidden_units(page: PageData, model: RBM) -> list[Panel]:
+def hidden_units(page: PageData) -> list[Panel]:
     """Return <v h> and the covariances of hidden units, generated beside training activity."""
-    sets = {"train": page.train, "test": page.test, "generated": page.generated}
-    of = {name: hidden_moments(model, one.states) for name, one in sets.items()}
-    compared = hidden_comparisons(model, of, page.penalties)
     shown = {
         "h": "Mean of a hidden unit",
         "vh": "Mean product of a neuron and a hidden unit's mean",
@@ -100,8 +90,8 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
     }
     result = []
     for name, what in shown.items():
-        kinds: dict[str, Comparison] = compared[name]
-        if not len(kinds["train"].values):
+        kinds = _hidden_figures(page, name)
+        if not kinds:
             continue
         shade = (
             "dots lie as near the line as the grey ones"
@@ -119,21 +109,26 @@ def hidden_units(page: PageData, model: RBM) -> list[Panel]:
                 )
                 + ". Grey: training against test fold.",
                 f"The orange {shade}.",
-                [
-                    draw(_hidden_figure(name, kind, kinds), f"{what}, {kind} against test")
-                    for kind in kinds
-                ],
+                [draw(one, f"{what}, {kind} against test") for kind, one in kinds.items()],
                 wide=True,
             )
         )
     return result
 
 
-def _hidden_figure(name: str, kind: str, kinds: dict[str, Comparison]) -> Drawing:
+def _hidden_figures(page: PageData, name: str) -> dict[str, Drawing]:
+    """Return what draws a statistic of hidden units of generated and of training activity."""
+    found, kinds = page.details, ("generated", "train")
     if name == "h":
-        return figures.hidden_means.later(kinds[kind], kind)
+        means = {kind: Comparison(found["h/test"], found[f"h/{kind}"]) for kind in kinds}
+        return {kind: figures.hidden_means.later(one, kind) for kind, one in means.items()}
     function = figures.hidden_products if name == "vh" else figures.hidden_covariances
-    return function.later(kinds[kind], kind, limits=shared_limits(*kinds.values()))
+    told = page.evaluation["statistics"].get("hidden") or {}
+    densities = {
+        "generated": kept_density(found, name, "generated", told.get(name) or {}),
+        "train": kept_density(found, name, "train", (told.get("ceiling") or {}).get(name) or {}),
+    }
+    return {kind: function.later(one, kind) for kind, one in densities.items() if one is not None}
 
 
 def weights(page: PageData, model: RBM) -> list[Panel]:

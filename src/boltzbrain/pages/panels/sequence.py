@@ -18,5 +18,5 @@ def panels(page: PageData) -> list[Panel]:
     result += dynamics.memory(page)
     if page.model is not None:
         result += model.panels(page, page.model)
-        result += dynamics.hidden_in_time(page, page.model)
+        result += dynamics.hidden_in_time(page)
     return result

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import clusters_of
+from boltzbrain.evaluation.in_context.rows import describe_rows, mean_over_bins, rows_log_likelihood
 from boltzbrain.evaluation.likelihood import (
     bits_per_spike,
     independent_log_likelihood,
     log_likelihood,
 )
-from boltzbrain.evaluation.rows import describe_rows, mean_over_bins, rows_log_likelihood
 from boltzbrain.evaluation.samples import Samples
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.progress import SILENT, Teller
