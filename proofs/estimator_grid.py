@@ -9,9 +9,11 @@ five seeds. For each
 is fitted with the segments as groups: weights begin at independent components, as 20 random ones
 merge assemblies that 80 keep apart, and nothing is paid for their size, as more units share a
 large weight more cheaply. Where assemblies share neurons more units are truly better (`--overlap
-0.2`): an RBM adds log-odds, and rates that saturate where two are on need units of their own. It must take 20 in 4 of 5 seeds, and never 5. Adds a line a
-seed to estimator_grid.csv beside this file; a seed that is there is not done again. Writes
-estimator_grid.txt from the lines, and exits 1 if the limit is missed.
+0.2`): an RBM adds log-odds, and rates that saturate where two are on need units of their own.
+
+It must take 20 in 4 of 5 seeds, and never 5. Adds a line a seed to estimator_grid.csv beside this
+file; a seed that is there is not done again. Writes estimator_grid.txt from the lines, and exits 1
+if the limit is missed.
 
     python proofs/estimator_grid.py [--seeds 0 1 2 3 4] [--bins 4000] [--updates N] [--overlap 0]
 """
