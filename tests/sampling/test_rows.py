@@ -28,6 +28,7 @@ from boltzbrain.sampling.partition import log_mean_exp
 from boltzbrain.sampling.rows import partition
 from boltzbrain.sampling.rows.annealed import annealed_rows
 from boltzbrain.sampling.rows.estimate import RowPartitions, jackknifed
+from boltzbrain.sampling.rows.moved import annealed_rows_by_moves
 from boltzbrain.sampling.rows.partition import log_partitions_of_rows
 from boltzbrain.sampling.rows.reference import by_reference
 from boltzbrain.sampling.synthetic import random_model
@@ -107,6 +108,19 @@ def test_offsets_of_one_layer_and_a_foot_are_annealed_too(which):
         model, offsets, Generator(4), rows=40, reference_chains=500, reference_rungs=60
     )
     assert abs(told.mean - float(wanted.mean())) < 4 * told.stderr
+
+
+@pytest.mark.parametrize("kind", ["drelu", "gaussian", "relu"])
+def test_rows_annealed_by_moves_lie_inside_their_errors(kind):
+    model, offsets, wanted = case(kind)
+    states = torch.cat(
+        [
+            exact_samples(model.with_fields_moved(row), 1, Generator(number))
+            for number, row in enumerate(offsets.rows())
+        ]
+    )
+    found = annealed_rows_by_moves(model, offsets, states, Generator(9), rungs=60)
+    check(found, wanted)
 
 
 def test_few_chains_err_low_and_the_jackknife_takes_it_away(monkeypatch):
