@@ -18,10 +18,10 @@ from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.rows.annealed import annealed_rows
+from boltzbrain.sampling.rows.annealed import RowPaths, annealed_rows
 from boltzbrain.sampling.rows.estimate import RowPartitions, told_by_some
 
-COARSE = (2, 60)
+COARSE = (4, 100)
 """Chains and rungs of the rows that are annealed coarsely."""
 
 FINE = (20, 300)
@@ -64,16 +64,12 @@ def coarse_and_fine(
     if not 20 <= rows <= len(offsets):
         raise bad_input("rows", f"be at least 20 and at most those there are, {len(offsets)}", rows)
     total = len(offsets) + rows
-    every = annealed_rows(
-        model,
-        offsets,
-        generator,
-        chains=coarse[0],
-        rungs=coarse[1],
-        visible_field=visible_field,
-        foot=foot,
-        tell=tell.part(0, total),
-    )
+    paths = RowPaths(model, offsets, visible_field, foot)
+    chains, nothing = coarse[0], torch.empty(0, dtype=torch.int64)
+    ts = paths.schedule(generator, coarse[1])
+    log_weights, _ = paths.climb_all(chains, ts, generator, nothing, tell.part(0, total))
+    # the bias is nearly the same in every row; to take it away would add to the noise
+    rough = torch.logsumexp(log_weights, dim=1)
     drawn = torch.from_numpy(generator.permutation(len(offsets))[:rows])
     some = annealed_rows(
         model,
@@ -86,8 +82,7 @@ def coarse_and_fine(
         samples=None if samples is None else samples[drawn],
         tell=tell.part(len(offsets), total),
     )
-    centre = float(every.values.mean())
-    columns = torch.stack([torch.ones_like(every.values), every.values - centre], dim=1)
+    columns = torch.stack([torch.ones_like(rough), rough - rough.mean()], dim=1)
     told = told_by_some(columns, drawn, some.values, some.errors)
     return RowPartitions(
         told.values,

@@ -21,7 +21,7 @@ PRODUCTS = 1.5e12
 """Products of a chain's states with weights that may be spent: a minute or two on two cores."""
 
 _RUNGS, _CHAINS = 300, (20, 10)
-_COARSE = 2 * 60
+_COARSE = 4 * 100
 """Chains times rungs of a row that is annealed coarsely."""
 _ROWS, _ROWS_BY_REFERENCE = 200, 100
 """Rows that are annealed finely where not all can be."""
@@ -45,7 +45,7 @@ def log_partitions_of_rows(
     Exactly, where a layer has few enough two-valued units. Else every row is annealed, by 20 chains
     or, of many rows, by 10, as long as that takes no more than `PRODUCTS`: 2,700 and 5,400 bins of
     900 neurons and 100 hidden units. Beyond, 200 rows drawn at random are, and all coarsely, up to
-    some 100,000 such bins; then 100 rows, from the samples of a reference. The choice depends on
+    some 38,000 such bins; then 100 rows, from the samples of a reference. The choice depends on
     sizes alone.
 
     Parameters
