@@ -209,6 +209,7 @@ def test_the_way_is_chosen_by_sizes(monkeypatch):
     monkeypatch.setattr(partition, "_ENUMERATED", 4)
     monkeypatch.setattr(partition, "_RUNGS", 30)
     monkeypatch.setattr(partition, "_ROWS", 20)
+    monkeypatch.setattr(partition, "_COARSE", 120)
     cost = 30 * ROWS * VISIBLE * HIDDEN
     for products, method, chains in (
         (20.0 * cost, "annealed", 20),
