@@ -85,6 +85,7 @@ def compare(
     *,
     precision: str = "float32",
     count: int = ROUNDS,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[Row]:
     """Time the contestant "ours" beside the others; return a row for each of them.
 
@@ -100,10 +101,10 @@ def compare(
         Name to words, for the contestants other than "ours".
     precision
         Floating type of ours.
-    count
-        Number of rounds.
+    count, clock
+        Number of rounds, and what tells the seconds.
     """
-    seconds = rounds(contestants, count)
+    seconds = rounds(contestants, count, clock)
     ours = np.array(seconds["ours"])
     return [
         row(f"{prefix}_vs_{name}", work, words, precision, ours, np.array(seconds[name]))

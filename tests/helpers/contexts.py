@@ -12,6 +12,7 @@ from boltzbrain.model.context.following import FollowingPast
 from boltzbrain.model.context.from_past import FromThePast
 from boltzbrain.model.context.labelled import OfEpoch, PlaceInTrial
 from boltzbrain.model.context.past import Past
+from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
@@ -34,6 +35,10 @@ def context_of(name: str, seed: int, neurons: int = NEURONS) -> Context:
             0.4 * stream.normal((2 * neurons, neurons)), torch.zeros((1, 2, neurons)),
         )  # fmt: skip
         return FollowingPast(law)
+    if name == "assemblies":
+        own = 0.5 * stream.normal((2, neurons))
+        recurrence, first = stream.normal((HIDDEN, HIDDEN)), stream.normal((1, HIDDEN))[0]
+        return FollowingAssemblies(recurrence, first, torch.full((HIDDEN,), 0.3), own)
     labels = BINS if name == "trial" else 2
     kind = PlaceInTrial if name == "trial" else OfEpoch
     visible, hidden = stream.normal((labels, neurons)), stream.normal((labels, HIDDEN))

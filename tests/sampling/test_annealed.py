@@ -8,9 +8,23 @@ from boltzbrain.evaluation.samples import draw_samples
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.progress import Teller
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.sampling.annealed import annealed
 from boltzbrain.sampling.synthetic import random_model
 from helpers.enumeration import exact_distribution
+
+
+def test_chains_are_annealed_under_fields_of_their_own():
+    # a chain's numbers are its row's, so that each follows the model with its fields
+    model = random_model("drelu", 5, 3, Generator.from_seed(3, "rows"), dtype=torch.float64)
+    offsets = Offsets(*(1.5 * Generator(4).normal((2, size), torch.float64) for size in (5, 3)))
+    row = torch.arange(40) % 2
+    options = {"anneal": 4, "sweeps": 3}
+    (found,) = annealed(model, 40, Generator(5), offsets=offsets[row], **options)
+    for number, one in enumerate(offsets.rows()):
+        moved = model.with_fields_moved(one)
+        (wanted,) = annealed(moved, 40, Generator(5), **options)
+        assert torch.equal(found[row == number], wanted[row == number])
 
 
 def small_model() -> bb.RBM:

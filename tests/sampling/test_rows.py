@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.progress import Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
@@ -27,7 +28,9 @@ from boltzbrain.sampling.enumeration import (
 from boltzbrain.sampling.partition import log_mean_exp
 from boltzbrain.sampling.rows import partition
 from boltzbrain.sampling.rows.annealed import annealed_rows
+from boltzbrain.sampling.rows.coarse import coarse_and_fine
 from boltzbrain.sampling.rows.estimate import RowPartitions, jackknifed
+from boltzbrain.sampling.rows.moved import annealed_rows_by_moves
 from boltzbrain.sampling.rows.partition import log_partitions_of_rows
 from boltzbrain.sampling.rows.reference import by_reference
 from boltzbrain.sampling.synthetic import random_model
@@ -94,6 +97,19 @@ def test_rows_told_by_a_reference_lie_inside_their_errors(kind):
     assert not found.warnings
 
 
+@pytest.mark.parametrize("kind", ALL_KINDS)
+def test_rows_annealed_coarsely_are_told_by_those_annealed_finely(kind):
+    model, offsets, wanted = case(kind)
+    found = coarse_and_fine(model, offsets, Generator(10), rows=30, coarse=(4, 20), fine=(20, 40))
+    assert found.method == "coarse"
+    assert abs(found.mean - float(wanted.mean())) < 4 * found.stderr
+    assert found.spread is not None
+    # a third of what differs between rows is left, or less
+    assert found.spread < 0.35 * float(wanted.std())
+    left = (found.values - found.mean) - (wanted - wanted.mean())
+    assert 0.5 < float(left.square().mean().sqrt() / found.errors.square().mean().sqrt()) < 1.5
+
+
 @pytest.mark.parametrize("which", ["visible", "hidden"])
 def test_offsets_of_one_layer_and_a_foot_are_annealed_too(which):
     model, both, _ = case("drelu")
@@ -107,6 +123,19 @@ def test_offsets_of_one_layer_and_a_foot_are_annealed_too(which):
         model, offsets, Generator(4), rows=40, reference_chains=500, reference_rungs=60
     )
     assert abs(told.mean - float(wanted.mean())) < 4 * told.stderr
+
+
+@pytest.mark.parametrize("kind", ["drelu", "gaussian", "relu"])
+def test_rows_annealed_by_moves_lie_inside_their_errors(kind):
+    model, offsets, wanted = case(kind)
+    states = torch.cat(
+        [
+            exact_samples(model.with_fields_moved(row), 1, Generator(number))
+            for number, row in enumerate(offsets.rows())
+        ]
+    )
+    found = annealed_rows_by_moves(model, offsets, states, Generator(9), rungs=60)
+    check(found, wanted)
 
 
 def test_few_chains_err_low_and_the_jackknife_takes_it_away(monkeypatch):
@@ -179,25 +208,25 @@ def test_the_way_is_chosen_by_sizes(monkeypatch):
     assert exact.stderr == 0
     monkeypatch.setattr(partition, "_ENUMERATED", 4)
     monkeypatch.setattr(partition, "_RUNGS", 30)
+    monkeypatch.setattr(partition, "_ROWS", 20)
+    monkeypatch.setattr(partition, "_COARSE", 120)
     cost = 30 * ROWS * VISIBLE * HIDDEN
     for products, method, chains in (
         (20.0 * cost, "annealed", 20),
         (10.0 * cost, "annealed", 10),
-        (9.0 * cost, "reference", 0),
+        (9.0 * cost, "coarse", 0),
+        (7.0 * cost, "reference", 0),
     ):
         monkeypatch.setattr(partition, "PRODUCTS", products)
-        asked = []
-
-        def told(done: int, total: int, asked: list[int] = asked) -> None:
-            asked.append(total)
-
-        found = log_partitions_of_rows(model, offsets, Generator(0), tell=told)
+        asked: list[int] = []
+        tell = Teller([lambda one, asked=asked: asked.append(one.total)])
+        found = log_partitions_of_rows(model, offsets, Generator(0), tell=tell)
         assert found.method == method
         if chains:
             whole = annealed_rows(model, offsets, Generator(0), chains=chains, rungs=30)
             assert torch.equal(found.values, whole.values)
         assert abs(found.mean - float(wanted.mean())) < 4 * found.stderr
-        assert asked[-1] == (ROWS if method == "annealed" else 100)
+        assert asked[-1] == {"annealed": ROWS, "coarse": ROWS + 20, "reference": 100}[method]
 
 
 def test_what_chains_of_a_row_cannot_carry_is_said():
@@ -217,5 +246,7 @@ def test_what_does_not_fit_is_refused():
         annealed_rows(model, offsets, Generator(0), samples=torch.zeros(2, VISIBLE))
     with pytest.raises(InputError, match=r"^offsets must have at least 40 rows; got 30"):
         by_reference(model, offsets[:30], Generator(0), rows=40)
+    with pytest.raises(InputError, match=r"^rows must be at least 20 and at most"):
+        coarse_and_fine(model, offsets, Generator(0), rows=ROWS + 1)
     with pytest.raises(InputError, match=r"^offsets.visible must have shape"):
         exact_log_partitions(model, Offsets(offsets.hidden))

@@ -20,6 +20,7 @@ from boltzbrain.sampling.rows.estimate import jackknifed
 from boltzbrain.training import train as training
 from boltzbrain.training.context.fit import fit_contexts
 from boltzbrain.training.context.likelihood import anneal_bins
+from boltzbrain.training.context.recurrent import by_parameters, through_time
 from boltzbrain.training.context.state import ContextState, mean_by_label
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.run.run import TrainingRun
@@ -45,6 +46,7 @@ def planted(names, bins=4000, seed=0):
     states = np.zeros((bins, NEURONS), dtype=np.uint8)
     on = rng.random(bins) < 0.3
     place = np.arange(bins) % PIECE
+    led = np.where(place > 0, np.roll(on, 1), rng.random(bins) < 0.3)
     shape = np.where(np.arange(NEURONS) % 2, 1.5, -1.5)
     epoch = (np.arange(bins) // PIECE % 2).astype(np.int16)
     member = np.arange(NEURONS) < 4
@@ -56,6 +58,8 @@ def planted(names, bins=4000, seed=0):
             odds = odds + shape * np.sin(place[one] / 3)
         if "epoch" in names:
             odds = odds + shape * (2 * epoch[one] - 1)
+        if "assemblies" in names:
+            odds = odds + 3.0 * led[one] * ~member
         states[one] = rng.random(NEURONS) < expit(odds)
     made = activity_of(states, segment_bins=PIECE)
     return replace(made, epoch=epoch, epoch_names=("rest", "task"))
@@ -71,58 +75,105 @@ def runs(tmp_path_factory):
     }
 
 
+def exact_chains(rbm, given, offsets):
+    """Return moments of all states of the law of each bin, weighted, and data minus model."""
+    every, bins = all_states(rbm.visible), len(given)
+    rows = torch.arange(bins).repeat_interleave(len(every))
+    laws, many = offsets[rows], every.repeat(bins, 1)
+    weight = torch.softmax(-rbm.free_energy(many, laws).reshape(bins, -1), dim=1).flatten() / bins
+    statistics = rbm.hidden.mean_statistics(rbm.inputs_to_hidden(many, laws))
+    means, states = rbm.mean_hidden(many, laws), torch.from_numpy(given.states)
+    each = bins * weight[:, None]
+    apart = {
+        "visible": states.double() - (each * many).reshape(bins, len(every), -1).sum(dim=1),
+        "hidden": rbm.mean_hidden(states, offsets)
+        - (each * means).reshape(bins, len(every), -1).sum(dim=1),
+    }
+    return Moments(
+        {"field": weight @ many.double()},
+        {name: weight @ value for name, value in statistics.items()},
+        weight @ many.double(), weight @ means, many, means * weight[:, None] * len(many),
+    ), apart  # fmt: skip
+
+
+def slope(at, put, entry=1, step=1e-5):
+    """Return the derivative of a function by one entry of a tensor, by central differences."""
+    high, low = at.clone(), at.clone()
+    high.view(-1)[entry] += step
+    low.view(-1)[entry] -= step
+    return (put(high) - put(low)) / (2 * step)
+
+
+def likelihood_of(model, given):
+    """Return the mean log-likelihood as a function of parameters, and of contexts."""
+
+    def likelihood(parameters, contexts=model.contexts):
+        rbm = with_parameters(model.rbm, parameters)
+        return predictive(ContextualRBM(rbm, contexts), given).mean()
+
+    return likelihood
+
+
 @pytest.mark.parametrize("kind", ["bernoulli", "drelu", "gaussian"])
 @pytest.mark.parametrize("names", ["past", "trial,epoch"])
 def test_the_gradient_is_that_of_the_enumerated_likelihood(kind, names):
     # bins against all states of their own law, weighted: what a step takes with chains for these
     model, given = model_of(kind, names), pieces_of(0, pieces=2)
     rbm, offsets = model.rbm, model.offsets(given)
-    every, bins = all_states(rbm.visible), len(given)
-    rows = torch.arange(bins).repeat_interleave(len(every))
-    laws, many = offsets[rows], every.repeat(bins, 1)
-    weight = torch.softmax(-rbm.free_energy(many, laws).reshape(bins, -1), dim=1).flatten() / bins
-    states = torch.from_numpy(given.states)
-    statistics = rbm.hidden.mean_statistics(rbm.inputs_to_hidden(many, laws))
-    means = rbm.mean_hidden(many, laws)
-    chains = Moments(
-        {"field": weight @ many.double()},
-        {name: weight @ value for name, value in statistics.items()},
-        weight @ many.double(), weight @ means, many, means * weight[:, None] * len(many),
-    )  # fmt: skip
-    found = log_likelihood_gradient(
-        rbm, rbm.moments(states, offsets=offsets), chains, centred=False
-    )
-
-    def likelihood(parameters, contexts=model.contexts):
-        return predictive(ContextualRBM(with_parameters(rbm, parameters), contexts), given).mean()
-
-    step, start = 1e-5, parameters_of(rbm)
-
-    def slope(at, put):
-        high, low = at.clone(), at.clone()
-        high.view(-1)[1] += step
-        low.view(-1)[1] -= step
-        return (put(high) - put(low)) / (2 * step)
-
+    chains, apart = exact_chains(rbm, given, offsets)
+    data = rbm.moments(torch.from_numpy(given.states), offsets=offsets)
+    found = log_likelihood_gradient(rbm, data, chains, centred=False)
+    likelihood, start = likelihood_of(model, given), parameters_of(rbm)
     for name, value in start.items():
         wanted = slope(value, lambda one, name=name: likelihood({**start, name: one}))
         assert float(found[name].reshape(-1)[1]) == pytest.approx(wanted, abs=2e-8), name
-    apart = {
-        "visible": states.double() - (weight[:, None] * bins * many).reshape(bins, -1, 5).sum(1),
-        "hidden": rbm.mean_hidden(states, offsets)
-        - (weight[:, None] * bins * means).reshape(bins, len(every), -1).sum(dim=1),
-    }
     for part in model.contexts.parts[names.count("past") :]:
         label = torch.from_numpy(part.labels(given))
         for name in ("visible", "hidden"):
             mean = mean_by_label(apart[name], label, len(part.visible))
             share = float((label == 0).double().mean())
-            table = getattr(part, name).double()
             key = f"{part.name}.{name}"
             wanted = slope(
-                table, lambda one, key=key: likelihood(start, model.contexts.moved({key: one}))
+                getattr(part, name).double(),
+                lambda one, key=key: likelihood(start, model.contexts.moved({key: one})),
             )
             assert share * float(mean[0, 1]) == pytest.approx(wanted, abs=2e-8), key
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "drelu", "gaussian", "ising"])
+def test_the_gradient_through_time_is_that_of_the_enumerated_likelihood(kind):
+    model, given = model_of(kind, "assemblies"), pieces_of(0, pieces=2)
+    rbm, offsets = model.rbm, model.offsets(given)
+    (context,) = model.contexts.parts
+    chains, apart = exact_chains(rbm, given, offsets)
+    states = torch.from_numpy(given.states)
+    inputs = rbm.inputs_to_hidden(states, offsets)
+    variance = rbm.hidden.variance(inputs)
+    later = through_time(apart["hidden"], variance, context.recurrence.double(), given.edges)
+    pull = variance * later
+    data = rbm.moments(states, offsets=offsets)
+    found = log_likelihood_gradient(rbm, data, chains, centred=False, pull=pull)
+    for name, change in by_parameters(rbm.hidden, inputs, later).items():
+        found[f"hidden.{name}"] = found[f"hidden.{name}"] + change
+    likelihood, start = likelihood_of(model, given), parameters_of(rbm)
+    for name, value in start.items():
+        wanted = slope(value, lambda one, name=name: likelihood({**start, name: one}))
+        assert float(found[name].reshape(-1)[1]) == pytest.approx(wanted, abs=2e-7), name
+    total, begins = apart["hidden"] + pull, torch.from_numpy(given.begins)
+    before = rbm.mean_hidden(states, offsets)[:-1][~begins[1:]] - context.centre
+    bins = len(given)
+    gradient = {
+        "recurrence": total[~begins].T @ before / bins,
+        "first": total[begins].sum(dim=0) / bins,
+    }
+    for name, value in gradient.items():
+        wanted = slope(
+            getattr(context, name).double(),
+            lambda one, name=name: likelihood(
+                start, model.contexts.moved({f"assemblies.{name}": one})
+            ),
+        )
+        assert float(value.reshape(-1)[1]) == pytest.approx(wanted, abs=2e-7), name
 
 
 def test_a_bin_without_a_label_moves_no_label():
@@ -147,6 +198,23 @@ def test_what_is_planted_is_found(runs, name):
     assert gain.mean() > 0.1
     members = model.rbm.weights.abs().sum(dim=1)
     assert members[:4].min() > 2 * members[4:].max()
+
+
+def test_an_assembly_that_leads_another_is_found(tmp_path):
+    activity = planted("assemblies")
+    run = train(activity, make_plan(**QUICK, context="assemblies"), tmp_path / "run")
+    model, test = run.in_context(), Sequences.of_fold(activity, "test")
+    (context,) = model.contexts.parts
+    still = torch.zeros_like(context.recurrence)
+    apart = model.contexts.moved({"assemblies.recurrence": still, "assemblies.first": still[0]})
+    gain = predictive(model, test) - predictive(replace(model, contexts=apart), test)
+    assert gain.mean() > 5 * gain.std() / np.sqrt(len(gain))
+    # what the leading neurons' fields do to the led ones' in the next bin, and not the other way
+    weights = model.rbm.weights.double()
+    lead = (weights @ context.recurrence.double() @ weights.T)[4:, :4].mean()
+    back = (weights @ context.recurrence.double() @ weights.T)[:4, 4:].mean()
+    assert lead > 1
+    assert lead > 3 * abs(back)
 
 
 def test_a_run_in_context_tells_its_score_by_annealing(runs):
@@ -189,13 +257,17 @@ def test_chains_of_bins_reach_the_means_of_their_own_bins():
         assert float(((means[place] - exact).abs() / error).max()) < 5
 
 
-def test_interrupted_training_ends_where_the_undisturbed_one_ends(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"context": "past,epoch", "context_hidden": True, "momentum": 0.5},
+        {"context": "epoch,assemblies", "self_history": 1, "window": 8, "optimizer": "adam"},
+    ],
+)
+def test_interrupted_training_ends_where_the_undisturbed_one_ends(tmp_path, monkeypatch, options):
     monkeypatch.setattr(training, "ROLLING_SECONDS", 0.0)
     activity = planted("past,epoch", bins=1500)
-    plan = make_plan(
-        **{**QUICK, "updates": 12, "batch": 200}, context="past,epoch", context_hidden=True,
-        momentum=0.5,
-    )  # fmt: skip
+    plan = make_plan(**{**QUICK, "updates": 12, "batch": 200, **options})
     whole = train(activity, plan, tmp_path / "whole")
 
     def stop_at(update):
@@ -284,7 +356,7 @@ def test_a_context_that_the_data_cannot_give_is_refused(tmp_path, name, change, 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"context": "future"}, "context must be one of: past, trial, epoch"),
+        ({"context": "future"}, "context must be one of: past, trial, epoch, assemblies"),
         ({"context": "past,past"}, "name each context once"),
         ({"context": "past", "score_every": 10}, "score_every must be none"),
         ({"context": "past", "preset": "assemblies"}, "another than `assemblies`"),

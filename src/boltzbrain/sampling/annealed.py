@@ -10,6 +10,7 @@ from boltzbrain.foundations.checks import whole_number_in
 from boltzbrain.foundations.memory import require_size
 from boltzbrain.foundations.progress import SILENT, Callback, Teller
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
 _AT_ONCE = 10
@@ -25,6 +26,7 @@ def annealed(
     sweeps: int,
     times: int = 1,
     spacing: int = 0,
+    offsets: Offsets | None = None,
     tell: Teller = SILENT,
 ) -> Iterator[Tensor]:
     """Give the visible states of independent chains that never saw data, (n, visible).
@@ -43,22 +45,27 @@ def annealed(
         Gibbs sweeps of the model itself before the first states.
     times, spacing
         How often states are given, and sweeps between.
+    offsets
+        A row for every chain, there from the first rung on.
     tell
         Told the sweeps, annealing included.
     """
     whole_number_in("n", n, low=1)
     base = model.independent()
-    visible = model.visible.sample(model.weights.new_zeros((n, len(model.visible))), generator)
+    inputs = model.weights.new_zeros((n, len(model.visible)))
+    if offsets is not None and offsets.visible is not None:
+        inputs = inputs + offsets.visible
+    visible = model.visible.sample(inputs, generator)
     total, done = anneal + sweeps + spacing * (times - 1), 0
     for rung in range(1, anneal + 1):
-        visible, _ = base.mixed(model, rung / (anneal + 1)).sweep(visible, generator)
+        visible, _ = base.mixed(model, rung / (anneal + 1)).sweep(visible, generator, 1, offsets)
         done += 1
         tell(done, total)
     for number in range(times):
         left = spacing if number else sweeps
         while left > 0:
             part = min(left, _AT_ONCE)
-            visible, _ = model.sweep(visible, generator, part)
+            visible, _ = model.sweep(visible, generator, part, offsets)
             left, done = left - part, done + part
             tell(done, total)
         yield visible

@@ -11,7 +11,7 @@ from pydantic import field_validator, model_validator
 
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.foundations.options import Options, setting
-from boltzbrain.training.context.names import in_order
+from boltzbrain.training.context.names import in_order, require_fitting
 from boltzbrain.training.presets import PRESETS as PRESETS
 
 if TYPE_CHECKING:
@@ -51,14 +51,32 @@ class TrainingPlan(Options):
     hidden_kind: str = setting("bernoulli", "kind of the hidden units", names=_kinds)
     context: str | None = setting(
         None,
-        "what gives every bin an offset of the fields: `past`, `trial`, `epoch`, or several with "
-        "commas",
+        "what gives every bin an offset of the fields: `past`, `trial`, `epoch`, `assemblies`, or "
+        "several with commas",
         none="nothing",
         flag="--context",
         metavar="NAME,...",
     )
     context_hidden: bool = setting(
         False, "let epochs and places in the trial move the hidden fields, too"
+    )
+    self_history: int | None = setting(
+        None,
+        "own bins that move a neuron's field beside the context `assemblies`",
+        unit="bins",
+        none="2 of calcium traces, else 0",
+        flag="--self-history",
+        metavar="K",
+        ge=0,
+        le=100,
+    )
+    window: int = setting(
+        50,
+        "bins in a row that the gradient goes back through, with the context `assemblies`",
+        unit="bins",
+        flag="--window",
+        metavar="L",
+        ge=2,
     )
     seed: int = setting(0, "seed of every random stream", ge=0, lt=2**63)
     updates: int = setting(2000, "number of gradient steps at most", flag="--updates", ge=1)
@@ -221,7 +239,7 @@ class TrainingPlan(Options):
         if self.normalised:
             self._require_scale()
         if self.context is not None:
-            self._require_no_moves()
+            require_fitting(self.model_dump())
         if self.trial_updates >= self.updates:
             count = len(self.l1_choices or ())
             raise bad_input("l1_trial", f"leave updates after {count} trials", self.l1_trial)
@@ -237,16 +255,6 @@ class TrainingPlan(Options):
     def contexts(self) -> tuple[str, ...]:
         """Names of the contexts, in the order in which they are fitted."""
         return () if self.context is None else tuple(self.context.split(","))
-
-    def _require_no_moves(self) -> None:
-        """Refuse beside a context what knows of one log Z or of one law of the chains only."""
-        must = "be left out with a context"
-        if self.weights_from == "assemblies" or self.assemblies:
-            raise bad_input("preset", f"be another than `assemblies`: {must}", "assemblies")
-        if self.score_every is not None:
-            raise bad_input("score_every", f"be none: {must}", self.score_every)
-        if self.context_hidden and self.normalised:
-            raise bad_input("context_hidden", "be left out where activity is normalised", "true")
 
     def _require_scale(self) -> None:
         """Refuse hidden units of fixed size where their activity is to be held."""

@@ -21,6 +21,7 @@ from boltzbrain.training.assemblies.find import Components
 from boltzbrain.training.assemblies.state import AssemblyState
 from boltzbrain.training.context.fit import fit_contexts, require_contexts
 from boltzbrain.training.context.likelihood import ContextLog
+from boltzbrain.training.context.recurrent import RecurrentState
 from boltzbrain.training.context.start import model_to_start_from
 from boltzbrain.training.context.state import ContextState
 from boltzbrain.training.device import device_for
@@ -364,7 +365,8 @@ def _state(
     if isinstance(likelihood, ContextLog):
         contexts = fit_contexts(activity, plan) if checkpoint is None else None
         train = likelihood.sequences["train"]
-        return ContextState(plan, train, contexts, device, checkpoint, model)
+        kind = RecurrentState if "assemblies" in plan.contexts else ContextState
+        return kind(plan, train, contexts, device, checkpoint, model)
     data = likelihood.states["train"]
     if plan.weights_from == "assemblies":
         return AssemblyState(plan, data, checkpoint, found)

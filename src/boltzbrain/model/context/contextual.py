@@ -18,12 +18,13 @@ from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.model.context.context import CONTEXTS, Context
 from boltzbrain.model.context.following import FollowingPast
 from boltzbrain.model.context.labelled import OfEpoch, PlaceInTrial
+from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.files import open_readable, read_tensor, write_model
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
-__all__ = ["FollowingPast", "OfEpoch", "PlaceInTrial"]
+__all__ = ["FollowingAssemblies", "FollowingPast", "OfEpoch", "PlaceInTrial"]
 
 FORMAT = FileFormat(
     "boltzbrain context", what="the context", names=("context_format", "context_version")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
+from boltzbrain.kernels.cpu.backend import FEW
 from boltzbrain.kernels.dispatch import (
     draw_and_sum,
     has_real_kernels,
@@ -132,6 +133,9 @@ def sweep_fused(
     visible_field, rows = visible_layer.parameters()["field"], None
     if offsets is not None:
         visible_field, rows = with_rows(visible_field, offsets.visible), offsets.hidden
+        if offsets.visible is not None and len(visible) <= FEW:
+            # the chains side by side, as the loop of few chains reads them in every sweep
+            visible_field = visible_field.T.contiguous().T
     kernels = hidden_layer.dtype == torch.float32 and has_real_kernels(hidden_layer.device)
     # those of a GPU have one field for all chains
     if offsets is not None or not kernels:

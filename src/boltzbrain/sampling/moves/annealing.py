@@ -15,6 +15,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, whole_number_in
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.moves.hidden import move_hidden
 from boltzbrain.sampling.moves.proposal import Proposal, proposal_from
@@ -56,9 +57,8 @@ def annealed_by_moves(
     """
     whole_number_in("chains", chains, low=10)
     whole_number_in("rungs", rungs, low=2)
-    base = _base(model, states, generator)
-    hidden = base.draw(chains, generator, model.weights.dtype)
-    log_weights = _carried(model, base, hidden, _rungs(rungs), generator)
+    base = law_to_start_from(model, states, generator)
+    log_weights = climb_by_moves(model, base, chains, rungs, generator)
     return LogPartition(
         log_mean_exp(log_weights),
         bootstrap_log_mean(log_weights, generator),
@@ -86,7 +86,7 @@ def annealed_back_by_moves(
         Method "backward".
     """
     whole_number_in("rungs", rungs, low=2)
-    base = _base(model, states, generator)
+    base = law_to_start_from(model, states, generator)
     log_weights = _carried(model, base, hidden, _rungs(rungs)[::-1], generator)
     return LogPartition(
         -log_mean_exp(log_weights),
@@ -97,11 +97,36 @@ def annealed_back_by_moves(
     )
 
 
-def _base(model: RBM, states: Tensor, generator: Generator) -> Proposal:
-    base = proposal_from(model, states, generator, as_often=True)
+def law_to_start_from(
+    model: RBM, states: Tensor, generator: Generator, offsets: Offsets | None = None
+) -> Proposal:
+    """Return the product law q, made from states (bin, visible), each under its own offsets.
+
+    Raises
+    ------
+    InputError
+        If the hidden units have two values.
+    """
+    base = proposal_from(model, states, generator, as_often=True, offsets=offsets)
     if base is None:
         raise bad_input("hidden units", "be real-valued", model.hidden.kind)
     return base
+
+
+def climb_by_moves(
+    model: RBM,
+    base: Proposal,
+    chains: int,
+    rungs: int,
+    generator: Generator,
+    offsets: Offsets | None = None,
+) -> Tensor:
+    """Return log-weights of log Z of chains from q to the model, (chain,) float64.
+
+    Offsets have a row for every chain, each of which then tells of its own log Z.
+    """
+    hidden = base.draw(chains, generator, model.weights.dtype)
+    return _carried(model, base, hidden, _rungs(rungs), generator, offsets)
 
 
 def _rungs(count: int) -> list[float]:
@@ -110,7 +135,12 @@ def _rungs(count: int) -> list[float]:
 
 
 def _carried(
-    model: RBM, base: Proposal, hidden: Tensor, ts: list[float], generator: Generator
+    model: RBM,
+    base: Proposal,
+    hidden: Tensor,
+    ts: list[float],
+    generator: Generator,
+    offsets: Offsets | None = None,
 ) -> Tensor:
     """Carry hidden states from the first rung to the last, and return their log-weights, (chain,).
 
@@ -119,8 +149,8 @@ def _carried(
     total = torch.zeros(len(hidden), dtype=torch.float64, device=hidden.device)
     for here, there in itertools.pairwise(ts):
         density = base.log_probability(hidden).sum(dim=1)
-        ratio = -model.free_energy_of_hidden(hidden) - density
+        ratio = -model.free_energy_of_hidden(hidden, offsets) - density
         total += torch.where(density.isfinite(), (there - here) * ratio, -torch.inf)
         if 0 < there < 1:
-            hidden = move_hidden(model, hidden, base, generator, t=there)
+            hidden = move_hidden(model, hidden, base, generator, offsets=offsets, t=there)
     return total.cpu()

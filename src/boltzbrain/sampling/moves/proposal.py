@@ -9,6 +9,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import has_shape
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
 DRAWS = 2000
@@ -65,7 +66,12 @@ class Proposal:
 
 
 def proposal_from(
-    model: RBM, states: Tensor, generator: Generator, *, as_often: bool = False
+    model: RBM,
+    states: Tensor,
+    generator: Generator,
+    *,
+    as_often: bool = False,
+    offsets: Offsets | None = None,
 ) -> Proposal | None:
     """Return proposals from the law of each hidden unit given data; None for two-valued units.
 
@@ -83,12 +89,15 @@ def proposal_from(
         Moves on.
     as_often
         Whether the law is one to start from, and not only to propose from.
+    offsets
+        A row for every state.
     """
     has_shape("states", states, (None, len(model.visible)))
     if model.hidden.all_states() is not None:
         return None
-    some = states[torch.from_numpy(generator.integers(len(states), DRAWS)).to(states.device)]
-    given = model.sample_hidden(some, generator).to(torch.float64)
+    some = torch.from_numpy(generator.integers(len(states), DRAWS)).to(states.device)
+    rows = None if offsets is None else offsets[some]
+    given = model.sample_hidden(states[some], generator, rows).to(torch.float64)
     drawn = _balanced(given, generator)
     places = torch.linspace(0, 1, _BINS + 1, dtype=torch.float64, device=drawn.device)
     middle = torch.quantile(drawn, places, dim=0).T

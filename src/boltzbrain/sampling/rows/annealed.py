@@ -82,6 +82,24 @@ class RowPaths:
         log_weights = path.log_partitions_start().cpu() + gains.sum(dim=0).cpu()
         return log_weights.reshape(len(rows), chains), visible
 
+    def climb_all(
+        self, chains: int, ts: list[float], generator: Generator, kept: Tensor, tell: Teller
+    ) -> tuple[Tensor, Tensor]:
+        """Return (row, chain) log-weights of all rows, and a state of each row in `kept`, rising.
+
+        A state is one of its row's chains, drawn in proportion to the weights.
+        """
+        total, order = len(self.offsets), torch.arange(len(self.offsets))
+        found, states = [], []
+        for part in slices(total, chains * sum(self.model.weights.shape), _CELLS):
+            tell(part.start, total)
+            log_weights, visible = self.climb(order[part], chains, ts, generator)
+            found.append(log_weights)
+            here = kept[(kept >= part.start) & (kept < part.stop)] - part.start
+            states.append(visible[here * chains + _drawn(log_weights[here], generator)])
+        tell(total, total)
+        return torch.cat(found), torch.cat(states)
+
     def descend(
         self, rows: Tensor, samples: Tensor, ts: list[float], generator: Generator
     ) -> Tensor:
@@ -135,21 +153,12 @@ def annealed_rows(
         has_shape("samples", samples, (len(offsets), len(model.visible)))
     paths = RowPaths(model, offsets, visible_field, foot)
     ts = paths.schedule(generator, rungs)
-    order = torch.arange(len(offsets))
-    checked = order if samples is not None else _spread_out(len(offsets), _CHECKED)
-    found, ends = [], []
-    for part in slices(len(offsets), chains * sum(model.weights.shape), _CELLS):
-        tell(part.start, len(offsets))
-        log_weights, visible = paths.climb(order[part], chains, ts, generator)
-        found.append(log_weights)
-        here = checked[(checked >= part.start) & (checked < part.stop)] - part.start
-        ends.append(visible[here * chains + _drawn(log_weights[here], generator)])
-    tell(len(offsets), len(offsets))
-    log_weights = torch.cat(found)
+    checked = _spread_out(len(offsets), _CHECKED if samples is None else len(offsets))
+    log_weights, ends = paths.climb_all(chains, ts, generator, checked, tell)
     values, errors = jackknifed(log_weights)
     if samples is None:
         kept = offsets[checked.to(model.weights.device)]
-        samples, _ = model.sweep(torch.cat(ends), generator, _SWEEPS, kept)
+        samples, _ = model.sweep(ends, generator, _SWEEPS, kept)
     downwards = torch.cat(
         [
             paths.descend(checked[part], samples[part], ts, generator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,15 +33,16 @@ class RowPartitions(Brief):
     shared
         The part of it that is the same in every row: of the reference's log Z.
     method
-        "exact", "annealed" (every row) or "reference" (`annealed` of them).
+        "exact", "annealed" (every row finely), or with some annealed finely that tell the others:
+        "coarse" (all are annealed coarsely) or "reference" (none).
     annealed
-        Rows that were annealed.
+        Rows that were annealed finely.
     effective_share
         Mean over the annealed rows of (E - 1) / (S - 1), with S chains a row and their effective
         sample size E = (sum w)**2 / sum w**2: 1 where all weigh alike, 0 where one carries the row.
         None where nothing is annealed.
     spread
-        Standard deviation of what the reference does not tell of a row; None elsewhere.
+        Standard deviation of what is not known of the rows that others tell; None elsewhere.
     gap, gap_stderr
         What a bridge of the ways forth and back (`sampling.bridge`), all rows together, adds to
         log Z, and its standard error; None where no row was annealed back.
@@ -104,6 +106,54 @@ def jackknifed(log_weights: Tensor) -> tuple[Tensor, Tensor]:
     middle = without.mean(dim=0)
     squares = (without - middle).square().sum(dim=0)
     return chains * whole - (chains - 1) * middle, ((chains - 1) / chains * squares).sqrt()
+
+
+class Told(NamedTuple):
+    """Rows told by some of them.
+
+    Attributes
+    ----------
+    values, errors
+        (row,) float64; of the rows measured, their own.
+    variance
+        Squared error of the mean over all rows.
+    spread
+        Standard deviation of what the columns do not tell of a row.
+    """
+
+    values: Tensor
+    errors: Tensor
+    variance: float
+    spread: float
+
+
+def told_by_some(columns: Tensor, some: Tensor, measured: Tensor, noise: Tensor) -> Told:
+    """Fit the rows measured by columns that are known of all, and tell the others.
+
+    By least squares (Cochran, Sampling Techniques, 1977, chapter 7). Rows drawn at random make the
+    error of the mean that of the rows left out, however their bins hang together in time.
+
+    Parameters
+    ----------
+    columns
+        (row, column) float64, the first of ones.
+    some
+        (measured,) numbers of the rows measured, drawn at random and none twice.
+    measured, noise
+        Their values and the standard errors of these, (measured,) float64.
+    """
+    scaled = columns / columns.abs().amax(dim=0)
+    slopes: Tensor = torch.linalg.lstsq(scaled[some], measured[:, None], driver="gelsd").solution
+    values = (scaled @ slopes)[:, 0]
+    left = measured - values[some]
+    variance = float(left.square().sum()) / (len(some) - columns.shape[1])
+    # what is left adds up to 0, so that the mean over the rows stays
+    values[some] = measured
+    errors = torch.full_like(values, math.sqrt(variance))
+    errors[some] = noise
+    of_mean = variance * (1 / len(some) - 1 / len(values))
+    of_mean += float(noise.square().mean()) / len(values)
+    return Told(values, errors, of_mean, math.sqrt(variance))
 
 
 def effective_shares(log_weights: Tensor) -> Tensor:

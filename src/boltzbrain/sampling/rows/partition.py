@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_log_partitions, is_enumerable
 from boltzbrain.sampling.rows.annealed import annealed_rows
+from boltzbrain.sampling.rows.coarse import coarse_and_fine
 from boltzbrain.sampling.rows.estimate import RowPartitions
 from boltzbrain.sampling.rows.reference import FEWEST, by_reference
 
@@ -18,8 +21,10 @@ PRODUCTS = 1.5e12
 """Products of a chain's states with weights that may be spent: a minute or two on two cores."""
 
 _RUNGS, _CHAINS = 300, (20, 10)
-_ROWS = 100
-"""Rows that are annealed where not all can be."""
+_COARSE = 4 * 100
+"""Chains times rungs of a row that is annealed coarsely."""
+_ROWS, _ROWS_BY_REFERENCE = 200, 100
+"""Rows that are annealed finely where not all can be."""
 
 _ENUMERATED = 16
 """Units of a layer up to which log Z of every row is summed over its states."""
@@ -39,8 +44,9 @@ def log_partitions_of_rows(
 
     Exactly, where a layer has few enough two-valued units. Else every row is annealed, by 20 chains
     or, of many rows, by 10, as long as that takes no more than `PRODUCTS`: 2,700 and 5,400 bins of
-    900 neurons and 100 hidden units. Beyond, 100 rows drawn at random are, from the samples of a
-    reference. The choice depends on sizes alone.
+    900 neurons and 100 hidden units. Beyond, 200 rows drawn at random are, and all coarsely, up to
+    some 38,000 such bins; then 100 rows, from the samples of a reference. The choice depends on
+    sizes alone.
 
     Parameters
     ----------
@@ -49,7 +55,7 @@ def log_partitions_of_rows(
     generator
         Moves on.
     visible_field, foot, samples
-        As of `annealed_rows`; the reference has no use for the last two.
+        As of `annealed_rows`; a reference has no use for the last two.
     tell
         Told the rows.
 
@@ -61,25 +67,21 @@ def log_partitions_of_rows(
     if is_enumerable(model, _ENUMERATED):
         values = exact_log_partitions(model, offsets).cpu()
         return RowPartitions(values, torch.zeros_like(values), 0.0, "exact")
-    products = _RUNGS * len(offsets) * float(model.weights.numel())
+    each, rows = float(model.weights.numel()), len(offsets)
+    foundation: dict[str, Any] = {"visible_field": visible_field, "tell": tell}
+    known: dict[str, Any] = {**foundation, "foot": foot, "samples": samples}
     for chains in _CHAINS:
-        if chains * products <= PRODUCTS or len(offsets) < FEWEST:
-            return annealed_rows(
-                model,
-                offsets,
-                generator,
-                chains=chains,
-                rungs=_RUNGS,
-                visible_field=visible_field,
-                foot=foot,
-                samples=samples,
-                tell=tell,
-            )
-    return by_reference(
-        model,
-        offsets,
-        generator,
-        rows=min(_ROWS, len(offsets)),
-        visible_field=visible_field,
-        tell=tell,
-    )
+        if chains * _RUNGS * rows * each <= PRODUCTS or rows < FEWEST:
+            return annealed_rows(model, offsets, generator, chains=chains, rungs=_RUNGS, **known)
+    some = min(_ROWS, rows)
+    if (_COARSE * rows + _CHAINS[0] * _RUNGS * some) * each <= PRODUCTS:
+        return coarse_and_fine(
+            model,
+            offsets,
+            generator,
+            rows=some,
+            fine=(_CHAINS[0], _RUNGS),
+            **known,
+        )
+    some = min(_ROWS_BY_REFERENCE, rows)
+    return by_reference(model, offsets, generator, rows=some, **foundation)

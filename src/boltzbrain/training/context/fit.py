@@ -15,10 +15,14 @@ from boltzbrain.model.context.context import Context
 from boltzbrain.model.context.contextual import Contexts
 from boltzbrain.model.context.following import FollowingPast
 from boltzbrain.model.context.labelled import Labelled, OfEpoch, PlaceInTrial, rows_of
+from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
 from boltzbrain.training.plan import TrainingPlan
 
+CALCIUM_STEP, CALCIUM_LAGS = "deconvolve", 2
+"""The step that tells of calcium traces, and the own bins that then move a neuron's field: a trace
+that decays would else be read as an assembly that lasts."""
 _LATER = 0.5
 """Share of the training bins that must follow one of their piece for the past to be a context."""
 
@@ -32,13 +36,14 @@ def require_contexts(activity: Activity, plan: TrainingPlan) -> None:
         If one is among those of the plan; the message says what to do.
     """
     where, bins = activity.source.path, activity.bins_of("train")
-    if "past" in plan.contexts and len(bins):
+    follows = [one for one in plan.contexts if one in ("past", "assemblies")]
+    if follows and len(bins):
         later = 1.0 - len(Sequences.of_fold(activity, "train").edges[:-1]) / len(bins)
         if later < _LATER:
             raise bad_input(
                 "context",
-                "be another than `past` where few training bins follow one another (--split "
-                "segments or blocks keeps them together)",
+                f"be another than `{follows[0]}` where few training bins follow one another "
+                "(--split segments or blocks keeps them together)",
                 f"{later:.0%} of them do",
                 file=where,
             )
@@ -103,7 +108,20 @@ def fit_contexts(activity: Activity, plan: TrainingPlan) -> Contexts:
                 more = rows_of(part.visible, torch.from_numpy(part.labels(bins)))
                 before = base[number]
                 base[number] = more if before is None else before + more
+    if "assemblies" in plan.contexts:
+        parts.append(_assemblies(activity, plan))
     return Contexts(tuple(parts), field)
+
+
+def _assemblies(activity: Activity, plan: TrainingPlan) -> FollowingAssemblies:
+    """Return assemblies that do not follow each other yet."""
+    lags = plan.self_history
+    if lags is None:
+        calcium = activity.step(CALCIUM_STEP) is not None and "past" not in plan.contexts
+        lags = CALCIUM_LAGS if calcium else 0
+    units = torch.zeros(plan.hidden)
+    square = torch.zeros((plan.hidden, plan.hidden))
+    return FollowingAssemblies(square, units, units, torch.zeros((lags, activity.n_neurons)))
 
 
 def _past(train: Sequences, held: Sequences | None) -> tuple[FollowingPast, Tensor]:

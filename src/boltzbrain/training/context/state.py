@@ -30,7 +30,7 @@ from boltzbrain.training.health.symptoms import Symptom, symptom
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint
 from boltzbrain.training.update.base_state import BaseState
-from boltzbrain.training.update.gradient import Ascent
+from boltzbrain.training.update.gradient import Ascent, Through
 from boltzbrain.training.update.optimiser import Optimiser
 from boltzbrain.training.update.state import State, first_model
 
@@ -159,14 +159,19 @@ class ContextState(State):
         moved = self._rescued(Chains(visible, hidden, stream, self.chains.sweeps + self.sweeps))
         self.chains.visible[bins] = moved.visible
         self.chains = replace(self.chains, generator=stream, sweeps=moved.sweeps)
-        data, chains = self._climb(moved.visible, offsets)
-        self._move_contexts(bins, data, chains)
+        data, chains = self._climb(moved.visible, offsets, self._through(offsets))
+        if self._learnt:
+            gradient = self._gradient(bins, data, chains)
+            rates = dict.fromkeys(gradient, self.learning_rate)
+            self._optimiser.step(gradient, rates, {})
         self._average(self._parameters())
 
-    def _move_contexts(self, bins: slice | Tensor, data: Moments, chains: Moments) -> None:
-        """Step along the gradient of what is learnt of the contexts."""
-        if not self._learnt:
-            return
+    def _through(self, offsets: Offsets) -> Through | None:
+        """Return what the gradient of the model gains by later bins; nothing here."""
+        return None
+
+    def _gradient(self, bins: slice | Tensor, data: Moments, chains: Moments) -> dict[str, Tensor]:
+        """Return the gradient of what is learnt of the contexts."""
         apart = {
             "visible": data.states.to(data.means.dtype) - chains.states.to(data.means.dtype),
             "hidden": data.means - chains.means,
@@ -186,8 +191,7 @@ class ContextState(State):
                     gradient[f"{one.name}.{name}"] = (
                         mean_by_label(apart[name], label, count) - priors[name] * table / fold
                     )
-        rates = dict.fromkeys(gradient, self.learning_rate)
-        self._optimiser.step(gradient, rates, {})
+        return gradient
 
     def symptom(self) -> Symptom | None:
         """Return what is wrong after the last update, or None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -72,7 +72,8 @@ def log_likelihood_gradient(
     centred
         Whether to centre.
     pull
-        (bin, hidden) values that are added to <h> given each bin of the data, in the weights only.
+        (bin, hidden) values that are added to <h> given each bin of the data, in the weights only;
+        centred, they see v - mu.
     out
         Where to put the gradient of the weights, if it is there.
     """
@@ -91,6 +92,8 @@ def log_likelihood_gradient(
         of_chains / len(of_chains),
         out,
     )
+    if centred and pull is not None:
+        weights.sub_(torch.outer(data.mean_visible, pull.mean(dim=0)))
     if centred:
         mu, lam = data.mean_visible, data.mean_hidden
         for layer, gradient, shift in (
@@ -104,6 +107,9 @@ def log_likelihood_gradient(
         **{f"hidden.{name}": value for name, value in hidden.items()},
         "weights": weights,
     }
+
+
+Through = Callable[[Moments, Moments], tuple[Tensor, dict[str, Tensor]]]
 
 
 @dataclass
@@ -135,6 +141,7 @@ class Ascent:
         rate_divisor: float = 1.0,
         l1: float | None = None,
         offsets: Offsets | None = None,
+        through: Through | None = None,
     ) -> tuple[Moments, Moments]:
         """Move the parameters by the gradient of one batch of data against the chains.
 
@@ -150,6 +157,10 @@ class Ascent:
             The L1 penalty that was chosen, if one was.
         offsets
             A row for every bin, and for the chain of each; as many chains as bins then.
+        through
+            What the gradient gains by later bins, where hidden units move those: (bin, hidden) to
+            add to <h> given each bin, in the weights only, and what to add to the gradient of
+            hidden parameters by name.
 
         Returns
         -------
@@ -173,6 +184,8 @@ class Ascent:
         if constraint is not None:
             plain = {name: value - model.hidden[name] for name, value in data.hidden.items()}
             pull, bound = tangent_pull(hidden, constraint, plain)
+        elif through is not None:
+            pull, bound = through(data, model)
         # activity at mean 0 is centred already; and where a penalty keeps dW from 0, the correction
         # of the fields by dW^T mu would leave <h> of model and data apart by as much
         gradient = log_likelihood_gradient(

@@ -20,7 +20,12 @@ from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint
 from boltzbrain.training.update.base_state import BaseState
 from boltzbrain.training.update.first_weights import at_rates, component_weights
-from boltzbrain.training.update.gradient import Ascent, parameters_of, with_parameters
+from boltzbrain.training.update.gradient import (
+    Ascent,
+    Through,
+    parameters_of,
+    with_parameters,
+)
 from boltzbrain.training.update.normalisation import held
 
 _BINS = 2000
@@ -92,7 +97,9 @@ class State(BaseState):
             return chains
         return rescued(chains, self.batch, self.plan.seed, self.update)
 
-    def _climb(self, chains: Tensor, offsets: Offsets | None = None) -> tuple[Moments, Moments]:
+    def _climb(
+        self, chains: Tensor, offsets: Offsets | None = None, through: Through | None = None
+    ) -> tuple[Moments, Moments]:
         """Step along the gradient of the batch against chains, (chain, visible)."""
         if self.plan.released_at(self.update) and not self.plan.released_at(self.update - 1):
             self._release()
@@ -103,6 +110,7 @@ class State(BaseState):
             rate_divisor=self.interventions.rate_divisor,
             l1=self.interventions.l1,
             offsets=offsets,
+            through=through,
         )
 
     def _release(self) -> None:
