@@ -26,6 +26,7 @@ from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.hdf5_tables import (
     plain,
     read_table,
+    read_table_of_bytes,
     read_text,
     read_text_list,
     write_table,
@@ -124,7 +125,7 @@ def _read(file: h5py.File, path: Path) -> Activity:
     groups = file["regions"]
     regions = dict(_read_regions(groups[name], neurons) for name in sorted(groups))
     return Activity(
-        states=states[...],
+        states=read_table_of_bytes(states),
         bin_width_s=float(file.attrs["bin_width_s"]),
         segment=file["segment"][...].astype(np.int32, casting="safe"),
         fold=file["fold"][...].astype(np.int8, casting="safe"),

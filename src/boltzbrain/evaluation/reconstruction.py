@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
 from torch import Tensor
 
 from boltzbrain.baselines.logistic import LogisticFit, fit_logistic
@@ -116,6 +115,9 @@ class Reconstruction:
             result["glm"] = {"median_nllh": nothing, "median_penalty": nothing, "neurons": 0}
             result["mann_whitney"] = {"statistic": nothing, "p": nothing}
             return result
+        # here, as it takes half a second that a page need not wait for
+        from scipy import stats
+
         test = stats.mannwhitneyu(same, self.glm, alternative="greater")
         result["glm"] = {
             "median_nllh": float(np.median(self.glm)),

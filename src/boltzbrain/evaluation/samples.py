@@ -14,6 +14,8 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import has_shape
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
+from boltzbrain.foundations.hdf5_tables import read_table_of_bytes
+from boltzbrain.foundations.memory import rows_at_once
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
@@ -26,6 +28,7 @@ PER_CHAIN, _MOST_PER_CHAIN = 5, 20
 CHAINS, _FEWEST_CHAINS = 2000, 200
 _WARM_UP, _THIN = 50, 5
 """Steps of chains that move hidden units, before the first sample and from one to the next."""
+_CHUNK_BYTES = 1 << 20
 _WEIGHTS = 1_000_000
 """Weights of a model up to which all chains are run; beyond, fewer in proportion."""
 
@@ -174,7 +177,11 @@ def write_samples(
     """
     with atomic_hdf5(path) as file:
         file.attrs.update(FORMAT.told, sweeps=samples.sweeps)
-        file.create_dataset("states", data=samples.states, compression="gzip", shuffle=False)
+        count, neurons = samples.states.shape
+        rows = max(1, min(count, rows_at_once(neurons, _CHUNK_BYTES)))
+        file.create_dataset(
+            "states", data=samples.states, chunks=(rows, neurons), compression="gzip", shuffle=False
+        )
         file.create_dataset("chain", data=samples.chain, compression="gzip")
         if more is not None:
             more(file)
@@ -190,7 +197,7 @@ def read_samples(path: Path) -> Samples:
     """
     with open_ours(path, FORMAT) as file:
         return Samples(
-            np.asarray(file["states"][:], dtype=np.uint8),
+            read_table_of_bytes(file["states"]),
             np.asarray(file["chain"][:], dtype=np.int64),
             int(file.attrs["sweeps"]),
         )

@@ -1,19 +1,28 @@
-"""Tables and texts in HDF5 without pickles: numbers as they are, text as UTF-8, others as JSON."""
+"""Tables and texts in HDF5 without pickles: numbers as they are, text as UTF-8, others as JSON.
+
+Whole tables of bytes are decompressed by all threads, of which the library itself uses one.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import h5py
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape
 
 _NUMBERS = "biuf"
+_DEFLATE, _CHECKSUM = 1, 3
+"""Numbers of the filters gzip and fletcher32 of HDF5."""
+_CHECKSUM_BYTES = 4
 
 
 def plain(value: Any) -> Any:
@@ -134,3 +143,58 @@ def _read_column(dataset: h5py.Dataset) -> Any:
     values = cells if kind == "text" else [json.loads(cell) for cell in cells]
     dtype = dataset.attrs["dtype"]
     return pd.Series(values, dtype=object if dtype == "object" else str(dtype))
+
+
+def read_table_of_bytes(dataset: h5py.Dataset) -> NDArray[np.uint8]:
+    """Return a table (row, column) of uint8.
+
+    Chunks of whole rows under gzip are decompressed side by side, each checked by the sum that gzip
+    has of its own; any other table is read by the library.
+
+    Raises
+    ------
+    OSError
+        If a chunk is damaged.
+    """
+    rows, columns = dataset.shape
+    sums = _checksum_bytes(dataset)
+    if sums is None or not rows * columns:
+        return np.asarray(dataset[...], dtype=np.uint8)
+    result = np.empty((rows, columns), dtype=np.uint8)
+    step = dataset.chunks[0]
+
+    def take(first: int, raw: bytes) -> None:
+        count = min(step, rows - first) * columns
+        try:
+            content = zlib.decompress(raw[: len(raw) - sums], bufsize=step * columns)
+        except zlib.error as error:
+            raise OSError(f"a chunk of {dataset.name} cannot be decompressed: {error}") from error
+        if len(content) != step * columns:
+            raise OSError(f"a chunk of {dataset.name} holds {len(content)} bytes")
+        # the last chunk is filled up
+        result[first : first + step].reshape(-1)[:] = np.frombuffer(content, np.uint8)[:count]
+
+    with ThreadPoolExecutor() as pool:
+        waiting = [
+            pool.submit(take, first, dataset.id.read_direct_chunk((first, 0))[1])
+            for first in range(0, rows, step)
+        ]
+        for one in waiting:
+            one.result()
+    return result
+
+
+def _checksum_bytes(dataset: h5py.Dataset) -> int | None:
+    """Return the bytes after a gzip stream; None where chunks are no such streams of whole rows."""
+    chunks: Any = dataset.chunks
+    if dataset.dtype != np.uint8 or chunks is None or chunks[1] != dataset.shape[1]:
+        return None
+    made = dataset.id.get_create_plist()
+    filters = [made.get_filter(place)[0] for place in range(made.get_nfilters())]
+    whole = dataset.id.get_num_chunks() == -(-dataset.shape[0] // chunks[0])
+    masked = whole and any(
+        dataset.id.get_chunk_info(place).filter_mask for place in range(dataset.id.get_num_chunks())
+    )
+    if not whole or masked:
+        return None
+    return {(_DEFLATE,): 0, (_DEFLATE, _CHECKSUM): _CHECKSUM_BYTES}.get(tuple(filters))

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, number_in, whole_number_in
@@ -83,7 +83,7 @@ class Ladder:
 def distance_of(acceptance: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """Return the distance of neighbours that exchange with a given probability."""
     clipped = np.clip(acceptance, _LEAST_ACCEPTANCE, _MOST_ACCEPTANCE)
-    return np.asarray(-math.sqrt(2) * norm.ppf(clipped / 2), dtype=np.float64)
+    return np.asarray(-math.sqrt(2) * ndtri(clipped / 2), dtype=np.float64)
 
 
 def annealing_ladder(

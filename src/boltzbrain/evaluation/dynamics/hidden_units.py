@@ -12,9 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from boltzbrain.data.activity import stretches
 from boltzbrain.evaluation.statistics.kept import Kept
@@ -91,7 +88,8 @@ def two_states(activity: NDArray[np.float32]) -> TwoStates:
         means[unit] = mean * width[unit]
         share[unit] = found.weights_[order[1]]
         separation[unit] = np.sqrt(2 / variance.sum()) * (mean[1] - mean[0])
-        alone = -2 * stats.norm.logpdf(values).sum() + 2 * np.log(len(values))
+        log_density = -0.5 * (np.square(values) + np.log(2 * np.pi))
+        alone = -2 * log_density.sum() + 2 * np.log(len(values))
         bimodal[unit] = separation[unit] > _SEPARATED and found.bic(values[:, None]) < alone
     return TwoStates(center + means[:, 0], center + means[:, 1], share, separation, bimodal)
 
@@ -100,6 +98,10 @@ def _mixture(values: Floats) -> Any:
     """Fit two Gaussians to values of mean 0 and variance 1."""
     middle = (values.min() + values.max()) / 2
     ends = [float(values[values <= middle].mean()), float(values[values >= middle].mean())]
+    # here, as it takes a second that a page need not wait for
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
     mixture = GaussianMixture(
         2, covariance_type="diag", means_init=np.array(ends)[:, None], reg_covar=1e-4,
         max_iter=200, tol=1e-3, init_params="k-means++", random_state=0,
@@ -216,6 +218,8 @@ class HiddenDynamics:
         periods, neurons = (one[~np.isnan(one)] for one in (self.periods, self.neuron_periods))
         p: Any = few
         if len(periods) and len(neurons):
+            from scipy import stats
+
             p = float(stats.mannwhitneyu(periods, neurons, alternative="greater").pvalue)
         return {
             "bimodal_fraction": float(self.states.bimodal.mean()),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from boltzbrain.foundations.checks import has_shape
@@ -66,7 +66,7 @@ class ClampedUnits:
         """
         if self.exact:
             return self.change
-        beyond = float(student.isf(0.5 / len(self.before), max(1, self.draws - 1)))
+        beyond = -float(stdtrit(max(1, self.draws - 1), 0.5 / len(self.before)))
         kept: NDArray[np.float32] = np.where(
             np.abs(self.change) > beyond * self.stderr, self.change, np.float32(0)
         )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
 
 from boltzbrain.data.atlas import split_hemisphere
 from boltzbrain.data.regions import Regions
@@ -200,6 +199,9 @@ def distribution(
     if len(values) == 0:
         raise bad_input("values", "hold at least one pair", "none")
     up, down = values[values > threshold], values[values < -threshold]
+    # here, as it takes half a second that a page need not wait for
+    from scipy import stats
+
     varies = values.std() > 1e-12 * max(float(np.abs(values).max()), 1e-300)
     counts, edges = np.histogram(values, bins=bins)
     return Distribution(
@@ -293,6 +295,8 @@ def log_normality(values: Floats) -> LogNormality:
     x = upper[upper > 0]
     if len(np.unique(x)) < 3:
         raise bad_input("map", "hold at least 3 different positive entries", len(np.unique(x)))
+    from scipy import stats
+
     logs = np.log(x)
     log_law = stats.norm(logs.mean(), logs.std())
     law = stats.norm(x.mean(), x.std())

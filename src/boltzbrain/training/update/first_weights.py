@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from sklearn.decomposition import FastICA
 from torch import Tensor
 
 from boltzbrain.foundations.memory import VALUES, rows_at_once, slices
@@ -97,6 +96,9 @@ def _slopes(binary: NDArray[np.uint8], hidden: int, seed: int) -> tuple[Floats, 
     count = whitened.shape[1]
     if count == 0:
         return np.zeros((neurons, 0)), 0
+    # here, as it takes a second that most commands need not wait for
+    from sklearn.decomposition import FastICA
+
     rotation = FastICA(whiten=False, random_state=seed, max_iter=400, tol=1e-3)
     components = rotation.fit_transform(whitened) if count > 1 else whitened
     if hidden > count:
