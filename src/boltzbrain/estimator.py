@@ -312,6 +312,9 @@ class BoltzmannMachine(
         for name in ("seed", *named):
             if name in options:
                 raise bad_input("options", f"leave out {name}, a parameter of its own", name)
+        if options.get("context") is not None:
+            must = "leave out context: rows are looked at one by one (bb.fit takes one)"
+            raise bad_input("options", must, options["context"])
         return make_plan(**named, **options, seed=_seed(self.random_state))
 
     def _folds(self, states: NDArray[np.uint8], groups: Any, seed: int) -> Activity:

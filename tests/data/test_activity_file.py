@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -78,6 +79,18 @@ def test_the_same_bits_come_back(stored):
     assert back.steps[1].options["share"] is None
     assert len(back.steps[1].options["dropped"]) == 20_000
     assert back.source == Source("nwb", "/data/a b.nwb", "ab" * 32, {"dropped": {"snr": 3}})
+
+
+def test_the_epochs_of_the_bins_come_back(tmp_path):
+    epoch = np.arange(50, dtype=np.int16) % 3 - 1
+    activity = replace(make(), epoch=epoch, epoch_names=("rest", "täsk"))
+    write_activity(tmp_path / "activity.h5", activity)
+    back = read_activity(tmp_path / "activity.h5")
+    assert back.epoch.tolist() == epoch.tolist()
+    assert back.epoch.dtype == np.int16
+    assert back.epoch_names == ("rest", "täsk")
+    with pytest.raises(InputError, match="epoch must be -1 or the number of one of 1 names"):
+        replace(activity, epoch_names=("rest",))
 
 
 def test_what_was_read_and_written_again_is_the_same_file(stored, tmp_path):

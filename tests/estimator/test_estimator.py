@@ -195,6 +195,7 @@ def test_it_works_in_a_pipeline_and_a_grid_search_with_groups():
         ({"options": {"hidden": 3}}, "options must leave out hidden"),
         ({"options": {"seed": 3}}, "options must leave out seed"),
         ({"options": {"l2": 0.0}}, "options must leave out l2"),
+        ({"options": {"context": "past"}}, "options must leave out context"),
         ({"validation": 1.0}, "validation"),
         ({"threshold": "a"}, "threshold"),
         ({"random_state": "a"}, "seed"),

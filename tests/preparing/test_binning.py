@@ -139,6 +139,18 @@ class TestEpochs:
         assert options(activity)["epochs_without_length"] == 3
         assert options(activity)["epochs"] == ["b", "a"]
 
+    def test_a_bin_has_the_epoch_of_its_middle_the_last_to_begin(self):
+        table = epochs((0.0, 0.4, "whole"), (0.1, 0.16, "part"), (0.6, np.nan, "never"))
+        activity = binarize(make(spikes([0.45, 0.99]), table), bin_ms=50)
+        assert activity.epoch_names == ("whole", "part")
+        assert activity.epoch[:9].tolist() == [0, 0, 1, 0, 0, 0, 0, 0, -1]
+        assert set(activity.epoch[9:].tolist()) == {-1}
+        # bins of some epochs only keep theirs
+        assert binarize(make(spikes([0.45]), table), epochs="part").epoch.tolist() == [1, 1, 1]
+
+    def test_without_epochs_bins_have_none(self):
+        assert binarize(make(spikes([0.45])), bin_ms=50).epoch is None
+
     def test_one_label_may_be_given_as_text(self):
         assert binarize(make(spikes([0.55]), self.table), epochs="b").n_bins == 5
 

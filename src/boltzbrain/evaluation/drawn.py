@@ -66,6 +66,8 @@ def draw_of_run(
         states=found.states.to("cpu").numpy().astype(np.uint8),
         segment=np.arange(n, dtype=np.int32),
         fold=np.zeros(n, dtype=np.int8),
+        epoch=None,
+        epoch_names=(),
         steps=(*activity.steps, Step("sample", facts)),
         source=Source("boltzbrain run", str(run.folder), "", facts),
     )

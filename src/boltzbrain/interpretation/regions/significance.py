@@ -214,6 +214,7 @@ def resampled_activity(activity: Activity, generator: Generator) -> Activity:
         states=np.ascontiguousarray(activity.states[chosen]),
         segment=segment,
         fold=np.full(len(chosen), TRAIN, dtype=np.int8),
+        epoch=None if activity.epoch is None else activity.epoch[chosen],
         steps=(*activity.steps, Step("bootstrap over segments", {"segments": len(drawn)})),
     )
 

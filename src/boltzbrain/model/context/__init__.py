@@ -1,1 +1,1 @@
-"""What gives every bin an offset of the fields: the past, the place in the trial, the epoch."""
+"""What gives every bin an offset of the fields: past, place in the trial, epoch, assemblies."""
