@@ -360,6 +360,12 @@ def test_a_context_that_the_data_cannot_give_is_refused(tmp_path, name, change, 
         ({"context": "past,past"}, "name each context once"),
         ({"context": "past", "score_every": 10}, "score_every must be none"),
         ({"context": "past", "preset": "assemblies"}, "another than `assemblies`"),
+        ({"context": "past", "chains": 50}, "chains must be left out with a context"),
+        (
+            {"context": "assemblies", "preset": "compositional"},
+            "context must move no hidden fields",
+        ),
+        ({"context": "epoch,assemblies", "context_hidden": True}, "beside assemblies"),
     ],
 )
 def test_a_plan_refuses_what_a_context_does_not_go_with(asked, words):

@@ -82,10 +82,7 @@ class TrainingPlan(Options):
     updates: int = setting(2000, "number of gradient steps at most", flag="--updates", ge=1)
     batch: int = setting(1000, "training bins per update", unit="bins", flag="--batch", ge=1)
     chains: int = setting(
-        500,
-        "persistent chains; with a context every training bin has its own",
-        flag="--chains",
-        ge=2,
+        500, "persistent chains (with a context one for every bin)", flag="--chains", ge=2
     )
     sweeps: int = setting(5, "Gibbs sweeps of every chain per update", flag="--sweeps", ge=1)
     optimizer: Literal["sgd", "adam", "rmsprop"] = setting("sgd", "gradient rule")
@@ -239,7 +236,8 @@ class TrainingPlan(Options):
         if self.normalised:
             self._require_scale()
         if self.context is not None:
-            require_fitting(self.model_dump())
+            usual = type(self).model_fields["chains"].default
+            require_fitting(self.model_dump(), PRESETS.get(self.preset, {}).get("chains", usual))
         if self.trial_updates >= self.updates:
             count = len(self.l1_choices or ())
             raise bad_input("l1_trial", f"leave updates after {count} trials", self.l1_trial)

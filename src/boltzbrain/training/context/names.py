@@ -32,13 +32,15 @@ def in_order(value: str) -> str:
     return ",".join(sorted(names, key=NAMES.index))
 
 
-def require_fitting(plan: Mapping[str, Any]) -> None:
+def require_fitting(plan: Mapping[str, Any], chains: int) -> None:
     """Refuse beside a context what knows of one log Z or of one law of the chains only.
 
     Parameters
     ----------
     plan
         Hyperparameter to value, of a plan with a context.
+    chains
+        Those of the recipe.
 
     Raises
     ------
@@ -50,6 +52,8 @@ def require_fitting(plan: Mapping[str, Any]) -> None:
         raise bad_input("preset", f"be another than `assemblies`: {must}", "assemblies")
     if plan["score_every"] is not None:
         raise bad_input("score_every", f"be none: {must}", plan["score_every"])
+    if plan["chains"] != chains:
+        raise bad_input("chains", f"{must}: every training bin has its own", plan["chains"])
     moves_hidden = plan["context_hidden"] or "assemblies" in plan["context"].split(",")
     if moves_hidden and plan["normalised"]:
         name = "context_hidden" if plan["context_hidden"] else "context"
