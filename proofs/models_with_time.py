@@ -55,7 +55,7 @@ from boltzbrain.comparison.score import TestScorer
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import stderr_of_sums
 from boltzbrain.data.steps import Source
-from boltzbrain.evaluation.in_context.predict import predicted, without_time
+from boltzbrain.evaluation.in_context.predict import predicted
 from boltzbrain.evaluation.in_context.rows import describe_rows
 from boltzbrain.evaluation.likelihood import log_likelihood
 from boltzbrain.evaluation.partitions import forward_log_partition
@@ -197,7 +197,7 @@ def in_context(activity: Activity, names: str) -> list[Line]:
     with tempfile.TemporaryDirectory() as folder:
         model = bb.fit(activity, out=Path(folder) / "run", seed=0, context=names).in_context()
     seconds, scorer = time.monotonic() - began, TestScorer(activity, 0)
-    alone = without_time(model, activity)
+    alone = model.at_mean(activity)
     forward = forward_log_partition(alone, scorer.field, 0, chains=500, rungs=1000)
     without = float((log_likelihood(alone, forward.value, scorer.states) - scorer.base).mean())
     found = predicted(model, activity, 0)

@@ -10,7 +10,6 @@ from boltzbrain.evaluation.in_context.predict import (
     predicted,
     predictive_in_context,
     samples_in_time,
-    without_time,
 )
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
@@ -94,7 +93,7 @@ def test_the_score_of_a_bin_is_exact_where_it_can_be(model, activity):
 
 def test_time_and_the_weights_tell_what_they_tell(model, activity):
     single = model.to(torch.float32)
-    alone = without_time(single, activity)
+    alone = single.at_mean(activity)
     pair = alone, exact_log_partition(alone)
     told = predictive_in_context(
         predicted(single, activity, 0), activity, pair, Undefined("no other run")

@@ -23,7 +23,6 @@ from boltzbrain.evaluation.in_context.predict import (
     predicted,
     predictive_in_context,
     samples_in_time,
-    without_time,
 )
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, write_evaluation
@@ -111,7 +110,7 @@ def _evaluated(
         model, moved = trajectory[-1], trajectory[-1].to(there)
         samples = samples_of(moved, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
     else:
-        model, trajectory = without_time(contextual, activity).to("cpu"), []
+        model, trajectory = contextual.at_mean(activity).to("cpu"), []
         samples = samples_in_time(contextual, activity, seed, tell.phase("samples"))
     drawing = time.monotonic() - started
     shown: Kept = {}

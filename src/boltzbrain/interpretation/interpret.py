@@ -175,7 +175,7 @@ def _interpreted(
     places = np.linspace(0, len(kept) - 1, min(choices.checkpoints, len(kept)))
     updates = sorted({kept[place] for place in places.round().astype(int).tolist()} | {chosen})
     found = interpret_model(
-        run.best,
+        run.at_mean_context(),
         run.activity(),
         choices,
         seed=run.plan.seed if seed is None else seed,
@@ -189,7 +189,7 @@ def _interpreted(
 
 
 def _loader(run: TrainingRun, update: int) -> Callable[[], RBM]:
-    return lambda: run.model(update)
+    return lambda: run.at_mean_context(update)
 
 
 def _neurons(activity: Activity, choices: Choices) -> Entries:

@@ -183,7 +183,7 @@ def page_data(run: TrainingRun) -> PageData:
     samples = read_samples(beside)
     plan, chosen, path = run.plan, run.chosen_update, run.folder / INTERPRETATION
     penalties = run.penalties_at(chosen)
-    model, found = run.best, interpretation_of(run) if path.exists() else None
+    model, found = run.at_mean_context(), interpretation_of(run) if path.exists() else None
     baselines = (
         require_beside(evaluation, run.folder / "baselines.h5")
         if "baselines" in evaluation

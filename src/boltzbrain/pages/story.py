@@ -13,6 +13,7 @@ from boltzbrain.foundations.showing.numbers import number, with_error
 from boltzbrain.foundations.showing.told import counted
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages.verdicts.baselines import doubts_of, gain_error, without_time
+from boltzbrain.pages.verdicts.score import doubts, given_words, held_out
 from boltzbrain.pages.verdicts.thresholds import CLEAR, COMPACT_P
 
 _SHOWN = 6
@@ -130,17 +131,24 @@ def not_interpreted(hidden: int, neurons: int) -> str:
 
 def scores(evaluation: Mapping[str, Any]) -> list[Score]:
     """Return the held-out gain of the RBM and of the models beside it, the highest first."""
-    gain = evaluation["log_likelihood"]["gain"]
+    gain = evaluation[held_out(evaluation)]["gain"]
     if gain["value"] is None:
         return []
-    doubts = bool(evaluation["log_likelihood"].get("unreliable"))
-    ours = Score("RBM", gain["value"], gain_error(gain), doubtful=doubts, ours=True)
+    title = f"RBM{given_words(evaluation)}"
+    unsure = bool(doubts(evaluation))
+    ours = Score(title, gain["value"], gain_error(gain), doubtful=unsure, ours=True)
     others = [score for score, _ in _beside(evaluation)[:_SHOWN]]
     return sorted([ours, *others], key=lambda one: -one.value)
 
 
 def _beside(evaluation: Mapping[str, Any]) -> list[tuple[Score, Mapping[str, Any]]]:
     """Return the models beside the RBM, the highest first: their score, and all that is known."""
+    models = evaluation.get("baselines", {})
+    if held_out(evaluation) == "predictive":
+        # beside a model that knows a context, models with time say all they know, too
+        models = {name: {**one, **_ahead(one)} for name, one in models.items()}
+    else:
+        models = without_time(models)
     found = [
         (
             Score(
@@ -152,10 +160,19 @@ def _beside(evaluation: Mapping[str, Any]) -> list[tuple[Score, Mapping[str, Any
             ),
             one,
         )
-        for name, one in without_time(evaluation.get("baselines", {})).items()
+        for name, one in models.items()
         if name not in ("rbm", "independent") and one["gain"]["value"] is not None
     ]
     return sorted(found, key=lambda pair: -pair[0].value)
+
+
+def _ahead(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the gain of a model given earlier bins, and what the RBM has less, in their places."""
+    less = one.get("rbm_minus_this", {})
+    return {
+        "gain": one["predictive"]["gain"],
+        "rbm_minus_this": {**less, "gain": less.get("predictive")},
+    }
 
 
 def scored(evaluation: Mapping[str, Any]) -> str:
@@ -166,8 +183,8 @@ def scored(evaluation: Mapping[str, Any]) -> str:
     ours = next((one for one in scores(evaluation) if one.ours), None)
     if ours is None:
         return "No bins were held out, so there is no score."
-    bits = evaluation["log_likelihood"]["bits_per_spike"]
-    text = f"{ours.text} nats per test bin over independent neurons"
+    bits = evaluation[held_out(evaluation)]["bits_per_spike"]
+    text = f"{ours.text} nats per test bin over independent neurons{given_words(evaluation)}"
     text += "" if bits is None else f" ({number(bits, 3)} bits per spike)"
     known = [one for score, one in _beside(evaluation) if not (score.bound or score.doubtful)]
     if not known or ours.doubtful:

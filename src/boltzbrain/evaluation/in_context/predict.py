@@ -49,12 +49,6 @@ class Predicted:
     partitions: RowPartitions
 
 
-def without_time(model: ContextualRBM, activity: Activity) -> RBM:
-    """Return the same parameters read without a context: its offsets at their training mean."""
-    mean = model.offsets(Sequences.of_fold(activity, "train")).mean()
-    return model.rbm.with_fields_moved(mean)
-
-
 def predicted(
     model: ContextualRBM, activity: Activity, seed: int, tell: Teller = SILENT
 ) -> Predicted:

@@ -12,6 +12,7 @@ import h5py
 import torch
 from torch import Tensor
 
+from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5
 from boltzbrain.foundations.showing.told import SelfTold
@@ -165,6 +166,11 @@ class ContextualRBM(SelfTold):
     def offsets(self, given: Sequences) -> Offsets:
         """Return the offsets of every bin, (bin, unit); nothing passes from piece to piece."""
         return self.contexts.offsets(given, self.rbm)
+
+    def at_mean(self, activity: Activity) -> RBM:
+        """Return the same parameters read without a context: offsets at their training mean."""
+        mean = self.offsets(Sequences.of_fold(activity, "train")).mean()
+        return self.rbm.with_fields_moved(mean)
 
     def to(self, target: torch.dtype | torch.device | str) -> Self:
         """Return this model with its RBM in another floating type or on another device."""

@@ -21,25 +21,51 @@ from boltzbrain.pages.verdicts.thresholds import (
 from boltzbrain.pages.verdicts.verdict import Level, Verdict, figure_at, reason_at
 
 
+def held_out(evaluation: Mapping[str, Any]) -> str:
+    """Return where the score of the model stands: that of bins given their context, if it has one.
+
+    Examples
+    --------
+    >>> held_out({"predictive": {"context": "past"}}), held_out({"predictive": {}})
+    ('predictive', 'log_likelihood')
+    """
+    return "predictive" if "context" in evaluation.get("predictive", {}) else "log_likelihood"
+
+
+def doubts(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return in words why log Z of that score must not be trusted: no sentence, no doubt."""
+    found = evaluation[held_out(evaluation)]
+    found = found if held_out(evaluation) == "log_likelihood" else found["log_partition"]
+    return list(found.get("unreliable", []))
+
+
+def given_words(evaluation: Mapping[str, Any]) -> str:
+    """Return what the bins are given, in words: nothing where the model has no context."""
+    if held_out(evaluation) == "log_likelihood":
+        return ""
+    return f" given {evaluation['predictive']['context'].replace(',', ' and ')}"
+
+
 def gain(evaluation: Mapping[str, Any]) -> Verdict:
     """Judge the log-likelihood of the test fold against independent neurons.
 
     The error of log Z counts.
     """
-    value = figure_at(evaluation, "log_likelihood.gain.value")
+    place = held_out(evaluation)
+    value = figure_at(evaluation, f"{place}.gain.value")
     if value is None:
-        reason = reason_at(evaluation, "log_likelihood.gain.value")
+        reason = reason_at(evaluation, f"{place}.gain.value")
         return Verdict("unknown", f"There is no held-out score{reason}.")
     errors = [
-        figure_at(evaluation, f"log_likelihood.gain.{name}") or 0.0
+        figure_at(evaluation, f"{place}.gain.{name}") or 0.0
         for name in ("stderr", "stderr_log_partition")
     ]
     error = math.hypot(*errors)
-    bits = figure_at(evaluation, "log_likelihood.bits_per_spike")
+    bits = figure_at(evaluation, f"{place}.bits_per_spike")
     beside = "" if bits is None else f" ({number(bits, 3)} bits per spike)"
     text = (
         f"On bins it never saw, the model scores {with_error(value, error, 2, '+')} nats per bin "
-        f"against independent neurons{beside}"
+        f"against independent neurons{given_words(evaluation)}{beside}"
     )
     clusters = figure_at(evaluation, "log_likelihood.gain.clusters.number")
     above = bool(error) and value > GAIN_ERRORS.fair * error
@@ -70,9 +96,9 @@ def log_partition(evaluation: Mapping[str, Any]) -> Verdict:
         f"The log-partition function is known to ± {error_words(error, 2)} nats; its effective "
         f"sample size is {size:.0f} of {chains:.0f} chains{_checks(evaluation)}"
     )
-    doubts = evaluation["log_likelihood"].get("unreliable", [])
-    if doubts:
-        return Verdict("poor", f"{text}. Doubtful: {'; '.join(doubts)}.")
+    why = evaluation["log_likelihood"].get("unreliable", [])
+    if why:
+        return Verdict("poor", f"{text}. Doubtful: {'; '.join(why)}.")
     if size < SAMPLE_SHARE.fair * chains or error > LOG_PARTITION_ERROR.fair:
         return Verdict(
             "poor", f"{text}: too little to trust a likelihood. More rungs or chains are needed."

@@ -55,7 +55,7 @@ def _scene(run: TrainingRun) -> Scene:
     return scene_of(
         run,
         run.activity(),
-        run.best,
+        run.at_mean_context(),
         _samples(run),
         interpretation_of(run) if reading.exists() else None,
     )

@@ -15,7 +15,7 @@ from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.doors import keeper
 from boltzbrain.foundations.showing.told import SelfTold
-from boltzbrain.model.context.contextual import ContextualRBM
+from boltzbrain.model.context.contextual import Contexts, ContextualRBM
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import (
@@ -221,15 +221,10 @@ class TrainingRun(SelfTold):
         InputError
             As of `load`; and if the model has a context, without which it is none.
         """
-        model, contexts = read_model(self._kept_path(update), self._owner(), update)
+        model, contexts = self._read(update)
         if contexts is not None:
-            raise bad_input(
-                "run",
-                "be of a model without a context here (TrainingRun.in_context gives the model with "
-                "its context)",
-                ",".join(contexts.names),
-                file=self.folder,
-            )
+            must = "be of a model without a context here (in_context gives it with its context)"
+            raise bad_input("run", must, ",".join(contexts.names), file=self.folder)
         return model
 
     def in_context(self, update: int | None = None) -> ContextualRBM:
@@ -240,12 +235,23 @@ class TrainingRun(SelfTold):
         InputError
             As of `load`; and if the model has no context.
         """
-        number = self.chosen_update if update is None else update
-        model, contexts = read_model(self._kept_path(number), self._owner(), number)
+        model, contexts = self._read(update)
         if contexts is None:
             must = "be of a model with a context (TrainingRun.model gives one without)"
             raise bad_input("run", must, "none", file=self.folder)
         return ContextualRBM(model, contexts)
+
+    def at_mean_context(self, update: int | None = None) -> RBM:
+        """Return a kept model, the chosen one if None; one with a context at its training mean.
+
+        The weights are the same for all bins. Errors as of `load`.
+        """
+        model, found = self._read(update)
+        return model if found is None else ContextualRBM(model, found).at_mean(self.activity())
+
+    def _read(self, update: int | None) -> tuple[RBM, Contexts | None]:
+        number = self.chosen_update if update is None else update
+        return read_model(self._kept_path(number), self._owner(), number)
 
     def _kept_path(self, update: int) -> Path:
         path = self.checkpoint_path(update)
