@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from boltzbrain.evaluation.in_context.free_running import covariances_at, free_run_agreement
 from boltzbrain.evaluation.in_context.predict import (
     predicted,
     predictive_in_context,
-    samples_in_time,
+    samples_given_context,
 )
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
@@ -96,7 +97,7 @@ def test_time_and_the_weights_tell_what_they_tell(model, activity):
     alone = single.at_mean(activity)
     pair = alone, exact_log_partition(alone)
     told = predictive_in_context(
-        predicted(single, activity, 0), activity, pair, Undefined("no other run")
+        predicted(single, activity, 0), activity, pair, Undefined("no other run"), {}
     )
     assert told["uses_time"] is True
     gain, time = told["gain"], told["over_itself_without_time"]
@@ -104,18 +105,57 @@ def test_time_and_the_weights_tell_what_they_tell(model, activity):
     assert gain["value"] > 5 * gain["stderr"]
     assert time["value"] > 5 * time["stderr"]
     assert isinstance(told["over_run"]["value"], Undefined)
-    again = predictive_in_context(predicted(single, activity, 0), activity, pair, pair)
+    again = predictive_in_context(predicted(single, activity, 0), activity, pair, pair, {})
     assert again["over_run"] == time
 
 
-def test_samples_come_in_pieces_like_those_of_training(model, activity):
-    single = model.to(torch.float32)
-    samples = samples_in_time(single, activity, 0)
+def test_samples_given_the_context_have_the_law_of_their_bin(model, activity):
+    samples = samples_given_context(model.to(torch.float32), activity, 0)
     train = Sequences.of_fold(activity, "train")
-    assert samples.states.shape == train.states.shape
-    assert np.array_equal(samples.chain, train.label)
-    again = samples_in_time(single, activity, 0)
-    assert np.array_equal(samples.states, again.states)
+    offsets, every = model.offsets(train), all_states(model.rbm.visible)
+    logs = exact_log_partitions(model.rbm, offsets)
+    table = torch.stack(
+        [-model.rbm.free_energy(one.expand(len(train), -1), offsets) - logs for one in every], dim=1
+    )
+    means = (table.exp() @ every.double()).numpy()
+    error = np.sqrt((means * (1 - means)).sum(axis=0)) / len(train)
+
+    def worst(told):
+        # bins that follow their own means covary with them as the means do with each other
+        centred = told - told.mean(axis=0)
+        apart = (centred * (samples.states - told)).mean(axis=0)
+        return (np.abs(apart) / (centred.std(axis=0) * error)).max()
+
+    assert (np.abs((samples.states - means).mean(axis=0)) / error).max() < 4.5
+    assert worst(means) < 4.5
+    # the means of other bins do not tell them
+    assert worst(np.roll(means, 3, axis=0)) > 10
+
+
+def test_covariances_between_bins_stay_within_pieces():
+    rng = np.random.default_rng(0)
+    states = (rng.random((60, 4)) < 0.4).astype(np.uint8)
+    label = np.repeat(np.arange(6), 10)
+    for lag in (0, 2):
+        pieces = states.reshape(6, 10, 4).astype(float)
+        first, later = pieces[:, : 10 - lag].reshape(-1, 4), pieces[:, lag:].reshape(-1, 4)
+        wanted = (first - first.mean(axis=0)).T @ (later - later.mean(axis=0)) / len(first)
+        found = covariances_at(Sequences(states, label, 0.02), lag)
+        np.testing.assert_allclose(found, wanted, atol=1e-12)
+        np.testing.assert_allclose(
+            covariances_at(Sequences(states, label, 0.02), lag, every=2), wanted[::2, ::2]
+        )
+
+
+def test_a_model_generates_the_covariances_of_what_it_made(model, activity):
+    told = free_run_agreement(model.to(torch.float32), activity, 0)["covariances"]
+    assert set(told) == {str(lag) for lag in (0, 1, 2, 4, 8) if lag < BINS}
+    assert told["0"]["pearson"] > 0.8
+    assert told["1"]["pearson"] > 0.5 * told["1"]["ceiling"] > 0
+    silent = dataclasses.replace(model.rbm, weights=0 * model.rbm.weights)
+    trial = model_of("bernoulli", "trial")
+    alone = ContextualRBM(silent, trial.contexts).to(torch.float32)
+    assert free_run_agreement(alone, activity, 0)["covariances"]["1"]["pearson"] < 0.5
 
 
 def test_a_long_piece_is_generated_in_several():

@@ -18,11 +18,12 @@ from boltzbrain.comparison.rbms import Trained, TrainedInContext
 from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.details import write_details
 from boltzbrain.evaluation.evaluate import evaluate_model
+from boltzbrain.evaluation.in_context.free_running import free_run_agreement
 from boltzbrain.evaluation.in_context.predict import (
     Predicted,
     predicted,
     predictive_in_context,
-    samples_in_time,
+    samples_given_context,
 )
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, write_evaluation
@@ -111,7 +112,7 @@ def _evaluated(
         samples = samples_of(moved, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
     else:
         model, trajectory = contextual.at_mean(activity).to("cpu"), []
-        samples = samples_in_time(contextual, activity, seed, tell.phase("samples"))
+        samples = samples_given_context(contextual, activity, seed, tell.phase("samples"))
     drawing = time.monotonic() - started
     shown: Kept = {}
     result = evaluate_model(
@@ -131,7 +132,8 @@ def _evaluated(
     found = None
     if contextual is not None and len(activity.bins_of("test")):
         found = predicted(contextual, activity, seed, tell.phase("bins in context"))
-        _put_in_context(result, found, run, activity, model, seed)
+        free = free_run_agreement(contextual, activity, seed, tell.phase("free run"))
+        _put_in_context(result, (found, free), run, activity, model, seed)
     result["seconds"] += drawing
     result["device"] = words_of(there)
     if names:
@@ -168,7 +170,7 @@ def _evaluated(
 
 def _put_in_context(
     result: dict[str, Any],
-    found: Predicted,
+    found: tuple[Predicted, Mapping[str, Any]],
     run: TrainingRun,
     activity: Activity,
     model: RBM,
@@ -177,7 +179,7 @@ def _put_in_context(
     """Put what a model with a context says of the test bins in place of what it says without."""
     forward = result["log_likelihood"]["log_partition"]["forward"]["value"]
     start = _started_from(run, activity, seed)
-    told = plain(predictive_in_context(found, activity, (model, forward), start))
+    told = plain(predictive_in_context(found[0], activity, (model, forward), start, found[1]))
     reasons = {f"predictive.{path}": why for path, why in told.pop("reasons").items()}
     kept = {
         path: why for path, why in result["reasons"].items() if not path.startswith("predictive.")

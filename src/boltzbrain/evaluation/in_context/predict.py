@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +25,13 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
+from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.rows.estimate import RowPartitions
-from boltzbrain.sampling.rows.free_run import free_run, no_longer
+from boltzbrain.sampling.rows.free_run import SWEEPS
 from boltzbrain.sampling.rows.partition import log_partitions_of_rows
 
-LONGEST_PIECE = 200
-"""Bins of the longest piece that is generated."""
+_TOLD = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ def predictive_in_context(
     activity: Activity,
     alone: tuple[RBM, float],
     start: tuple[RBM, float] | Undefined,
+    free: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what evaluation.json holds under ``predictive`` of a model with a context.
 
@@ -93,12 +95,15 @@ def predictive_in_context(
         The model read without time, and its log Z.
     start
         The model of the run that the training began with, and its log Z; or why there is none.
+    free
+        What `free_running.free_run_agreement` found.
 
     Returns
     -------
     dict
         ``gain``, nats per test bin over independent neurons, and ``bits_per_spike``;
-        ``over_itself_without_time`` and ``over_run`` paired by bin; ``log_partition``.
+        ``over_itself_without_time`` and ``over_run`` paired by bin; ``log_partition``;
+        ``free_run``.
     """
     bins = activity.bins_of("test")
     states, clusters = activity.states[bins], clusters_of(activity, bins)
@@ -120,14 +125,34 @@ def predictive_in_context(
         "over_itself_without_time": over(alone),
         "over_run": over(start),
         "log_partition": describe_rows(found.partitions),
+        "free_run": dict(free),
     }
 
 
-def samples_in_time(
+def samples_given_context(
     model: ContextualRBM, activity: Activity, seed: int, tell: Teller = SILENT
 ) -> Samples:
-    """Generate as many bins as there are training bins, in pieces like theirs; no bin is seen."""
-    layout = no_longer(Sequences.of_fold(activity, "train"), LONGEST_PIECE)
+    """Generate every training bin given its recorded context, by a chain of its own.
+
+    What the recorded context does not tell of a bin is the model's own, so these are what
+    statistics within a bin are compared by; `free_running` has what it generates without any.
+
+    Parameters
+    ----------
+    model, activity, seed
+        As of `predicted`.
+    tell
+        Told the sweeps.
+    """
+    train = Sequences.of_fold(activity, "train")
+    offsets, rbm = model.offsets(train), model.rbm
     generator = Generator.from_seed(seed, "evaluation", "samples")
-    drawn = free_run(model, layout, generator, tell=tell)
-    return Samples(drawn.states, drawn.label, 0)
+    inputs = rbm.weights.new_zeros((len(train), len(rbm.visible)))
+    if offsets.visible is not None:
+        inputs = inputs + offsets.visible
+    visible = Bernoulli(model.contexts.foot.to(rbm.weights)).sample(inputs, generator)
+    for done in range(0, SWEEPS, _TOLD):
+        tell(done, SWEEPS)
+        visible, _ = rbm.sweep(visible, generator, _TOLD, offsets)
+    tell(SWEEPS, SWEEPS)
+    return Samples(visible.to("cpu", torch.uint8).numpy(), np.arange(len(train)), SWEEPS)

@@ -14,6 +14,7 @@ from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.panel import Panel, draw
 from boltzbrain.pages.verdicts import in_time as verdicts
+from boltzbrain.pages.verdicts.score import given_words
 from boltzbrain.pages.verdicts.verdict import Verdict
 
 RIBBON_BINS = 400
@@ -46,12 +47,17 @@ class TimeSection:
 
 
 def time_section(page: PageData) -> TimeSection | None:
-    """Return the section, or None where `evaluate` fitted no model with time and no controls."""
+    """Return the section, or None where there is no model with time and there are no controls."""
     models = verdicts.with_time(page.evaluation.get("baselines", {}))
-    controls = page.evaluation.get("predictive", {}).get("controls")
-    if not models and not controls:
+    own = page.evaluation.get("predictive", {})
+    controls = own.get("controls")
+    if not models and not controls and "context" not in own:
         return None
-    judged = [("A bin given earlier ones", verdicts.beside_time(page.evaluation))] if models else []
+    judged = []
+    if "context" in own:
+        judged.append(("What the context adds", verdicts.of_context(page.evaluation)))
+    if models:
+        judged.append(("A bin given earlier ones", verdicts.beside_time(page.evaluation)))
     if controls:
         judged.append(("What the past may rest on", verdicts.controls(page.evaluation)))
     panels = [_gains(page, controls or {})]
@@ -130,7 +136,7 @@ def _gains(page: PageData, controls: Mapping[str, Any]) -> Panel:
         if _scored(one)
     ]
     if not rows and (own := page.evaluation["predictive"]["gain"])["value"] is not None:
-        rows = [("RBM", None, own["value"], own["stderr"])]
+        rows = [(f"RBM{given_words(page.evaluation)}", None, own["value"], own["stderr"])]
     below = [
         (words, controls[name]["gain"]["value"], controls[name]["gain"]["stderr"])
         for name, words in _CONTROLS.items()

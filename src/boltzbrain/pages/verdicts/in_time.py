@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from boltzbrain.evaluation.in_context.free_running import words_of
 from boltzbrain.foundations.showing.numbers import number, with_error
 from boltzbrain.pages.verdicts.baselines import doubts_of
+from boltzbrain.pages.verdicts.score import given_words
 from boltzbrain.pages.verdicts.thresholds import CLEAR, LOCKED_SHARE, LONG_STAY
 from boltzbrain.pages.verdicts.verdict import Level, Verdict, at_most, figure_at
 
 
 def with_time(baselines: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the models that see earlier bins and have a score, by name."""
+    """Return the models beside the RBM that see earlier bins and have a score, by name."""
     return {
         name: one
         for name, one in baselines.items()
-        if one.get("predictive", {}).get("uses_time")
+        if name != "rbm"
+        and one.get("predictive", {}).get("uses_time")
         and one["predictive"]["gain"]["value"] is not None
     }
 
 
 def beside_time(evaluation: Mapping[str, Any]) -> Verdict:
-    """Say which model predicts a bin best, and how far the RBM, which sees no past, lies from it.
+    """Say which model predicts a bin best, and how far the RBM lies from it.
 
     Good where the RBM lies clearly above every model with time, poor where clearly below one.
     """
@@ -36,8 +39,8 @@ def beside_time(evaluation: Mapping[str, Any]) -> Verdict:
     text = (
         f"Of the models with time, the {best['title']} tells a bin best, given the earlier ones of "
         f"its segment: {with_error(gain['value'], gain['stderr'], 2, '+')} nats over independent "
-        "neurons; the "
-        f"RBM, which sees the bin alone, has {with_error(own, None, 2, '+')}."
+        f"neurons; the RBM{given_words(evaluation) or ', which sees the bin alone,'} has "
+        f"{with_error(own, None, 2, '+')}."
     )
     level: Level = "fair"
     less = best["rbm_minus_this"]["predictive"]
@@ -45,13 +48,49 @@ def beside_time(evaluation: Mapping[str, Any]) -> Verdict:
     if value is not None and error is not None and abs(value) > CLEAR * error:
         level = "good" if value > 0 else "poor"
         text += f" The RBM lies {with_error(abs(value), error, 2)} nats "
-        text += "above." if value > 0 else "below: the past tells more than the bin's own pattern."
+        if value > 0:
+            text += "above."
+        elif given_words(evaluation):
+            text += "below."
+        else:
+            text += "below: the past tells more than the bin's own pattern."
     doubts = doubts_of(baselines.get("rbm", {}))
     if doubts:
         # annealing lies below log Z on average: a doubtful RBM looks too good, and wins nothing
         level = at_most(level, "fair")
         text += f" The RBM's own figure is doubtful: {'; '.join(doubts)}."
     return Verdict(level, text)
+
+
+def of_context(evaluation: Mapping[str, Any]) -> Verdict:
+    """Say what the context of the RBM adds, and what the model keeps of time when it runs freely.
+
+    Good where the context lifts the model clearly: over the run that it began with, or else over
+    itself without it.
+    """
+    place = "predictive"
+    told = [
+        (what, figure_at(evaluation, f"{place}.{name}.value"),
+         figure_at(evaluation, f"{place}.{name}.stderr"))
+        for name, what in (
+            ("over_run", "the run it began with"),
+            ("over_itself_without_time", "the same parameters without it"),
+        )
+    ]  # fmt: skip
+    known = [(what, value, error) for what, value, error in told if value is not None]
+    own = figure_at(evaluation, f"{place}.gain.value")
+    if own is None or not known:
+        return Verdict("unknown", "The test bins have no score with the context.")
+    listed = " and ".join(
+        f"{with_error(value, error, 2, '+')} nats over {what}" for what, value, error in known
+    )
+    text = f"A bin{given_words(evaluation)}: {with_error(own, None, 2, '+')} nats, {listed}."
+    free = words_of(evaluation[place].get("free_run", {}))
+    text += f" {free[0].upper()}{free[1:]}." if free else ""
+    _, value, error = known[0]
+    if error is None or abs(value) <= CLEAR * error:
+        return Verdict("fair", text)
+    return Verdict("good" if value > 0 else "poor", text)
 
 
 def controls(evaluation: Mapping[str, Any]) -> Verdict:
