@@ -34,6 +34,7 @@ from boltzbrain.sampling.rows.moved import annealed_rows_by_moves
 from boltzbrain.sampling.rows.partition import log_partitions_of_rows
 from boltzbrain.sampling.rows.reference import by_reference
 from boltzbrain.sampling.synthetic import random_model
+from helpers.pretend_gpu import DEVICE, pretend_gpu
 
 ALL_KINDS = sorted(KINDS)
 ROWS, VISIBLE, HIDDEN = 120, 9, 5
@@ -227,6 +228,28 @@ def test_the_way_is_chosen_by_sizes(monkeypatch):
             assert torch.equal(found.values, whole.values)
         assert abs(found.mean - float(wanted.mean())) < 4 * found.stderr
         assert asked[-1] == {"annealed": ROWS, "coarse": ROWS + 20, "reference": 100}[method]
+
+
+def test_rows_on_a_gpu_are_those_of_the_cpu():
+    model, offsets, _ = case("drelu")
+    model, offsets = model.to(torch.float64), offsets[:24].to(torch.float64)
+    states = exact_samples(model, 24, Generator(11))
+    some = {"rows": 20, "reference_chains": 20, "reference_rungs": 10, "rungs": 4, "chains": 3}
+    found = []
+    with pretend_gpu():
+        for device in (torch.device("cpu"), DEVICE):
+            there, rows, begin = model.to(device), offsets.to(device), states.to(device)
+            foot = 0.5 * offsets.visible.to(device)
+            found.append(
+                (
+                    annealed_rows(there, rows, Generator(1), chains=3, rungs=6, foot=foot).values,
+                    by_reference(there, rows, Generator(2), **some).values,
+                    annealed_rows_by_moves(there, rows, begin, Generator(3), rungs=4).values,
+                    there.sweep(begin, Generator(4), 2, rows)[1].to("cpu"),
+                )
+            )
+    for here, other in zip(*found, strict=True):
+        torch.testing.assert_close(here, other, atol=1e-6, rtol=0)
 
 
 def test_what_chains_of_a_row_cannot_carry_is_said():

@@ -26,6 +26,9 @@ _COARSE = 4 * 100
 _ROWS, _ROWS_BY_REFERENCE = 200, 100
 """Rows that are annealed finely where not all can be."""
 
+_REFERENCE_CHAINS = (200, 1000)
+"""Of the reference: the more, for models of up to a million weights, and fewer in proportion."""
+
 _ENUMERATED = 16
 """Units of a layer up to which log Z of every row is summed over its states."""
 
@@ -83,5 +86,12 @@ def log_partitions_of_rows(
             fine=(_CHAINS[0], _RUNGS),
             **known,
         )
-    some = min(_ROWS_BY_REFERENCE, rows)
-    return by_reference(model, offsets, generator, rows=some, **foundation)
+    few, many = _REFERENCE_CHAINS
+    return by_reference(
+        model,
+        offsets,
+        generator,
+        rows=min(_ROWS_BY_REFERENCE, rows),
+        reference_chains=min(many, max(few, round(many * 1e6 / each))),
+        **foundation,
+    )
