@@ -24,6 +24,7 @@ from boltzbrain.sampling.enumeration import (
     exact_log_partition,
     exact_log_partitions,
     exact_samples,
+    terms_of_rows,
 )
 from boltzbrain.sampling.partition import log_mean_exp
 from boltzbrain.sampling.rows import partition
@@ -207,7 +208,13 @@ def test_the_way_is_chosen_by_sizes(monkeypatch):
     assert exact.method == "exact"
     assert torch.equal(exact.values, wanted)
     assert exact.stderr == 0
-    monkeypatch.setattr(partition, "_ENUMERATED", 4)
+    # without hidden offsets the energies of all visible states are those of every row
+    both, alone = (terms_of_rows(model, one) for one in (offsets, Offsets(offsets.visible)))
+    assert both == 2**VISIBLE * HIDDEN * ROWS
+    assert alone == 2**VISIBLE * (HIDDEN + ROWS)
+    large = random_model("relu", 21, 3, Generator(0))
+    assert terms_of_rows(large, Offsets(torch.zeros(2, 21))) == math.inf
+    monkeypatch.setattr(partition, "TERMS", both - 1)
     monkeypatch.setattr(partition, "_RUNGS", 30)
     monkeypatch.setattr(partition, "_ROWS", 20)
     monkeypatch.setattr(partition, "_COARSE", 120)
