@@ -45,7 +45,7 @@ def log_partitions_of_rows(
 ) -> RowPartitions:
     """Estimate log Z of every row of offsets.
 
-    Exactly, where a layer has so few two-valued units that it takes no more than `TERMS`. Else every
+    Exactly, where a layer has so few two-valued units that `TERMS` are not passed. Else every
     row is annealed, by 20 chains or, of many rows, by 10, as long as that takes no more than
     `PRODUCTS`: 2,700 and 5,400 bins of 900 neurons and 100 hidden units. Beyond, 200 rows drawn at
     random are, and all coarsely, up to some 38,000 such bins; then 100 rows, from the samples of a
