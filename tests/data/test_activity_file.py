@@ -82,12 +82,12 @@ def test_the_same_bits_come_back(stored):
 
 
 def test_the_epochs_of_the_bins_come_back(tmp_path):
-    epoch = np.arange(50, dtype=np.int16) % 3 - 1
+    epoch = np.arange(50, dtype=np.int32) % 3 - 1
     activity = replace(make(), epoch=epoch, epoch_names=("rest", "täsk"))
     write_activity(tmp_path / "activity.h5", activity)
     back = read_activity(tmp_path / "activity.h5")
     assert back.epoch.tolist() == epoch.tolist()
-    assert back.epoch.dtype == np.int16
+    assert back.epoch.dtype == np.int32
     assert back.epoch_names == ("rest", "täsk")
     with pytest.raises(InputError, match="epoch must be -1 or the number of one of 1 names"):
         replace(activity, epoch_names=("rest",))

@@ -34,7 +34,7 @@ def drawn_from(model, pieces=PIECES, seed=0):
     generator = Generator.from_seed(seed, "free")
     made = free_run(model.to(torch.float32), layout, generator, sweeps=20)
     activity = activity_of(made.states, segment_bins=BINS)
-    epoch = layout.epoch.astype(np.int16)
+    epoch = layout.epoch.astype(np.int32)
     return dataclasses.replace(activity, epoch=epoch, epoch_names=("rest", "task"))
 
 

@@ -48,7 +48,7 @@ def planted(names, bins=4000, seed=0):
     place = np.arange(bins) % PIECE
     led = np.where(place > 0, np.roll(on, 1), rng.random(bins) < 0.3)
     shape = np.where(np.arange(NEURONS) % 2, 1.5, -1.5)
-    epoch = (np.arange(bins) // PIECE % 2).astype(np.int16)
+    epoch = (np.arange(bins) // PIECE % 2).astype(np.int32)
     member = np.arange(NEURONS) < 4
     for one in range(bins):
         odds = np.full(NEURONS, -1.6) + 3.0 * on[one] * member

@@ -79,7 +79,7 @@ class Activity(SelfTold):
     source
         The file that it came from.
     epoch
-        (bin,) int16 number of the epoch that holds the middle of the bin, the last to begin where
+        (bin,) int32 number of the epoch that holds the middle of the bin, the last to begin where
         several do, -1 where none does; None where the recording has no epochs.
     epoch_names
         Their labels, by number.
@@ -93,7 +93,7 @@ class Activity(SelfTold):
     regions: Mapping[str, Regions]
     steps: tuple[Step, ...]
     source: Source
-    epoch: NDArray[np.int16] | None = None
+    epoch: NDArray[np.int32] | None = None
     epoch_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

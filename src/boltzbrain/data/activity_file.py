@@ -5,7 +5,7 @@ Layout (format "boltzbrain activity", version 1): the attributes ``format``, ``v
 (bin,) int8; the group ``neurons`` with a dataset per column; the group ``regions`` with a group per
 atlas, holding ``names``, ``hemisphere`` and the sparse (neuron, region) membership as ``indptr``,
 ``indices`` and ``data``; the JSON texts ``steps`` and ``source``; and, where the recording has
-epochs, ``epoch`` (bin,) int16 with their names, ``epoch_names``.
+epochs, ``epoch`` (bin,) int32 with their names, ``epoch_names``.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _read(file: h5py.File, path: Path) -> Activity:
         regions=regions,
         steps=parse_steps(read_text(file, "steps"), "steps", path),
         source=Source(**json.loads(read_text(file, "source"))),
-        epoch=file["epoch"][...].astype(np.int16, casting="safe") if "epoch" in file else None,
+        epoch=file["epoch"][...].astype(np.int32, casting="safe") if "epoch" in file else None,
         epoch_names=tuple(read_text_list(file, "epoch_names")) if "epoch" in file else (),
     )
 

@@ -77,6 +77,8 @@ def _next(run: TrainingRun, status: str) -> str:
         return "fit anew with other hyperparameters"
     if status != "finished":
         return "resume(run) goes on with it"
+    if run.plan.context is not None:
+        return "evaluate(run); run.in_context() is the model"
     files = (("evaluation.json", "evaluate"), ("interpretation.h5", "interpret"))
     steps = [f"{verb}(run)" for file, verb in files if not (run.folder / file).is_file()]
     return ", ".join([*steps, "report(run)"])

@@ -32,7 +32,7 @@ def bin_times(recording: Recording, plan: BinPlan) -> NDArray[np.float64]:
 
 def epochs_of_bins(
     recording: Recording, plan: BinPlan
-) -> tuple[NDArray[np.int16] | None, tuple[str, ...]]:
+) -> tuple[NDArray[np.int32] | None, tuple[str, ...]]:
     """Return the number of the epoch of every bin, (bin,), and the labels by number.
 
     As `Activity.epoch` has them: None where no epoch has a label and a length.
@@ -55,8 +55,13 @@ def epochs_of_bins(
     order = np.argsort(start, kind="stable")
     names = tuple(dict.fromkeys(labels[order].tolist()))
     middle = bin_times(recording, plan) + plan.bin_width_s / 2
-    found = np.full(len(middle), -1, dtype=np.int16)
+    number = {label: place for place, label in enumerate(names)}
+    in_time = np.argsort(middle, kind="stable")
+    first, last = (np.searchsorted(middle[in_time], edge) for edge in (start, stop))
+    sorted_ = np.full(len(middle), -1, dtype=np.int32)
     for row in order:
         # later ones last, so that the last to begin holds
-        found[(middle >= start[row]) & (middle < stop[row])] = names.index(labels[row])
+        sorted_[first[row] : last[row]] = number[labels[row]]
+    found = np.empty_like(sorted_)
+    found[in_time] = sorted_
     return found, names
