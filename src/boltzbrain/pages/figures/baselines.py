@@ -50,7 +50,7 @@ def baseline_scores(
     """
     order = sorted(rows, key=lambda row: row[1])
     for place, (name, value, error, bound) in enumerate(order):
-        colour = GENERATED if name == "RBM" else MUTED
+        colour = GENERATED if name.startswith("RBM") else MUTED
         ax.errorbar(
             value, place, xerr=error, color=colour, fmt=">" if bound else "o", markersize=5,
             elinewidth=1.2, markerfacecolor="white" if bound else colour,

@@ -63,7 +63,7 @@ def time_gains(
     order = sorted(rows, key=lambda row: row[2])
     names = [row[0] for row in order]
     for place, (name, without, given, error) in enumerate(order):
-        colour = GENERATED if name == "RBM" else TEST if without is not None else MUTED
+        colour = GENERATED if name.startswith("RBM") else TEST if without is not None else MUTED
         ax.barh(place, given, xerr=error, color=colour, alpha=0.85, height=0.62,
                 error_kw={"elinewidth": 1.1, "ecolor": INK})  # fmt: skip
         if without is not None:

@@ -32,6 +32,8 @@ class TimeSection:
 
     Attributes
     ----------
+    lead
+        What is asked, and of which models.
     verdicts
         Heading and judgement.
     heads, rows
@@ -40,6 +42,7 @@ class TimeSection:
         Figures.
     """
 
+    lead: str
     verdicts: Sequence[tuple[str, Verdict]]
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -60,7 +63,8 @@ def time_section(page: PageData) -> TimeSection | None:
         judged.append(("A bin given earlier ones", verdicts.beside_time(page.evaluation)))
     if controls:
         judged.append(("What the past may rest on", verdicts.controls(page.evaluation)))
-    panels = [_gains(page, controls or {})]
+    # one bar alone tells nothing that the sentence above it does not
+    panels = [_gains(page, controls or {})] if models or controls else []
     name = _best_of(models, page)
     if name is not None:
         panels += _states(page, name, models[name])
@@ -69,7 +73,14 @@ def time_section(page: PageData) -> TimeSection | None:
     }
     if curves:
         panels.append(_curves(page, curves))
+    given = given_words(page.evaluation)
+    lead = (
+        f"The RBM{given}, and models that see the earlier bins of a segment"
+        if given
+        else "Models that see the earlier bins of a segment, beside the RBM, which sees a bin alone"
+    )
     return TimeSection(
+        f"Is it the state of the brain, or the last bins? {lead}, on the same test bins.",
         judged,
         ("model", "given earlier bins (nats)", "without them (nats)", "time adds (nats)",
          "bits per spike", "RBM less this (nats)", "states", "stay (s)"),
