@@ -17,6 +17,7 @@ from boltzbrain.data.clusters import clustered_stderr, clusters_of
 from boltzbrain.evaluation.partitions import unreliable
 from boltzbrain.foundations.checks import Undefined, bad_input
 from boltzbrain.foundations.memory import slices
+from boltzbrain.kernels.dispatch import sum_active_rows
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
@@ -59,8 +60,11 @@ def independent_log_likelihood(field: Tensor, states: NDArray[np.uint8]) -> NDAr
     """
     field = field.to(torch.float64)
     log_partition = float(softplus(field, threshold=80.0).sum())
-    parts = [states[part] @ field.numpy() - log_partition for part in slices(*states.shape)]
-    return np.concatenate(parts) if parts else np.empty(0)
+    if not len(states):
+        return np.empty(0)
+    energy = sum_active_rows(torch.from_numpy(states), field[:, None])[:, 0]
+    result: NDArray[np.float64] = energy.numpy() - log_partition
+    return result
 
 
 def _mean(values: NDArray[np.float64], reason: str) -> float | Undefined:

@@ -103,7 +103,7 @@ def compare_dynamics(
         )
         for kind in KINDS
     }
-    controls = _shuffled(activity, clusters.label, lags, seed)
+    controls = _shuffled(activity, real, lags, seed)
     result: dict[str, Any] = {
         "bin_width_s": activity.bin_width_s,
         "recorded_bins": activity.n_bins,
@@ -185,7 +185,7 @@ def _model_pairs(
 
 
 def _shuffled(
-    activity: Activity, label: NDArray[np.int64], lags: NDArray[np.int64], seed: int
+    activity: Activity, real: Recorded, lags: NDArray[np.int64], seed: int
 ) -> dict[str, Pair | Undefined]:
     """Return the stationary curves of the recording with its order in time destroyed."""
     generator = Generator.from_seed(seed, "dynamics", "shuffled")
@@ -198,8 +198,7 @@ def _shuffled(
         if isinstance(order, Undefined):
             result[name] = order
         else:
-            shuffled = Recorded(activity.states[order], activity.segment, label)
-            result[name] = shuffled.curves(lags).scaled(activity.bin_width_s)
+            result[name] = real.reordered(order).curves(lags).scaled(activity.bin_width_s)
     return result
 
 

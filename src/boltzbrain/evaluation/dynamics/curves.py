@@ -14,13 +14,16 @@ clusters by the delta method.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.statistics.population import population_counts
 from boltzbrain.foundations.memory import VALUES, slices
+from boltzbrain.kernels.dispatch import sum_active_rows
 
 Floats = NDArray[np.float64]
 
@@ -123,10 +126,16 @@ class Recorded:
         self.counts = counts
         self.deviation = counts - counts.mean()
         self._square = float(rates @ rates)
-        pieces = slices(len(states), states.shape[1], VALUES)
-        parts = [states[part] @ rates for part in pieces]
-        self._linear = np.concatenate(parts)
+        one = torch.from_numpy(rates)[:, None]
+        self._linear: Floats = sum_active_rows(torch.from_numpy(states), one)[:, 0].numpy()
         self._packed = _words(states)
+
+    def reordered(self, order: NDArray[np.int64]) -> Recorded:
+        """Return the same bins in another order, in the same segments and clusters."""
+        other = copy(self)
+        other.counts, other.deviation = self.counts[order], self.deviation[order]
+        other._linear, other._packed = self._linear[order], self._packed[order]
+        return other
 
     def overlaps(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
         """Return d(first) . d(second) of pairs of bins, (pair,)."""
