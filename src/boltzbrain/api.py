@@ -326,7 +326,8 @@ def sample(
     Returns
     -------
     Activity
-        ``states`` (n, neuron), each a segment of its own. The options of its step "sample" hold how
+        ``states`` (n, neuron), each a segment of its own; of a run with a context bins that follow
+        in time, in segments like those of training. The options of its step "sample" hold how
         the chains mix; of a ladder also ``independent_samples``, the number of independent samples
         that would give means as precisely, ``acceptance`` of every pair of neighbours and ``flow``,
         the share of the states of every rung that come from the lowest one.

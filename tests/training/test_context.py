@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.special import expit
 
+import boltzbrain as bb
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
@@ -225,6 +226,34 @@ def test_a_run_in_context_tells_its_score_by_annealing(runs):
     )
     assert row["validation_nats_per_bin"] == pytest.approx(exact.mean(), abs=0.01)
     assert run.info["convergence"]["status"] == "converged"
+
+
+def test_samples_of_a_run_in_context_follow_in_time(runs):
+    run = runs["past"][1]
+    drawn = bb.sample(run, 3010, seed=1, progress=False)
+    assert drawn.n_bins == 3010
+    assert np.array_equal(drawn.segment, np.arange(3010) // PIECE)
+    # a neuron follows its neighbour of the bin before within a segment, and not over its edge
+    states = drawn.states[:3000].reshape(-1, PIECE, NEURONS).astype(float)
+    centred = states - states.mean(axis=(0, 1))
+    within = (centred[:, 1:] * np.roll(centred[:, :-1], 1, axis=2)).mean()
+    over = (centred[1:, 0] * np.roll(centred[:-1, -1], 1, axis=1)).mean()
+    # 22,800 and 1,192 products of spread about 0.2
+    assert within > 5 * 0.2 / np.sqrt(22_800)
+    assert abs(over) < 4 * 0.2 / np.sqrt(1192)
+    again = bb.sample(run, 3010, seed=1, progress=False)
+    assert np.array_equal(again.states, drawn.states)
+    with pytest.raises(InputError, match="sampler must be left out for a run with a context"):
+        bb.sample(run, 10, sampler="gibbs", progress=False)
+
+
+def test_the_model_at_its_mean_context_has_the_weights_of_all_bins(runs):
+    run = runs["epoch"][1]
+    model, alone = run.in_context(), run.at_mean_context()
+    assert torch.equal(alone.weights, model.rbm.weights)
+    mean = model.offsets(Sequences.of_fold(run.activity(), "train")).visible.mean(dim=0)
+    moved = alone.visible.parameters()["field"] - model.rbm.visible.parameters()["field"]
+    torch.testing.assert_close(moved, mean)
 
 
 def test_log_z_of_bins_is_that_of_enumeration():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,14 @@ import torch
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.steps import Source, Step
+from boltzbrain.evaluation.in_context.free_running import LONGEST_PIECE
 from boltzbrain.foundations.checks import bad_input, whole_number_in
+from boltzbrain.foundations.progress import Teller
+from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.devices import words_of
+from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.sampling.draw import CHAINS, draw
+from boltzbrain.sampling.rows.free_run import SWEEPS, free_run, no_longer
 from boltzbrain.training.device import device_for
 from boltzbrain.training.run.run import TrainingRun
 
@@ -29,6 +35,9 @@ def draw_of_run(
 ) -> Activity:
     """Draw samples of a trained model; as they do not follow in time, each is a segment.
 
+    A model with a context generates bin after bin, in segments like the pieces of its training fold
+    (`sampling.rows.free_run`), and nothing of the recording is seen.
+
     Parameters
     ----------
     run
@@ -43,6 +52,8 @@ def draw_of_run(
     InputError
         If the run holds no such model or an option is out of range.
     """
+    if run.plan.context is not None:
+        return _generated(run, n, seed, sampler, update, device, options)
     if sampler is None:
         # along the checkpoints of a training of on/off assemblies none of them would switch
         sampler = "moves" if run.plan.weights_from == "assemblies" else "trajectory"
@@ -70,4 +81,57 @@ def draw_of_run(
         epoch_names=(),
         steps=(*activity.steps, Step("sample", facts)),
         source=Source("boltzbrain run", str(run.folder), "", facts),
+    )
+
+
+def _generated(
+    run: TrainingRun,
+    n: int,
+    seed: int,
+    sampler: str | None,
+    update: int | None,
+    device: str,
+    options: Mapping[str, Any],
+) -> Activity:
+    own = {"sweeps", "callbacks"}
+    told = {"sampler": sampler, **options}
+    for name in sorted(name for name, value in told.items() if name not in own and value):
+        must = "be left out for a run with a context, which generates bin after bin"
+        raise bad_input(name, must, told[name], file=run.folder)
+    whole_number_in("n", n, low=1)
+    sweeps = whole_number_in("sweeps", options.get("sweeps") or SWEEPS, low=1)
+    activity = run.activity()
+    number = run.chosen_update if update is None else whole_number_in("update", update, low=1)
+    layout = _like(no_longer(Sequences.of_fold(activity, "train"), LONGEST_PIECE), n)
+    place = device_for(device, run.plan, activity.n_neurons, chains=len(layout.edges) - 1)
+    generator = Generator.from_seed(seed, "sample", "free run")
+    model = run.in_context(number).to(place)
+    tell = Teller(options.get("callbacks", ())).phase("bins")
+    drawn = free_run(model, layout, generator, sweeps=sweeps, tell=tell)
+    facts = {"update": number, "device": words_of(place), "context": run.plan.context,
+             "sampler": "bin after bin", "sweeps": sweeps}  # fmt: skip
+    epoch = None if layout.epoch is None else layout.epoch.astype(np.int32)
+    return replace(
+        activity,
+        states=drawn.states,
+        segment=layout.label.astype(np.int32),
+        fold=np.zeros(n, dtype=np.int8),
+        epoch=epoch,
+        epoch_names=() if epoch is None else activity.epoch_names,
+        steps=(*activity.steps, Step("sample", facts)),
+        source=Source("boltzbrain run", str(run.folder), "", facts),
+    )
+
+
+def _like(layout: Sequences, n: int) -> Sequences:
+    """Return room for n bins in pieces like given ones, from the first one again after the last."""
+    cycle, row = np.divmod(np.arange(n), len(layout))
+    parts = layout.in_segment, layout.epoch
+    in_segment, epoch = (None if one is None else one[row] for one in parts)
+    return Sequences(
+        np.zeros((n, layout.states.shape[1]), dtype=np.uint8),
+        layout.label[row] + cycle * (int(layout.label.max()) + 1),
+        layout.bin_width_s,
+        in_segment=in_segment,
+        epoch=epoch,
     )

@@ -141,6 +141,13 @@ def show_mixing(console: Terminal, drawn: Activity) -> None:
 
     step = drawn.step("sample")
     facts = {} if step is None else step.options
+    if "context" in facts:
+        segments = len(set(drawn.segment.tolist()))
+        console.sentence(
+            f"bins that follow in time, in {segments} segments, each from its first bin on given "
+            f"{facts['context'].replace(',', ' and ')}; {facts['sweeps']} sweeps a bin"
+        )
+        return
     if facts.get("sampler") == "gibbs":
         console.sentence(
             f"independent samples: {facts['n']}, one chain each after {facts['sweeps']} sweeps, "

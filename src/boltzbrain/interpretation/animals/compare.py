@@ -295,7 +295,7 @@ def _matchings(interpreted: Sequence[FoundInRun], generator: Generator) -> list[
             tables: dict[str, tuple[Floats, Floats]] = {
                 "weights": (_scaled(one), _scaled(other)),
                 "activity": tuple(
-                    hidden_activity(each.run.best, states).astype(np.float64)
+                    hidden_activity(each.run.at_mean_context(), states).astype(np.float64)
                     for each in (one, other)
                 ),  # type: ignore[dict-item]
             }
