@@ -1,7 +1,7 @@
 """Is it the state, or the last bins? Models with time beside the RBM, planted and recorded.
 
     python proofs/models_with_time.py [--only NAME ...] [--sessions 10 12] [--splits 0 1 2 3 4]
-        [--seeds 20] [--table FILE.csv]
+        [--seeds 20] [--models NAME ...] [--table FILE.csv]
 
 One line of models_with_time.csv a training, by its name; a line that stands there is not made
 again, so that the proof can be stopped and gone on with. It holds the sum of the gains over each
@@ -399,12 +399,14 @@ def main() -> int:
     parser.add_argument("--sessions", nargs="*", type=int, default=[10, 12])
     parser.add_argument("--splits", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--models", nargs="*", help="those of a recording alone, e.g. 'rbm, past'")
     parser.add_argument("--table", type=Path, default=ROOT / "proofs" / "models_with_time.csv")
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     done = set(pd.read_csv(options.table).name) if options.table.exists() else set()
     for part, name, make in tasks(options):
-        if part not in options.only or name in done:
+        model = name.rpartition(": ")[2]
+        if part not in options.only or name in done or model not in (options.models or [model]):
             continue
         lines = make()
         fresh = not options.table.exists()
