@@ -98,6 +98,18 @@ def test_draws_are_those_of_the_reference(shape):
         assert not torch.equal(drawn, cuda.draw_bernoulli(inputs, field, KEY, DRAW + 1))
 
 
+def test_rows_of_fields_are_drawn_and_swept_as_by_the_reference():
+    visible, (field, hidden_field, weights) = states_of(5, 20, 0.3), model_of(20, 6)
+    rows = field + normals("rows", shape=(5, 20))
+    inputs = normals("x", shape=(5, 20))
+    drawn = cuda.draw_bernoulli(inputs, rows, KEY, DRAW)
+    assert torch.equal(drawn, reference.draw_bernoulli(inputs, rows, KEY, DRAW))
+    given = visible, rows, hidden_field, weights, 2, KEY, DRAW
+    found, expected = cuda.sweep_bernoulli(*given), reference.sweep_bernoulli(*given)
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+
+
 def test_inputs_of_another_layout_or_type_are_drawn_alike():
     inputs = normals("x", shape=(60, 40))
     field = normals("f", shape=(1, 60))[0]

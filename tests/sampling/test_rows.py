@@ -24,6 +24,7 @@ from boltzbrain.sampling.enumeration import (
     exact_log_partition,
     exact_log_partitions,
     exact_samples,
+    terms_of_rows,
 )
 from boltzbrain.sampling.partition import log_mean_exp
 from boltzbrain.sampling.rows import partition
@@ -34,6 +35,7 @@ from boltzbrain.sampling.rows.moved import annealed_rows_by_moves
 from boltzbrain.sampling.rows.partition import log_partitions_of_rows
 from boltzbrain.sampling.rows.reference import by_reference
 from boltzbrain.sampling.synthetic import random_model
+from helpers.pretend_gpu import DEVICE, pretend_gpu
 
 ALL_KINDS = sorted(KINDS)
 ROWS, VISIBLE, HIDDEN = 120, 9, 5
@@ -206,7 +208,13 @@ def test_the_way_is_chosen_by_sizes(monkeypatch):
     assert exact.method == "exact"
     assert torch.equal(exact.values, wanted)
     assert exact.stderr == 0
-    monkeypatch.setattr(partition, "_ENUMERATED", 4)
+    # without hidden offsets the energies of all visible states are those of every row
+    both, alone = (terms_of_rows(model, one) for one in (offsets, Offsets(offsets.visible)))
+    assert both == 2**VISIBLE * HIDDEN * ROWS
+    assert alone == 2**VISIBLE * (HIDDEN + ROWS)
+    large = random_model("relu", 21, 3, Generator(0))
+    assert terms_of_rows(large, Offsets(torch.zeros(2, 21))) == math.inf
+    monkeypatch.setattr(partition, "TERMS", both - 1)
     monkeypatch.setattr(partition, "_RUNGS", 30)
     monkeypatch.setattr(partition, "_ROWS", 20)
     monkeypatch.setattr(partition, "_COARSE", 120)
@@ -227,6 +235,28 @@ def test_the_way_is_chosen_by_sizes(monkeypatch):
             assert torch.equal(found.values, whole.values)
         assert abs(found.mean - float(wanted.mean())) < 4 * found.stderr
         assert asked[-1] == {"annealed": ROWS, "coarse": ROWS + 20, "reference": 100}[method]
+
+
+def test_rows_on_a_gpu_are_those_of_the_cpu():
+    model, offsets, _ = case("drelu")
+    model, offsets = model.to(torch.float64), offsets[:24].to(torch.float64)
+    states = exact_samples(model, 24, Generator(11))
+    some = {"rows": 20, "reference_chains": 20, "reference_rungs": 10, "rungs": 4, "chains": 3}
+    found = []
+    with pretend_gpu():
+        for device in (torch.device("cpu"), DEVICE):
+            there, rows, begin = model.to(device), offsets.to(device), states.to(device)
+            foot = 0.5 * offsets.visible.to(device)
+            found.append(
+                (
+                    annealed_rows(there, rows, Generator(1), chains=3, rungs=6, foot=foot).values,
+                    by_reference(there, rows, Generator(2), **some).values,
+                    annealed_rows_by_moves(there, rows, begin, Generator(3), rungs=4).values,
+                    there.sweep(begin, Generator(4), 2, rows)[1].to("cpu"),
+                )
+            )
+    for here, other in zip(*found, strict=True):
+        torch.testing.assert_close(here, other, atol=1e-6, rtol=0)
 
 
 def test_what_chains_of_a_row_cannot_carry_is_said():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.layer import Layer
 from boltzbrain.model.offsets import Offsets
@@ -82,12 +84,16 @@ def exact_log_partition(model: RBM) -> float:
     return float(torch.logsumexp(_log_probabilities(model, states, visible), dim=0))
 
 
-def is_enumerable(model: RBM, most: int = ENUMERATED_UNITS) -> bool:
-    """Return whether a layer has at most `most` two-valued units."""
-    return any(
-        layer.all_states() is not None and len(layer) <= most
-        for layer in (model.visible, model.hidden)
-    )
+def terms_of_rows(model: RBM, offsets: Offsets) -> float:
+    """Return how many terms `exact_log_partitions` sums, infinitely many where it cannot."""
+    try:
+        visible = _enumerates_visible(model)
+    except InputError:
+        return math.inf
+    units, other = (model.visible, offsets.hidden) if visible else (model.hidden, offsets.visible)
+    each = model.weights.numel() / len(units)
+    states, rows = 2.0 ** len(units), len(offsets)
+    return states * (each + rows if other is None else each * rows)
 
 
 def exact_log_partitions(model: RBM, offsets: Offsets) -> Tensor:

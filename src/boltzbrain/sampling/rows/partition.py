@@ -11,7 +11,7 @@ from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import exact_log_partitions, is_enumerable
+from boltzbrain.sampling.enumeration import exact_log_partitions, terms_of_rows
 from boltzbrain.sampling.rows.annealed import annealed_rows
 from boltzbrain.sampling.rows.coarse import coarse_and_fine
 from boltzbrain.sampling.rows.estimate import RowPartitions
@@ -26,8 +26,11 @@ _COARSE = 4 * 100
 _ROWS, _ROWS_BY_REFERENCE = 200, 100
 """Rows that are annealed finely where not all can be."""
 
-_ENUMERATED = 16
-"""Units of a layer up to which log Z of every row is summed over its states."""
+_REFERENCE_CHAINS = (200, 1000)
+"""Of the reference: the more, for models of up to a million weights, and fewer in proportion."""
+
+TERMS = 2e9
+"""Terms up to which log Z of every row is summed over the states of a layer: tens of seconds."""
 
 
 def log_partitions_of_rows(
@@ -42,11 +45,11 @@ def log_partitions_of_rows(
 ) -> RowPartitions:
     """Estimate log Z of every row of offsets.
 
-    Exactly, where a layer has few enough two-valued units. Else every row is annealed, by 20 chains
-    or, of many rows, by 10, as long as that takes no more than `PRODUCTS`: 2,700 and 5,400 bins of
-    900 neurons and 100 hidden units. Beyond, 200 rows drawn at random are, and all coarsely, up to
-    some 38,000 such bins; then 100 rows, from the samples of a reference. The choice depends on
-    sizes alone.
+    Exactly, where a layer has so few two-valued units that `TERMS` are not passed. Else every
+    row is annealed, by 20 chains or, of many rows, by 10, as long as that takes no more than
+    `PRODUCTS`: 2,700 and 5,400 bins of 900 neurons and 100 hidden units. Beyond, 200 rows drawn at
+    random are, and all coarsely, up to some 38,000 such bins; then 100 rows, from the samples of a
+    reference. The choice depends on sizes alone.
 
     Parameters
     ----------
@@ -64,7 +67,7 @@ def log_partitions_of_rows(
     InputError
         If something does not fit the model.
     """
-    if is_enumerable(model, _ENUMERATED):
+    if terms_of_rows(model, offsets) <= TERMS:
         values = exact_log_partitions(model, offsets).cpu()
         return RowPartitions(values, torch.zeros_like(values), 0.0, "exact")
     each, rows = float(model.weights.numel()), len(offsets)
@@ -83,5 +86,12 @@ def log_partitions_of_rows(
             fine=(_CHAINS[0], _RUNGS),
             **known,
         )
-    some = min(_ROWS_BY_REFERENCE, rows)
-    return by_reference(model, offsets, generator, rows=some, **foundation)
+    few, many = _REFERENCE_CHAINS
+    return by_reference(
+        model,
+        offsets,
+        generator,
+        rows=min(_ROWS_BY_REFERENCE, rows),
+        reference_chains=min(many, max(few, round(many * 1e6 / each))),
+        **foundation,
+    )

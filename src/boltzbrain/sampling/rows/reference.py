@@ -198,7 +198,7 @@ def _of_visible(reference: RBM, states: Tensor, rows: Tensor) -> Tensor:
         given = states.to(torch.float64)
         parts = [torch.logsumexp(row * given, dim=0).sum() for row in change]
         return torch.stack(parts).cpu() - change.shape[1] * math.log(len(states))
-    low, high = values.to(torch.float64).tolist()
+    low, high = values.to("cpu", torch.float64).tolist()
     # half a sample on either side, so that no unit is sure
     share = ((states == high).sum(dim=0, dtype=torch.float64) + 0.5) / (len(states) + 1)
     both = torch.logaddexp(share.log() + high * change, (1 - share).log() + low * change)
