@@ -59,17 +59,25 @@ def test_evaluate_scores_bins_given_their_context(run, capsys):
     assert np.isfinite(told["over_itself_without_time"]["stderr"])
 
 
-@pytest.mark.parametrize("command", ["interpret", "report", "view", "sample", "transform"])
-def test_what_knows_no_context_refuses_the_run(run, recording, tmp_path, capsys, command):
-    more = {
-        "sample": ["-n", "10", "-o", tmp_path / "drawn.npz"],
-        "transform": [recording, "-o", tmp_path / "hidden.csv"],
-        "view": ["-o", tmp_path / "view.html"],
-    }
-    done = run_command([command, run, *more.get(command, [])], capsys)
+def test_what_knows_no_context_refuses_the_run(run, recording, tmp_path, capsys):
+    done = run_command(["transform", run, recording, "-o", tmp_path / "hidden.csv"], capsys)
     assert done.status == 2
     assert "without a context" in done.err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_page_says_what_the_context_adds(run, tmp_path, capsys):
+    # what the reading is of, and the viewer, are those of the model at the mean of its context
+    for words in (["evaluate"], ["interpret"], ["report"], ["view", "-o", tmp_path / "view.html"]):
+        done = run_command([words[0], run, *words[1:]], capsys)
+        assert done.status == 0, done.err
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "given past and trial" in page
+    assert "What the context adds" in page
+    assert "Run freely, covariances a bin apart" in page
+    done = run_command(["sample", run, "-n", "30", "-o", tmp_path / "drawn.npz"], capsys)
+    assert done.status == 0, done.err
+    assert "bins that follow in time" in done.out
 
 
 def test_python_does_not_take_the_model_for_one_without_a_context(run):
@@ -78,7 +86,7 @@ def test_python_does_not_take_the_model_for_one_without_a_context(run):
         _ = opened.best
     with pytest.raises(InputError, match="without a context"):
         opened.trajectory()
-    with pytest.raises(InputError, match="without a context"):
+    with pytest.raises(InputError, match="sampler must be left out for a run with a context"):
         bb.sample(opened, 10, sampler="gibbs", progress=False)
 
 

@@ -29,6 +29,8 @@ from boltzbrain.model.rbm import RBM
 
 QUANTILES = 100
 """Bins of the effective field that its calibration is computed in."""
+_DIGITS = 3
+"""Decimals of a field by which it is put into its quantile."""
 _WORK = 2_000_000_000
 """Most evaluations of Gamma; with more bins than this allows, a uniform sample of them is taken."""
 
@@ -137,8 +139,11 @@ class Conditionals:
     def calibration(self, quantiles: int = QUANTILES) -> Calibration:
         """Compare the share of active neurons with sigmoid(field) in quantiles of the field."""
         fields = self.fields.reshape(-1)
-        edges = np.unique(np.quantile(fields, np.linspace(0, 1, quantiles + 1)[1:-1]))
-        place = np.searchsorted(edges, fields, side="right")
+        # the last digits of a field depend on how it was computed, which its neuron's own state
+        # decides: an edge between equal fields would part the active from the silent
+        coarse = np.round(fields, _DIGITS)
+        edges = np.unique(np.quantile(coarse, np.linspace(0, 1, quantiles + 1)[1:-1]))
+        place = np.searchsorted(edges, coarse, side="right")
         number = len(edges) + 1
         counts = np.bincount(place, minlength=number).astype(np.float64)
         kept = np.flatnonzero(counts)
