@@ -271,19 +271,19 @@ def test_report_stands_alone(run, tmp_path, capsys):
 
 def test_figures_for_a_paper(run, tmp_path, capsys):
     out = tmp_path / "papers"
-    words = ["figures", run, "-o", out, "--format", "pdf,svg", "--width", "8.9cm"]
-    told = run_command(words, capsys)
+    words = ["figures", run, "-o", out, "--width", "8.9cm", "--format"]
+    told = run_command([*words, "pdf"], capsys)
     assert told.status == 0, told.err
     lines = told.out.splitlines()
     assert lines[0] == f"plate: {out / 'plate-neuropixels.pdf'} (8 panels)"
     lacking = "left out: couplings, regions and assemblies"
     assert f"{lacking}; for it: boltzbrain interpret {run}" in lines
     assert (out / "rates-generated-against-test.pdf").read_bytes().startswith(b"%PDF")
-    assert not list(out.glob("*.png"))
+    assert not list(out.glob("*.svg"))
     # again into the same folder, and not over what a person changed
-    assert run_command([*words[:-1], "3.5in"], capsys).status == 0
+    assert run_command([*words, "svg"], capsys).status == 0
     (out / "training.svg").write_text("mine")
-    told = run_command(words, capsys)
+    told = run_command([*words, "svg"], capsys)
     assert told.status == 2
     assert "training.svg, which was changed" in told.err
 
