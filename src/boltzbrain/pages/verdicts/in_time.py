@@ -85,8 +85,8 @@ def of_context(evaluation: Mapping[str, Any]) -> Verdict:
         f"{with_error(value, error, 2, '+')} nats over {what}" for what, value, error in known
     )
     text = (
-        f"A bin{given_words(evaluation)}: {with_error(own, None, 2, '+')} nats, {listed}. Generated "
-        "bins on this page are given the recorded context; what is said of weights and hidden "
+        f"A bin{given_words(evaluation)}: {with_error(own, None, 2, '+')} nats, {listed}. "
+        "Generated bins on this page are given the recorded context; what is said of weights and hidden "
         "units holds at its mean."
     )
     free = words_of(evaluation[place].get("free_run", {}))
