@@ -86,8 +86,8 @@ def of_context(evaluation: Mapping[str, Any]) -> Verdict:
     )
     text = (
         f"A bin{given_words(evaluation)}: {with_error(own, None, 2, '+')} nats, {listed}. "
-        "Generated bins on this page are given the recorded context; what is said of weights and hidden "
-        "units holds at its mean."
+        "Generated bins on this page are given the recorded context; what is said of weights and "
+        "hidden units holds at its mean."
     )
     free = words_of(evaluation[place].get("free_run", {}))
     text += f" {free[0].upper()}{free[1:]}." if free else ""
