@@ -97,7 +97,7 @@ def test_time_and_the_weights_tell_what_they_tell(model, activity):
     alone = single.at_mean(activity)
     pair = alone, exact_log_partition(alone)
     told = predictive_in_context(
-        predicted(single, activity, 0), activity, pair, Undefined("no other run"), {}
+        predicted(single, activity, 0), activity, pair, Undefined("no other run")
     )
     assert told["uses_time"] is True
     gain, time = told["gain"], told["over_itself_without_time"]
@@ -105,7 +105,7 @@ def test_time_and_the_weights_tell_what_they_tell(model, activity):
     assert gain["value"] > 5 * gain["stderr"]
     assert time["value"] > 5 * time["stderr"]
     assert isinstance(told["over_run"]["value"], Undefined)
-    again = predictive_in_context(predicted(single, activity, 0), activity, pair, pair, {})
+    again = predictive_in_context(predicted(single, activity, 0), activity, pair, pair)
     assert again["over_run"] == time
 
 

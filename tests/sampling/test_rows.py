@@ -26,12 +26,12 @@ from boltzbrain.sampling.enumeration import (
     exact_samples,
     terms_of_rows,
 )
+from boltzbrain.sampling.moves.annealing import climb_by_moves, law_to_start_from
 from boltzbrain.sampling.partition import log_mean_exp
 from boltzbrain.sampling.rows import partition
 from boltzbrain.sampling.rows.annealed import annealed_rows
 from boltzbrain.sampling.rows.coarse import coarse_and_fine
 from boltzbrain.sampling.rows.estimate import RowPartitions, jackknifed
-from boltzbrain.sampling.rows.moved import annealed_rows_by_moves
 from boltzbrain.sampling.rows.partition import log_partitions_of_rows
 from boltzbrain.sampling.rows.reference import by_reference
 from boltzbrain.sampling.synthetic import random_model
@@ -128,7 +128,7 @@ def test_offsets_of_one_layer_and_a_foot_are_annealed_too(which):
 
 
 @pytest.mark.parametrize("kind", ["drelu", "gaussian", "relu"])
-def test_rows_annealed_by_moves_lie_inside_their_errors(kind):
+def test_chains_annealed_by_moves_tell_of_their_own_rows(kind):
     model, offsets, wanted = case(kind)
     states = torch.cat(
         [
@@ -136,8 +136,12 @@ def test_rows_annealed_by_moves_lie_inside_their_errors(kind):
             for number, row in enumerate(offsets.rows())
         ]
     )
-    found = annealed_rows_by_moves(model, offsets, states, Generator(9), rungs=60)
-    check(found, wanted)
+    base = law_to_start_from(model, states, Generator(9), offsets)
+    rows = offsets.repeated(10)
+    log_weights = climb_by_moves(model, base, len(rows), 60, Generator(10), rows)
+    values, errors = jackknifed(log_weights.reshape(-1, 10))
+    stderr = float(errors.square().sum().sqrt()) / len(values)
+    check(RowPartitions(values, errors, stderr, "annealed"), wanted)
 
 
 def test_few_chains_err_low_and_the_jackknife_takes_it_away(monkeypatch):
@@ -251,7 +255,14 @@ def test_rows_on_a_gpu_are_those_of_the_cpu():
                 (
                     annealed_rows(there, rows, Generator(1), chains=3, rungs=6, foot=foot).values,
                     by_reference(there, rows, Generator(2), **some).values,
-                    annealed_rows_by_moves(there, rows, begin, Generator(3), rungs=4).values,
+                    climb_by_moves(
+                        there,
+                        law_to_start_from(there, begin, Generator(3), rows),
+                        len(rows),
+                        4,
+                        Generator(5),
+                        rows,
+                    ),
                     there.sweep(begin, Generator(4), 2, rows)[1].to("cpu"),
                 )
             )

@@ -132,21 +132,18 @@ def _evaluated(
     found = None
     if contextual is not None and len(activity.bins_of("test")):
         found = predicted(contextual, activity, seed, tell.phase("bins in context"))
+        _put_in_context(result, found, run, activity, model, seed)
         free = free_run_agreement(contextual, activity, seed, tell.phase("free run"))
-        _put_in_context(result, (found, free), run, activity, model, seed)
+        _put(result, "predictive.free_run", free)
     result["seconds"] += drawing
     result["device"] = words_of(there)
     if names:
         rbm = _beside(run, model, result["log_likelihood"], found)
         compared = compare_baselines(rbm, activity, names, seed, tell=tell.phase("baselines"))
-        beside_it = plain(compared.figures)
-        reasons = {f"baselines.{path}": words for path, words in beside_it.pop("reasons").items()}
-        result["baselines"], result["reasons"] = beside_it, {**result["reasons"], **reasons}
+        _put(result, "baselines", compared.figures)
     if controls:
-        told = plain(time_controls(activity, seed, tell=tell.phase("controls")))
-        reasons = {f"predictive.controls.{path}": why for path, why in told.pop("reasons").items()}
-        result["predictive"]["controls"] = told
-        result["reasons"] = {**result["reasons"], **reasons}
+        told = time_controls(activity, seed, tell=tell.phase("controls"))
+        _put(result, "predictive.controls", told)
     result["belongs"] = {"run": run.id}
     result = with_controls_of(with_baselines_of(result, earlier), earlier)
     with together(run.folder) as place:
@@ -168,9 +165,21 @@ def _evaluated(
     return result
 
 
+def _put(result: dict[str, Any], path: str, figures: Mapping[str, Any]) -> None:
+    """Put figures at a dotted path of a result, and why some are undefined among its reasons."""
+    told = plain(figures)
+    reasons = {f"{path}.{name}": why for name, why in told.pop("reasons").items()}
+    *above, last = path.split(".")
+    place = result
+    for name in above:
+        place = place[name]
+    place[last] = told
+    result["reasons"] = {**result["reasons"], **reasons}
+
+
 def _put_in_context(
     result: dict[str, Any],
-    found: tuple[Predicted, Mapping[str, Any]],
+    found: Predicted,
     run: TrainingRun,
     activity: Activity,
     model: RBM,
@@ -179,13 +188,11 @@ def _put_in_context(
     """Put what a model with a context says of the test bins in place of what it says without."""
     forward = result["log_likelihood"]["log_partition"]["forward"]["value"]
     start = _started_from(run, activity, seed)
-    told = plain(predictive_in_context(found[0], activity, (model, forward), start, found[1]))
-    reasons = {f"predictive.{path}": why for path, why in told.pop("reasons").items()}
-    kept = {
+    told = predictive_in_context(found, activity, (model, forward), start)
+    result["reasons"] = {
         path: why for path, why in result["reasons"].items() if not path.startswith("predictive.")
     }
-    result["predictive"] = {"context": run.plan.context, **told}
-    result["reasons"] = {**kept, **reasons}
+    _put(result, "predictive", {"context": run.plan.context, **told})
 
 
 def _started_from(run: TrainingRun, activity: Activity, seed: int) -> tuple[RBM, float] | Undefined:

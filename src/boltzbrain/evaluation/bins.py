@@ -36,10 +36,11 @@ class BinSet:
         """Refuse lengths that disagree."""
         has_shape("cluster", self.cluster, (len(self.states),))
 
-    @staticmethod
-    def of_fold(activity: Activity, fold: FoldName) -> BinSet:
+    @classmethod
+    def of_fold(cls, activity: Activity, fold: FoldName) -> BinSet:
         """Take the bins of a fold, clustered by segment or stretch."""
-        return _Fold(activity, fold)
+        bins = activity.bins_of(fold)
+        return cls(activity.states[bins], clusters_of(activity, bins).label)
 
     @classmethod
     def of_samples(cls, samples: Samples) -> BinSet:
@@ -61,26 +62,3 @@ class BinSet:
     def packed(self) -> Packed:
         """The states, packed by cluster."""
         return pack(self.states, self.cluster)
-
-
-class _Fold(BinSet):
-    """The bins of a fold, taken out of the activity when they are first asked for.
-
-    Those of a training fold are as large as the recording, and a page may need none of them.
-    """
-
-    def __init__(self, activity: Activity, fold: FoldName) -> None:
-        self.__dict__.update(_activity=activity, _bins=activity.bins_of(fold))
-
-    def __len__(self) -> int:
-        return len(self.__dict__["_bins"])
-
-    @cached_property
-    def states(self) -> NDArray[np.uint8]:
-        activity: Activity = self.__dict__["_activity"]
-        states: NDArray[np.uint8] = activity.states[self.__dict__["_bins"]]
-        return states
-
-    @cached_property
-    def cluster(self) -> NDArray[np.int64]:
-        return clusters_of(self.__dict__["_activity"], self.__dict__["_bins"]).label

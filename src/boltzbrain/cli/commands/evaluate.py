@@ -68,13 +68,8 @@ def evaluate(
     show_evaluation(out(), found)
     if "baselines" in found:
         show_baselines(out(), found["baselines"], names)
-    written = f"written: {run / 'evaluation.json'}"
-    if opened.plan.context is not None:
-        # its checks and its page are those of a model of single bins
-        say(written)
-        return
     show_belief(out(), opened, found)
-    say(written, f"next:    boltzbrain report {path_to_type(run)}")
+    say(f"written: {run / 'evaluation.json'}", f"next:    boltzbrain report {path_to_type(run)}")
 
 
 def baseline_names(text: str | None) -> list[str]:

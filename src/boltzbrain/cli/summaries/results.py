@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.terminal import note
 from boltzbrain.foundations.showing.console import Terminal
-from boltzbrain.foundations.showing.numbers import with_error
+from boltzbrain.foundations.showing.numbers import joined, with_error
 
 if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
@@ -104,13 +104,11 @@ def show_run(console: Terminal, run: TrainingRun) -> None:
     rows.append(("training", convergence_line(info.get("convergence"))))
     console.pairs(rows, soft_wrap=True)
     name = path_to_type(run.folder)
-    ways = (
+    for command, meaning in (
         ("evaluate", "the score on the test fold, and the statistics"),
         ("interpret", "couplings, assemblies and regions"),
         ("report", "the page, after these"),
-    )
-    # of a model with a context there is nothing more yet
-    for command, meaning in ways if run.plan.context is None else ways[:1]:
+    ):
         console.sentence(f"next: boltzbrain {command} {name}  ({meaning})")
 
 
@@ -145,7 +143,7 @@ def show_mixing(console: Terminal, drawn: Activity) -> None:
         segments = len(set(drawn.segment.tolist()))
         console.sentence(
             f"bins that follow in time, in {segments} segments, each from its first bin on given "
-            f"{facts['context'].replace(',', ' and ')}; {facts['sweeps']} sweeps a bin"
+            f"{joined(facts['context'])}; {facts['sweeps']} sweeps a bin"
         )
         return
     if facts.get("sampler") == "gibbs":
@@ -254,7 +252,7 @@ def _context_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     if found.get("context") is None:
         return []
     names = {
-        "gain": f"given {found['context'].replace(',', ' and ')}",
+        "gain": f"given {joined(found['context'])}",
         "over_itself_without_time": "over itself without",
         "over_run": "over the run it began with",
     }

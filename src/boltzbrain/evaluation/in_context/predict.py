@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +80,6 @@ def predictive_in_context(
     activity: Activity,
     alone: tuple[RBM, float],
     start: tuple[RBM, float] | Undefined,
-    free: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what evaluation.json holds under ``predictive`` of a model with a context.
 
@@ -95,15 +93,12 @@ def predictive_in_context(
         The model read without time, and its log Z.
     start
         The model of the run that the training began with, and its log Z; or why there is none.
-    free
-        What `free_running.free_run_agreement` found.
 
     Returns
     -------
     dict
         ``gain``, nats per test bin over independent neurons, and ``bits_per_spike``;
-        ``over_itself_without_time`` and ``over_run`` paired by bin; ``log_partition``;
-        ``free_run``.
+        ``over_itself_without_time`` and ``over_run`` paired by bin; ``log_partition``.
     """
     bins = activity.bins_of("test")
     states, clusters = activity.states[bins], clusters_of(activity, bins)
@@ -125,7 +120,6 @@ def predictive_in_context(
         "over_itself_without_time": over(alone),
         "over_run": over(start),
         "log_partition": describe_rows(found.partitions),
-        "free_run": dict(free),
     }
 
 

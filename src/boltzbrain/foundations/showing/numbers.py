@@ -72,3 +72,14 @@ def value_words(value: Any) -> str:
         # a column with a missing value holds whole numbers as floats
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
     return str(value)
+
+
+def joined(names: str) -> str:
+    """Return names with commas as a sentence has them.
+
+    Examples
+    --------
+    >>> joined("past,trial")
+    'past and trial'
+    """
+    return names.replace(",", " and ")
