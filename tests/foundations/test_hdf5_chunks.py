@@ -1,5 +1,7 @@
 """Tables of bytes decompressed side by side are those that the library reads."""
 
+import zlib
+
 import h5py
 import numpy as np
 import pytest
@@ -46,6 +48,20 @@ def test_a_damaged_chunk_is_an_error_of_the_file(tmp_path):
     path.write_bytes(content)
     with h5py.File(path) as file, pytest.raises(OSError, match="chunk of /states"):
         read_table_of_bytes(file["states"])
+
+
+def test_a_chunk_that_grows_beyond_its_size_is_not_unpacked_whole(tmp_path):
+    # a kilobyte that would become a megabyte, in place of a chunk of 50 bytes
+    with h5py.File(tmp_path / "grown.h5", "w") as file:
+        one = file.create_dataset(
+            "states", (10, 5), np.uint8, chunks=(10, 5), compression="gzip", shuffle=False
+        )
+        one.id.write_direct_chunk((0, 0), zlib.compress(bytes(1 << 20)))
+        with pytest.raises(OSError, match="does not hold 50 bytes"):
+            read_table_of_bytes(one)
+        one.id.write_direct_chunk((0, 0), zlib.compress(bytes(50))[:-6])
+        with pytest.raises(OSError, match="states"):
+            read_table_of_bytes(one)
 
 
 def test_a_chunk_that_was_never_written_is_zeros(tmp_path):

@@ -165,12 +165,14 @@ def read_table_of_bytes(dataset: h5py.Dataset) -> NDArray[np.uint8]:
 
     def take(first: int, raw: bytes) -> None:
         count = min(step, rows - first) * columns
+        stream = zlib.decompressobj()
         try:
-            content = zlib.decompress(raw[: len(raw) - sums], bufsize=step * columns)
+            # no more than a chunk may hold, whatever a damaged one would grow to
+            content = stream.decompress(raw[: len(raw) - sums], step * columns + 1)
         except zlib.error as error:
             raise OSError(f"a chunk of {dataset.name} cannot be decompressed: {error}") from error
-        if len(content) != step * columns:
-            raise OSError(f"a chunk of {dataset.name} holds {len(content)} bytes")
+        if len(content) != step * columns or not stream.eof:
+            raise OSError(f"a chunk of {dataset.name} does not hold {step * columns} bytes")
         # the last chunk is filled up
         result[first : first + step].reshape(-1)[:] = np.frombuffer(content, np.uint8)[:count]
 
