@@ -34,7 +34,9 @@ _NO_TRIALS = ("epochs", "invalid_times")
 _NO_COLUMNS = ("start_time", "stop_time", "id", "tags", "timeseries")
 _KINDS = ("TimeSeries", "SpatialSeries")
 _OTHER_MODULES = ("ecephys", "ophys", "boltzbrain")
-_DEEPEST, _MOST_SAMPLES, _MOST_COLUMNS = 4, 50_000_000, 3
+_DEEPEST, _MOST_COLUMNS = 4, 3
+_MOST_SAMPLES, _MOST_REMOTE = 5_000_000, 500_000
+"""Samples of a series of behaviour, and of one that is fetched from a server."""
 _AXES = ("x", "y", "z")
 
 
@@ -92,11 +94,13 @@ def _trials_of(group: h5py.Group, name: str, prefix: str, where: str) -> pd.Data
     return pd.DataFrame(found)
 
 
-def read_series(file: h5py.File, where: str) -> tuple[dict[str, Covariate], list[str]]:
+def read_series(
+    file: h5py.File, where: str, *, remote: bool = False
+) -> tuple[dict[str, Covariate], list[str]]:
     """Return the series of behaviour of an open file by name, and the paths of those left out.
 
     Left out are series without times of their own, without a number, or of more samples than are
-    taken for behaviour (50 million).
+    taken for behaviour: 5 million, and 500,000 from a server.
 
     Raises
     ------
@@ -107,7 +111,7 @@ def read_series(file: h5py.File, where: str) -> tuple[dict[str, Covariate], list
     left_out: list[str] = []
     for path, group in _groups(file, where):
         name = path.rpartition("/")[2]
-        series = _read_one(group, path, where)
+        series = _read_one(group, path, where, _MOST_REMOTE if remote else _MOST_SAMPLES)
         if series is None:
             left_out.append(path)
             continue
@@ -150,14 +154,14 @@ def _below(
             yield from _below(inner, f"{path}/{name}", where, depth + 1)
 
 
-def _read_one(group: h5py.Group, path: str, where: str) -> dict[str, Covariate] | None:
+def _read_one(group: h5py.Group, path: str, where: str, most: int) -> dict[str, Covariate] | None:
     """Return the columns of a series by what follows its name, None where it is none of ours."""
     data = child_dataset(group, "data", where)
     with reading(where, f"{path}/data"):
         if data is None or data.dtype.kind not in "biuf" or len(data.shape) not in (1, 2):
             return None
         rows, columns = data.shape[0], 1 if len(data.shape) == 1 else data.shape[1]
-        if not 0 < rows <= _MOST_SAMPLES or columns > _MOST_COLUMNS:
+        if not 0 < rows <= most or columns > _MOST_COLUMNS:
             return None
     times = _times(group, path, rows, where)
     if times is None:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from boltzbrain.data.behaviour.trials import no_trials
 from boltzbrain.data.losses import Loss, stored
 from boltzbrain.data.recording import Recording, neuron_table
 from boltzbrain.data.regions import Regions
@@ -112,7 +111,7 @@ def read_nwb(
         `SpikeTimes`, or `Traces` with the columns of the segmentation in ``neurons``, the centre of
         each mask in pixels, and the region of the imaging plane. Epochs of the interval tables as
         `boltzbrain.readers.nwb.epochs` tells, trials and series as
-        `boltzbrain.readers.nwb.behaviour` does (not of an address); positions in micrometres
+        `boltzbrain.readers.nwb.behaviour` does; positions in micrometres
         along x anterior-posterior, y dorsal-ventral, z left-right, the axis order of the Allen
         common coordinate framework;
         regions in the atlas "ccf", for IBL in "beryl" and "cosmos" as well.
@@ -150,10 +149,8 @@ def read_nwb(
                 _refuse(name, given, None, where)
             parts = _spikes(file, units, observed, where)
         epochs, lost = read_epochs(file, where)
-        # over the network no more is fetched than a model needs
-        remote = is_address(path)
-        trials = no_trials() if remote else read_trials(file, where)
-        covariates, skipped = ({}, []) if remote else read_series(file, where)
+        trials = read_trials(file, where)
+        covariates, skipped = read_series(file, where, remote=is_address(path))
         steps = _steps(file, where)
     options = {**parts.options, **stored([*parts.losses, *lost])}
     if skipped:
