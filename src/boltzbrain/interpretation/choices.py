@@ -82,7 +82,8 @@ class Choices(Options):
     )
     behaviour_draws: int = setting(
         2000,
-        "draws of chance for tuning, a tenth of them for decoding",
+        "draws of chance for tuning to columns of the trials; of covariates, which take longer, "
+        "half of them for assemblies and a fifth for neurons; a tenth or a twentieth for decoding",
         flag="--behaviour-draws",
         ge=200,
     )

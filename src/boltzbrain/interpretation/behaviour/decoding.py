@@ -82,6 +82,8 @@ class Target:
         (test row,) cluster of each, over which the error is taken.
     features
         Gives the features of units, (row, unit), from their values in every bin.
+    rows
+        What tells these rows from others.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Target:
     levels: int
     cluster: NDArray[np.int64]
     features: Callable[[NDArray[Any]], NDArray[Any]]
+    rows: bytes = b"bins"
 
 
 def target_of_trials(
@@ -152,6 +155,7 @@ def target_of_trials(
         column.name, train, test, true, levels,
         clusters_of(activity, mine[test, 0]).label,
         lambda every: responses(every, mine),
+        mine.tobytes(),
     )  # fmt: skip
 
 
@@ -200,7 +204,12 @@ def target_of_series(
     )  # fmt: skip
 
 
-def decoded(values: NDArray[Any], target: Target, generator: Generator) -> Decoded:
+def decoded(
+    values: NDArray[Any],
+    target: Target,
+    generator: Generator,
+    solved_before: dict[bytes, Ridge] | None = None,
+) -> Decoded:
     """Return how well units tell a target.
 
     Parameters
@@ -211,10 +220,18 @@ def decoded(values: NDArray[Any], target: Target, generator: Generator) -> Decod
         The target.
     generator
         Of the bootstrap over clusters; the same for units that are to be compared.
+    solved_before
+        Where features of the same units and rows are decomposed once for many targets.
     """
-    features = target.features(values)
     train, test = target.train, target.test
-    solved = Ridge.of(features[train], inner_folds(len(train)), features[test])
+    known_as = b"/".join((target.rows, train.tobytes(), test.tobytes()))
+    solved = None if solved_before is None else solved_before.get(known_as)
+    if solved is None:
+        features = target.features(values)
+        solved = Ridge.of(features[train], inner_folds(len(train)), features[test])
+        if solved_before is not None:
+            solved_before.clear()
+            solved_before[known_as] = solved
     true = target.true[test]
     if target.levels:
         predicted, penalty = _levels_told(solved, target.true[train], target.levels)

@@ -15,6 +15,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.behaviour.decoding import Decoded, decoded
 from boltzbrain.interpretation.behaviour.encoding import explained
 from boltzbrain.interpretation.behaviour.power import LEVEL
+from boltzbrain.interpretation.behaviour.ridge import Ridge
 from boltzbrain.interpretation.behaviour.series import SeriesTuning
 from boltzbrain.interpretation.behaviour.times import courses
 from boltzbrain.interpretation.behaviour.trials import (
@@ -80,6 +81,7 @@ def find_behaviour(
     of_neurons: dict[str, TrialTuning | SeriesTuning] = {}
     told: dict[str, dict[str, Decoded]] = {}
     reasons = {f"{ROOM}.{name}": why for name, why in left_out.items()}
+    solved: dict[str, dict[bytes, Ridge]] = {kind: {} for kind in KINDS}
     for place, name in enumerate(names):
         tell(place, len(names))
         own = generator.child(name)
@@ -91,10 +93,10 @@ def find_behaviour(
             reasons[f"{ROOM}.{name}"] = str(error)
             continue
         try:
-            draws = max(choices.behaviour_draws // 10, 20)
+            draws = max(choices.behaviour_draws // (20 if is_series(activity, name) else 10), 20)
             target = target_of(activity, name, draws=draws, generator=own.child("target"))
             told[name] = {
-                kind: decoded(one.values, target, own.child("bootstrap"))
+                kind: decoded(one.values, target, own.child("bootstrap"), solved[kind])
                 for kind, one in units.items()
             }
         except InputError as error:
@@ -150,6 +152,8 @@ def _tuned(
 ) -> TrialTuning | SeriesTuning:
     draws = choices.behaviour_draws
     if is_series(activity, name):
+        # every draw goes over all bins; what they cannot tell is read off the tail
+        draws = max(draws // (2 if units.kind == "hidden" else 5), 200)
         return series_tuning(
             activity, name, units, null=choices.behaviour_null, draws=draws, generator=generator
         )

@@ -25,7 +25,7 @@ PIECES = 8
 """Quantiles of a series that a tuning curve has a value for."""
 FOLDS = 5
 _FEWEST_BINS = 50
-_ROUND, _SURE = 200, 20
+_ROUND, _SURE = 100, 20
 """Draws before it is asked which tests need more, and how often chance must have won to stop."""
 
 
