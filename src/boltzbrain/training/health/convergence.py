@@ -55,8 +55,10 @@ DEAD, SATURATED = 1e-4, 1e-3
 """Share of its variance below which a unit is dead; variance below which it is saturated."""
 _CHAINS, _GROUPS = 200, 10
 _SWEEPS, _STEPS, _MOST_STEPS = 10, 50, 1600
-"""Sweeps per step, the last with moves of every hidden unit; steps until the first look at R-hat,
-and at most (doubling in between)."""
+"""Most sweeps per step, the last with moves of every hidden unit; steps until the first look at
+R-hat, and at most (doubling in between)."""
+_SWEPT = 10_000_000
+"""Most weights that a step sweeps over: of many neurons the moves alone switch assemblies."""
 _PRODUCTS = 1_000_000
 """Most entries of <v h> looked at; beyond, every so many-th neuron is left out."""
 _BINS = 5000
@@ -265,12 +267,15 @@ def assess(
     count = min(len(chains), _CHAINS)
     count = count // _GROUPS * _GROUPS or count
     stride = stride_of(model)
+    sweeps = min(_SWEEPS, max(1, _SWEPT // model.weights.numel()))
     moving = Chains(chains.visible[:count], chains.hidden[:count], generator)
     proposal = proposal_from(model, states, generator)
     groups, energies, look = _Groups(model, count, stride), [], _STEPS
     r_hat: float | None = None
     for step in range(1, _MOST_STEPS + 1):
-        moving = advance_by_moves(model, advance(model, moving, _SWEEPS - 1), proposal)
+        if sweeps > 1:
+            moving = advance(model, moving, sweeps - 1)
+        moving = advance_by_moves(model, moving, proposal)
         groups.add(moving.visible)
         energies.append(model.free_energy(moving.visible))
         if step == look:
