@@ -166,6 +166,17 @@ class _Means:
     value: Mapping[str, Tensor]
     squared_error: Mapping[str, Tensor]
 
+    def mixed(self, other: _Means, share: float) -> _Means:
+        """Return those of a mixture, of which the other is a share."""
+        kept, value, error = 1.0 - share, self.value, self.squared_error
+        return _Means(
+            {name: kept * one + share * other.value[name] for name, one in value.items()},
+            {
+                name: kept**2 * one + share**2 * other.squared_error[name]
+                for name, one in error.items()
+            },
+        )
+
 
 def statistics_of(
     model: RBM, states: Tensor, stride: int, offsets: Offsets | None = None
@@ -212,6 +223,30 @@ def _means_of_bins(model: RBM, states: Tensor, stride: int) -> _Means:
     )
 
 
+def _means_of_samples(model: RBM, hidden: Tensor, stride: int) -> _Means:
+    """Return the statistics of hidden samples, each a sample, with <v | h> in the place of v."""
+    count = len(hidden)
+    value: dict[str, Tensor] = {}
+    square: dict[str, Tensor] = {}
+    for piece in slices(count, len(model.visible)):
+        h = hidden[piece].to(torch.float64)
+        v = model.mean_visible(hidden[piece]).to(torch.float64)
+        strided = v[:, ::stride]
+        found = {"v": v.sum(dim=0), "h": h.sum(dim=0), "vh": strided.T @ h}
+        second = {"v": (v * v).sum(dim=0), "h": (h * h).sum(dim=0)}
+        second["vh"] = (strided * strided).T @ (h * h)
+        for total, one in ((value, found), (square, second)):
+            for name, mean in one.items():
+                total[name] = total.get(name, 0.0) + mean / count
+    return _Means(
+        value,
+        {
+            name: (square[name] - mean * mean).clamp(min=0.0) / max(count - 1, 1)
+            for name, mean in value.items()
+        },
+    )
+
+
 class _Groups:
     """Running means of the statistics over groups of chains."""
 
@@ -248,6 +283,7 @@ def assess(
     *,
     penalties: Penalties,
     generator: Generator,
+    anchor: tuple[Tensor, float] | None = None,
 ) -> Convergence:
     """Judge a trained model by the training bins and by its chains, moved on with it.
 
@@ -263,6 +299,9 @@ def assess(
         Penalties on the weights at the end of training.
     generator
         A stream for these sweeps alone.
+    anchor
+        (sample, hidden) hidden samples that the training was anchored to, and their share of the
+        objective: the chains are held against the mixture of both.
     """
     count = min(len(chains), _CHAINS)
     count = count // _GROUPS * _GROUPS or count
@@ -285,6 +324,8 @@ def assess(
                 break
             look *= 2
     bins, mine = _means_of_bins(model, states, stride), groups.means()
+    if anchor is not None:
+        bins = bins.mixed(_means_of_samples(model, anchor[0], stride), anchor[1])
     apart = {name: value - mine.value[name] for name, value in bins.value.items()}
     error = {name: (bins.squared_error[name] + mine.squared_error[name]).sqrt() for name in apart}
     within = shares_within(model, apart, error, penalties)

@@ -159,7 +159,8 @@ class TrainingLogs:
                 sparse = RBM(sparse.visible, sparse.hidden, weights)
                 estimate = self.likelihood.estimate(sparse, update, kept.contexts)
                 row |= self.likelihood.row(sparse, update, estimate)
-        turned = sparse.in_sign_gauge()
+        # the units of an anchored model are those of another, in its signs
+        turned = sparse if plan.anchor is not None else sparse.in_sign_gauge()
         contexts = kept.contexts
         if contexts is not None:
             units = (turned.weights * sparse.weights).sum(dim=0) < 0
