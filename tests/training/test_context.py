@@ -15,7 +15,6 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.context.sequences import Sequences
-from boltzbrain.model.rbm import Moments
 from boltzbrain.sampling.enumeration import all_states, exact_log_partitions
 from boltzbrain.sampling.rows.estimate import jackknifed
 from boltzbrain.training import train as training
@@ -24,7 +23,6 @@ from boltzbrain.training.context.likelihood import anneal_bins
 from boltzbrain.training.context.recurrent import by_parameters, through_time
 from boltzbrain.training.context.state import ContextState, mean_by_label
 from boltzbrain.training.plan import make_plan
-from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.train import resume, train
 from boltzbrain.training.update.gradient import (
     log_likelihood_gradient,
@@ -33,6 +31,7 @@ from boltzbrain.training.update.gradient import (
 )
 from helpers.activities import activity_of
 from helpers.contexts import model_of, pieces_of, predictive
+from helpers.trained_in_context import ends, exact_chains, slope
 
 QUICK = {
     "hidden": 3, "updates": 300, "batch": 300, "sweeps": 2, "checkpoints": 3, "weight_std": 0.3,
@@ -74,35 +73,6 @@ def runs(tmp_path_factory):
         name: (planted(name), train(planted(name), make_plan(**QUICK, context=name), folder / name))
         for name in ("past", "trial", "epoch")
     }
-
-
-def exact_chains(rbm, given, offsets):
-    """Return moments of all states of the law of each bin, weighted, and data minus model."""
-    every, bins = all_states(rbm.visible), len(given)
-    rows = torch.arange(bins).repeat_interleave(len(every))
-    laws, many = offsets[rows], every.repeat(bins, 1)
-    weight = torch.softmax(-rbm.free_energy(many, laws).reshape(bins, -1), dim=1).flatten() / bins
-    statistics = rbm.hidden.mean_statistics(rbm.inputs_to_hidden(many, laws))
-    means, states = rbm.mean_hidden(many, laws), torch.from_numpy(given.states)
-    each = bins * weight[:, None]
-    apart = {
-        "visible": states.double() - (each * many).reshape(bins, len(every), -1).sum(dim=1),
-        "hidden": rbm.mean_hidden(states, offsets)
-        - (each * means).reshape(bins, len(every), -1).sum(dim=1),
-    }
-    return Moments(
-        {"field": weight @ many.double()},
-        {name: weight @ value for name, value in statistics.items()},
-        weight @ many.double(), weight @ means, many, means * weight[:, None] * len(many),
-    ), apart  # fmt: skip
-
-
-def slope(at, put, entry=1, step=1e-5):
-    """Return the derivative of a function by one entry of a tensor, by central differences."""
-    high, low = at.clone(), at.clone()
-    high.view(-1)[entry] += step
-    low.view(-1)[entry] -= step
-    return (put(high) - put(low)) / (2 * step)
 
 
 def likelihood_of(model, given):
@@ -317,19 +287,6 @@ def test_interrupted_training_ends_where_the_undisturbed_one_ends(tmp_path, monk
         assert torch.equal(value, ends(cut)[name]), name
     logs = [run.log().drop(columns="seconds") for run in (whole, cut)]
     assert logs[0].equals(logs[1])
-
-
-def ends(run: TrainingRun):
-    """Return everything that the last checkpoint keeps, by name."""
-    last = run.load(run.checkpoints()[-1].update)
-    return {
-        **{f"live {name}": value for name, value in parameters_of(last.live).items()},
-        **{f"mean {name}": value for name, value in parameters_of(last.model).items()},
-        **{f"live {name}": value for name, value in last.live_contexts.learnt().items()},
-        **{f"mean {name}": value for name, value in last.contexts.learnt().items()},
-        "chains": last.chains.visible,
-        **last.optimizer,
-    }
 
 
 def test_a_training_starts_from_a_static_run(tmp_path, monkeypatch):

@@ -12,9 +12,10 @@ from pydantic import field_validator, model_validator
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.foundations.options import Options, setting
 from boltzbrain.training.anchor import Anchor, require_no_other
-from boltzbrain.training.context.names import in_order, require_fitting
+from boltzbrain.training.context.names import in_order, require_fitting, with_number_of_states
 from boltzbrain.training.kinds import hidden_kinds, require_scale
 from boltzbrain.training.presets import PRESETS as PRESETS
+from boltzbrain.training.schedule import kept_updates
 
 if TYPE_CHECKING:
     from boltzbrain.training.update.penalties import Penalties
@@ -53,13 +54,16 @@ class TrainingPlan(Options):
     context: str | None = setting(
         None,
         "what gives every bin an offset of the fields: `past`, `trial`, `epoch`, `assemblies`, or "
-        "several with commas",
+        "several with commas; or `states:K`, K hidden states",
         none="nothing",
         flag="--context",
         metavar="NAME,...",
     )
     context_hidden: bool = setting(
         False, "let epochs and places in the trial move the hidden fields, too"
+    )
+    states: int = setting(
+        8, "number of hidden states, with the context `states` (`states:8` says both)", ge=1, le=64
     )
     self_history: int | None = setting(
         None,
@@ -184,6 +188,7 @@ class TrainingPlan(Options):
         """Fill in what the recipe says of the fields that are not given."""
         if not isinstance(given, dict):
             return given
+        given = with_number_of_states(given)
         recipe = dict(PRESETS.get(str(given.get("preset")), {}))
         rate = cls._scaled_rate(recipe, given)
         if rate is not None:
@@ -257,6 +262,11 @@ class TrainingPlan(Options):
         """Names of the contexts, in the order in which they are fitted."""
         return () if self.context is None else tuple(self.context.split(","))
 
+    @property
+    def context_told(self) -> str | None:
+        """The context as it is typed, the number of hidden states with it."""
+        return f"states:{self.states}" if self.context == "states" else self.context
+
     def rate_at(self, update: int) -> float:
         """Return the learning rate of an update, counted from 1."""
         first = max(self.decay_from * self.updates, self.trial_updates)
@@ -314,18 +324,7 @@ class TrainingPlan(Options):
         Where the L1 penalty is chosen, one is kept after each trial, and the others come after
         them: the first a trial's length later, and log-spaced by the updates since.
         """
-        count, trials = self.checkpoints, self.trial_updates
-        after = self.updates - trials
-        first = min(self.trial_length, after) if trials else 1
-        steps = (
-            {after}
-            if count == 1
-            else {
-                round(first * (after / first) ** (number / (count - 1))) for number in range(count)
-            }
-        )
-        ends = set(range(self.trial_length, trials + 1, self.trial_length))
-        return sorted({trials + step for step in steps} | ends)
+        return kept_updates(self.updates, self.checkpoints, self.trial_updates, self.trial_length)
 
     def require(self, **overrides: Any) -> Self:
         """Return this plan; refuse hyperparameters beside it that say something else.

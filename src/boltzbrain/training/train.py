@@ -19,11 +19,13 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.find import Components
 from boltzbrain.training.assemblies.state import AssemblyState
+from boltzbrain.training.context.annealed_states import log_for
 from boltzbrain.training.context.fit import fit_contexts, require_contexts
 from boltzbrain.training.context.likelihood import ContextLog
 from boltzbrain.training.context.recurrent import RecurrentState
 from boltzbrain.training.context.start import model_to_start_from
 from boltzbrain.training.context.state import ContextState
+from boltzbrain.training.context.states import StatesState
 from boltzbrain.training.device import device_for
 from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
 from boltzbrain.training.health import symptoms
@@ -151,8 +153,7 @@ class _Training:
     ) -> None:
         self.run, self.plan = run, plan
         self.kept = frozenset(plan.checkpoint_updates())
-        log = LikelihoodLog if plan.context is None else ContextLog
-        self.likelihood = log.of(activity, plan, device)
+        self.likelihood = log_for(plan).of(activity, plan, device)
         newest = run.newest()
         self.seconds = 0.0 if newest is None else newest.seconds
         self.worked = 0
@@ -376,7 +377,11 @@ def _state(
     if isinstance(likelihood, ContextLog):
         contexts = fit_contexts(activity, plan) if checkpoint is None else None
         train = likelihood.sequences["train"]
-        kind = RecurrentState if "assemblies" in plan.contexts else ContextState
+        kind = ContextState
+        if plan.context == "states":
+            kind = StatesState
+        elif "assemblies" in plan.contexts:
+            kind = RecurrentState
         return kind(plan, train, contexts, device, checkpoint, model)
     data = likelihood.states["train"]
     if plan.weights_from == "assemblies":

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from boltzbrain.baselines.in_time.chain import Chain
 from boltzbrain.baselines.in_time.hmm import piece_bins_of
 from boltzbrain.baselines.in_time.model import History
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
 from boltzbrain.baselines.protocol import Fit, Trial
 from boltzbrain.baselines.search import Tried, lies_at_edge, search
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.chain import Chain
 from boltzbrain.model.context.sequences import Sequences
 
 PENALTIES = (1000.0, 300.0, 100.0)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.showing.told import counted
 from boltzbrain.model.context.context import Context, Running
 from boltzbrain.model.context.from_past import FromThePast
@@ -57,7 +58,7 @@ class FollowingPast(Context):
         """Return the offsets of the visible fields."""
         return Offsets(self.law.odds(given).to(rbm.weights))
 
-    def running(self, layout: Sequences, rbm: RBM, pieces: int) -> Running:
+    def running(self, layout: Sequences, rbm: RBM, pieces: int, generator: Generator) -> Running:
         """Return the offsets of pieces by their own bins."""
         return _RunningPast(self.law, RunningTraces(self.law.past, pieces, layout.bin_width_s), rbm)
 

@@ -67,10 +67,11 @@ class SimulatedAnimal:
         thirds = np.minimum(self.xyz_um / BOX_UM * 3, 2).astype(int)
         cubes = [f"cube{x}{y}{z}" for x, y, z in thirds.tolist()]
         segment = (np.arange(bins) // _SEGMENT).astype(np.int32)
+        times: Floats = bin_width_s * (np.arange(bins) % _SEGMENT).astype(np.float64)
         return Recording(
             neuron_table(list(self.names), self.xyz_um),
             {CUBES: Regions.from_labels(cubes)},
-            Binned(self.states, bin_width_s, segment, (np.arange(bins) % _SEGMENT) * bin_width_s),
+            Binned(self.states, bin_width_s, segment, times),
             no_epochs(),
             Source("simulated", "", "", {}),
         )

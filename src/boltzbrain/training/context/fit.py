@@ -18,6 +18,7 @@ from boltzbrain.model.context.labelled import Labelled, OfEpoch, PlaceInTrial, r
 from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
+from boltzbrain.training.context.states import states_alike
 from boltzbrain.training.plan import TrainingPlan
 
 CALCIUM_STEP, CALCIUM_LAGS = "deconvolve", 2
@@ -36,7 +37,7 @@ def require_contexts(activity: Activity, plan: TrainingPlan) -> None:
         If one is among those of the plan; the message says what to do.
     """
     where, bins = activity.source.path, activity.bins_of("train")
-    follows = [one for one in plan.contexts if one in ("past", "assemblies")]
+    follows = [one for one in plan.contexts if one in ("past", "assemblies", "states")]
     if follows and len(bins):
         later = 1.0 - len(Sequences.of_fold(activity, "train").edges[:-1]) / len(bins)
         if later < _LATER:
@@ -110,6 +111,8 @@ def fit_contexts(activity: Activity, plan: TrainingPlan) -> Contexts:
                 base[number] = more if before is None else before + more
     if "assemblies" in plan.contexts:
         parts.append(_assemblies(activity, plan))
+    if "states" in plan.contexts:
+        parts.append(states_alike(field, plan.states, plan.hidden))
     return Contexts(tuple(parts), field)
 
 

@@ -51,6 +51,7 @@ ADDED: dict[str, dict[str, Any]] = {
         "window": 50,
         "anchor": None,
         "fixed_precisions": False,
+        "states": 8,
     },
 }
 """Hyperparameters by the version that brought them, with the value that was in effect before.
