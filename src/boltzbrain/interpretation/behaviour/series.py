@@ -179,7 +179,7 @@ class _Sums:
             shape=(total, len(code)),
         )
         sums: Any = one_hot @ self.matrix
-        dense = sparse.csr_array(sums).toarray() if sparse.issparse(sums) else sums
+        dense = sums if isinstance(sums, np.ndarray) else sums.toarray()
         shaped = dense.astype(np.float64).reshape(FOLDS, self.pieces, -1)
         parts = [shaped] * 3 if self.binary else np.split(shaped, 3, axis=2)
         return count.reshape(FOLDS, self.pieces).astype(np.float64), parts[0], parts[1], parts[2]
