@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import boltzbrain as bb
+from boltzbrain.data.behaviour.by_segment import recorded_segments
 from boltzbrain.data.behaviour.covariates import Covariate
 from boltzbrain.data.behaviour.trials import checked_trials
 from boltzbrain.preparing.faults.cutting import without_rows
@@ -76,6 +77,17 @@ def test_folds_keep_series_and_trials():
     divided = activity.split(by="none", min_active_bins=0)
     assert len(divided.trials) == 1
     assert set(divided.covariates) == {"x"}
+
+
+def test_segments_as_recorded_are_known_after_folds_have_cut_them():
+    one = Covariate(np.arange(50) * 0.1, np.arange(50.0))
+    states = np.random.default_rng(0).integers(0, 2, (60, 3)).astype(np.uint8)
+    recording = bb.from_states(states, bin_width_s=0.1, segment=np.repeat([0, 1], [40, 20]))
+    activity = replace(recording, covariates={"x": one}).binarize()
+    cut = activity.split(by="blocks", gap_s=0.2, min_active_bins=0)
+    assert len(np.unique(cut.segment)) > 2
+    np.testing.assert_array_equal(recorded_segments(cut), np.repeat([0, 1], [40, 20]))
+    np.testing.assert_array_equal(recorded_segments(activity), activity.segment)
 
 
 def test_probes_share_series_and_trials():

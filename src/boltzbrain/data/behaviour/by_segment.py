@@ -1,13 +1,31 @@
-"""Series and trials of an activity on the clock that starts again in each of its segments."""
+"""The segments of an activity as recorded, and series and trials on a clock of each of its own."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity, stretches
 from boltzbrain.data.behaviour.covariates import Covariate
 from boltzbrain.data.behaviour.trials import no_trials
+
+RECORDED = "recorded_segments"
+"""Option of the step "split": the first bin of each segment before folds with a gap cut them."""
+
+
+def recorded_segments(activity: Activity) -> NDArray[np.int32]:
+    """Return the segment of every bin as it was recorded, (bin,), before folds cut it.
+
+    Those of the activity itself where its step does not tell.
+    """
+    split = activity.step("split")
+    first = None if split is None else split.options.get(RECORDED)
+    if first is None:
+        return activity.segment
+    edges = np.zeros(activity.n_bins, dtype=np.int32)
+    edges[np.asarray(first, dtype=np.int64)] = 1
+    return np.cumsum(edges, dtype=np.int32) - np.int32(1)
 
 
 def behaviour_by_segment(activity: Activity) -> tuple[dict[str, Covariate], pd.DataFrame]:

@@ -172,11 +172,9 @@ def _tuning_entries(kind: str, found: dict[str, TrialTuning | SeriesTuning]) -> 
     base = f"{ROOM}/{kind}"
     entries = {
         f"{base}/effect": Entry(
-            np.array([
-                one.effect if isinstance(one, TrialTuning) else one.r2 for one in every
-            ]),
-            f"(name, {unit}) of trials the share of the variance over trials beyond chance, of "
-            "series the cross-validated share over bins",
+            stacked(lambda one: one.effect),
+            f"(name, {unit}) share of the variance beyond chance: of trials over trials, of series "
+            "over bins, cross-validated",
         ),
         f"{base}/direction": Entry(
             np.array([

@@ -44,6 +44,8 @@ class SeriesTuning:
     r2
         (unit,) cross-validated share of the variance over bins that the tuning curve explains, at
         the best lag.
+    effect
+        (unit,) r2 less its mean under the null, of what that leaves.
     information
         (unit,) mutual information of the series' pieces and the unit above or below its mean, nats
         a bin, without what there is by chance, at the best lag.
@@ -72,6 +74,7 @@ class SeriesTuning:
     centres: Floats
     curve: Floats
     r2: Floats
+    effect: Floats
     information: Floats
     correlation: Floats
     lag_s: Floats
@@ -178,8 +181,8 @@ class _Sums:
             (np.ones(len(valid), dtype=np.float32), valid[order], np.r_[0, np.cumsum(count)]),
             shape=(total, len(code)),
         )
-        sums: Any = one_hot @ self.matrix
-        dense = sums if isinstance(sums, np.ndarray) else sums.toarray()
+        sums = one_hot @ self.matrix
+        dense: Any = sums.toarray() if isinstance(sums, sparse.csr_array) else sums
         shaped = dense.astype(np.float64).reshape(FOLDS, self.pieces, -1)
         parts = [shaped] * 3 if self.binary else np.split(shaped, 3, axis=2)
         return count.reshape(FOLDS, self.pieces).astype(np.float64), parts[0], parts[1], parts[2]
@@ -317,6 +320,7 @@ def tuning_of_series(
             if not go_on.all():
                 sums.select(go_on)
                 left = left[go_on]
+    by_chance = np.nanmean(drawn[0], axis=1, dtype=np.float64)
     p_value = tail_p_values(beyond, r2, drawn[0])
     p_information = tail_p_values(above, information, drawn[1])
     q_value = false_discoveries(p_value)
@@ -327,6 +331,7 @@ def tuning_of_series(
         name,
         *_curve(code, pieces, series, values, np.asarray(lags)[best], segment),
         r2,
+        (r2 - by_chance) / np.maximum(1 - by_chance, 1e-12),
         information - chance / np.maximum(done, 1),
         _correlations(series, values, np.asarray(lags)[best], segment),
         np.asarray(lags, dtype=np.float64)[best] * bin_width_s,

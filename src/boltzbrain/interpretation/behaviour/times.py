@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.behaviour.by_segment import recorded_segments
 from boltzbrain.interpretation.behaviour.trials import Column
 
 Floats = NDArray[np.float64]
@@ -99,7 +100,7 @@ def courses(
     single
         (trial, place, unit) of the trials of the column, NaN beyond their end.
     """
-    single, each = in_trials(values, bins[column.rows], activity.segment)
+    single, each = in_trials(values, bins[column.rows], recorded_segments(activity))
     codes, levels = levels_of(column)
     there = np.isfinite(single[:, :, 0])
     shape = (len(levels), single.shape[1], single.shape[2])

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.behaviour.by_segment import recorded_segments
 from boltzbrain.data.behaviour.trials import is_labels
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import slices
@@ -162,7 +163,7 @@ def bins_of_trials(
     event = np.where(known, event, 0.0)
     first = np.floor(event + low / width + 1e-6)
     stop = bins[:, 1] if window_s is None else np.floor(event + high / width + 1e-6)
-    edge = np.flatnonzero(np.diff(activity.segment)) + 1
+    edge = np.flatnonzero(np.diff(recorded_segments(activity))) + 1
     at = np.searchsorted(edge, bins[:, 0], side="right")
     begin = np.r_[0, edge][at]
     end = np.r_[edge, activity.n_bins][at]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.behaviour.by_segment import recorded_segments
 from boltzbrain.data.behaviour.trials import columns_of
 from boltzbrain.foundations.checks import bad_input, closest, number_in, whole_number_in
 from boltzbrain.foundations.folders import given_path
@@ -77,9 +78,9 @@ def tuning(
     Returns
     -------
     DataFrame
-        A row a unit. Of trials `TrialTuning`'s ``effect``, ``difference``, ``preferred``; of series
-        `SeriesTuning`'s ``r2``, ``information``, ``correlation``, ``lag_s``; of both ``p_value``,
-        ``q_value``, ``tuned`` (q-value of 0.05 at most) and ``smallest_effect``.
+        A row a unit: ``effect``, ``p_value``, ``q_value``, ``tuned`` (q-value of 0.05 at most) and
+        ``smallest_effect``; of trials also `TrialTuning`'s ``difference`` and ``preferred``, of
+        series `SeriesTuning`'s ``r2``, ``information``, ``correlation`` and ``lag_s``.
 
     Raises
     ------
@@ -117,14 +118,14 @@ def series_tuning(
     generator: Generator,
 ) -> SeriesTuning:
     """Return the tuning of units to a covariate of their activity; see `tuning`."""
-    width = activity.bin_width_s
+    width, segment = activity.bin_width_s, recorded_segments(activity)
     lags = sorted({round(number_in("lags_s", one) / width) for one in lags_s})
     return tuning_of_series(
         name,
         activity.covariates[name].values,
         units.values,
-        activity.segment,
-        SeriesNull.of(activity.segment, null, activity.epoch),
+        segment,
+        SeriesNull.of(segment, null, activity.epoch),
         draws=draws,
         generator=generator,
         lags=lags or [0],
@@ -191,14 +192,16 @@ def target_of(
 ) -> Target:
     """Return a column of the trials or a covariate as what is to be told; see `decode`."""
     if is_series(activity, of):
-        chosen = SeriesNull.of(activity.segment, null, activity.epoch)
+        chosen = SeriesNull.of(recorded_segments(activity), null, activity.epoch)
         return target_of_series(activity, of, chosen, draws=draws, generator=generator)
     bins = bins_of_trials(activity, align=align, window_s=window_s)
     column = column_of(activity.trials, of, file=activity.source.path)
     return target_of_trials(activity, column, bins, draws=draws, generator=generator)
 
 
-def explained(run: TrainingRun | str | Path, units: str = "hidden") -> pd.DataFrame:
+def explained(
+    run: TrainingRun | str | Path, units: str = "hidden", *, names: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Return what trials and series explain of each assembly or neuron of a run, on its test fold.
 
     Parameters
@@ -207,6 +210,8 @@ def explained(run: TrainingRun | str | Path, units: str = "hidden") -> pd.DataFr
         As in `tuning`.
     units
         As in `tuning`.
+    names
+        What explains; every column of the trials and covariate if None.
 
     Returns
     -------
@@ -221,13 +226,19 @@ def explained(run: TrainingRun | str | Path, units: str = "hidden") -> pd.DataFr
     """
     opened = _opened(run)
     activity = opened.activity()
-    names = behaviour_of(activity)
+    names = behaviour_of(activity) if names is None else list(names)
+    for name in names:
+        is_series(activity, name)
     chosen = units_of(opened.at_mean_context(), activity, units)
     where = activity.source.path
     found = explained_by(
         activity,
         chosen.values,
-        [column_of(activity.trials, one, file=where) for one in names if one in activity.trials],
+        [
+            column_of(activity.trials, one, file=where)
+            for one in names
+            if one not in activity.covariates
+        ],
         {one: activity.covariates[one].values for one in names if one in activity.covariates},
         bins_of_trials(activity) if len(activity.trials) else np.empty((0, 2), dtype=np.int64),
     )
@@ -288,8 +299,9 @@ def _table(found: TrialTuning | SeriesTuning, units: Units, activity: Activity) 
         }  # fmt: skip
     else:
         own = {
-            "r2": found.r2, "information": found.information, "correlation": found.correlation,
-            "lag_s": found.lag_s, "p_information": found.p_information,
+            "effect": found.effect, "r2": found.r2, "information": found.information,
+            "correlation": found.correlation, "lag_s": found.lag_s,
+            "p_information": found.p_information,
         }  # fmt: skip
     table = pd.DataFrame(
         {
