@@ -119,6 +119,15 @@ def test_the_command_translates(study, tmp_path, capsys):
         bb.align(study.run("a"), study.activity("b"), study.folder, names=["a", "b"])
 
 
+def test_the_page_shows_every_pair(study, tmp_path, capsys):
+    page = tmp_path / "study.html"
+    assert run_command(("report", study.folder, "-o", page), capsys).status == 0
+    text = page.read_text()
+    for words in ("One set of assemblies in 2 animals", "b of a", "a of b", "Assembly 0 of a"):
+        assert words in text
+    assert "a 60, b 70" in repr(study)
+
+
 def test_calibration_keeps_rates_and_takes_up_what_is_linear():
     stream = Generator.from_seed(6)
     teacher = random_model("drelu", 30, 4, stream, dtype=torch.float64)
