@@ -10,6 +10,8 @@ from boltzbrain.foundations.doors import hang
 from boltzbrain.kernels.allocator import map_large_blocks
 
 if TYPE_CHECKING:
+    from boltzbrain.alignment.align import align, resume_align
+    from boltzbrain.alignment.translation import translate
     from boltzbrain.api import compare, convert, evaluate, fit, interpret, report, resume, sample
     from boltzbrain.data.activity import Activity
     from boltzbrain.data.recording import Recording
@@ -53,6 +55,7 @@ __all__ = [
     "TrainingPlan",
     "TrainingRun",
     "__version__",
+    "align",
     "compare",
     "convert",
     "couplings",
@@ -73,11 +76,13 @@ __all__ = [
     "read_rbms",
     "report",
     "resume",
+    "resume_align",
     "resume_sweep",
     "sample",
     "save_figures",
     "sweep",
     "transform",
+    "translate",
     "tuning",
     "view",
 ]
@@ -103,6 +108,7 @@ _HOME = {
     "TrainingFailedError": "foundations.checks",
     "TrainingPlan": "training.plan",
     "TrainingRun": "training.run.run",
+    "align": "alignment.align",
     "compare": "api",
     "convert": "api",
     "couplings": "interpretation.couplings.couplings",
@@ -122,11 +128,13 @@ _HOME = {
     "read_rbms": "model.foreign",
     "report": "api",
     "resume": "api",
+    "resume_align": "alignment.align",
     "resume_sweep": "grid.sweep",
     "sample": "api",
     "save_figures": "pages.plates.write",
     "sweep": "grid.sweep",
     "transform": "evaluation.new_data.transform",
+    "translate": "alignment.translation",
     "tuning": "interpretation.behaviour.tuning",
     "view": "pages.viewer.view",
 }
@@ -149,6 +157,7 @@ hang(
         "Study.told": "pages.objects.recordings:study_told",
         "TrainingRun.told": "pages.objects.runs:run_told",
         "SweepFolder.told": "grid.told:sweep_told",
+        "StudyFolder.told": "alignment.told:study_folder_told",
         "RBM.told": "pages.objects.runs:model_told",
         "ContextualRBM.told": "pages.objects.runs:contextual_told",
         "Evaluation.told": "pages.objects.results:evaluation_told",

@@ -20,6 +20,7 @@ def three():
         elsewhere=(2,),
         lacking={1: (0,)},
         strength=4.0,
+        radius=0.17,
     )
 
 
@@ -74,5 +75,6 @@ def test_a_recording_has_places_cubes_and_segments(three):
         paired=400,
         named=0.5,
         strength=4.0,
+        radius=0.17,
     )
     assert np.array_equal(alone.animals["a"].states, three.animals["a"].states)

@@ -66,12 +66,12 @@ class SimulatedAnimal:
         bins = len(self.states)
         thirds = np.minimum(self.xyz_um / BOX_UM * 3, 2).astype(int)
         cubes = [f"cube{x}{y}{z}" for x, y, z in thirds.tolist()]
+        place = np.arange(bins) % _SEGMENT
         segment = (np.arange(bins) // _SEGMENT).astype(np.int32)
-        times: Floats = bin_width_s * (np.arange(bins) % _SEGMENT).astype(np.float64)
         return Recording(
             neuron_table(list(self.names), self.xyz_um),
             {CUBES: Regions.from_labels(cubes)},
-            Binned(self.states, bin_width_s, segment, times),
+            Binned(self.states, bin_width_s, segment, bin_width_s * place.astype(np.float64)),
             no_epochs(),
             Source("simulated", "", "", {}),
         )
@@ -148,8 +148,8 @@ def simulate_animals(
     assemblies: int = 6,
     bins: int = 3000,
     paired: int = 500,
-    radius: float = 0.17,
-    strength: float = 3.0,
+    radius: float = 0.2,
+    strength: float = 3.5,
     probability: float = 0.15,
     rate: float = 0.05,
     named: float = 0.0,
