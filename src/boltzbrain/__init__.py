@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from boltzbrain.evaluation.new_data.transform import transform
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
     from boltzbrain.grid.sweep import resume_sweep, sweep
+    from boltzbrain.interpretation.behaviour.tuning import decode, explained, tuning
     from boltzbrain.interpretation.couplings.couplings import couplings
     from boltzbrain.model.foreign import read_pgm, read_rbms
     from boltzbrain.model.layers.continuous import Gaussian
@@ -55,7 +56,9 @@ __all__ = [
     "compare",
     "convert",
     "couplings",
+    "decode",
     "evaluate",
+    "explained",
     "figures",
     "fit",
     "from_counts",
@@ -75,6 +78,7 @@ __all__ = [
     "save_figures",
     "sweep",
     "transform",
+    "tuning",
     "view",
 ]
 
@@ -102,7 +106,9 @@ _HOME = {
     "compare": "api",
     "convert": "api",
     "couplings": "interpretation.couplings.couplings",
+    "decode": "interpretation.behaviour.tuning",
     "evaluate": "api",
+    "explained": "interpretation.behaviour.tuning",
     "fit": "api",
     "from_counts": "readers.memory.arrays",
     "from_spike_times": "readers.memory.trains",
@@ -121,6 +127,7 @@ _HOME = {
     "save_figures": "pages.plates.write",
     "sweep": "grid.sweep",
     "transform": "evaluation.new_data.transform",
+    "tuning": "interpretation.behaviour.tuning",
     "view": "pages.viewer.view",
 }
 

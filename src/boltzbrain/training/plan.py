@@ -11,7 +11,9 @@ from pydantic import field_validator, model_validator
 
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.foundations.options import Options, setting
+from boltzbrain.training.anchor import Anchor, require_no_other
 from boltzbrain.training.context.names import in_order, require_fitting, with_number_of_states
+from boltzbrain.training.kinds import hidden_kinds, require_scale
 from boltzbrain.training.presets import PRESETS as PRESETS
 from boltzbrain.training.schedule import kept_updates
 
@@ -19,13 +21,6 @@ if TYPE_CHECKING:
     from boltzbrain.training.update.penalties import Penalties
 
 _RATES = ("learning_rate", "final_learning_rate")
-
-
-def _kinds() -> list[str]:
-    # here, as PyTorch takes seconds to import
-    from boltzbrain.model.layers.layer import KINDS
-
-    return sorted(KINDS)
 
 
 class TrainingPlan(Options):
@@ -49,7 +44,13 @@ class TrainingPlan(Options):
         metavar="NAME",
     )
     hidden: int = setting(100, "number of hidden units", flag="--hidden", metavar="N", ge=1)
-    hidden_kind: str = setting("bernoulli", "kind of the hidden units", names=_kinds)
+    hidden_kind: str = setting("bernoulli", "kind of the hidden units", names=hidden_kinds)
+    anchor: Anchor | None = setting(
+        None,
+        "hidden samples of another model that those of this one are drawn to, see `Anchor`",
+        none="none",
+    )
+    fixed_precisions: bool = setting(False, "precisions of hidden units stay as they begin")
     context: str | None = setting(
         None,
         "what gives every bin an offset of the fields: `past`, `trial`, `epoch`, `assemblies`, or "
@@ -239,7 +240,9 @@ class TrainingPlan(Options):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.normalised:
-            self._require_scale()
+            require_scale(self.hidden_kind)
+        if self.anchor is not None:
+            require_no_other(self.model_dump())
         if self.context is not None:
             usual = type(self).model_fields["chains"].default
             require_fitting(self.model_dump(), PRESETS.get(self.preset, {}).get("chains", usual))
@@ -263,16 +266,6 @@ class TrainingPlan(Options):
     def context_told(self) -> str | None:
         """The context as it is typed, the number of hidden states with it."""
         return f"states:{self.states}" if self.context == "states" else self.context
-
-    def _require_scale(self) -> None:
-        """Refuse hidden units of fixed size where their activity is to be held."""
-        from boltzbrain.model.layers.layer import KINDS
-
-        real = sorted(kind for kind, layer in KINDS.items() if layer.scale_powers)
-        if self.hidden_kind not in real:
-            raise bad_input(
-                "hidden_kind", f"be one of {', '.join(real)} to be normalised", self.hidden_kind
-            )
 
     def rate_at(self, update: int) -> float:
         """Return the learning rate of an update, counted from 1."""

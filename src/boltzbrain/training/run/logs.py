@@ -161,7 +161,8 @@ class TrainingLogs:
                 estimate = self.likelihood.estimate(sparse, update, kept.contexts)
                 row |= self.likelihood.row(sparse, update, estimate)
                 contexts = self.likelihood.told(contexts, sparse, estimate)
-        turned = sparse.in_sign_gauge()
+        # the units of an anchored model are those of another, in its signs
+        turned = sparse if plan.anchor is not None else sparse.in_sign_gauge()
         if contexts is not None:
             units = (turned.weights * sparse.weights).sum(dim=0) < 0
             contexts = contexts.flipped(units)

@@ -50,6 +50,8 @@ ADDED: dict[str, dict[str, Any]] = {
         "self_history": None,
         "window": 50,
         "states": 8,
+        "anchor": None,
+        "fixed_precisions": False,
     },
 }
 """Hyperparameters by the version that brought them, with the value that was in effect before.
