@@ -15,7 +15,7 @@ from boltzbrain.training.anchor import Anchor, require_no_other
 from boltzbrain.training.context.names import in_order, require_fitting, with_number_of_states
 from boltzbrain.training.kinds import hidden_kinds, require_scale
 from boltzbrain.training.presets import PRESETS as PRESETS
-from boltzbrain.training.schedule import kept_updates
+from boltzbrain.training.schedule import decayed, kept_updates, scaled
 
 if TYPE_CHECKING:
     from boltzbrain.training.update.penalties import Penalties
@@ -64,6 +64,18 @@ class TrainingPlan(Options):
     )
     states: int = setting(
         8, "number of hidden states, with the context `states` (`states:8` says both)", ge=1, le=64
+    )
+    past_lags: int = setting(
+        1, "last bins that the context `past` sees one by one", unit="bins", ge=1, le=20
+    )
+    past_s: float | None = setting(
+        0.1, "time constant of the running mean that it sees beside", unit="s", none="none", gt=0
+    )
+    past_axes: int | None = setting(
+        None,
+        "axes of greatest variance along which it sees all neurons",
+        none="30; up to 300 neurons the validation bins choose these or all",
+        ge=1,
     )
     self_history: int | None = setting(
         None,
@@ -208,13 +220,7 @@ class TrainingPlan(Options):
         """Return the last learning rate where only the first is given, at the recipe's ratio."""
         default = {name: cls.model_fields[name].default for name in _RATES}
         first, last = (recipe.get(name, default[name]) for name in _RATES)
-        asked = given.get(_RATES[0])
-        if last is None or _RATES[1] in given or not isinstance(asked, (int, float, str)):
-            return None
-        try:
-            return float(last * float(asked) / first)
-        except ValueError:
-            return None
+        return None if _RATES[1] in given else scaled(first, last, given.get(_RATES[0]))
 
     @field_validator("context")
     @classmethod
@@ -272,9 +278,8 @@ class TrainingPlan(Options):
         first = max(self.decay_from * self.updates, self.trial_updates)
         if self.final_learning_rate is None or update <= first:
             return self.learning_rate
-        progress = (update - first) / max(self.updates - first, 1.0)
-        ratio = self.final_learning_rate / self.learning_rate
-        return float(self.learning_rate * ratio ** min(progress, 1.0))
+        share = (update - first) / max(self.updates - first, 1.0)
+        return decayed(self.learning_rate, self.final_learning_rate, share)
 
     def released_at(self, update: int) -> bool:
         """Return whether an update, counted from 1, is among the last, released ones."""

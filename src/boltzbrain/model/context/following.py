@@ -76,13 +76,15 @@ class FollowingPast(Context):
 
     def facts(self) -> dict[str, Any]:
         """Return the time constants."""
-        return {"seconds": list(self.law.past.seconds)}
+        return {"seconds": list(self.law.past.seconds), "lags": self.law.past.lags}
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
         """Return the context that `tensors` and `facts` gave."""
         seconds = tuple(float(one) for one in facts["seconds"])
-        past = Past(tensors["mean"], tensors["spread"], tensors["axes"], seconds)
+        # a model of an earlier version saw one
+        lags = int(facts.get("lags", 1))
+        past = Past(tensors["mean"], tensors["spread"], tensors["axes"], seconds, lags)
         own = tensors["own"]
         law = FromThePast(
             past, tensors["first"], own, tensors["weights"], torch.zeros((1, *own.shape))
@@ -91,6 +93,8 @@ class FollowingPast(Context):
 
     def words(self) -> str:
         """Say along how many axes the past is seen."""
-        seconds = ", ".join(f"{1000 * one:g}" for one in self.law.past.seconds)
+        past = self.law.past
+        seconds = ", ".join(f"{1000 * one:g}" for one in past.seconds)
         axes = counted(self.law.past.axes.shape[1], "axis").replace("axiss", "axes")
-        return f"traces of {seconds} ms (0: the last bin) along {axes}"
+        alone = f" and each of the last {past.lags} bins" if past.lags > 1 else ""
+        return f"traces of {seconds} ms (0: the last bin){alone} along {axes}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.foundations.showing.numbers import joined
 
 NAMES = ("past", "trial", "epoch", "assemblies", "states")
 """In the order in which they are fitted."""
@@ -69,6 +70,18 @@ def in_order(value: str) -> str:
         )
         raise bad_input("context", must, value)
     return ",".join(sorted(names, key=NAMES.index))
+
+
+def given_what(context: str) -> str:
+    """Return what a context gives a bin, in words.
+
+    Examples
+    --------
+    >>> given_what("past,trial"), given_what("states:3"), given_what("states:1")
+    ('past and trial', '3 hidden states', '1 hidden state')
+    """
+    name, _, number = context.partition(":")
+    return f"{number} hidden state{'s' * (number != '1')}" if number else joined(name)
 
 
 def require_fitting(plan: Mapping[str, Any], chains: int) -> None:

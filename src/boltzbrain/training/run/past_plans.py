@@ -52,6 +52,12 @@ ADDED: dict[str, dict[str, Any]] = {
         "anchor": None,
         "fixed_precisions": False,
         "states": 8,
+        "states": 8,
+        "past_lags": 1,
+        "past_s": 0.1,
+        "past_axes": None,
+        "anchor": None,
+        "fixed_precisions": False,
     },
 }
 """Hyperparameters by the version that brought them, with the value that was in effect before.
