@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from boltzbrain.model.layers.rectified import DReLU, ReLU
     from boltzbrain.model.rbm import RBM
     from boltzbrain.pages import figures
+    from boltzbrain.pages.methods import methods
     from boltzbrain.pages.plates.write import save_figures
     from boltzbrain.pages.viewer.view import view
     from boltzbrain.preparing.joining import join_probes, join_sessions
@@ -71,6 +72,7 @@ __all__ = [
     "interpret",
     "join_probes",
     "join_sessions",
+    "methods",
     "read",
     "read_pgm",
     "read_rbms",
@@ -123,6 +125,7 @@ _HOME = {
     "interpret": "api",
     "join_probes": "preparing.joining",
     "join_sessions": "preparing.joining",
+    "methods": "pages.methods",
     "read": "readers.detect",
     "read_pgm": "model.foreign",
     "read_rbms": "model.foreign",

@@ -19,6 +19,7 @@ import boltzbrain as bb
 from boltzbrain.cli.main import app, main
 from boltzbrain.cli.options import merged
 from boltzbrain.foundations.folders import page_file
+from boltzbrain.pages.story import scored
 from boltzbrain.training.plan import TrainingPlan, make_plan
 from helpers.command_line import (
     BINS,
@@ -458,3 +459,22 @@ def test_commands_that_do_nothing_are_not_offered():
     names = {command.name or command.callback.__name__ for command in app.registered_commands}
     known = {"info", "fit", "convert", "evaluate", "interpret", "compare", "sample", "report"}
     assert names == known | {"sweep", "demo", "transform", "figures", "view"}
+
+
+def test_methods_tells_a_paper_what_the_files_of_the_run_say(run, capsys):
+    text = run_command(["methods", run], capsys).out
+    info = json.loads((run / "run.json").read_text())
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    plan = info["plan"]
+    for told in (
+        f"{info['data']['neurons']:,} neurons",
+        f"seed {plan['seed']}): {info['updates_done']:,} updates of batches of {plan['batch']:,}",
+        f"checkpoint of update {info['chosen_update']:,}",
+        scored(evaluation),
+        info["environment"]["torch"],
+        info["data"]["sha256"][:12],
+        "arXiv:2603.11032",
+        "boltzbrain interpret",  # what is missing, and how it is made
+    ):
+        assert told in text, told
+    assert ("did not converge" in text) == (info["convergence"]["status"] == "failed")

@@ -15,7 +15,7 @@ from boltzbrain.cli.commands.evaluate import evaluate
 from boltzbrain.cli.commands.fit import fit
 from boltzbrain.cli.commands.info import info
 from boltzbrain.cli.commands.interpret import interpret
-from boltzbrain.cli.commands.pages import figures, report, view
+from boltzbrain.cli.commands.pages import figures, methods, report, view
 from boltzbrain.cli.commands.sample import sample
 from boltzbrain.cli.commands.sweep import sweep
 from boltzbrain.cli.commands.transform import transform
@@ -37,7 +37,7 @@ app = typer.Typer(
 PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
     "From a recording": (info, fit, sweep, convert),
     "Several animals": (align, translate),
-    "From a run": (evaluate, interpret, compare, sample, transform, report, figures, view),
+    "From a run": (evaluate, interpret, compare, sample, transform, report, figures, view, methods),
     "To try it": (demo,),
 }
 """The commands, as the help shows them."""

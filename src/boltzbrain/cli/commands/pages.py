@@ -1,4 +1,4 @@
-"""The commands that show a run: `boltzbrain report`, `boltzbrain figures`, `boltzbrain view`."""
+"""The commands that show a run: `boltzbrain report`, `figures`, `view` and `methods`."""
 
 from __future__ import annotations
 
@@ -90,3 +90,11 @@ def view(
 
         page = viewer.view(run, output)
     say_path(page)
+
+
+def methods(run: RunFolder) -> None:
+    """Print the methods paragraphs of a run for a paper, with its figures and references."""
+    open_runs(Display(), [run])
+    from boltzbrain.pages import methods as told
+
+    say(*told.methods(run).splitlines())
