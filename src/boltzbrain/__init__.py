@@ -10,6 +10,8 @@ from boltzbrain.foundations.doors import hang
 from boltzbrain.kernels.allocator import map_large_blocks
 
 if TYPE_CHECKING:
+    from boltzbrain.alignment.align import align, resume_align
+    from boltzbrain.alignment.translation import translate
     from boltzbrain.api import compare, convert, evaluate, fit, interpret, report, resume, sample
     from boltzbrain.data.activity import Activity
     from boltzbrain.data.recording import Recording
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from boltzbrain.evaluation.new_data.transform import transform
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
     from boltzbrain.grid.sweep import resume_sweep, sweep
+    from boltzbrain.interpretation.behaviour.tuning import decode, explained, tuning
     from boltzbrain.interpretation.couplings.couplings import couplings
     from boltzbrain.model.foreign import read_pgm, read_rbms
     from boltzbrain.model.layers.continuous import Gaussian
@@ -52,10 +55,13 @@ __all__ = [
     "TrainingPlan",
     "TrainingRun",
     "__version__",
+    "align",
     "compare",
     "convert",
     "couplings",
+    "decode",
     "evaluate",
+    "explained",
     "figures",
     "fit",
     "from_counts",
@@ -70,11 +76,14 @@ __all__ = [
     "read_rbms",
     "report",
     "resume",
+    "resume_align",
     "resume_sweep",
     "sample",
     "save_figures",
     "sweep",
     "transform",
+    "translate",
+    "tuning",
     "view",
 ]
 
@@ -99,10 +108,13 @@ _HOME = {
     "TrainingFailedError": "foundations.checks",
     "TrainingPlan": "training.plan",
     "TrainingRun": "training.run.run",
+    "align": "alignment.align",
     "compare": "api",
     "convert": "api",
     "couplings": "interpretation.couplings.couplings",
+    "decode": "interpretation.behaviour.tuning",
     "evaluate": "api",
+    "explained": "interpretation.behaviour.tuning",
     "fit": "api",
     "from_counts": "readers.memory.arrays",
     "from_spike_times": "readers.memory.trains",
@@ -116,11 +128,14 @@ _HOME = {
     "read_rbms": "model.foreign",
     "report": "api",
     "resume": "api",
+    "resume_align": "alignment.align",
     "resume_sweep": "grid.sweep",
     "sample": "api",
     "save_figures": "pages.plates.write",
     "sweep": "grid.sweep",
     "transform": "evaluation.new_data.transform",
+    "translate": "alignment.translation",
+    "tuning": "interpretation.behaviour.tuning",
     "view": "pages.viewer.view",
 }
 
@@ -142,6 +157,7 @@ hang(
         "Study.told": "pages.objects.recordings:study_told",
         "TrainingRun.told": "pages.objects.runs:run_told",
         "SweepFolder.told": "grid.told:sweep_told",
+        "StudyFolder.told": "alignment.told:study_folder_told",
         "RBM.told": "pages.objects.runs:model_told",
         "ContextualRBM.told": "pages.objects.runs:contextual_told",
         "Evaluation.told": "pages.objects.results:evaluation_told",

@@ -12,6 +12,13 @@ def assert_same(first: Recording, second: Recording, *, atlases: bool = True) ->
     """Assert that two recordings are equal but for their source and the order of columns."""
     pd.testing.assert_frame_equal(first.neurons, second.neurons, check_like=True)
     pd.testing.assert_frame_equal(first.epochs, second.epochs)
+    pd.testing.assert_frame_equal(first.trials, second.trials, check_like=True)
+    assert set(first.covariates) == set(second.covariates)
+    for name, series in first.covariates.items():
+        other_series = second.covariates[name]
+        np.testing.assert_array_equal(series.times, other_series.times, err_msg=name)
+        np.testing.assert_array_equal(series.values, other_series.values, err_msg=name)
+        assert (series.unit, series.takes) == (other_series.unit, other_series.takes)
     assert first.steps == second.steps
     one, two = first.signal, second.signal
     assert type(one) is type(two)

@@ -83,6 +83,41 @@ BESIDE = {
     "PCA": np.random.default_rng(1).normal(size=(30, 3)),
 }
 CASES = {
+    "tuning_map": (
+        figures.tuning_map,
+        (["side", "speed"], np.array([[0.1, -0.2, 0.0], [0.0, 0.02, 0.3]]), np.eye(2, 3) > 0),
+        {},
+    ),
+    "trial_raster": (
+        figures.trial_raster,
+        (np.abs(normal((9, 4))).astype(np.float32) - 0.2, np.repeat([0, 1, 2], 3),
+         ["a", "b", "c"], np.arange(4) * 0.1 + 0.05),
+        {},
+    ),
+    "trial_average": (
+        figures.trial_average,
+        (np.abs(normal((5, 4))), np.full((5, 4), 0.1), list("abcde"), np.arange(4) * 0.1),
+        {},
+    ),
+    "tuning_curves": (
+        figures.tuning_curves, (np.arange(8.0), {"3": normal(8), "9": normal(8)}, "speed"), {},
+    ),
+    "decoding_scores": (
+        figures.decoding_scores,
+        (["side", "speed"], {"hidden": [(0.7, 0.1, 0.5, 0.6), (0.3, 0.1, 0.0, 0.1)],
+                             "neurons": [(0.8, 0.1, 0.5, 0.6), (-0.2, 0.1, -0.1, 0.1)]}, "score"),
+        {},
+    ),
+    "tuned_regions": (
+        figures.tuned_regions,
+        (["CA1 (9)", "VISp (3)"], {"side": np.array([0.1, 0.5]), "speed": np.zeros(2)}, "share"),
+        {},
+    ),
+    "explained_shares": (
+        figures.explained_shares,
+        (["side", "speed"], np.abs(normal((2, 5))), np.abs(normal((2, 5))), np.abs(normal(5))),
+        {},
+    ),
     "time_gains": (
         figures.time_gains,
         ([("RBM", None, 13.0, 0.3), ("GLM", -2.0, 15.0, 0.4), ("HMM", 9.0, 11.0, None)],
@@ -379,8 +414,27 @@ def texts_of(ax):
         lambda name: figures.baseline_scores([(name, 1.0, 0.1, False)], "gain"),
         lambda name: figures.weight_tails({name: normal((9, 3)), "RBM": normal((9, 3))}),
         lambda name: figures.occupied_regions({name: np.abs(normal(9)) + 1}, 9),
+        lambda name: figures.tuning_map([name], normal((1, 4)), normal((1, 4)) > 0),
+        lambda name: figures.trial_average(
+            normal((2, 4)), np.ones((2, 4)), [name, "b"], np.arange(4.0)
+        ),
+        lambda name: figures.decoding_scores([name], {"hidden": [(0.7, 0.1, 0.5, 0.6)]}, "score"),
+        lambda name: figures.tuned_regions([name], {"side": np.ones(1)}, "share"),
     ],
-    ids=["map", "ridges", "assemblies", "raster", "histogram", "baselines", "tails", "occupied"],
+    ids=[
+        "map",
+        "ridges",
+        "assemblies",
+        "raster",
+        "histogram",
+        "baselines",
+        "tails",
+        "occupied",
+        "tuning",
+        "average",
+        "decoding",
+        "tuned",
+    ],
 )
 def test_a_name_is_text_in_every_figure(draw, name):
     ax = draw(name)

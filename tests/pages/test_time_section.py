@@ -55,7 +55,7 @@ def evaluation(hmm=11.0, history=15.0, **controls):
     }  # fmt: skip
 
 
-def shown(found):
+def shown(found, own=False):
     states = (np.arange(BINS * NEURONS).reshape(BINS, NEURONS) % 5 == 0).astype(np.uint8)
     bins = BinSet(states, np.arange(BINS))
     kept = {
@@ -66,6 +66,7 @@ def shown(found):
         title="", card=[], plan=[], log=pd.DataFrame(), chosen_update=1, evaluation=found,
         train=bins, test=bins, generated=bins, test_segment=np.zeros(BINS, dtype=np.int32),
         bin_width_s=0.02, regions=[""] * NEURONS, neuron_ids=[""] * NEURONS, states={"hmm": kept},
+        kept={f"states/{name}": values for name, values in kept.items()} if own else None,
     )  # fmt: skip
 
 
@@ -80,6 +81,17 @@ def test_every_model_has_a_row_and_states_their_ribbon():
         "time-gains", "time-states", "time-profiles", "time-number-of-states",
     ]  # fmt: skip
     assert all(one.verdict is not None for one in section.panels)
+
+
+def test_the_states_of_the_rbm_have_their_own_ribbon():
+    found = evaluation()
+    found["predictive"] |= {"context": "states:2", "uses_time": True, "states": STATES}
+    names = [one.name for one in time_section(shown(found, own=True)).panels]
+    assert names[1:5] == ["time-rbm-states", "time-rbm-profiles", "time-states", "time-profiles"]
+    assert "given 2 hidden states" in time_section(shown(found, own=True)).lead
+    # an evaluation of one state has none
+    del found["predictive"]["states"]
+    assert "time-rbm-states" not in [one.name for one in time_section(shown(found)).panels]
 
 
 def test_without_models_in_time_or_controls_there_is_none():

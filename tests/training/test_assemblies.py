@@ -211,6 +211,20 @@ def test_couplings_of_bins_are_log_odds_ratios_where_they_are_certain() -> None:
     assert found[0, 2] == found[1, 2] == found[0, 0] == 0.0
 
 
+def test_units_that_stay_on_for_many_bins_are_asked_for_no_couplings_by_chance() -> None:
+    rng = np.random.default_rng(3)
+    bins, units, stay = 3000, 40, 10
+    started = rng.random((bins + stay, units)) < 0.006
+    on = np.stack([started[k : bins + k] for k in range(stay)]).any(axis=0)
+    # 5 % of the runs have any: expected of 780 pairs is far less than one
+    assert np.count_nonzero(couplings_of_bins(on)) <= 2
+    # negative control: by bins alone a tenth of the pairs would be taken for coupled
+    both = on.T.astype(float) @ on
+    expected = np.outer(on.mean(axis=0), on.mean(axis=0)) * bins
+    apart = np.abs(both - expected)[np.triu_indices(units, 1)]
+    assert (apart > 3 * np.sqrt(expected[np.triu_indices(units, 1)])).mean() > 0.1
+
+
 @pytest.mark.parametrize("share", [0.03, 0.4])
 def test_a_potential_peaks_at_its_levels_with_its_share(share: float) -> None:
     rng = np.random.default_rng(2)

@@ -16,6 +16,7 @@ import pytest
 from scipy import sparse
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.behaviour.covariates import BinnedCovariate, Covariate
 from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
@@ -52,6 +53,10 @@ def spikes_recording() -> Recording:
         Source("simulated", "demo", "", {}),
         (Step("mend", {"what": "silent", "removed": 3}),
          Step("é", {"table": [[0.1, None], []], "none": {}})),
+        {"pupil": Covariate(np.array([1.0, 2.0, 3.5]), np.array([0.5, np.nan, 0.25]), "mm"),
+         "licks": Covariate(np.array([2.0, 9.0]), np.array([1.0, 1.0]))},
+        pd.DataFrame({"start_s": [1.0, 5.0], "stop_s": [2.0, 6.5], "choice": ["left", ""],
+                      "contrast": [np.nan, 0.5]}),
     )  # fmt: skip
 
 
@@ -67,6 +72,8 @@ def binned_recording() -> Recording:
         signal=Binned(generator.poisson(1.0, (6, 4)).astype(np.uint8), 0.02,
                       np.array([4, 4, 4, 2, 2, 2], dtype=np.int32),
                       np.array([0.0, 0.02, 0.04, 5.0, 5.02, 5.04]), saturated=5),
+        covariates={"speed": Covariate(np.array([0.0, 0.02]), np.array([1.0, 2.5]), "cm/s",
+                                       np.array([4, 2], dtype=np.int32), "last")},
     )  # fmt: skip
 
 
@@ -103,6 +110,23 @@ def test_a_real_session_survives_a_round_trip(shared_data: Path, tmp_path: Path)
     assert_same(recording, read(write_npz(tmp_path / "a.npz", recording)))
     spikes = read(shared_data / "nwb" / "A8604-211122.nwb")
     assert_same(spikes, read(write_nwb(tmp_path / "a.nwb", spikes)))
+
+
+def test_series_and_trials_of_an_activity_come_back_in_the_same_bins(tmp_path: Path):
+    binned = binned_recording()
+    assert isinstance(binned.signal, Binned)
+    activity = Activity(
+        np.minimum(binned.signal.counts, 1), 0.02, binned.signal.segment,
+        np.zeros(6, dtype=np.int8), binned.neurons, binned.regions, (), binned.source,
+        covariates={"speed": BinnedCovariate(np.array([1, np.nan, 2, 3, 4, 5.0]), "cm/s", "mean")},
+        trials=pd.DataFrame({"start_s": [0.0], "stop_s": [9.0], "side": ["left"],
+                             "first_bin": [4], "stop_bin": [6]}),
+    )  # fmt: skip
+    again = read_npz(write_npz(tmp_path / "a.npz", activity)).binarize()
+    np.testing.assert_array_equal(
+        again.covariates["speed"].values, activity.covariates["speed"].values
+    )
+    assert again.trials[["first_bin", "stop_bin", "side"]].values.tolist() == [[4, 6, "left"]]
 
 
 def test_an_activity_is_written_as_states(tmp_path: Path):

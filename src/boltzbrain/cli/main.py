@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from boltzbrain.cli.commands.align import align, translate
 from boltzbrain.cli.commands.compare import compare
 from boltzbrain.cli.commands.convert import convert
 from boltzbrain.cli.commands.demo import demo
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
     "From a recording": (info, fit, sweep, convert),
+    "Several animals": (align, translate),
     "From a run": (evaluate, interpret, compare, sample, transform, report, figures, view),
     "To try it": (demo,),
 }

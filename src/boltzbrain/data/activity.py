@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from boltzbrain.data.behaviour.covariates import BinnedCovariate
+from boltzbrain.data.behaviour.trials import no_trials
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, one_of
@@ -83,6 +85,12 @@ class Activity(SelfTold):
         several do, -1 where none does; None where the recording has no epochs.
     epoch_names
         Their labels, by number.
+    covariates
+        Name to `BinnedCovariate`: what was recorded over time beside the neurons.
+    trials
+        Table of the trials of which bins are there: ``start_s``, ``stop_s``, ``first_bin`` and
+        ``stop_bin`` (the bins whose middle lies in the trial, the last not included), columns of
+        numbers or labels.
     """
 
     states: NDArray[np.uint8]
@@ -95,6 +103,8 @@ class Activity(SelfTold):
     source: Source
     epoch: NDArray[np.int32] | None = None
     epoch_names: tuple[str, ...] = ()
+    covariates: Mapping[str, BinnedCovariate] = field(default_factory=dict)
+    trials: pd.DataFrame = field(default_factory=no_trials)
 
     def __post_init__(self) -> None:
         """Refuse shapes that disagree and states other than 0 and 1."""
@@ -135,6 +145,13 @@ class Activity(SelfTold):
             if int(self.epoch.min()) < -1 or int(self.epoch.max()) >= len(self.epoch_names):
                 must = f"be -1 or the number of one of {len(self.epoch_names)} names"
                 raise bad_input("epoch", must, int(self.epoch.max()), file=where)
+        for name, one in self.covariates.items():
+            has_shape(f"covariates.{name}", one.values, (bins,), file=where)
+        if len(self.trials):
+            last = int(self.trials["stop_bin"].max())
+            if last > bins or int(self.trials["first_bin"].min()) < 0:
+                must = f"end at one of the {bins} bins"
+                raise bad_input("trials.stop_bin", must, last, file=where)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return one row per neuron: id, positions, quality, and its region in each atlas."""

@@ -5,7 +5,9 @@ Layout (format "boltzbrain activity", version 1): the attributes ``format``, ``v
 (bin,) int8; the group ``neurons`` with a dataset per column; the group ``regions`` with a group per
 atlas, holding ``names``, ``hemisphere`` and the sparse (neuron, region) membership as ``indptr``,
 ``indices`` and ``data``; the JSON texts ``steps`` and ``source``; and, where the recording has
-epochs, ``epoch`` (bin,) int32 with their names, ``epoch_names``.
+epochs, ``epoch`` (bin,) int32 with their names, ``epoch_names``. Where it has them, the group
+``covariates`` holds a dataset of (bin,) float64 each, NaN where missing, with the attributes
+``name``, ``unit`` and ``rule``, and the group ``trials`` a dataset per column.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import numpy as np
 from scipy import sparse
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.behaviour.covariates import BinnedCovariate
+from boltzbrain.data.behaviour.trials import no_trials
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.steps import Source, parse_steps, steps_text
 from boltzbrain.foundations.checks import bad_input, has_shape
@@ -70,6 +74,7 @@ def write_activity(path: str | Path, activity: Activity) -> None:
                 fletcher32=True,
             )  # fmt: skip
             write_text_list(file, "epoch_names", activity.epoch_names)
+        _write_behaviour(file, activity)
         write_table(file.create_group("neurons"), activity.neurons)
         atlases = file.create_group("regions")
         for number, (atlas, regions) in enumerate(activity.regions.items()):
@@ -88,6 +93,21 @@ def write_activity(path: str | Path, activity: Activity) -> None:
             "options": source.options,
         }
         write_text(file, "source", json.dumps(plain(told), allow_nan=False))
+
+
+def _write_behaviour(file: h5py.File, activity: Activity) -> None:
+    if activity.covariates:
+        group = file.create_group("covariates")
+        for number, (name, one) in enumerate(activity.covariates.items()):
+            dataset = group.create_dataset(
+                f"{number:03d}", data=one.values, compression="gzip", compression_opts=1,
+                fletcher32=True,
+            )  # fmt: skip
+            dataset.attrs.update({"name": name, "unit": one.unit, "rule": one.rule})
+    if len(activity.trials):
+        group = file.create_group("trials")
+        group.attrs["rows"] = len(activity.trials)
+        write_table(group, activity.trials)
 
 
 def read_activity(path: str | Path) -> Activity:
@@ -135,7 +155,23 @@ def _read(file: h5py.File, path: Path) -> Activity:
         source=Source(**json.loads(read_text(file, "source"))),
         epoch=file["epoch"][...].astype(np.int32, casting="safe") if "epoch" in file else None,
         epoch_names=tuple(read_text_list(file, "epoch_names")) if "epoch" in file else (),
+        covariates=_read_covariates(file),
+        trials=read_table(file["trials"], int(file["trials"].attrs["rows"]))
+        if "trials" in file
+        else no_trials(),
     )
+
+
+def _read_covariates(file: h5py.File) -> dict[str, BinnedCovariate]:
+    group = file.get("covariates", {})
+    return {
+        str(group[number].attrs["name"]): BinnedCovariate(
+            group[number][...].astype(np.float64),
+            str(group[number].attrs["unit"]),
+            str(group[number].attrs["rule"]),
+        )
+        for number in sorted(group)
+    }
 
 
 def _read_regions(group: Any, neurons: int) -> tuple[str, Regions]:

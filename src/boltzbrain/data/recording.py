@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from boltzbrain.data.behaviour.covariates import Covariate
+from boltzbrain.data.behaviour.trials import no_trials
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Signal, SpikeTimes, Traces
 from boltzbrain.data.steps import Source, Step
@@ -55,6 +57,11 @@ class Recording(SelfTold):
         Where it came from.
     steps
         What was done to the signal since it was read, in order.
+    covariates
+        Name to `Covariate`: what was recorded over time beside the neurons.
+    trials
+        Table of ``start_s``, ``stop_s``, columns of numbers or labels, and ``segment`` where the
+        times of the signal start again in every segment; as `checked_trials` makes it.
     """
 
     neurons: pd.DataFrame
@@ -63,6 +70,8 @@ class Recording(SelfTold):
     epochs: pd.DataFrame
     source: Source
     steps: tuple[Step, ...] = ()
+    covariates: Mapping[str, Covariate] = field(default_factory=dict)
+    trials: pd.DataFrame = field(default_factory=no_trials)
 
     def __post_init__(self) -> None:
         """Refuse tables whose lengths disagree."""

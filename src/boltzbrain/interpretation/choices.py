@@ -73,6 +73,28 @@ class Choices(Options):
         "beyond some hundred neurons",
         flag="--pairwise",
     )
+    behaviour: tuple[str, ...] | None = setting(
+        None,
+        "column of the trials, or covariate, whose tuning and decoding are read",
+        none="the first 12 that the recording has",
+        flag="--behaviour",
+        metavar="NAME",
+    )
+    behaviour_draws: int = setting(
+        2000,
+        "draws of chance for tuning, a tenth of them for decoding",
+        flag="--behaviour-draws",
+        ge=200,
+    )
+    behaviour_null: str = setting(
+        "auto",
+        "how a covariate is broken from the activity: moved in a circle within segments "
+        "(`shifts`), `segments` or `sessions` swapped (epochs are the sessions), or `auto`: "
+        "segments where there are at least 20 of like length, else shifts",
+        flag="--behaviour-null",
+        metavar="WAY",
+        names=("auto", "shifts", "segments", "sessions"),
+    )
     memory_limit_gb: float = setting(
         4.0,
         "memory for arrays of neurons x neurons, beyond which couplings are kept in factors",

@@ -16,6 +16,7 @@ from boltzbrain.foundations.memory import require_size
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.assemblies.find import find_assemblies, positions
+from boltzbrain.interpretation.behaviour.find import find_behaviour
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.couplings.find import find_couplings, find_norms
 from boltzbrain.interpretation.file import (
@@ -89,6 +90,7 @@ def interpret_model(
     require_size("triplets", choices.triplets, each_bytes=32.0)
     require_size("spread_samples", choices.spread_samples, each_bytes=float(activity.n_neurons))
     require_size("shuffles", choices.shuffles, each_bytes=8.0, steps=1.0)
+    require_size("behaviour_draws", choices.behaviour_draws, each_bytes=8.0, steps=1.0)
     generator = Generator.from_seed(seed, "interpretation")
     tell = Teller(callbacks)
     entries, of_couplings, pairs = find_couplings(model, states, choices, generator, tell)
@@ -122,7 +124,12 @@ def interpret_model(
         )
         entries |= maps
         summary["regions"] = of_regions or None
-    return Interpretation(entries, {**summary, "reasons": reasons})
+    of_behaviour, told, why = find_behaviour(
+        model, activity, choices, generator.child("behaviour"), tell.phase("behaviour")
+    )
+    entries |= of_behaviour
+    summary["behaviour"] = told
+    return Interpretation(entries, {**summary, "reasons": {**reasons, **why}})
 
 
 def interpret_run(

@@ -10,7 +10,7 @@ import numpy as np
 
 from boltzbrain.foundations.showing.display import duration
 from boltzbrain.foundations.showing.numbers import number, with_error
-from boltzbrain.foundations.showing.told import counted
+from boltzbrain.foundations.showing.told import counted, listed
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages.verdicts.baselines import doubts_of, gain_error, without_time
 from boltzbrain.pages.verdicts.score import doubts, given_words, held_out
@@ -91,7 +91,12 @@ def found(interpretation: Interpretation) -> list[str]:
         f"{np.median(used):.0f} neurons in the median; {summary['assemblies']['embedded']:.0%} of "
         f"the {neurons:,} neurons belong to at least one."
     ]
-    return sentences + _between_regions(summary) + _in_space(interpretation)
+    return [
+        *sentences,
+        *_between_regions(summary),
+        *_in_space(interpretation),
+        *_by_behaviour(summary.get("behaviour")),
+    ]
 
 
 def _between_regions(summary: Mapping[str, Any]) -> list[str]:
@@ -119,6 +124,18 @@ def _in_space(interpretation: Interpretation) -> list[str]:
         f"{int((values < COMPACT_P).sum())} of {len(values)} assemblies lie closer in space than "
         f"shuffled ones (p < {COMPACT_P:g}, which {COMPACT_P:.0%} do by chance)."
     ]
+
+
+def _by_behaviour(behaviour: Mapping[str, Any] | None) -> list[str]:
+    """Return what assemblies are tuned to, where behaviour was read."""
+    if not behaviour:
+        return []
+    units = behaviour["units"]["hidden"]
+    tuned = {name: one["tuned_hidden"] for name, one in behaviour["of"].items()}
+    some = dict(sorted(((name, n) for name, n in tuned.items() if n), key=lambda pair: -pair[1]))
+    if not some:
+        return [f"No assembly is tuned to any of {listed(list(tuned))}, against shifted behaviour."]
+    return [f"Of {units} assemblies are tuned (q ≤ 0.05, memory of time kept): {listed(some)}."]
 
 
 def not_interpreted(hidden: int, neurons: int) -> str:

@@ -19,6 +19,7 @@ from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Binned, Signal, SpikeTimes, Traces
 from boltzbrain.data.steps import Source, Step, steps_text
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.preparing.behaviour.joining import behaviour_of_probes, behaviour_of_sessions
 
 PAUSE_S = 1.0
 """Seconds between two sessions that are laid one after another."""
@@ -39,7 +40,8 @@ def join_probes(recordings: Sequence[Recording], names: Sequence[str] | None = N
     -------
     Recording
         The neurons side by side. Spike times are kept to the time that every probe recorded; what
-        lies outside is dropped and counted in the step "join_probes". Epochs are the first's.
+        lies outside is dropped and counted in the step "join_probes". Epochs are the first's, and
+        trials those of the first that has any; covariates are those of all.
         Steps of the parts are kept, each with the name of its ``part`` where they differ.
 
     Raises
@@ -58,6 +60,7 @@ def join_probes(recordings: Sequence[Recording], names: Sequence[str] | None = N
         tables.append(table)
     signal, told = _side_by_side([one.signal for one in recordings])
     atlases = dict.fromkeys(atlas for one in recordings for atlas in one.regions)
+    covariates, trials = behaviour_of_probes(recordings, labels)
     return Recording(
         neurons=pd.concat(tables, ignore_index=True),
         regions={
@@ -68,6 +71,8 @@ def join_probes(recordings: Sequence[Recording], names: Sequence[str] | None = N
         epochs=recordings[0].epochs,
         source=_source(recordings, labels),
         steps=(*_steps(recordings, labels), Step("join_probes", {"probes": labels, **told})),
+        covariates=covariates,
+        trials=trials,
     )
 
 
@@ -85,7 +90,8 @@ def join_sessions(recordings: Sequence[Recording], names: Sequence[str] | None =
     -------
     Recording
         Sessions follow each other after a pause of a second, and no bin or segment reaches from one
-        into the next. Epochs of the sessions are kept, moved in time; steps as in `join_probes`.
+        into the next. Epochs, covariates and trials of the sessions are kept, moved in time, trials
+        with the name of their session in the column ``session``; steps as in `join_probes`.
 
     Raises
     ------
@@ -117,9 +123,13 @@ def join_sessions(recordings: Sequence[Recording], names: Sequence[str] | None =
     table = pd.concat([own, *epochs], ignore_index=True).sort_values(
         "start_s", kind="stable", ignore_index=True
     )
+    signal = _one_after_another([one.signal for one in recordings], shift)
+    covariates, trials = behaviour_of_sessions(recordings, labels, shift)
     return replace(
         first,
-        signal=_one_after_another([one.signal for one in recordings], shift),
+        signal=signal,
+        covariates=covariates,
+        trials=trials,
         epochs=table if len(table) else no_epochs(),
         source=_source(recordings, labels),
         steps=(*_steps(recordings, labels), Step("join_sessions", {"sessions": labels})),

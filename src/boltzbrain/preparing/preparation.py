@@ -79,6 +79,24 @@ class Preparation(Options):
         group=RECORDING,
         names=JOINS,
     )
+    trials: tuple[str, ...] | None = setting(
+        None,
+        "table of the trials (csv: start_s and stop_s, or the segment, and columns of numbers or "
+        "labels); of joined sessions one for each, in order",
+        none="those of the recording's file",
+        flag="--trials",
+        metavar="FILE",
+        group=RECORDING,
+    )
+    covariates: tuple[str, ...] | None = setting(
+        None,
+        "table of series beside the neurons (csv: time_s, or a row a bin, and columns of numbers); "
+        "of joined sessions one for each, in order",
+        none="those of the recording's file",
+        flag="--covariates",
+        metavar="FILE",
+        group=RECORDING,
+    )
     mend: tuple[str, ...] | None = setting(
         None,
         "mend a fault that 'boltzbrain info --check' names",
@@ -127,6 +145,14 @@ class Preparation(Options):
         metavar="MS",
         group=BINS,
         gt=0,
+    )
+    covariate_bins: Mapping[str, str] = setting(
+        {},
+        "what a bin takes of a covariate's samples: their `mean`, the `last`, or whether there is "
+        "`any`, as in `licks=any` (any for values of 0 and 1, else the mean)",
+        flag="--covariate-bins",
+        metavar="NAME=RULE",
+        group=BINS,
     )
     epochs: tuple[str, ...] | None = setting(
         None,

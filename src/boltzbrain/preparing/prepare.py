@@ -31,6 +31,9 @@ def read_as_asked(asked: Preparation, paths: Sequence[str], display: Stages) -> 
             f"{given} --join for {len(paths)}",
         )
     recordings = [_read_one(asked, path, display) for path in paths]
+    # of sessions each has a clock of its own, of probes all have one
+    parts = recordings if asked.join == "sessions" else recordings[:1]
+    recordings[: len(parts)] = _with_tables(asked, parts)
     recording = recordings[0]
     if asked.join is not None:
         with display.stage("joining"):
@@ -39,6 +42,10 @@ def read_as_asked(asked: Preparation, paths: Sequence[str], display: Stages) -> 
             join = join_probes if asked.join == "probes" else join_sessions
             names = [Path(path).stem for path in paths]
             recording = join(recordings, names if len(set(names)) == len(names) else None)
+    if asked.covariate_bins:
+        from boltzbrain.readers.behaviour.attach import with_rules
+
+        recording = with_rules(recording, asked.covariate_bins)
     recording = _made_binary(asked, recording, display)
     if asked.mend:
         # of the states, as what was found was found in them
@@ -64,6 +71,25 @@ def _read_one(asked: Preparation, path: str, display: Stages) -> Recording:
                 raise bad_input(f"--{name}", "be given once", f"--read {name} as well")
             options.setdefault(name, wanted)
         return read(path, **options)
+
+
+def _with_tables(asked: Preparation, parts: list[Recording]) -> list[Recording]:
+    """Return the parts with the tables of series and trials that are given beside them."""
+    from boltzbrain.readers.behaviour.attach import with_covariates, with_trials
+
+    for flag, files, put in (
+        ("--covariates", asked.covariates, with_covariates),
+        ("--trials", asked.trials, with_trials),
+    ):
+        if not files:
+            continue
+        if len(files) != len(parts):
+            raise bad_input(
+                flag, f"be given once for each recording with a clock of its own ({len(parts)})",
+                f"{len(files)} files",
+            )  # fmt: skip
+        parts = [put(one, file) for one, file in zip(parts, files, strict=True)]
+    return parts
 
 
 def _made_binary(asked: Preparation, recording: Recording, display: Stages) -> Recording:

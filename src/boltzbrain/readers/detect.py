@@ -10,6 +10,7 @@ from typing import Any
 
 from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input, closest, one_of
+from boltzbrain.readers.behaviour.attach import with_covariates, with_trials
 from boltzbrain.readers.containers.signatures import FileSignature, signature_of
 from boltzbrain.readers.formats.arrays import read_array
 from boltzbrain.readers.formats.caiman import read_caiman
@@ -201,6 +202,8 @@ def read(
     *,
     format: str | None = None,
     units: str | None = None,
+    trials: Any = None,
+    covariates: Any = None,
     **options: Any,
 ) -> Recording:
     """Read a recording of any known format.
@@ -215,6 +218,10 @@ def read(
         Name of the format, if it should not be told from the content: one of those of `FORMATS`.
     units
         Name of a unit filter (`boltzbrain.readers.units.PRESETS`), for formats that have units.
+    trials, covariates
+        What was recorded beside the neurons: csv files, or objects in memory
+        (`boltzbrain.readers.behaviour.attach`). Trials stand in place of those of the file, series
+        beside them.
     **options
         Further options of the reader, as docs/recordings.md lists them.
 
@@ -229,6 +236,13 @@ def read(
         If the file is missing, empty, damaged or of no known format, the reader has no such option,
         or the reader refuses what it finds.
     """
+    recording = _read(path, format, units, options)
+    if covariates is not None:
+        recording = with_covariates(recording, covariates)
+    return recording if trials is None else with_trials(recording, trials)
+
+
+def _read(path: Any, format: str | None, units: str | None, options: dict[str, Any]) -> Recording:
     known = {one.name: one for one in FORMATS}
     if units is not None:
         options = {"units": units, **options}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.behaviour.by_segment import behaviour_by_segment
+from boltzbrain.data.behaviour.covariates import Covariate
+from boltzbrain.data.behaviour.trials import is_labels
 from boltzbrain.data.recording import NPZ_FORMAT, Recording
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Binned
@@ -98,6 +103,25 @@ def _arrays(data: Recording | Activity, where: Path) -> dict[str, NDArray[Any]]:
         for column in ("start_s", "stop_s"):
             arrays[f"epochs/{column}"] = data.epochs[column].to_numpy(dtype=np.float64)
         arrays["epochs/label"] = _text(data.epochs["label"].tolist())
+    if isinstance(data, Activity):
+        return arrays | _behaviour(*behaviour_by_segment(data))
+    return arrays | _behaviour(data.covariates, data.trials)
+
+
+def _behaviour(series: Mapping[str, Covariate], trials: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, (name, one) in enumerate(series.items()):
+        base = f"covariates/{number:03d}"
+        arrays[f"{base}/told"] = _text([name, one.unit, one.rule])
+        arrays |= {f"{base}/times": one.times, f"{base}/values": one.values}
+        if one.segment is not None:
+            arrays[f"{base}/segment"] = one.segment
+    if len(trials):
+        arrays["trials/names"] = _text(trials.columns)
+        for number, name in enumerate(trials.columns):
+            column = trials[name]
+            values = _text(column.tolist()) if is_labels(column) else column.to_numpy()
+            arrays[f"trials/{number:03d}"] = values
     return arrays
 
 

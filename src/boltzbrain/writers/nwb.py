@@ -1,4 +1,6 @@
-"""Writer of NWB files (version 2) by h5py: units with spike times, where they lie, epochs.
+"""Writer of NWB files (version 2) by h5py: units with spike times, where they lie, epochs, trials.
+
+Series beside the neurons go to /processing/behavior, without the rule by which bins take them.
 
 Positions go to the electrodes table, one electrode per neuron; x, y, z in micrometres as the
 recording has them. Of regions the first region of each neuron is written, so an atlas with
@@ -18,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from boltzbrain.data.behaviour.trials import NWB_OURS
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import SpikeTimes
@@ -111,6 +114,10 @@ class _Writer(NwbFile):
         self._units(electrodes)
         if len(self.recording.epochs):
             self._epochs()
+        if len(self.recording.trials):
+            self._trials()
+        if self.recording.covariates:
+            self._covariates()
         if self.recording.steps:
             self._steps()
 
@@ -209,6 +216,32 @@ class _Writer(NwbFile):
             len(epochs),
             "core",
         )
+
+    def _trials(self) -> None:
+        trials = self.recording.trials
+        table = self.file.create_group("intervals/trials")
+        table.attrs[NWB_OURS] = "yes"
+        names = {"start_s": "start_time", "stop_s": "stop_time"}
+        columns = []
+        for column in map(str, trials.columns):
+            name = names.get(column, column.replace("/", "_"))
+            self._column(table, name, _plain(trials[column]), f"{name} of the trial")
+            columns.append(name)
+        told = "trials of the recording"
+        self._table(table, "TimeIntervals", told, columns, len(trials), "core")
+
+    def _covariates(self) -> None:
+        module = self.file.create_group("processing/behavior")
+        self._mark(module, "ProcessingModule", description="series beside the neurons")
+        for name, one in self.recording.covariates.items():
+            group = module.create_group(name.replace("/", "_"))
+            self._mark(group, "TimeSeries", description=name, comments="no comments")
+            data = group.create_dataset("data", data=one.values)
+            data.attrs.update(
+                {"unit": one.unit or "unknown", "conversion": 1.0, "resolution": -1.0}
+            )
+            times = group.create_dataset("timestamps", data=one.times)
+            times.attrs.update({"unit": "seconds", "interval": np.int32(1)})
 
     def _steps(self) -> None:
         text = steps_text(self.recording.steps)

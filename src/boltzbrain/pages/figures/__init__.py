@@ -6,6 +6,15 @@ from boltzbrain.pages.figures.baselines import (
     occupied_regions,
     weight_tails,
 )
+from boltzbrain.pages.figures.behaviour import (
+    decoding_scores,
+    explained_shares,
+    trial_average,
+    trial_raster,
+    tuned_regions,
+    tuning_curves,
+    tuning_map,
+)
 from boltzbrain.pages.figures.couplings import (
     coupling_histogram,
     coupling_norms,
@@ -62,9 +71,11 @@ __all__ = [
     "coupling_histogram",
     "coupling_norms",
     "covariances",
+    "decoding_scores",
     "embedded_neurons",
     "embedding_curve",
     "energies",
+    "explained_shares",
     "grid_map",
     "hidden_correlations",
     "hidden_covariances",
@@ -96,7 +107,12 @@ __all__ = [
     "time_constants",
     "time_gains",
     "training_curve",
+    "trial_average",
+    "trial_raster",
     "triplets",
+    "tuned_regions",
+    "tuning_curves",
+    "tuning_map",
     "weight_tails",
     "weights",
 ]

@@ -19,6 +19,9 @@ from boltzbrain.pages.verdicts.verdict import Verdict
 
 RIBBON_BINS = 400
 
+_OWN = "RBM"
+"""Title of the states of the model itself."""
+
 _CONTROLS = {
     "place_in_trial": "rate by place in the trial",
     "other_segment": "past of another segment",
@@ -65,9 +68,11 @@ def time_section(page: PageData) -> TimeSection | None:
         judged.append(("What the past may rest on", verdicts.controls(page.evaluation)))
     # one bar alone tells nothing that the sentence above it does not
     panels = [_gains(page, controls or {})] if models or controls else []
+    if "states" in own and own_states(page):
+        panels += _states(page, own_states(page), own["states"], _OWN)
     name = _best_of(models, page)
     if name is not None:
-        panels += _states(page, name, models[name])
+        panels += _states(page, page.states[name], models[name]["states"], models[name]["title"])
     curves = {
         one["title"]: points for one in models.values() if len(points := _tried(one["fit"])) > 1
     }
@@ -87,6 +92,16 @@ def time_section(page: PageData) -> TimeSection | None:
         [_row(one) for one in page.evaluation.get("baselines", {}).values() if _scored(one)],
         panels,
     )  # fmt: skip
+
+
+def own_states(page: PageData) -> dict[str, np.ndarray]:
+    """Return what is kept of the hidden states of the RBM, empty where it has none."""
+    begins = "states/"
+    return {
+        path.removeprefix(begins): values
+        for path, values in (page.kept or {}).items()
+        if path.startswith(begins)
+    }
 
 
 def _scored(one: Mapping[str, Any]) -> bool:
@@ -175,8 +190,10 @@ def _gains(page: PageData, controls: Mapping[str, Any]) -> Panel:
     )
 
 
-def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
-    kept, told = page.states[name], one["states"]
+def _states(
+    page: PageData, kept: Mapping[str, np.ndarray], told: Mapping[str, Any], title: str
+) -> list[Panel]:
+    mark = "rbm-" if title == _OWN else ""
     states, posterior = page.test.states, kept["posterior"].astype(np.float64)
     order = region_order(page.regions, states.mean(axis=0))
     bins = min(RIBBON_BINS, len(states))
@@ -199,8 +216,8 @@ def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
     ]
     return [
         Panel(
-            "time-states",
-            f"Hidden states: {one['title']}",
+            f"time-{mark}states",
+            f"Hidden states: {title}",
             f"The first {bins} test bins, neurons by region and rate, and below them how probable "
             "each state is given the whole segment (for the eye: no score has seen the bin that it "
             "predicts). Thin lines separate segments.",
@@ -211,8 +228,8 @@ def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
             verdict=verdicts.states(told, page.bin_width_s),
         ),
         Panel(
-            "time-profiles",
-            "What states do",
+            f"time-{mark}profiles",
+            f"What states do: {title}",
             "The probability of the next state, darkest on the diagonal where states stay; and how "
             "the rates of groups of neurons change over states, each in units of its own change. "
             "Neurons are grouped by their profile over states, the number of groups by BIC.",

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages.html import embedded
 from boltzbrain.pages.page import PageData
+from boltzbrain.pages.panels.behaviour import behaviour_findings
 from boltzbrain.pages.panels.findings import (
     Finding,
     assembly_findings,
@@ -61,6 +62,7 @@ def interpretation_section(page: PageData) -> InterpretationSection | None:
         "tables": {name: table.content() for name, table in tables.items()},
     }
     findings = [
+        *behaviour_findings(found),
         *assembly_findings(found),
         *region_findings(found),
         *coupling_findings(found, page.chosen_update),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels import panels
 from boltzbrain.pages.panels.baselines import section
+from boltzbrain.pages.panels.behaviour import behaviour_findings
 from boltzbrain.pages.panels.findings import (
     Finding,
     assembly_findings,
@@ -67,6 +68,7 @@ def _panels(page: PageData) -> Iterator[Panel | Finding]:
         yield from () if one is None else one.panels
     found = page.interpretation
     if found is not None and page.model is not None:
+        yield from behaviour_findings(found)
         yield from coupling_findings(found, page.chosen_update)
         yield from region_findings(found)
         yield from assembly_findings(found)
@@ -112,6 +114,11 @@ def left_out(page: PageData) -> list[tuple[str, str]]:
             found is not None and int(found["neurons/positioned"].sum()) < 2,
             "assemblies in space",
             "a recording with the positions of its neurons",
+        ),
+        (
+            found is not None and not found.summary.get("behaviour"),
+            "what assemblies do",
+            "a recording with trials or covariates (boltzbrain fit --trials, --covariates)",
         ),
         (
             not models,

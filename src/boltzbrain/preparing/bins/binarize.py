@@ -23,6 +23,7 @@ from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import require_memory, slices
+from boltzbrain.preparing.behaviour.bins import behaviour_of_bins
 from boltzbrain.preparing.bins.losses import losses_of_binning
 from boltzbrain.preparing.bins.plan import BinPlan, plan_bins
 from boltzbrain.preparing.bins.times import epochs_of_bins
@@ -112,6 +113,7 @@ def binarize(
         states, counted = _fill_from_stored(recording.signal, plan)
     labels = [epochs] if isinstance(epochs, str) else epochs
     table = summarise_epochs(recording.epochs)
+    covariates, trials, of_behaviour = behaviour_of_bins(recording, plan)
     options: dict[str, Any] = {
         "bin_ms": plan.bin_ms,
         "epochs": None if labels is None else list(labels),
@@ -125,6 +127,7 @@ def binarize(
         "memory_bytes": plan.memory_bytes,
         **stored(losses_of_binning(recording, plan, counted)),
         **noted,
+        **of_behaviour,
     }
     epoch, names = epochs_of_bins(recording, plan)
     return Activity(
@@ -138,6 +141,8 @@ def binarize(
         source=recording.source,
         epoch=epoch,
         epoch_names=names,
+        covariates=covariates,
+        trials=trials,
     )
 
 

@@ -22,6 +22,7 @@ from boltzbrain.data.timescale import (
     population_count,
 )
 from boltzbrain.foundations.checks import InputError, bad_input
+from boltzbrain.preparing.behaviour.told import card_of_behaviour
 from boltzbrain.preparing.bins.binarize import binarize
 from boltzbrain.preparing.bins.plan import trace_frames
 from boltzbrain.preparing.calcium.condition import TRACES_LEFT_OUT
@@ -64,6 +65,11 @@ class DataCard:
         Of the states as uint8.
     epochs
         Label, intervals and seconds of each epoch of the recording.
+    trials
+        Number of trials, and of each of their columns its levels or range, and the trials that lack
+        it.
+    covariates
+        Of each covariate unit, rule, range and the share of bins that lack it.
     dropped
         Units left out: by each rule of the reader's filter, as traces of no use, and as rarely or
         always active in training.
@@ -100,6 +106,8 @@ class DataCard:
     independent_bins: float | None
     memory_bytes: int | None
     epochs: tuple[Mapping[str, Any], ...]
+    trials: Mapping[str, Any]
+    covariates: Mapping[str, Mapping[str, Any]]
     dropped: Mapping[str, int]
     dropped_neurons: tuple[str, ...]
     folds: Mapping[str, int] | None
@@ -164,6 +172,7 @@ def _card_of_traces(recording: Recording, signal: Traces, reason: str) -> DataCa
         **known,
         **dict.fromkeys(unknown),  # type: ignore[arg-type]  # each of them may be None
         epochs=_epochs(recording),
+        **card_of_behaviour(recording),
         dropped=_dropped_by_reader(recording),
         dropped_neurons=(),
         warnings=(
@@ -245,6 +254,7 @@ def _card_of_activity(activity: Activity, recording: Recording | None) -> DataCa
         **description,
         **figures,
         epochs=_epochs(recording) if recording else tuple(told.get("epochs_of_recording", ())),
+        **card_of_behaviour(activity),
         dropped=dropped,
         dropped_neurons=tuple(rare.options["dropped"]) if rare else (),
         warnings=tuple(cautions(activity, figures)),

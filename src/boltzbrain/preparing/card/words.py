@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from boltzbrain.foundations.memory import show_bytes
+from boltzbrain.preparing.behaviour.told import words_of_behaviour
 from boltzbrain.preparing.card.card import DataCard
 
 _REGIONS_SHOWN = 12
@@ -36,6 +37,7 @@ def card_in_words(card: DataCard) -> list[tuple[str, str]]:
                 ),
             )
         )
+    pairs += words_of_behaviour(card.trials, card.covariates)
     if any(card.dropped.values()):
         pairs.append(
             (

@@ -14,6 +14,7 @@ from boltzbrain.data.epochs import cut_out
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned, SpikeTimes, Traces
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.preparing.behaviour.cutting import follow_cuts
 from boltzbrain.preparing.bins.plan import BinPlan
 
 LASER = re.compile(r"laser|opto|photo.?stim|led.?stim", re.IGNORECASE)
@@ -92,6 +93,12 @@ def without_rows(recording: Recording, away: NDArray[np.bool_]) -> Recording:
     number = segment[own]
     number[later[own]] = int(signal.segment.max()) + 1 + np.arange(int(later.sum()))
     pieces = np.diff(np.r_[own, len(rows)])
+    if later.any():
+        since = {
+            int(new): (int(segment[at]), float(signal.times[rows[at]]))
+            for new, at in zip(number[later[own]], own[later[own]], strict=True)
+        }
+        recording = follow_cuts(recording, since)
     return replace(
         recording,
         signal=replace(

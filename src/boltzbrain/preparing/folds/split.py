@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import FOLDS, TEST, TRAIN, VALIDATION, Activity, stretches
+from boltzbrain.data.behaviour.by_segment import RECORDED
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.memory import slices
@@ -164,6 +165,9 @@ def split(
     if way == "none":
         options["warning"] = NO_SCORE
     if way in _WITH_GAP:
+        if activity.covariates or len(activity.trials):
+            # behaviour is broken from the activity within what was recorded without a pause
+            options[RECORDED] = stretches(activity.segment)[0].tolist()
         activity = replace(activity, segment=_cut(activity.segment, fold))
     return _drop_rare(activity.with_fold(fold, Step("split", options)), asked.min_active_bins)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -12,6 +13,7 @@ from boltzbrain.data.recording import Recording, neuron_table, no_epochs
 from boltzbrain.data.signals import Traces
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.readers.behaviour.worms import behaviour_of_worm, series_of_archive
 from boltzbrain.readers.clock import find_clock
 from boltzbrain.readers.containers.arrays.matrix import AXES, matrix_of, read_frames
 from boltzbrain.readers.containers.hdf5 import open_hdf5, read_numbers, reading
@@ -38,7 +40,9 @@ def read_celegans(
     path
         The HDF5 file as published (``gcamp/trace_array`` (frame, neuron), ``timing/
         timestamp_confocal``), or an npz archive with ``traces`` (frame, neuron), ``t`` and
-        optionally ``label`` and ``canonical_xyz_um``.
+        optionally ``label`` and ``canonical_xyz_um``. What they hold of behaviour, a number a
+        frame, becomes covariates; ``behavior/reversal_events`` trials of the column ``event``,
+        reversals and what lies between them.
     signal
         Of the HDF5 file: "normalised" (each trace by its own mean and spread; the default),
         "original" or "F_F20" (over the 20th percentile).
@@ -72,8 +76,10 @@ def read_celegans(
     with open_hdf5(found) as file:
         frames = _numbers(file, name, where)
         times = _numbers(file, _TIMES, where)
-    signal_of = _traces(frames, (_TIMES, times), name, kind, bin_width_s, where)
-    return _recording(found, where, signal_of, name, {}, None)
+        signal_of = _traces(frames, (_TIMES, times), name, kind, bin_width_s, where)
+        covariates, trials = behaviour_of_worm(file, signal_of.times, where)
+    recording = _recording(found, where, signal_of, name, {}, None)
+    return replace(recording, covariates=covariates, trials=trials)
 
 
 def _numbers(file: h5py.File, name: str, where: str) -> Any:
@@ -135,7 +141,9 @@ def _from_npz(found: Any, bin_width_s: float | None) -> Recording:
                     "canonical_xyz_um", f"have shape ({len(signal)}, 3)", xyz.shape, file=where
                 )
             xyz = np.where(np.isfinite(xyz), xyz, np.nan)
-    return _recording(found, where, signal, "traces", columns, xyz)
+        covariates = series_of_archive(archive, signal.times, len(signal))
+    recording = _recording(found, where, signal, "traces", columns, xyz)
+    return replace(recording, covariates=covariates)
 
 
 def _recording(

@@ -17,7 +17,8 @@ format_version      ()                 version of this layout, 1
 =================== ================== ============================================================
 
 `boltzbrain.readers.formats.npz_tables` tells the further tables that our writer adds when a
-recording has them: quality columns, atlases with overlapping regions, epochs.
+recording has them: quality columns, atlases with overlapping regions, epochs,
+trials, covariates.
 """
 
 from __future__ import annotations
@@ -42,10 +43,12 @@ from boltzbrain.readers.containers.zip_archive import Archive, open_npz
 from boltzbrain.readers.fingerprint import fingerprint
 from boltzbrain.readers.formats.npz_tables import (
     read_atlases,
+    read_covariates,
     read_epochs,
     read_quality,
     read_steps,
     read_text,
+    read_trials,
 )
 
 _SIGNALS = ("counts", "states")
@@ -89,6 +92,7 @@ def read_npz(path: str | os.PathLike[str], *, bin_width_s: float | None = None) 
         regions = {} if region is None else {"region": Regions.from_labels(region)}
         regions.update(read_atlases(archive, neurons))
         epochs = read_epochs(archive)
+        covariates, trials = read_covariates(archive), read_trials(archive)
         steps = read_steps(archive)
         saturated += _read_saturated(archive)
         ignored = [other for other in archive.names if other not in _KNOWN and "/" not in other]
@@ -103,6 +107,8 @@ def read_npz(path: str | os.PathLike[str], *, bin_width_s: float | None = None) 
             "npz", str(found), fingerprint(found, binned), {"signal": name, "ignored": ignored}
         ),
         steps=steps,
+        covariates=covariates,
+        trials=trials,
     )
 
 

@@ -1,8 +1,11 @@
-"""The further tables of the package's npz: quality columns, atlases, epochs.
+"""The further tables of the package's npz: quality columns, atlases, epochs, trials, covariates.
 
 ``neurons/<column>`` (neuron,) holds a quality column; ``atlas/<name>/names`` and ``/hemisphere``
 (region,) text with ``/indptr`` (neuron + 1,) and ``/indices`` an atlas whose regions may overlap,
-as compressed sparse rows; ``epochs/start_s``, ``/stop_s`` and ``/label`` (epoch,) the epochs.
+as compressed sparse rows; ``epochs/start_s``, ``/stop_s`` and ``/label`` (epoch,) the epochs;
+``trials/names`` the names of the columns of the trials and ``trials/000`` and so on (trial,) the
+columns; ``covariates/000/told`` name, unit and rule of a covariate, with ``/times``, ``/values``
+and maybe ``/segment`` (sample,).
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from boltzbrain.data.behaviour.covariates import Covariate
+from boltzbrain.data.behaviour.trials import checked_trials, no_trials
 from boltzbrain.data.recording import no_epochs
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.steps import Step, parse_steps
-from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.readers.containers.zip_archive import Archive
 
 _HEMISPHERES = ("left", "right", "")
@@ -145,6 +150,57 @@ def read_epochs(archive: Archive) -> pd.DataFrame:
             )
         times[column] = values.astype(np.float64)
     return pd.DataFrame({**times, "label": label}) if label else no_epochs()
+
+
+def read_trials(archive: Archive) -> pd.DataFrame:
+    """Return the table of trials, empty where the archive has none."""
+    names = read_text(archive, "trials/names", None)
+    if not names:
+        return no_trials()
+    columns: dict[str, NDArray[Any]] = {}
+    for number, name in enumerate(names):
+        field = f"trials/{number:03d}"
+        values = archive.read(field) if field in archive else np.empty(0)
+        if values.ndim != 1 or not len(values) or values.dtype.kind not in "biufUS":
+            raise bad_input(
+                field, "hold a number or a text per trial", f"shape {values.shape}",
+                file=archive.path,
+            )  # fmt: skip
+        if values.dtype.kind in "US":
+            values = np.asarray(read_text(archive, field, None), dtype=object)
+        columns[name] = values
+    if len({len(one) for one in columns.values()}) > 1:
+        lengths = sorted({len(one) for one in columns.values()})
+        raise bad_input("trials", "have columns of one length", lengths, file=archive.path)
+    return checked_trials(pd.DataFrame(columns), file=archive.path)
+
+
+def read_covariates(archive: Archive) -> dict[str, Covariate]:
+    """Return the covariates by name, none where the archive has none."""
+    found: dict[str, Covariate] = {}
+    for field in archive.names:
+        if not (field.startswith("covariates/") and field.endswith("/told")):
+            continue
+        base = field.removesuffix("/told")
+        told = read_text(archive, field, 3) or []
+        parts: dict[str, Any] = {
+            one: archive.read(f"{base}/{one}") if f"{base}/{one}" in archive else None
+            for one in ("times", "values", "segment")
+        }
+        for one, kinds in (("times", "f"), ("values", "f"), ("segment", "i")):
+            values = parts[one]
+            if (values is None and one != "segment") or (
+                values is not None and (values.ndim != 1 or values.dtype.kind not in kinds)
+            ):
+                raise bad_input(f"{base}/{one}", "hold a number per sample", "others",
+                                file=archive.path)  # fmt: skip
+        try:
+            found[told[0]] = Covariate(
+                parts["times"], parts["values"], told[1], parts["segment"], told[2]
+            )
+        except InputError as error:
+            raise InputError(f"{archive.path}: covariates.{told[0]}.{error}") from error
+    return found
 
 
 def read_steps(archive: Archive) -> tuple[Step, ...]:

@@ -31,10 +31,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from boltzbrain.data.behaviour.trials import NWB_OURS
 from boltzbrain.data.epochs import without_length
 from boltzbrain.data.losses import Loss
 from boltzbrain.data.recording import no_epochs
-from boltzbrain.readers.containers.hdf5 import child_group, read_text, reading
+from boltzbrain.readers.containers.hdf5 import attribute, child_group, read_text, reading
 from boltzbrain.readers.nwb.table import DynamicTable
 
 Epoch = tuple[float, float, str]
@@ -88,7 +89,8 @@ def _tables(file: h5py.File, where: str) -> Iterator[tuple[str, h5py.Group]]:
             names = sorted(str(name) for name in intervals)
         for name in names:
             group = child_group(intervals, name, where)
-            if group is not None and "start_time" in _names(group, where):
+            ours = group is not None and attribute(group, NWB_OURS, where)
+            if group is not None and not ours and "start_time" in _names(group, where):
                 yield name, group
     group = file
     for name in ("processing", "optotagging", "optogenetic_stimulation"):

@@ -33,6 +33,7 @@ from boltzbrain.readers.containers.remote import is_address
 from boltzbrain.readers.containers.signatures import as_hdf5
 from boltzbrain.readers.containers.zarr_store import is_zarr, main_file, open_zarr
 from boltzbrain.readers.fingerprint import fingerprint
+from boltzbrain.readers.nwb.behaviour import read_series, read_trials
 from boltzbrain.readers.nwb.calcium import (
     Series,
     checked_kind,
@@ -109,8 +110,10 @@ def read_nwb(
     Recording
         `SpikeTimes`, or `Traces` with the columns of the segmentation in ``neurons``, the centre of
         each mask in pixels, and the region of the imaging plane. Epochs of the interval tables as
-        `boltzbrain.readers.nwb.epochs` tells; positions in micrometres along x anterior-posterior,
-        y dorsal-ventral, z left-right, the axis order of the Allen common coordinate framework;
+        `boltzbrain.readers.nwb.epochs` tells, trials and series as
+        `boltzbrain.readers.nwb.behaviour` does; positions in micrometres
+        along x anterior-posterior, y dorsal-ventral, z left-right, the axis order of the Allen
+        common coordinate framework;
         regions in the atlas "ccf", for IBL in "beryl" and "cosmos" as well.
         ``source.options["dropped"]`` counts the units that each rule of the filter dropped; what
         else was lost stands under "losses".
@@ -146,8 +149,12 @@ def read_nwb(
                 _refuse(name, given, None, where)
             parts = _spikes(file, units, observed, where)
         epochs, lost = read_epochs(file, where)
+        trials = read_trials(file, where)
+        covariates, skipped = read_series(file, where, remote=is_address(path))
         steps = _steps(file, where)
     options = {**parts.options, **stored([*parts.losses, *lost])}
+    if skipped:
+        options["series_left_out"] = skipped
     if left_out:
         options["left_out"] = left_out
     return Recording(
@@ -157,6 +164,8 @@ def read_nwb(
         epochs=epochs,
         source=Source("nwb", where, fingerprint(found, parts.signal), options),
         steps=steps,
+        covariates=covariates,
+        trials=trials,
     )
 
 

@@ -1,0 +1,1 @@
+"""What is recorded beside the neurons, series and trials, on the clock of the recording."""
