@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.special import expit, logsumexp
 
 import boltzbrain as bb
 from boltzbrain.data.activity import Activity
+from boltzbrain.evaluation import partitions, samples
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
@@ -353,10 +355,18 @@ def test_a_checkpoint_holds_all_that_an_update_needs(tmp_path: Path) -> None:
     assert torch.equal(state.chains.visible, other.chains.visible)
 
 
-def test_a_training_converges_near_the_truth_and_is_resumed_bit_for_bit(tmp_path: Path) -> None:
-    truth, activity = fish()
-    plan = make_plan("assemblies", hidden=6)
-    run = train(activity, plan, tmp_path / "whole")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
+    """A training of `fish` by the recipe of assemblies."""
+    return train(
+        fish()[1], make_plan("assemblies", hidden=6), tmp_path_factory.mktemp("whole") / "run"
+    )
+
+
+def test_a_training_converges_near_the_truth_and_is_resumed_bit_for_bit(
+    whole: TrainingRun, tmp_path: Path
+) -> None:
+    run, (truth, activity) = whole, fish()
     assert run.plan.preset == "assemblies"
     found = run.info["convergence"]
     assert found["status"] == "converged", found["reason"]
@@ -388,15 +398,18 @@ def test_a_training_converges_near_the_truth_and_is_resumed_bit_for_bit(tmp_path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(activity, plan, tmp_path / "parts", [interrupt])
+        train(activity, run.plan, tmp_path / "parts", [interrupt])
     parts = resume(tmp_path / "parts")
-    assert same_models(parts.best, TrainingRun.open(tmp_path / "whole").best)
+    assert same_models(parts.best, TrainingRun.open(run.folder).best)
     assert bool((parts.log()["log_partition"] == run.log()["log_partition"]).all())
 
 
-def test_evaluation_and_samples_switch_assemblies(tmp_path: Path) -> None:
-    activity = fish()[1]
-    run = train(activity, make_plan("assemblies", hidden=3, updates=100), tmp_path / "run")
+def test_evaluation_and_samples_switch_assemblies(
+    whole: TrainingRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitions, "CHAINS", 200)
+    monkeypatch.setattr(samples, "CHAINS", 200)
+    run = TrainingRun.open(shutil.copytree(whole.folder, tmp_path / "run"))
     found = bb.evaluate(run)
     estimates = found["log_likelihood"]["log_partition"]
     assert abs(estimates["forward"]["value"] - estimates["backward"]["value"]) < 0.5
