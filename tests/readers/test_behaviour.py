@@ -12,6 +12,7 @@ import pytest
 import boltzbrain as bb
 from boltzbrain.foundations.checks import InputError
 from helpers.nwb_layouts import write_plain
+from helpers.sorted_layouts import write_alf_session
 
 BY_SEGMENT = "segment,side,contrast\n0,left,0.5\n1,right,\n2,,1\n"
 
@@ -106,6 +107,47 @@ def test_objects_in_memory_are_taken_beside_a_recording():
     np.testing.assert_array_equal(found.covariates["speed"].values, values)
     with pytest.raises(InputError, match=r"covariates\.speed must be a csv file"):
         bb.read(trains, stop_s=9.0, covariates={"speed": 3})
+
+
+def test_alf_has_trials_and_series(tmp_path: Path):
+    write_alf_session(tmp_path)
+    alf = tmp_path / "alf"
+    np.save(alf / "_ibl_wheel.timestamps.npy", np.arange(4.0))
+    np.save(alf / "_ibl_wheel.position.npy", np.array([0.0, np.inf, 2.0, 3.0]))
+    np.save(alf / "licks.times.npy", np.array([2.0, 1.0]))
+    found = bb.read(tmp_path)
+    usable = len(found.trials)
+    assert usable > 0
+    assert found.trials["choice"].tolist() == [1.0] * usable
+    assert set(found.covariates) == {"wheel.position", "licks"}
+    np.testing.assert_array_equal(found.covariates["wheel.position"].values, [0, np.nan, 2, 3])
+    np.testing.assert_array_equal(found.covariates["licks"].times, [1.0, 2.0])
+
+
+def test_pynapple_gives_series_and_trials_in_memory_and_as_saved(tmp_path: Path):
+    nap = pytest.importorskip("pynapple")
+    speed = nap.Tsd(t=np.arange(5.0), d=np.arange(5.0) ** 2)
+    go = nap.IntervalSet(start=[1.0, 3.0], end=[2.0, 4.0])
+    speed.save(tmp_path / "speed.npz")
+    go.save(tmp_path / "go.npz")
+    trains = [np.array([0.5, 1.5]), np.array([4.0])]
+    memory = bb.read(trains, stop_s=9.0, trials=go, covariates={"speed": speed})
+    saved = bb.read(
+        trains, stop_s=9.0, trials=tmp_path / "go.npz", covariates=tmp_path / "speed.npz"
+    )
+    for found in (memory, saved):
+        assert found.trials[["start_s", "stop_s"]].values.tolist() == [[1, 2], [3, 4]]
+        np.testing.assert_array_equal(found.covariates["speed"].values, np.arange(5.0) ** 2)
+
+
+def test_xarray_gives_series_with_their_units():
+    xarray = pytest.importorskip("xarray")
+    data = xarray.Dataset(
+        {"pupil": ("time", np.arange(5.0), {"units": "mm"})}, {"time": np.arange(5.0)}
+    )
+    found = bb.read([np.array([0.5]), np.array([4.0])], stop_s=9.0, covariates=data)
+    assert found.covariates["pupil"].unit == "mm"
+    np.testing.assert_array_equal(found.covariates["pupil"].times, np.arange(5.0))
 
 
 def test_nwb_has_trials_and_behaviour(tmp_path: Path):

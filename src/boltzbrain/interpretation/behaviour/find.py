@@ -182,7 +182,7 @@ def _tuning_entries(kind: str, found: dict[str, TrialTuning | SeriesTuning]) -> 
                 for one in every
             ]),
             f"(name, {unit}) of two levels their difference in standard deviations, of ranks and "
-            "series the correlation, of more levels the largest difference",
+            "series the correlation, of more levels the largest difference, signed along numbers",
         ),
         f"{base}/p_value": Entry(stacked(lambda one: one.p_value), f"(name, {unit}) p-value"),
         f"{base}/q_value": Entry(

@@ -202,7 +202,8 @@ class TrialTuning:
         what they explain by chance.
     difference
         (unit,) of two levels the last minus the first, in standard deviations within a level; of
-        ranks their correlation; of more levels that between the largest and the smallest mean.
+        ranks their correlation; of more levels that between the largest and the smallest mean,
+        below 0 where the unit falls along numbers.
     preferred
         (unit,) number of the level of the largest mean; of ranks 1 where both rise together.
     p_value, q_value
@@ -324,4 +325,7 @@ def _differences(
     within = np.sqrt((1 - share) * np.einsum("tu,tu->u", centred, centred) / rest)
     within = np.where(within > 0, within, 1.0)
     gap = means[1] - means[0] if len(means) == 2 else np.ptp(means, axis=0)
+    if len(means) > 2 and column.numbers is not None:
+        slope = (column.numbers - column.numbers.mean()) @ (values - values.mean(axis=0))
+        gap = np.where(slope < 0, -gap, gap)
     return gap / within, means.argmax(axis=0).astype(np.int64)

@@ -253,7 +253,7 @@ def tuned_regions(
     ax.tick_params(axis="y", length=0, labelsize=text_size(8 if len(regions) <= 20 else 5.5))
     ax.grid(axis="x", color=FAINT, linewidth=0.6)
     ax.set_xlabel(label)
-    ax.legend(loc="lower right")
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 @figure((4.6, 2.6))

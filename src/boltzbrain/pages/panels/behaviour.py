@@ -218,7 +218,7 @@ def _places(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
 
 
 def _by_region(
-    chosen: NDArray[np.bool_], labels: NDArray[Any], regions: list[str]
+    chosen: NDArray[Any], labels: NDArray[Any], regions: list[str]
 ) -> NDArray[np.float64]:
     return np.array([float(chosen[labels == one].mean()) for one in regions])
 
@@ -228,9 +228,9 @@ def _decoding(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
         return []
     names = [str(one) for one in found["behaviour/decoding/names"]]
     kinds = [str(one) for one in found["behaviour/decoding/units"]]
-    parts = [
+    score, stderr, chance, high = (
         found[f"behaviour/decoding/{one}"] for one in ("score", "stderr", "chance", "chance_95")
-    ]
+    )
     p_value = found["behaviour/decoding/p_value"]
     images = []
     for measure, label in (
@@ -240,7 +240,15 @@ def _decoding(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
         rows = [row for row, one in enumerate(names) if told["decoding"][one]["measure"] == measure]
         if rows:
             scores = {
-                kind: [tuple(float(one[row, place]) for one in parts) for row in rows]
+                kind: [
+                    (
+                        float(score[row, place]),
+                        float(stderr[row, place]),
+                        float(chance[row, place]),
+                        float(high[row, place]),
+                    )
+                    for row in rows
+                ]
                 for place, kind in enumerate(kinds)
             }
             drawn = figures.decoding_scores.later([names[row] for row in rows], scores, label)

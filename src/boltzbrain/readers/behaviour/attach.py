@@ -20,6 +20,7 @@ from boltzbrain.readers.behaviour.tables import (
     read_words,
     trials_of_table,
 )
+from boltzbrain.readers.containers.zip_archive import open_npz
 
 
 def with_trials(recording: Recording, given: Any) -> Recording:
@@ -31,7 +32,7 @@ def with_trials(recording: Recording, given: Any) -> Recording:
         The recording.
     given
         A csv file as `boltzbrain.readers.behaviour.tables` tells, a data frame of the same columns,
-        or an IntervalSet of pynapple.
+        or an IntervalSet of pynapple, also as the npz that it saves.
 
     Raises
     ------
@@ -40,7 +41,7 @@ def with_trials(recording: Recording, given: Any) -> Recording:
     """
     if isinstance(given, (str, os.PathLike)):
         path = Path(given)
-        return replace(recording, trials=trials_of_table(read_words(path), recording, file=path))
+        return replace(recording, trials=trials_of_table(_read(path), recording, file=path))
     if type(given).__name__ == "IntervalSet":
         given = given.as_dataframe()
     if not isinstance(given, pd.DataFrame):
@@ -59,8 +60,8 @@ def with_covariates(recording: Recording, given: Any) -> Recording:
     given
         A csv file as `boltzbrain.readers.behaviour.tables` tells, a data frame of the same columns,
         a dataset of xarray with a coordinate ``time_s`` (or another of the names of the time
-        column), a Tsd or TsdFrame of pynapple, or a dictionary of name to any of: `Covariate`, Tsd,
-        an array of xarray, a pair of times in seconds and values.
+        column), a Tsd or TsdFrame of pynapple, also as the npz that it saves, or a dictionary of
+        name to any of: `Covariate`, Tsd, an array of xarray, a pair of times in seconds and values.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def with_covariates(recording: Recording, given: Any) -> Recording:
     found: dict[str, Covariate]
     if isinstance(given, (str, os.PathLike)):
         path = Path(given)
-        found = covariates_of_table(read_words(path), recording, file=path)
+        found = covariates_of_table(_read(path), recording, file=path)
     elif isinstance(given, Mapping) and not hasattr(given, "data_vars"):
         found = {}
         for name, one in given.items():
@@ -78,6 +79,31 @@ def with_covariates(recording: Recording, given: Any) -> Recording:
     else:
         found = _one("", given, recording)
     return replace(recording, covariates={**recording.covariates, **found})
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Return the table of a csv, or of an npz that pynapple saved: a Tsd or an IntervalSet."""
+    if path.suffix.lower() != ".npz" or not path.is_file():
+        return read_words(path)
+    with open_npz(path) as archive:
+        names = set(archive.names)
+        if {"t", "d"} <= names:
+            table = pd.DataFrame({"time_s": archive.read("t")})
+            values = archive.read("d")
+            columns = values.reshape(len(values), -1)
+            if len(table) == len(columns) and values.dtype.kind in "biuf":
+                labels = [str(one) for one in range(columns.shape[1])]
+                if columns.shape[1] == 1:
+                    labels = [path.stem]
+                elif "columns" in names:
+                    labels = [str(one) for one in archive.read("columns").tolist()]
+                return table.assign(**dict(zip(labels, columns.T, strict=True)))
+        elif {"start", "end"} <= names:
+            return pd.DataFrame({one: archive.read(one) for one in ("start", "end")})
+    raise bad_input(
+        "the table", "be a csv, or a Tsd, TsdFrame or IntervalSet that pynapple saved",
+        f"an npz with {', '.join(sorted(names)) or 'nothing'}", file=path,
+    )  # fmt: skip
 
 
 def _one(name: str, given: Any, recording: Recording) -> dict[str, Covariate]:

@@ -25,6 +25,7 @@ from boltzbrain.data.regions import NO_TEXT, Regions
 from boltzbrain.data.signals import Signal
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input, number_in
+from boltzbrain.readers.behaviour.alf import behaviour_of_alf
 from boltzbrain.readers.containers.npy import SPIKES_BYTES, NpyFile
 from boltzbrain.readers.containers.signatures import as_folder
 from boltzbrain.readers.fingerprint import fingerprint
@@ -66,7 +67,8 @@ def read_alf(
         are several; positions, of the cluster's channel in micrometres, are ``channels.mlapdv`` as
         (AP, DV, ML), the axes of NWB, or of a probe alone its place on the shank; regions those of
         the channel, by acronym in the atlas "ccf", or by their number in "ccf_id". Epochs are the
-        intervals of ``trials`` and others.
+        intervals of ``trials`` and others; trials and series are what
+        `boltzbrain.readers.behaviour.alf` finds.
 
     Raises
     ------
@@ -116,6 +118,7 @@ def read_alf(
         number_in("duration_s", duration_s, low=0.0, include_low=False)
     signal, losses = with_interval(times, index, where, losses, start, duration_s)
     epochs, lost = _epochs([one.folder for one in probes], folder)
+    covariates, trials = behaviour_of_alf(_beside([one.folder for one in probes], folder), where)
     ids = [
         f"{one.name}_{cluster}" if len(probes) > 1 else str(cluster)
         for one in probes
@@ -145,6 +148,8 @@ def read_alf(
                 **stored([*losses, *lost]),
             },
         ),
+        covariates=covariates,
+        trials=trials,
     )
 
 
@@ -295,13 +300,24 @@ def _joined(tables: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
     }
 
 
+def _at_and_above(folders: list[Path], top: Path) -> list[Path]:
+    """Return the folders of the spikes and those that hold them, in order."""
+    above = {one for folder in folders for one in (folder, *folder.parents)}
+    return sorted(one for one in above if one == top or top in one.parents)
+
+
+def _beside(folders: list[Path], top: Path) -> dict[tuple[str, str], Path]:
+    found: dict[tuple[str, str], Path] = {}
+    for folder in _at_and_above(folders, top):
+        found |= files_of(folder)
+    return found
+
+
 def _epochs(folders: list[Path], top: Path) -> tuple[pd.DataFrame, list[Loss]]:
     """Return the intervals that lie beside the spikes or above them, under their object's name."""
-    above = {one for folder in folders for one in (folder, *folder.parents)}
-    inside = [one for one in above if one == top or top in one.parents]
     rows: list[tuple[float, float, str]] = []
     losses = []
-    for folder in sorted(inside):
+    for folder in _at_and_above(folders, top):
         for (thing, attribute), path in files_of(folder).items():
             if attribute != "intervals" or thing in ("spikes", "clusters", "channels"):
                 continue
