@@ -15,10 +15,12 @@ from boltzbrain.alignment.scores import Places, blind_scores, spatial_correlatio
 from boltzbrain.alignment.translation import translated_rates
 from boltzbrain.data.clusters import Clusters
 from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.simulated.animals import simulate_animals
 from boltzbrain.sampling.synthetic import random_model
+from boltzbrain.training.run.run import TrainingRun
 from helpers.command_line import run_command
 
 SMALL = {
@@ -117,6 +119,22 @@ def test_the_command_translates(study, tmp_path, capsys):
         bb.translate(study, "c", "b")
     with pytest.raises(InputError, match="hold no study yet"):
         bb.align(study.run("a"), study.activity("b"), study.folder, names=["a", "b"])
+
+
+def test_a_consensus_has_no_teacher(study, tmp_path):
+    """Every animal is trained on the samples of all of them, the first among them."""
+    runs = [study.run(name) for name in "ab"]
+    found = bb.align(
+        *runs, tmp_path / "agreed", names=["a", "b"], teacher="consensus", rounds=2, updates=100,
+        controls="none", workers=0, device="cpu", progress=False,
+    )  # fmt: skip
+    pairs = {(one["teacher"], one["receiver"]): one for one in found.info["pairs"]}
+    assert set(pairs) == {("a", "b"), ("b", "a")}
+    assert "students of a alone" in pairs["b", "a"]["blind_half"]["reason"]
+    assert pairs["b", "a"]["spatial_correlation"]["value"] > 0.05
+    anchors = [TrainingRun.open(tmp_path / f"agreed/rounds/2-{one}").plan.anchor for one in "ab"]
+    assert {one.sha256 for one in anchors} == {sha256(found.samples_path("round-2"))}
+    assert bb.translate(found, "b", "a").rates.shape == (150, 60)
 
 
 def test_the_page_shows_every_pair(study, tmp_path, capsys):

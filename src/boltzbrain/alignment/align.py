@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from boltzbrain.alignment.consensus import round_names, write_pool
 from boltzbrain.alignment.folder import (
     CONSENSUS,
     StudyFolder,
@@ -52,6 +53,7 @@ def align(
     names: Sequence[str] | None = None,
     frame: Frame | None = None,
     updates: int | None = None,
+    rounds: int = 8,
     controls: str = "one",
     seed: int = 0,
     workers: int | None = None,
@@ -80,13 +82,17 @@ def align(
     latent
         Share of the second term of the objective, in [0, 1).
     teacher
-        "each": every animal teaches every other one; or the name of one.
+        "each": every animal teaches every other one; the name of one; or "consensus": the students
+        of the first, and itself, are trained on the samples of all animals, pooled and drawn anew
+        in every of `rounds` rounds.
     names
         Of all animals, the first included; the stems of their recordings if None.
     frame
         In which positions are told.
     updates
         Of the training of a student; half those of the plan if None.
+    rounds
+        Of a consensus, among which the updates of a student are divided once more.
     controls
         "one" refitted control per receiver, positions, names or regions shuffled; "all" of them for
         every pair; "none".
@@ -115,8 +121,8 @@ def align(
     folder = folder_to_write("out", out)
     others, called = _others(recordings)
     asked = options(
-        by=by, latent=latent, teacher=teacher, frame=frame, updates=updates, controls=controls,
-        seed=seed,
+        by=by, latent=latent, teacher=teacher, frame=frame, updates=updates, rounds=rounds,
+        controls=controls, seed=seed,
     )  # fmt: skip
     stems = [stem_of(opened.activity()), *called]
     told = names_for(stems, names)
@@ -162,6 +168,7 @@ def options(
     teacher: str,
     frame: Frame | None,
     updates: int | None,
+    rounds: int,
     controls: str,
     seed: int,
 ) -> dict[str, Any]:
@@ -176,6 +183,7 @@ def options(
     number_in("latent", latent, low=0.0, high=1.0, include_high=False)
     one_of("controls", controls, CONTROLS)
     whole_number_in("seed", seed, low=0)
+    whole_number_in("rounds", rounds, low=1)
     if updates is not None:
         whole_number_in("updates", updates, low=1)
     return {
@@ -184,6 +192,7 @@ def options(
         "teacher": teacher,
         "frame": asdict(frame or Frame()),
         "updates": updates,
+        "rounds": rounds,
         "controls": controls,
         "seed": seed,
     }
@@ -336,6 +345,8 @@ def run_study(
         whole_number_in("workers", workers, low=0)
     own = [f"runs/{name}" for name in study.animals]
     tasks = [one.name for one in study.tasks()]
+    rounds = [round_names(study, one + 1) for one in range(study.rounds)]
+    whole = len(own) + len(tasks) + sum(map(len, rounds))
     teller = Teller(callbacks, "training and scoring", "runs")
     done = 0
 
@@ -350,7 +361,7 @@ def run_study(
             if error:
                 failed[name] = error
             facts = {"failed": len(failed), "name": name, "error": error or None, "best": None}
-            teller(done, len(own) + len(tasks), facts=facts)
+            teller(done, whole, facts=facts)
         if failed:
             name, error = next(iter(failed.items()))
             raise TrainingFailedError(f"{study.folder}: {name}: {error}")
@@ -359,5 +370,8 @@ def run_study(
     for name in study.teachers:
         write_hidden(study, name)
     work(tasks)
+    for number, names in enumerate(rounds, start=1):
+        write_pool(study, number)
+        work(names)
     study.update(**gathered(study), status="finished")
     return study

@@ -153,6 +153,11 @@ class StudyFolder(SelfTold):
             return self.animals
         return self.animals[:1] if teacher == CONSENSUS else [teacher]
 
+    @property
+    def rounds(self) -> int:
+        """Rounds in which animals are brought to a consensus; 0 with a teacher."""
+        return int(self.asked["rounds"]) if self.asked["teacher"] == CONSENSUS else 0
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return every ordered pair of teacher and receiver."""
         return [(one, other) for one in self.teachers for other in self.animals if other != one]

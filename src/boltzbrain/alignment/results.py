@@ -8,7 +8,7 @@ import numpy as np
 
 from boltzbrain.alignment.folder import CONTROLS, StudyFolder, Task
 from boltzbrain.alignment.scores import nothing, value_of
-from boltzbrain.alignment.work import FORMAT, SCORES
+from boltzbrain.alignment.work import FORMAT, SCORES, spatial_of_models
 from boltzbrain.data.clusters import clustered_stderr, clusters_of
 from boltzbrain.foundations.files import read_ours
 
@@ -61,10 +61,49 @@ def gathered(study: StudyFolder) -> dict[str, Any]:
                 "units_without_place": [unit for unit, one in enumerate(units) if one[0] is None],
             }
         )
+    if study.rounds:
+        pairs = _agreed(study, {one["receiver"]: one for one in pairs}, own)
     return {
         "pairs": pairs,
         "found": {"own": {name: one["likelihood"]["test"] for name, one in own.items()}},
     }
+
+
+def _agreed(
+    study: StudyFolder, begun: dict[str, dict[str, Any]], own: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return every ordered pair under the models that no animal is the standard of.
+
+    The blind half is that of the students with which it began: of the first animal alone.
+    """
+    first = study.animals[0]
+    scores = {name: _read(study, f"rounds/{study.rounds}-{name}") for name in study.animals}
+    empty: dict[str, Any] = {
+        name: nothing(f"the blind half is of students of {first} alone, where the rounds begin")
+        for name in ("blind_half", "blind_half_shuffled", "blind_half_other_units")
+    }
+    found = []
+    for teacher in study.animals:
+        for receiver in study.animals:
+            if teacher == receiver:
+                continue
+            started = begun[receiver] if teacher == first else {}
+            told = {
+                "controls": {}, "untrained": {}, "start": {}, "units": [], "units_not_found": [],
+                "units_without_place": [], **empty, **started,
+            }  # fmt: skip
+            found.append(
+                {
+                    **told,
+                    "teacher": teacher,
+                    "receiver": receiver,
+                    "log_likelihood": scores[receiver]["likelihood"]["test"],
+                    "spatial_correlation": spatial_of_models(study, teacher, receiver),
+                    "over_own_model": _paired(study, receiver, scores[receiver], own[receiver]),
+                    "divergence": nothing("no animal is the standard"),
+                }
+            )
+    return found
 
 
 def _read(study: StudyFolder, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def student_plan(
         # a recipe of moves: its neighbour climbs by sweeps
         onward |= {**PRESETS["compositional"], "preset": "compositional"}
     count = max(_LEAST_UPDATES, plan.updates // 2) if updates is None else updates
-    place = Path("..") / ".." / samples.relative_to(run.parents[1])
+    place = Path(os.path.relpath(samples, run))
     changed: dict[str, Any] = {
         "hidden": len(model.hidden),
         "hidden_kind": model.hidden.kind,

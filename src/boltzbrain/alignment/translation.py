@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from boltzbrain.alignment.consensus import latest
 from boltzbrain.alignment.folder import StudyFolder
 from boltzbrain.data.activity import FOLDS
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
@@ -137,6 +138,8 @@ def translate(
 
 def model_of(study: StudyFolder, teacher: str, animal: str) -> TrainingRun:
     """Return the run of an animal whose hidden units are those of a teacher."""
+    if study.rounds:
+        return latest(study, animal)
     return study.run(animal) if animal == teacher else study.student(teacher, animal)
 
 

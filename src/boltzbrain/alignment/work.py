@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from boltzbrain.alignment.consensus import latest, train_round
 from boltzbrain.alignment.folder import StudyFolder, Task
 from boltzbrain.alignment.scores import (
     Places,
@@ -17,6 +18,7 @@ from boltzbrain.alignment.scores import (
     spatial_correlation,
     value_of,
 )
+from boltzbrain.alignment.starts import start_of
 from boltzbrain.alignment.students import (
     Pair,
     altered,
@@ -54,7 +56,7 @@ def complete(folder: str, name: str, *, full: bool, device: str = "auto") -> dic
     folder
         The folder of the study.
     name
-        The folder of the run in it: runs/ANIMAL or KIND/RECEIVER-of-TEACHER.
+        The folder of the run in it: runs/ANIMAL, KIND/RECEIVER-of-TEACHER or rounds/N-ANIMAL.
     full
         Whether to score what is only told, too.
     device
@@ -78,6 +80,11 @@ def complete(folder: str, name: str, *, full: bool, device: str = "auto") -> dic
         found: dict[str, Any]
         if kind == "runs":
             run = _own(study, place, device)
+            found = {"likelihood": _likelihood(run)}
+        elif kind == "rounds":
+            run = (
+                resume(place, device=device) if _begun(place) else train_round(study, place, device)
+            )
             found = {"likelihood": _likelihood(run)}
         else:
             task = next(one for one in study.tasks() if one.name == name)
@@ -176,7 +183,8 @@ def _scores(study: StudyFolder, task: Task, pair: Pair, run: TrainingRun) -> dic
         weights = model.weights.to(torch.float64).numpy()
         same, other, units, which = blind_scores(weights, start.weights, blind)
         found |= {"blind_half": same, "other_units": other, "units": units, "found": which}
-    spatial = Spatial(study, task.teacher, pair)
+    width = start.told.get("kernel_um")
+    spatial = Spatial(study, task.teacher, task.receiver, pair.model, width)
     found["spatial_correlation"] = spatial.of(model)
     if task.kind == "students":
         found["likelihood"] = _likelihood(run)
@@ -186,34 +194,46 @@ def _scores(study: StudyFolder, task: Task, pair: Pair, run: TrainingRun) -> dic
 
 
 class Spatial:
-    """The spatial correlation of translated test bins of one teacher.
+    """The spatial correlation of translated test bins of one animal.
 
     Parameters
     ----------
     study
         The study.
-    teacher
-        Whose bins.
-    pair
-        With the receiver.
+    source, target
+        Whose bins, and the animal that they are told in.
+    giver
+        The model of the source.
+    width_um
+        Of the smoothing by positions.
     """
 
-    def __init__(self, study: StudyFolder, teacher: str, pair: Pair) -> None:
-        self.pair, self.seed = pair, study.asked["seed"]
-        activity = study.activity(teacher)
+    def __init__(
+        self, study: StudyFolder, source: str, target: str, giver: RBM, width_um: float | None
+    ) -> None:
+        self.giver, self.seed = giver, study.asked["seed"]
+        activity = study.activity(source)
         bins = activity.bins_of("test")
         self.states = activity.states[bins]
         self.clusters = clusters_of(activity, bins) if len(bins) else None
-        width = pair.start(study).told.get("kernel_um")
-        self.places = Places(study.register, pair.giver, pair.taker, width)
+        self.places = Places(study.register, study.neurons(source), study.neurons(target), width_um)
 
     def of(self, model: RBM) -> dict[str, Any]:
-        """Return that of a model of the receiver."""
+        """Return that of a model of the target."""
         if self.clusters is None:
             return nothing("the test fold of the teacher has no bins")
         stream = Generator.from_seed(self.seed, "spatial")
-        rates, _ = translated_rates(self.pair.model, model, self.states, stream)
+        rates, _ = translated_rates(self.giver, model, self.states, stream)
         return spatial_correlation(self.places, self.states, rates, self.clusters, stream)
+
+
+def spatial_of_models(study: StudyFolder, source: str, target: str) -> dict[str, Any]:
+    """Return the spatial correlation of two animals of a study without a teacher."""
+    one, other = (latest(study, name).best for name in (source, target))
+    weights = one.weights.to(torch.float64).numpy()
+    start = start_of(study.register, study.neurons(source), weights, study.neurons(target))
+    width = start.told.get("kernel_um")
+    return Spatial(study, source, target, one, width).of(other)
 
 
 def _untrained(study: StudyFolder, task: Task, pair: Pair, spatial: Spatial) -> dict[str, Any]:

@@ -206,7 +206,7 @@ def _started(
         assert run.chosen_update >= 0
     usual = {"by": "positions", "latent": 0.5, "teacher": "each", "controls": "one", "seed": 0}
     frame = Frame(axes=asked.pop("axes", ""))
-    told = options(**{**usual, "updates": None, **asked, "frame": frame})
+    told = options(**{**usual, "updates": None, "rounds": 8, **asked, "frame": frame})
     called = names_for([stem_of(run), *map(stem_of, animals[1:])], names or None)
     folder_to_write("output folder", place)
     with one_writer(place, "align"):
