@@ -28,11 +28,13 @@ from boltzbrain.pages.figures.dynamics import (
     time_constants,
 )
 from boltzbrain.pages.figures.in_time import (
+    influences,
     state_profiles,
     state_ribbon,
     state_scores,
     state_transitions,
     time_gains,
+    unit_memories,
 )
 from boltzbrain.pages.figures.model import (
     activation_curve,
@@ -73,6 +75,7 @@ __all__ = [
     "hidden_states",
     "hidden_traces",
     "hidden_variance",
+    "influences",
     "matched_assemblies",
     "neuron_colours",
     "occupied_regions",
@@ -97,6 +100,7 @@ __all__ = [
     "time_gains",
     "training_curve",
     "triplets",
+    "unit_memories",
     "weight_tails",
     "weights",
 ]
