@@ -27,6 +27,7 @@ from boltzbrain.interpretation.file import (
     read_interpretation,
     write_interpretation,
 )
+from boltzbrain.interpretation.in_time.find import find_in_time
 from boltzbrain.interpretation.regions.find import find_region_maps
 from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.model.rbm import RBM
@@ -181,16 +182,23 @@ def _interpreted(
     kept = [one.update for one in run.checkpoints() if one.update <= chosen]
     places = np.linspace(0, len(kept) - 1, min(choices.checkpoints, len(kept)))
     updates = sorted({kept[place] for place in places.round().astype(int).tolist()} | {chosen})
+    activity, seed = run.activity(), run.plan.seed if seed is None else seed
     found = interpret_model(
         run.at_mean_context(),
-        run.activity(),
+        activity,
         choices,
-        seed=run.plan.seed if seed is None else seed,
+        seed=seed,
         members=run.members(chosen),
         along=[(update, _loader(run, update)) for update in updates],
         callbacks=callbacks,
     )
-    found = Interpretation(found.entries, {"run": run.id, "chosen_update": chosen, **found.summary})
+    entries, summary = dict(found.entries), {**found.summary, "in_time": None}
+    if run.plan.context is not None:
+        generator = Generator.from_seed(seed, "interpretation", "in time")
+        tell = Teller(callbacks).phase("in time")
+        more, summary["in_time"] = find_in_time(run.in_context(), activity, generator, tell)
+        entries |= more
+    found = Interpretation(entries, {"run": run.id, "chosen_update": chosen, **summary})
     write_interpretation(run.folder / FILE, found)
     return found
 

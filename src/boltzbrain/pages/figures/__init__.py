@@ -37,11 +37,13 @@ from boltzbrain.pages.figures.dynamics import (
     time_constants,
 )
 from boltzbrain.pages.figures.in_time import (
+    influences,
     state_profiles,
     state_ribbon,
     state_scores,
     state_transitions,
     time_gains,
+    unit_memories,
 )
 from boltzbrain.pages.figures.model import (
     activation_curve,
@@ -84,6 +86,7 @@ __all__ = [
     "hidden_states",
     "hidden_traces",
     "hidden_variance",
+    "influences",
     "matched_assemblies",
     "neuron_colours",
     "occupied_regions",
@@ -113,6 +116,7 @@ __all__ = [
     "tuned_regions",
     "tuning_curves",
     "tuning_map",
+    "unit_memories",
     "weight_tails",
     "weights",
 ]

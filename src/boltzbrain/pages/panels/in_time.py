@@ -70,6 +70,7 @@ def time_section(page: PageData) -> TimeSection | None:
     panels = [_gains(page, controls or {})] if models or controls else []
     if "states" in own and own_states(page):
         panels += _states(page, own_states(page), own["states"], _OWN)
+    panels += _influences(page)
     name = _best_of(models, page)
     if name is not None:
         panels += _states(page, page.states[name], models[name]["states"], models[name]["title"])
@@ -239,6 +240,36 @@ def _states(
             wide=True,
             verdict=verdicts.profiles(told),
         ),
+    ]
+
+
+def _influences(page: PageData) -> list[Panel]:
+    """Return which assemblies follow which, nothing of a model where none do."""
+    found = page.interpretation
+    told = None if found is None else found.summary.get("in_time")
+    if found is None or told is None:
+        return []
+    value, error = found["in_time/influence"], found["in_time/influence_stderr"]
+    shortest = 2 * page.bin_width_s
+    return [
+        Panel(
+            "time-influences",
+            "Which assemblies follow which",
+            "How much the mean of a hidden unit in the next bin, before that bin is seen, changes "
+            "with the mean of each unit in this one (the covariance of the units times the "
+            "recurrence; within three standard errors white), and how long the activity of each "
+            "unit is remembered (dashed: two bins).",
+            "A few strong influences off the diagonal. On it stands what lasts.",
+            [
+                draw(figures.influences.later(value, error), "Influence of units on each other"),
+                draw(
+                    figures.unit_memories.later(found["in_time/time_constant_s"], shortest),
+                    "Time constants of hidden units",
+                ),
+            ],
+            wide=True,
+            verdict=verdicts.influences(told, page.bin_width_s),
+        )
     ]
 
 
