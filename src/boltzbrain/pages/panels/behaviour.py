@@ -172,7 +172,7 @@ def _places(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
         words = [f"{one} ({int((labels == one).sum())})" for one in regions]
         of_neurons = {
             names[place]: _by_region(
-                np.less_equal(found["behaviour/neurons/q_value"][place], LEVEL), labels, regions
+                (found["behaviour/neurons/q_value"] <= LEVEL)[place], labels, regions
             )
             for place in order
         }
