@@ -177,7 +177,7 @@ def _places(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
             for place in order
         }
         of_members = {
-            names[place]: _by_region(member[:, tuned[place]].any(axis=1), labels, regions)
+            names[place]: _by_region(member[:, tuned[place]].sum(axis=1) > 0, labels, regions)
             for place in order
         }
         for shares, label in (
