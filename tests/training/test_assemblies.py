@@ -126,7 +126,8 @@ def test_members_of_an_assembly_that_is_rarely_on_are_told_by_their_likelihood()
         hit = (found.members[:, unit] & members[:, 1]).sum()
         shares.append(hit / members[:, 1].sum())
         right.append(hit / found.members[:, unit].sum())
-    assert np.mean(shares) > 0.82
+    # .86 by the rise and the number of the certain ones alone
+    assert np.mean(shares) > 0.88
     assert np.mean(right) > 0.95
 
 
