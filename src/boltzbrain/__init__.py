@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from boltzbrain.estimator import BoltzmannMachine
     from boltzbrain.evaluation.new_data.transform import transform
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
+    from boltzbrain.grid.repeats import repeat
     from boltzbrain.grid.sweep import resume_sweep, sweep
     from boltzbrain.interpretation.behaviour.tuning import decode, explained, tuning
     from boltzbrain.interpretation.couplings.couplings import couplings
@@ -76,6 +77,7 @@ __all__ = [
     "read",
     "read_pgm",
     "read_rbms",
+    "repeat",
     "report",
     "resume",
     "resume_align",
@@ -129,6 +131,7 @@ _HOME = {
     "read": "readers.detect",
     "read_pgm": "model.foreign",
     "read_rbms": "model.foreign",
+    "repeat": "grid.repeats",
     "report": "api",
     "resume": "api",
     "resume_align": "alignment.align",

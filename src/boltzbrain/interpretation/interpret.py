@@ -16,6 +16,7 @@ from boltzbrain.foundations.memory import require_size
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.assemblies.find import find_assemblies, positions
+from boltzbrain.interpretation.assemblies.returning import find_returning
 from boltzbrain.interpretation.behaviour.find import find_behaviour
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.couplings.find import find_couplings, find_norms
@@ -31,6 +32,7 @@ from boltzbrain.interpretation.in_time.find import find_in_time
 from boltzbrain.interpretation.regions.find import find_region_maps
 from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.model.rbm import RBM
+from boltzbrain.training.run.repeated import repeats_of
 from boltzbrain.training.run.run import TrainingRun
 
 FILE = "interpretation.h5"
@@ -198,9 +200,21 @@ def _interpreted(
         tell = Teller(callbacks).phase("in time")
         more, summary["in_time"] = find_in_time(run.in_context(), activity, generator, tell)
         entries |= more
+    summary["assemblies"] = {**summary["assemblies"], "returning": None}
+    again = [one.at_mean_context() for one in repeats_of(run) if _converged(one)]
+    if again:
+        states = activity.states_of("train")
+        generator = Generator.from_seed(seed, "interpretation", "repeats")
+        more, told = find_returning(run.at_mean_context(), again, states, generator)
+        entries |= more
+        summary["assemblies"] = {**summary["assemblies"], "returning": told}
     found = Interpretation(entries, {"run": run.id, "chosen_update": chosen, **summary})
     write_interpretation(run.folder / FILE, found)
     return found
+
+
+def _converged(run: TrainingRun) -> bool:
+    return bool(run.info["convergence"]["status"] != "failed")
 
 
 def _loader(run: TrainingRun, update: int) -> Callable[[], RBM]:

@@ -65,6 +65,17 @@ def fit(
     seed: Annotated[
         int | None, option("--seed", text="Seed of folds and training.", default="0")
     ] = None,
+    repeats: Annotated[
+        int,
+        option(
+            "--repeats",
+            metavar="N",
+            text="Train so often again, with other seeds and on each half of the recording, so "
+            "that interpret says which assemblies come back; with --resume, of a finished run.",
+            default="0",
+            panel=LEARNING,
+        ),
+    ] = 0,
     device: Device = "auto",
     *,
     preparation: Preparation,
@@ -92,6 +103,13 @@ def fit(
         note(stopped(folder))
         raise typer.Exit(INTERRUPTED) from None
     show_run(out(), run)
+    if repeats:
+        from boltzbrain.grid.repeats import repeat
+
+        display = Display()
+        with display.stage("repeating") as stage:
+            again = repeat(run, repeats, device=device, callbacks=(stage.show,), progress=False)
+        note(f"{len(again)} repeats in {run.folder / 'repeats'}; boltzbrain interpret reads them")
 
 
 def start(
