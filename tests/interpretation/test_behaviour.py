@@ -126,7 +126,8 @@ def test_sessions_keep_their_drift_where_shifts_do_not():
 
 def test_labels_that_drift_with_the_activity_do_not_make_it_tuned():
     rng = np.random.default_rng(5)
-    drift = slow(rng, 400, 1, 100)[:, 0]
+    # through the session, as when an animal has had enough
+    drift = 1.5 * np.cos(np.pi * np.arange(400) / 400)
     label = (rng.uniform(size=400) < 1 / (1 + np.exp(-2 * drift))).astype(float)
     units = drift[:, None] * rng.normal(size=150) + rng.normal(size=(400, 150))
     units[:, 0] += 2 * label

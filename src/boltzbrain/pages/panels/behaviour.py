@@ -217,9 +217,7 @@ def _places(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
     ]
 
 
-def _by_region(
-    chosen: NDArray[Any], labels: NDArray[Any], regions: list[str]
-) -> NDArray[np.float64]:
+def _by_region(chosen: Any, labels: NDArray[Any], regions: list[str]) -> NDArray[np.float64]:
     return np.array([float(chosen[labels == one].mean()) for one in regions])
 
 
