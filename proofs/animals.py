@@ -1,12 +1,13 @@
 """Are assemblies shared by animals, and can activity of one be read in another? Planted and real.
 
     python proofs/animals.py [--only planted four worms sessions] [--seeds 0 1 2]
-        [--kinds bernoulli drelu] [--small] [--table FILE.csv] [--folder FOLDER]
+        [--kinds bernoulli drelu] [--cases aligned shuffled mirrored off elsewhere] [--small]
+        [--table FILE.csv] [--folder FOLDER]
 
 One line of animals.csv a student, by its name; a study whose lines stand there is not made again,
 and one that was stopped goes on, so that the proof can be stopped and gone on with. Parts:
 
-- planted: a teacher of 150 neurons, and the same 200 neurons aligned, at shuffled places, mirrored,
+- planted: a teacher of 300 neurons, and the same 400 neurons aligned, at shuffled places, mirrored,
   0.3 of the box off, and another brain. Translation (0: mean rates, 1: the true models) must be
   above 0.6 aligned and below 0 shuffled; the blind half must tell these apart by five errors.
 - four: four animals of 1,000 neurons (`--small`: 150), all twelve ordered pairs, one control each,
@@ -54,10 +55,15 @@ COLUMNS = (
 )  # fmt: skip
 LEAST, MOST, ERRORS, MINUTES = 0.6, 0.0, 5.0, 50.0
 
+CASES = ("aligned", "shuffled", "mirrored", "off", "elsewhere")
+PLANTED: dict[str, Any] = {"radius": 0.15, "strength": 4.5, "probability": 0.12, "rate": 0.04}
+"""Assemblies so small that neighbouring ones overlap little: a map that is smooth over half the box
+would resemble that of another brain."""
+
 Line = dict[str, Any]
 PLANS: dict[str, dict[str, Any]] = {
     "bernoulli": {
-        "preset": "binary", "hidden": 8, "weights_from": "data", "updates": 1500, "batch": 500,
+        "preset": "binary", "hidden": 8, "weights_from": "data", "updates": 2000, "batch": 500,
         "chains": 300,
     },
     "drelu": {"preset": "compositional", "hidden": 8, "updates": 2000},
@@ -141,10 +147,11 @@ def planted(args: argparse.Namespace, place: Path, table: Path) -> None:
     bins = 1000 if args.small else 3000
     for seed in args.seeds:
         truth = simulate_animals(
-            Generator.from_seed(seed, "animals"), neurons=(150, 200, 200), bins=bins, elsewhere=(2,)
-        )
+            Generator.from_seed(seed, "animals"), neurons=(300, 400, 400), bins=bins,
+            elsewhere=(2,), **PLANTED,
+        )  # fmt: skip
         a, b, other = truth.animals.values()
-        order = Generator.from_seed(seed, "places").permutation(200)
+        order = Generator.from_seed(seed, "places").permutation(len(b.names))
         mirrored = b.xyz_um * [-1, 1, 1] + [BOX_UM, 0, 0]
         cases = {
             "aligned": b,
@@ -153,6 +160,7 @@ def planted(args: argparse.Namespace, place: Path, table: Path) -> None:
             "off": moved(b, b.xyz_um + np.array([0, 0.3 * BOX_UM, 0])),
             "elsewhere": other,
         }
+        cases = {one: cases[one] for one in args.cases}
         # the mirror check looks along the axis that leads from left to right: not this one, here
         frame = Frame(axes="ASR")
         for kind in args.kinds:
@@ -193,7 +201,7 @@ def four(args: argparse.Namespace, place: Path, table: Path) -> None:
         if ("four", name, "d", "c") in read_lines(table):
             continue
         truth = simulate_animals(
-            Generator.from_seed(seed, "four"), neurons=(count,) * 4, lacking={3: (0,)}
+            Generator.from_seed(seed, "four"), neurons=(count,) * 4, lacking={3: (0,)}, **PLANTED
         )
         folder = place / f"four_{count}_{seed}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -312,6 +320,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--kinds", nargs="+", default=list(PLANS), choices=list(PLANS))
+    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--table", type=Path, default=ROOT / "proofs" / "animals.csv")
     parser.add_argument("--folder", type=Path, default=None)

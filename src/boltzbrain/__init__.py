@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from boltzbrain.readers.detect import read
     from boltzbrain.readers.memory.arrays import from_counts, from_states, from_traces
     from boltzbrain.readers.memory.trains import from_spike_times
+    from boltzbrain.readers.study import read_study
     from boltzbrain.training.plan import TrainingPlan
     from boltzbrain.training.run.run import TrainingRun
 
@@ -77,6 +78,7 @@ __all__ = [
     "read",
     "read_pgm",
     "read_rbms",
+    "read_study",
     "repeat",
     "report",
     "resume",
@@ -131,6 +133,7 @@ _HOME = {
     "read": "readers.detect",
     "read_pgm": "model.foreign",
     "read_rbms": "model.foreign",
+    "read_study": "readers.study",
     "repeat": "grid.repeats",
     "report": "api",
     "resume": "api",
@@ -163,7 +166,7 @@ hang(
         "Study.told": "pages.objects.recordings:study_told",
         "TrainingRun.told": "pages.objects.runs:run_told",
         "SweepFolder.told": "grid.told:sweep_told",
-        "StudyFolder.told": "alignment.told:study_folder_told",
+        "StudyFolder.told": "alignment.shown.told:study_folder_told",
         "RBM.told": "pages.objects.runs:model_told",
         "ContextualRBM.told": "pages.objects.runs:contextual_told",
         "Evaluation.told": "pages.objects.results:evaluation_told",

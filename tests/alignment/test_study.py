@@ -11,6 +11,7 @@ import torch
 
 import boltzbrain as bb
 from boltzbrain.alignment.calibration import _silent_part, _slopes, calibrated
+from boltzbrain.alignment.every import in_parallel, start_fits
 from boltzbrain.alignment.scores import Places, blind_scores, spatial_correlation
 from boltzbrain.alignment.translation import translated_rates
 from boltzbrain.data.clusters import Clusters
@@ -135,6 +136,18 @@ def test_a_consensus_has_no_teacher(study, tmp_path):
     anchors = [TrainingRun.open(tmp_path / f"agreed/rounds/2-{one}").plan.anchor for one in "ab"]
     assert {one.sha256 for one in anchors} == {sha256(found.samples_path("round-2"))}
     assert bb.translate(found, "b", "a").rates.shape == (150, 60)
+
+
+def test_every_animal_is_trained_by_itself(study, tmp_path):
+    plan = study.run("a").plan.model_copy(update={"updates": 20, "checkpoints": 2})
+    activities = {name: study.activity(name) for name in "ab"}
+    fits = start_fits(tmp_path / "fits", activities, plan)
+    done = in_parallel(fits, workers=0, device="cpu")
+    assert list(done) == ["a", "b"]
+    assert fits.info["status"] == "fitted"
+    assert fits.run("b").plan == plan
+    # what is done is not done again
+    assert in_parallel(fits, workers=0, device="cpu") == done
 
 
 def test_the_page_shows_every_pair(study, tmp_path, capsys):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from boltzbrain.alignment.consensus import round_names, write_pool
+from boltzbrain.alignment.every import write_animals
 from boltzbrain.alignment.folder import (
     CONSENSUS,
     StudyFolder,
@@ -19,7 +20,6 @@ from boltzbrain.alignment.results import gathered
 from boltzbrain.alignment.students import write_hidden
 from boltzbrain.alignment.work import complete
 from boltzbrain.data.activity import Activity
-from boltzbrain.data.activity_file import write_activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.study import Frame, Study
 from boltzbrain.foundations.checks import (
@@ -29,7 +29,6 @@ from boltzbrain.foundations.checks import (
     one_of,
     whole_number_in,
 )
-from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import folder_to_write, one_writer
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.showing.display import showing
@@ -120,6 +119,8 @@ def align(
     opened = run if isinstance(run, TrainingRun) else TrainingRun.open(run)
     folder = folder_to_write("out", out)
     others, called = _others(recordings)
+    if frame is None and isinstance(recordings, Study):
+        frame = recordings.frame
     asked = options(
         by=by, latent=latent, teacher=teacher, frame=frame, updates=updates, rounds=rounds,
         controls=controls, seed=seed,
@@ -281,22 +282,7 @@ def start_study(
     }
     neurons = {name: Neurons.of(name, one, register) for name, one in every.items()}
     fits = require_one_frame(neurons, frame) if register.way == "positions" else {}
-    (folder / "activities").mkdir(parents=True, exist_ok=True)
-    animals = []
-    for name, activity in every.items():
-        path = folder / "activities" / f"{name}.h5"
-        write_activity(path, activity)
-        animals.append(
-            {
-                "name": name,
-                "recording": activity.source.path,
-                "recording_sha256": activity.source.sha256,
-                "activity_sha256": sha256(path),
-                "neurons": activity.n_neurons,
-                "bins": activity.n_bins,
-                "regions": sorted(activity.regions),
-            }
-        )
+    animals = write_animals(folder, every)
     for name, its in runs.items():
         _copied(its, folder / "runs" / name)
     content = {

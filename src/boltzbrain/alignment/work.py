@@ -40,6 +40,7 @@ from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains, advance
 from boltzbrain.sampling.partition import LogPartition
+from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.train import resume, train
 
@@ -106,8 +107,11 @@ def _own(study: StudyFolder, place: Path, device: str) -> TrainingRun:
     """Train the own model of an animal."""
     if _begun(place):
         return resume(place, device=device)
-    first = study.run(study.animals[0])
-    plan = own_plan(first, first.plan.seed)
+    if study.asked.get("plan") is not None:
+        plan = TrainingPlan(**study.asked["plan"])
+    else:
+        first = study.run(study.animals[0])
+        plan = own_plan(first, first.plan.seed)
     return train(study.activity(place.name), plan, place, device=device)
 
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from boltzbrain.cli.commands.align import align, translate
 from boltzbrain.cli.commands.compare import compare
 from boltzbrain.cli.commands.convert import convert
 from boltzbrain.cli.commands.demo import demo
@@ -19,6 +18,7 @@ from boltzbrain.cli.commands.pages import figures, methods, report, view
 from boltzbrain.cli.commands.sample import sample
 from boltzbrain.cli.commands.sweep import sweep
 from boltzbrain.cli.commands.transform import transform
+from boltzbrain.cli.several.align import align, translate
 from boltzbrain.cli.streams import plain_where_needed
 from boltzbrain.cli.terminal import Command, Commands, failures_as_status, warnings_as_lines
 

@@ -10,9 +10,11 @@ import typer
 
 from boltzbrain.cli.options import LEARNING, Device, Others, merged, option, takes
 from boltzbrain.cli.resuming import go_on, places
+from boltzbrain.cli.several.every import fit_animals, of_animals
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.losses import warn_of_losses
 from boltzbrain.cli.summaries.results import activity_line, show_run
+from boltzbrain.cli.summaries.study import show_study
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import folder_to_write, one_writer
@@ -36,8 +38,8 @@ def fit(
         list[str] | None,
         typer.Argument(
             metavar="RECORDING...",
-            help="File of the recording; several are joined as --join says. With --resume it may "
-            "be left out, or be the run folder.",
+            help="File of the recording; several are joined as --join says. A toml file of a study "
+            "has a run of every animal. With --resume it may be left out, or be the run folder.",
             show_default=False,
         ),
     ] = None,
@@ -91,10 +93,15 @@ def fit(
     named = {**hyperparameters, **({} if seed is None else {"seed": seed})}
     values = merged(named, other)
     preparation.refuse_conflicts()
+    if resume and recording and (Path(recording[0]) / "study.json").is_file():
+        folder, recording = Path(recording[0]), None
     recording, folder = places(recording, folder, resume, "run")
     if resume and begin is not None:
         raise bad_input("--from", "be left out with --resume: the run knows it", begin)
     try:
+        if of_animals(recording, folder, resume):
+            show_study(out(), fit_animals(folder, recording, preparation, values, device))
+            return
         if resume and (not recording or (folder / "run.json").exists()):
             run = go_on(folder, recording, preparation, values, device)
         else:

@@ -34,7 +34,7 @@ def report(
     display = Display()
     if (run / "study.json").is_file():
         with display.stage("drawing the page of the study"):
-            from boltzbrain.alignment.page import write_study_page
+            from boltzbrain.alignment.shown.page import write_study_page
 
             page = write_study_page(run, output)
         say_path(page)

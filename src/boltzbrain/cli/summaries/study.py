@@ -14,11 +14,15 @@ HEADS = ("student", "blind half", "shuffled", "spatial", "over own model")
 
 def show_study(console: Terminal, study: StudyFolder) -> None:
     """Print the pairs of a study, and what an animal lacks."""
-    from boltzbrain.alignment.told import figure_words
+    from boltzbrain.alignment.shown.told import figure_words
 
     info = study.info
     names = ", ".join(f"{one['name']} ({one['neurons']:,})" for one in info["animals"])
-    console.sentence(f"Animals (neurons): {names}; by {info['asked']['by']}")
+    by = info["asked"].get("by")
+    console.sentence(f"Animals (neurons): {names}" + (f"; by {by}" if by else ""))
+    if not info["pairs"]:
+        console.sentence(f"Study: {study.folder}; runs of the animals in {study.folder / 'runs'}")
+        return
     rows = [
         (
             f"{one['receiver']} of {one['teacher']}",

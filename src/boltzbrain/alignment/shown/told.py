@@ -19,9 +19,9 @@ def study_folder_told(study: StudyFolder) -> Told:
     try:
         info = study.info
         rows = [("animals", listed({one["name"]: one["neurons"] for one in info["animals"]}))]
-        rows.append(("by", info["asked"]["by"]))
-        if info["status"] != "finished":
-            rows.append(("state", "not at its end (boltzbrain align --resume)"))
+        rows.append(("by", str(info["asked"].get("by") or "not aligned yet")))
+        if info["status"] == "started":
+            rows.append(("state", "not at its end (--resume)"))
         rows += [
             (
                 f"{one['receiver']} of {one['teacher']}",

@@ -12,7 +12,7 @@ import torch
 
 from boltzbrain.alignment.folder import StudyFolder
 from boltzbrain.alignment.register import Floats, Neurons
-from boltzbrain.alignment.told import figure_words
+from boltzbrain.alignment.shown.told import figure_words
 from boltzbrain.alignment.translation import model_of, translate
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import page_file
