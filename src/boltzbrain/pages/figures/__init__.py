@@ -28,6 +28,7 @@ from boltzbrain.pages.figures.dynamics import (
     time_constants,
 )
 from boltzbrain.pages.figures.in_time import (
+    changing_pairs,
     influences,
     state_profiles,
     state_ribbon,
@@ -61,6 +62,7 @@ __all__ = [
     "active_units",
     "autocorrelation",
     "baseline_scores",
+    "changing_pairs",
     "coupling_histogram",
     "coupling_norms",
     "covariances",
