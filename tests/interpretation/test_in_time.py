@@ -8,6 +8,7 @@ import torch
 
 from boltzbrain.foundations.progress import SILENT
 from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.in_time.differences import differences, shifted
 from boltzbrain.interpretation.in_time.influence import (
     filtered_means,
     influence,
@@ -15,6 +16,9 @@ from boltzbrain.interpretation.in_time.influence import (
     time_constants,
 )
 from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.layers.discrete import Bernoulli
+from boltzbrain.model.offsets import Offsets
+from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import all_states
 from helpers.contexts import model_of, pieces_of
 
@@ -107,3 +111,43 @@ def test_means_are_those_of_each_bin_under_its_own_fields():
         model.rbm.inputs_to_hidden(states), model.rbm.hidden, given.edges, begins
     )
     np.testing.assert_allclose(filtered_means(model, given), wanted.numpy(), atol=1e-9)
+
+
+def two_laws():
+    """Return an RBM of two assemblies, bins in which one or the other may be on, and which."""
+    generator = Generator.from_seed(0, "laws")
+    weights = torch.zeros((8, 2))
+    weights[:4, 0] = weights[4:, 1] = 3.0
+    rbm = RBM(Bernoulli(torch.full((8,), -2.0)), Bernoulli(torch.tensor([-4.0, -4.0])), weights)
+    label = np.arange(4000) // 25 % 2
+    tables = torch.tensor([[1.0, -4.0], [-4.0, 1.0]])
+    laws = Offsets(hidden=tables[torch.from_numpy(label)])
+    start = torch.zeros((len(label), 8), dtype=torch.uint8)
+    drawn, _ = rbm.sweep(start, generator, 50, laws)
+    given = Sequences(drawn.numpy(), np.arange(4000) // 100, BIN_S)
+    return rbm, given, (label[:, None] == [0, 1]).astype(np.float64)
+
+
+def test_pairs_that_change_with_the_label_are_found_and_no_others():
+    rbm, given, labels = two_laws()
+    found = differences(rbm, given, labels, Generator.from_seed(1), SILENT)
+    # twelve pairs within the assemblies of 28
+    inside = {(a, b) for a in range(8) for b in range(a + 1, 8) if a // 4 == b // 4}
+    assert set(map(tuple, found.pairs[:12].tolist())) == inside
+    assert found.changing == 12
+    first = found.pairs[:12, 0] < 4
+    values = found.values[:12]
+    assert (values[first, 0] > values[first, 1]).all()
+    assert (values[~first, 0] < values[~first, 1]).all()
+
+
+def test_labels_at_other_times_change_no_couplings():
+    rbm, given, labels = two_laws()
+    other = shifted(labels, given, Generator.from_seed(2))
+    assert other.sum() == labels.sum()
+    assert (other.argmax(axis=1) == labels.argmax(axis=1)).mean() < 0.7
+    drawn = np.random.default_rng(4).integers(2, size=80).repeat(50)
+    found = differences(
+        rbm, given, (drawn[:, None] == [0, 1]).astype(np.float64), Generator.from_seed(3), SILENT
+    )
+    assert found.changing <= 3

@@ -1,4 +1,4 @@
-"""What interpretation.h5 holds of a model whose assemblies follow each other."""
+"""What interpretation.h5 holds of time: which assemblies follow which, which couplings change."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.progress import Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.file import Entries, Entry
+from boltzbrain.interpretation.in_time.differences import MOST_NEURONS, differences
 from boltzbrain.interpretation.in_time.influence import (
     filtered_means,
     influence,
@@ -17,6 +18,7 @@ from boltzbrain.interpretation.in_time.influence import (
     time_constants,
 )
 from boltzbrain.model.context.contextual import ContextualRBM
+from boltzbrain.model.context.labelled import OfEpoch
 from boltzbrain.model.context.sequences import Sequences
 
 ERRORS = 3.0
@@ -30,7 +32,7 @@ SHORT_BINS, LONG_SHARE = 2.0, 0.1
 def find_in_time(
     model: ContextualRBM, activity: Activity, generator: Generator, tell: Teller
 ) -> tuple[Entries, dict[str, Any] | None]:
-    """Return influences and time constants, and their summary; nothing without `assemblies`.
+    """Return what is read of time, and its summary; None of a context that tells none.
 
     Parameters
     ----------
@@ -41,11 +43,72 @@ def find_in_time(
     generator
         Moves on.
     tell
-        Told the sweeps.
+        Told how far it is.
     """
-    if "assemblies" not in model.contexts.names:
-        return {}, None
     train = Sequences.of_fold(activity, "train")
+    if "assemblies" in model.contexts.names:
+        return _following(model, train, generator, tell)
+    labels = _labels(model, train)
+    if labels is None or activity.n_neurons > MOST_NEURONS:
+        return {}, None
+    return _changing(model, train, labels, generator, tell)
+
+
+def _labels(model: ContextualRBM, train: Sequences) -> tuple[np.ndarray, list[str]] | None:
+    """Return how probable each label is in every bin, and their names; None without couplings.
+
+    Bins without a label belong to none.
+    """
+    states = model.contexts.states
+    if states is not None:
+        names = [f"state {one + 1}" for one in range(len(states))]
+        return (states.posterior(train, model.rbm), names) if len(states) > 1 else None
+    for part in model.contexts.parts:
+        if isinstance(part, OfEpoch) and part.hidden is not None:
+            label = part.labels(train)
+            told = (label[:, None] == np.arange(len(part.names))).astype(np.float64)
+            held = told.any(axis=0)
+            return told[:, held], [one for one, kept in zip(part.names, held, strict=True) if kept]
+    return None
+
+
+def _changing(
+    model: ContextualRBM,
+    train: Sequences,
+    labels: tuple[np.ndarray, list[str]],
+    generator: Generator,
+    tell: Teller,
+) -> tuple[Entries, dict[str, Any]]:
+    told, names = labels
+    found = differences(model.rbm, train, told, generator, tell)
+    entries = {
+        "in_time/couplings/labels": Entry(np.array(names, dtype=object), "(label,) their names"),
+        "in_time/couplings/pairs": Entry(
+            found.pairs, "(changing, 2) neurons whose coupling changes most with the label"
+        ),
+        "in_time/couplings/values": Entry(
+            found.values,
+            "(changing, label) pair coupling in spins of -1 and +1, data reference, the offsets "
+            "of the labels fitted anew beside weights that rest",
+            "nats",
+        ),
+        "in_time/couplings/change": Entry(
+            found.change, "(changing,) root mean square over labels about their mean", "nats"
+        ),
+    }
+    return entries, {
+        "kind": "couplings",
+        "labels": names,
+        "pairs": found.compared,
+        "changing": found.changing,
+        "expected": found.expected,
+        "threshold": found.threshold,
+    }
+
+
+def _following(
+    model: ContextualRBM, train: Sequences, generator: Generator, tell: Teller
+) -> tuple[Entries, dict[str, Any]]:
     found, means = influence(model, train, generator, tell), filtered_means(model, train)
     seconds, modes = time_constants(means, train), propagator_times(means, train)
     (part,) = (one for one in model.contexts.parts if one.name == "assemblies")
@@ -81,6 +144,7 @@ def _summary(
     order = np.argsort(-size, axis=None, kind="stable")[:LISTED]
     longest = float(np.diff(train.edges).max()) * train.bin_width_s
     return {
+        "kind": "assemblies",
         "pairs": units * (units - 1),
         "clear": int((clear & off).sum()),
         "expected": BY_CHANCE * units * (units - 1),

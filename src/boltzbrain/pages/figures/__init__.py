@@ -37,6 +37,7 @@ from boltzbrain.pages.figures.dynamics import (
     time_constants,
 )
 from boltzbrain.pages.figures.in_time import (
+    changing_pairs,
     influences,
     state_profiles,
     state_ribbon,
@@ -70,6 +71,7 @@ __all__ = [
     "active_units",
     "autocorrelation",
     "baseline_scores",
+    "changing_pairs",
     "coupling_histogram",
     "coupling_norms",
     "covariances",

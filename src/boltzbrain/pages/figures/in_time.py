@@ -260,3 +260,29 @@ def unit_memories(ax: Axes, seconds: Floats, shortest_s: float) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_xlabel("time constant (s)")
     ax.set_ylabel("hidden units")
+
+
+@figure((4.2, 3.4))
+def changing_pairs(ax: Axes, values: Floats, pairs: Sequence[str], labels: Sequence[str]) -> None:
+    """Draw the couplings of pairs that change with a label, less their mean.
+
+    Parameters
+    ----------
+    values
+        (pair, label).
+    pairs, labels
+        Names.
+    ax
+        Axes to draw on.
+    """
+    centred = values - values.mean(axis=1, keepdims=True)
+    widest = float(np.abs(centred).max(initial=0.0)) or 1.0
+    image = ax.imshow(
+        centred, cmap=DIVERGING, vmin=-widest, vmax=widest, aspect="auto", interpolation="nearest"
+    )
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    bar.set_label("coupling less its mean (nats)", fontsize=text_size(7.5))
+    bar.ax.tick_params(labelsize=text_size(7))
+    ax.set_yticks(range(len(pairs)), [as_text(one) for one in pairs], fontsize=text_size(6.5))
+    ax.set_xticks(range(len(labels)), [as_text(one) for one in labels], rotation=90)
+    ax.tick_params(axis="y", length=0)

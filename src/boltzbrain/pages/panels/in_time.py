@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from boltzbrain.foundations.showing.numbers import with_error
+from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.page import PageData
@@ -17,7 +18,8 @@ from boltzbrain.pages.verdicts import in_time as verdicts
 from boltzbrain.pages.verdicts.score import given_words
 from boltzbrain.pages.verdicts.verdict import Verdict
 
-RIBBON_BINS = 400
+RIBBON_BINS, SHOWN = 400, 24
+"""Test bins in the ribbon, and pairs of neurons whose couplings are shown."""
 
 _OWN = "RBM"
 """Title of the states of the model itself."""
@@ -70,7 +72,7 @@ def time_section(page: PageData) -> TimeSection | None:
     panels = [_gains(page, controls or {})] if models or controls else []
     if "states" in own and own_states(page):
         panels += _states(page, own_states(page), own["states"], _OWN)
-    panels += _influences(page)
+    panels += _read(page)
     name = _best_of(models, page)
     if name is not None:
         panels += _states(page, page.states[name], models[name]["states"], models[name]["title"])
@@ -243,34 +245,55 @@ def _states(
     ]
 
 
-def _influences(page: PageData) -> list[Panel]:
-    """Return which assemblies follow which, nothing of a model where none do."""
+def _read(page: PageData) -> list[Panel]:
+    """Return what `interpret` read of time, if it did."""
     found = page.interpretation
     told = None if found is None else found.summary.get("in_time")
     if found is None or told is None:
         return []
+    return [(_changing if told["kind"] == "couplings" else _influences)(page, found, told)]
+
+
+def _changing(page: PageData, found: Interpretation, told: Mapping[str, Any]) -> Panel:
+    pairs = found["in_time/couplings/pairs"][:SHOWN]
+    names = [f"{page.neuron_ids[one]}, {page.neuron_ids[two]}" for one, two in pairs.tolist()]
+    values = found["in_time/couplings/values"][:SHOWN]
+    drawing = figures.changing_pairs.later(values, names, told["labels"])
+    return Panel(
+        "time-couplings",
+        "Couplings that change",
+        f"The {len(names)} pairs of neurons whose coupling changes most between hidden states or "
+        "epochs. What a state moves is fitted anew beside weights that rest, and so it is for "
+        "states at other times, which tell how much a coupling changes by chance.",
+        "Many more pairs than by chance: what goes together differs, and not the rates alone.",
+        [draw(drawing, "Couplings of the pairs that change most, by state")],
+        wide=True,
+        verdict=verdicts.changing_pairs(told),
+    )
+
+
+def _influences(page: PageData, found: Interpretation, told: Mapping[str, Any]) -> Panel:
+    """Return which assemblies follow which."""
     value, error = found["in_time/influence"], found["in_time/influence_stderr"]
     shortest = 2 * page.bin_width_s
-    return [
-        Panel(
-            "time-influences",
-            "Which assemblies follow which",
-            "How much the mean of a hidden unit in the next bin, before that bin is seen, changes "
-            "with the mean of each unit in this one (the covariance of the units times the "
-            "recurrence; within three standard errors white), and how long the activity of each "
-            "unit is remembered (dashed: two bins).",
-            "A few strong influences off the diagonal. On it stands what lasts.",
-            [
-                draw(figures.influences.later(value, error), "Influence of units on each other"),
-                draw(
-                    figures.unit_memories.later(found["in_time/time_constant_s"], shortest),
-                    "Time constants of hidden units",
-                ),
-            ],
-            wide=True,
-            verdict=verdicts.influences(told, page.bin_width_s),
-        )
-    ]
+    return Panel(
+        "time-influences",
+        "Which assemblies follow which",
+        "How much the mean of a hidden unit in the next bin, before that bin is seen, changes "
+        "with the mean of each unit in this one (the covariance of the units times the "
+        "recurrence; within three standard errors white), and how long the activity of each "
+        "unit is remembered (dashed: two bins).",
+        "A few strong influences off the diagonal. On it stands what lasts.",
+        [
+            draw(figures.influences.later(value, error), "Influence of units on each other"),
+            draw(
+                figures.unit_memories.later(found["in_time/time_constant_s"], shortest),
+                "Time constants of hidden units",
+            ),
+        ],
+        wide=True,
+        verdict=verdicts.influences(told, page.bin_width_s),
+    )
 
 
 def _curves(page: PageData, curves: Mapping[str, Sequence[tuple[float, float]]]) -> Panel:

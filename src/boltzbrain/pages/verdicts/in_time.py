@@ -175,6 +175,17 @@ def influences(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
     return Verdict("good" if found else "fair", f"{text}.")
 
 
+def changing_pairs(told: Mapping[str, Any]) -> Verdict:
+    """Say how many couplings change with the label: good where more do than at other times."""
+    text = (
+        f"Couplings of {told['changing']} of {told['pairs']} pairs change over "
+        f"{len(told['labels'])} labels by more than {told['threshold']:.2g} nats, beyond those of "
+        f"labels at other times, where {told['expected']:.0f} are expected."
+    )
+    found = told["changing"] > BY_CHANCE_TIMES * max(told["expected"], 1.0)
+    return Verdict("good" if found else "fair", text)
+
+
 def number_of_states(evaluation: Mapping[str, Any]) -> Verdict:
     """Say how many states were chosen: fair where the most that were tried won."""
     words, level = [], "good"
