@@ -2,6 +2,8 @@
 # make test    linters, type checker, import floors, doctests and tests
 # make lint    the first three of these alone
 # make prove   the long proofs (proofs/), make bench the timings (benchmarks/)
+# make docs    the site, into build/site (MkDocs, needs npm)
+# make dist    build the sdist and the wheel and try them as users would (proofs/wheels.py)
 # make viewer  bundle the scripts of the brain viewer (viewer/, needs npm) into the package
 # make clean   remove what these targets write, .venv excepted
 #
@@ -21,7 +23,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove bench viewer clean
+.PHONY: help demo test lint prove bench docs dist viewer clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -68,9 +70,21 @@ bench: $(STAMP)
 		--json benchmarks/results/time_to_likelihood.json \
 		--curves benchmarks/results/time_to_likelihood_curves.json
 
+docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.[docs]'
+	npm ci --prefix docs/site --silent --no-audit --no-fund
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+dist: $(STAMP)
+	rm -rf dist
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt twine
+	$(BIN)/python -m hatchling build
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python proofs/wheels.py dist
+
 viewer:
 	cd viewer && npm ci --no-audit --no-fund && npm run build
 
 clean:
-	rm -rf viewer/node_modules build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf viewer/node_modules docs/site/node_modules build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,7 +10,8 @@ cluster of test bins, so that differences between models have paired errors. Par
 - planted: three sticky states among 30 neurons (path at least 95 % right, shared couplings
   correlated at least 0.9); no states, 20 seeds (one state in 19); rates that follow the place in
   the trial alone (the control explains what states do).
-- steinmetz: sessions and splits, each the RBM by its recipe and with the past as context, the
+- steinmetz: sessions and splits, each the RBM by its recipe and with the past or with hidden states
+  as context, the
   hidden Markov model, the regression on the past, the HMM-GLM, the rate by place, and the
   regression with the past of another segment and with shuffled bins. On session 10 the past must
   lift the RBM by 0.7 nats (mean of the splits) and five standard errors in each. Speed: 32 states
@@ -69,7 +70,7 @@ COLUMNS = ("part", "name", "model", "value", "limit", "good", "gain", "without",
 PARTS = ("planted", "steinmetz", "retina", "allen", "worms")
 MODELS = ("hmm", "history", "hmmglm")
 STATIC = ("ising", "kpairwise")
-CONTEXTS = ("past",)
+CONTEXTS = ("past", "states:8")
 LEAST_LIFT, ERRORS = 0.7, 5.0
 SPEED_S = {"hmm, 32 states": 15.0, "history": 30.0, "hmmglm, 4 states": 300.0}
 WIDTH, SHIFTS = 0.02, 999
@@ -199,8 +200,12 @@ def in_context(activity: Activity, names: str) -> list[Line]:
     seconds, scorer = time.monotonic() - began, TestScorer(activity, 0)
     alone = model.at_mean(activity)
     forward = forward_log_partition(alone, scorer.field, 0, chains=500, rungs=1000)
-    without = float((log_likelihood(alone, forward.value, scorer.states) - scorer.base).mean())
     found = predicted(model, activity, 0)
+    if found.states is None:
+        alone_scores = log_likelihood(alone, forward.value, scorer.states)
+    else:
+        alone_scores = found.states.states.without_time(scorer.states, found.states.rbm)
+    without = float((alone_scores - scorer.base).mean())
     told = describe_rows(found.partitions)
     chosen = json.dumps({name: told[name] for name in ("value", "stderr", "effective_share")})
     return [line_of(activity, found.scores, f"rbm, {names}", without=without, seconds=seconds,
@@ -348,7 +353,7 @@ def summary(table: pd.DataFrame) -> tuple[str, bool]:
         f"{line.limit:.3f}, {line.chosen}"
         for line in table[table.limit.notna() & table.good.isna()].itertuples()
     ]
-    table = table.assign(recording=table.name.str.rpartition(":")[0])
+    table = table.assign(recording=table.name.str.rpartition(": ")[0])
     lifts = [one for one in lifted(table) if one is not None]
     if lifts:
         mean, least = np.mean([one[0] for one in lifts]), min(one[0] / one[1] for one in lifts)

@@ -10,6 +10,8 @@ from boltzbrain.foundations.doors import hang
 from boltzbrain.kernels.allocator import map_large_blocks
 
 if TYPE_CHECKING:
+    from boltzbrain.alignment.align import align, resume_align
+    from boltzbrain.alignment.translation import translate
     from boltzbrain.api import compare, convert, evaluate, fit, interpret, report, resume, sample
     from boltzbrain.data.activity import Activity
     from boltzbrain.data.recording import Recording
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from boltzbrain.estimator import BoltzmannMachine
     from boltzbrain.evaluation.new_data.transform import transform
     from boltzbrain.foundations.checks import InputError, TrainingFailedError
+    from boltzbrain.grid.repeats import repeat
     from boltzbrain.grid.sweep import resume_sweep, sweep
     from boltzbrain.interpretation.behaviour.tuning import decode, explained, tuning
     from boltzbrain.interpretation.couplings.couplings import couplings
@@ -26,12 +29,14 @@ if TYPE_CHECKING:
     from boltzbrain.model.layers.rectified import DReLU, ReLU
     from boltzbrain.model.rbm import RBM
     from boltzbrain.pages import figures
+    from boltzbrain.pages.methods import methods
     from boltzbrain.pages.plates.write import save_figures
     from boltzbrain.pages.viewer.view import view
     from boltzbrain.preparing.joining import join_probes, join_sessions
     from boltzbrain.readers.detect import read
     from boltzbrain.readers.memory.arrays import from_counts, from_states, from_traces
     from boltzbrain.readers.memory.trains import from_spike_times
+    from boltzbrain.readers.study import read_study
     from boltzbrain.training.plan import TrainingPlan
     from boltzbrain.training.run.run import TrainingRun
 
@@ -53,6 +58,7 @@ __all__ = [
     "TrainingPlan",
     "TrainingRun",
     "__version__",
+    "align",
     "compare",
     "convert",
     "couplings",
@@ -68,16 +74,21 @@ __all__ = [
     "interpret",
     "join_probes",
     "join_sessions",
+    "methods",
     "read",
     "read_pgm",
     "read_rbms",
+    "read_study",
+    "repeat",
     "report",
     "resume",
+    "resume_align",
     "resume_sweep",
     "sample",
     "save_figures",
     "sweep",
     "transform",
+    "translate",
     "tuning",
     "view",
 ]
@@ -103,6 +114,7 @@ _HOME = {
     "TrainingFailedError": "foundations.checks",
     "TrainingPlan": "training.plan",
     "TrainingRun": "training.run.run",
+    "align": "alignment.align",
     "compare": "api",
     "convert": "api",
     "couplings": "interpretation.couplings.couplings",
@@ -117,16 +129,21 @@ _HOME = {
     "interpret": "api",
     "join_probes": "preparing.joining",
     "join_sessions": "preparing.joining",
+    "methods": "pages.methods",
     "read": "readers.detect",
     "read_pgm": "model.foreign",
     "read_rbms": "model.foreign",
+    "read_study": "readers.study",
+    "repeat": "grid.repeats",
     "report": "api",
     "resume": "api",
+    "resume_align": "alignment.align",
     "resume_sweep": "grid.sweep",
     "sample": "api",
     "save_figures": "pages.plates.write",
     "sweep": "grid.sweep",
     "transform": "evaluation.new_data.transform",
+    "translate": "alignment.translation",
     "tuning": "interpretation.behaviour.tuning",
     "view": "pages.viewer.view",
 }
@@ -149,6 +166,7 @@ hang(
         "Study.told": "pages.objects.recordings:study_told",
         "TrainingRun.told": "pages.objects.runs:run_told",
         "SweepFolder.told": "grid.told:sweep_told",
+        "StudyFolder.told": "alignment.shown.told:study_folder_told",
         "RBM.told": "pages.objects.runs:model_told",
         "ContextualRBM.told": "pages.objects.runs:contextual_told",
         "Evaluation.told": "pages.objects.results:evaluation_told",

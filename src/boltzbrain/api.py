@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
-from boltzbrain.foundations.checks import bad_input, whole_number_in
+from boltzbrain.foundations.checks import whole_number_in
 from boltzbrain.foundations.folders import folder_to_write, given_path, new_file, page_file
 from boltzbrain.foundations.progress import Callback, with_old
 from boltzbrain.foundations.showing.display import showing
 from boltzbrain.preparing.convert import convert
+from boltzbrain.preparing.folds.given import activity_of
 from boltzbrain.readers.detect import read
 from boltzbrain.training import train as training
 from boltzbrain.training.context.start import values_from
@@ -42,6 +42,7 @@ def fit(
     *,
     plan: TrainingPlan | None = None,
     start: TrainingRun | str | Path | None = None,
+    repeats: int = 0,
     device: str = "auto",
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
@@ -68,6 +69,8 @@ def fit(
     start
         A finished run or its folder, whose weights a training with a context begins with, and
         whose recipe and kind and number of hidden units are taken where none are asked for.
+    repeats
+        How often to train again afterwards (`bb.repeat`), so that `interpret` says what comes back.
     device
         "cpu", "cuda", "cuda:1" and so on; "auto" takes a GPU if there is one and it pays.
     callbacks
@@ -98,20 +101,15 @@ def fit(
     if before is not None and plan is None:
         asked = values_from(before, asked)
     plan = make_plan(**asked) if plan is None else plan.require(**asked)
-    if isinstance(activity, Recording):
-        activity = activity.binarize().split(seed=plan.seed)
-    if not isinstance(activity, Activity):
-        must = "be an activity or a recording (from_states makes one of an array, read of a file)"
-        raise bad_input("activity", must, type(activity).__name__)
-    if activity.step("split") is None:
-        warnings.warn(
-            "the activity has no folds (see Activity.split): every bin trains, the last checkpoint "
-            "is chosen, and there is no held-out score",
-            stacklevel=2,
-        )
+    activity = activity_of(activity, plan.seed)
     folder = given_path("out", out)
     with resumable(folder), showing(progress, "training", callbacks) as told:
-        return training.train(activity, plan, folder, told, device=device, start=before)
+        run = training.train(activity, plan, folder, told, device=device, start=before)
+    if repeats:
+        from boltzbrain.grid.repeats import repeat
+
+        repeat(run, repeats, device=device, callbacks=callbacks, progress=progress)
+    return run
 
 
 def resume(

@@ -7,7 +7,6 @@ import pytest
 import torch
 from scipy.special import expit, logsumexp
 
-from boltzbrain.baselines.in_time.chain import Chain, filtered, smoothed
 from boltzbrain.baselines.in_time.changes import changing_couplings
 from boltzbrain.baselines.in_time.history import fit_at, fit_history, history_of
 from boltzbrain.baselines.in_time.hmm import climb_from_blocks, fit_hmm, reordered
@@ -19,6 +18,7 @@ from boltzbrain.baselines.in_time.states import describe_states, group_neurons
 from boltzbrain.baselines.protocol import Unfitted
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.chain import Chain, filtered, smoothed
 from boltzbrain.model.context.past import raw_traces
 from boltzbrain.model.context.sequences import Sequences
 

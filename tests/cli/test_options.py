@@ -91,8 +91,8 @@ def test_the_command_line_tells_no_option_of_a_model_itself():
     texts = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "src/boltzbrain/cli").rglob("*.py")
     )
-    # other options of the same name, of info, sweep and sample
-    own = {"--bins", "--rule", "--chains", "--sweeps"}
+    # other options of the same name, of info, sweep, sample and align
+    own = {"--bins", "--rule", "--chains", "--sweeps", "--updates"}
     models = (Preparation, TrainingPlan, Choices, FigureChoices)
     flags = {one.flag for model in models for one in options_of(model)}
     written = set(re.findall(r'(?:option|Option)\(\s*"(--[\w-]+)', texts))

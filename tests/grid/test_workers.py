@@ -12,6 +12,14 @@ from boltzbrain.grid.workers import on_this_machine, told
 from helpers.working import exit_at_once, work
 
 
+@pytest.fixture
+def forked(monkeypatch):
+    """Fork the processes of one that has imported what they need, for which each takes seconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["boltzbrain.grid.workers", "helpers.working"])
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: context)
+
+
 def outcomes(folder, names, workers=2):
     found = on_this_machine(str(folder), names, True, "cpu", workers, work)
     return {name: (scores, failure) for name, scores, failure in found}
@@ -26,7 +34,7 @@ def test_every_run_has_one_thread_and_a_process_apart(tmp_path):
     assert dict(os.environ) == before
 
 
-def test_a_run_that_fails_leaves_the_others_alone(tmp_path):
+def test_a_run_that_fails_leaves_the_others_alone(tmp_path, forked):
     found = outcomes(tmp_path, ["fails-1", "a"])
     assert told(found["fails-1"][1]) == "ValueError: a fault of its own"
     assert found["a"][1] is None
@@ -35,7 +43,7 @@ def test_a_run_that_fails_leaves_the_others_alone(tmp_path):
 @pytest.mark.parametrize(
     ("names", "workers"), [(["dies-1", "a", "b"], 2), (["a", "b", "once-1", "c"], 3)]
 )
-def test_a_run_whose_process_is_killed_is_tried_again_alone(tmp_path, names, workers):
+def test_a_run_whose_process_is_killed_is_tried_again_alone(tmp_path, names, workers, forked):
     found = outcomes(tmp_path, names, workers)
     assert sorted(found) == sorted(names)
     for name, (scores, failure) in found.items():
@@ -44,17 +52,17 @@ def test_a_run_whose_process_is_killed_is_tried_again_alone(tmp_path, names, wor
             assert len(list(tmp_path.glob(f"{name}.*"))) >= 2
         else:
             assert failure is None
-            assert scores["threads"] == ["1", 1]
+            assert scores["asked"] == [True, "cpu"]
 
 
-def test_processes_that_cannot_begin_are_told_with_the_way_out(tmp_path, monkeypatch):
+def test_processes_that_cannot_begin_are_told_with_the_way_out(tmp_path, monkeypatch, forked):
     # as of a script that begins itself anew in every process
     monkeypatch.setattr("boltzbrain.grid.workers._begin", exit_at_once)
     found = outcomes(tmp_path, ["a", "b"])
     assert all("if __name__ ==" in told(failure) for _, failure in found.values())
 
 
-def test_no_process_outlives_a_sweep_that_is_given_up(tmp_path):
+def test_no_process_outlives_a_sweep_that_is_given_up(tmp_path, forked):
     found = on_this_machine(str(tmp_path), ["a", "waits-1", "waits-2"], True, "cpu", 2, work)
     assert next(found)[0] == "a"
     at_work = multiprocessing.active_children()

@@ -14,6 +14,7 @@ from boltzbrain.model.context.labelled import OfEpoch, PlaceInTrial
 from boltzbrain.model.context.past import Past
 from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.context.states import HiddenStates
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.model.rbm import RBM
@@ -21,6 +22,7 @@ from boltzbrain.sampling.enumeration import exact_log_partitions
 
 NEURONS, HIDDEN, BINS = 5, 2, 8
 """Sizes of models and of a piece."""
+KINDS_TRIED = ("bernoulli", "drelu", "relu", "gaussian", "ising")
 
 
 def context_of(name: str, seed: int, neurons: int = NEURONS) -> Context:
@@ -43,6 +45,17 @@ def context_of(name: str, seed: int, neurons: int = NEURONS) -> Context:
     kind = PlaceInTrial if name == "trial" else OfEpoch
     visible, hidden = stream.normal((labels, neurons)), stream.normal((labels, HIDDEN))
     return kind(visible, torch.ones(neurons), hidden, ("rest", "task")[: 2 * (name == "epoch")])
+
+
+def states_of(seed: int, neurons: int = NEURONS, states: int = 3) -> HiddenStates:
+    """Return hidden states with parameters drawn at random; log Z is not known."""
+    stream = Generator.from_seed(seed, "context", "states")
+    law = (2.0 * stream.normal((states + 1, states), torch.float64)).softmax(dim=1)
+    return HiddenStates(
+        stream.normal((states, neurons)), torch.ones(neurons), stream.normal((states, HIDDEN)),
+        initial=law[0].clone(), transition=law[1:].clone(), occupancy=law.mean(dim=0),
+        feet=torch.zeros((states, neurons)), silence=torch.zeros(states, dtype=torch.float64),
+    )  # fmt: skip
 
 
 def model_of(kind: str, names: str, *, neurons: int = NEURONS, seed: int = 0) -> ContextualRBM:

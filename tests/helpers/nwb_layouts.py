@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -355,9 +356,7 @@ def write_zarr3(folder: Path) -> Truth:
             ],
         })  # fmt: skip
         if text:
-            words = [one.encode() for one in np.ravel(thing.asstr()[()])]
-            parts = [len(one).to_bytes(4, "little") + one for one in words]
-            chunk(name, 0, thing.ndim, len(words).to_bytes(4, "little") + b"".join(parts))
+            chunk(name, 0, thing.ndim, packed_texts(thing.asstr()[()]))
             return
         values = np.ravel(thing[()])
         for first in range(0, len(values), each):
@@ -422,6 +421,89 @@ def write_calcium(path: Path) -> None:
                 series["starting_time"].attrs["rate"] = 10.0
             else:
                 series["timestamps"] = 2.0 + 0.1 * np.arange(FRAMES)
+
+
+def write_calcium_zarr(folder: Path, version: int) -> None:
+    """Write dF/F by rate with its plane as zarr: numbers and links where hdmf-zarr has them.
+
+    Another link leads to a device, which no reader copies.
+    """
+    ids = np.arange(1, ROIS + 1)
+    links = [
+        {"source": ".", "path": "/general/optophysiology/plane", "name": "imaging_plane"},
+        {"source": ".", "path": "/general/devices/scope", "name": "device"},
+    ]
+    series = "processing/ophys/DfOverF/RoiResponseSeries"
+    cells = "processing/ophys/ImageSegmentation/PlaneSegmentation"
+    groups: dict[str, dict[str, Any]] = {
+        "": {},
+        "processing": {},
+        "processing/ophys": {},
+        "processing/ophys/DfOverF": {"neurodata_type": "DfOverF"},
+        series: {"neurodata_type": "RoiResponseSeries"},
+        "processing/ophys/ImageSegmentation": {},
+        cells: {
+            "neurodata_type": "PlaneSegmentation",
+            "_LINKS" if version == 3 else "zarr_link": links,
+        },
+        "general": {},
+        "general/optophysiology": {},
+        "general/optophysiology/plane": {"neurodata_type": "ImagingPlane"},
+    }
+    arrays: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
+        f"{series}/data": (calcium_traces(), {}),
+        f"{series}/rois": (np.arange(ROIS), {"table": cells}),
+        f"{series}/starting_time": (np.array(2.0), {"rate": 10.0, "unit": "seconds"}),
+        f"{cells}/id": (ids, {}),
+        f"{cells}/Accepted": (np.ones(ROIS, dtype=np.int64), {}),
+        f"{cells}/pixel_mask_index": (ids, {"neurodata_type": "VectorIndex"}),
+        "general/optophysiology/plane/location": (np.array(["VISp"]), {}),
+    }
+    for name, attributes in groups.items():
+        _zarr_node(folder / name, version, {"node_type": "group"}, attributes)
+    for name, (values, attributes) in arrays.items():
+        _zarr_array(folder / name, version, values, attributes)
+
+
+def _zarr_node(folder: Path, version: int, told: dict[str, Any], attributes: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = {"zarr_format": version, **told}
+    if version == 3:
+        (folder / "zarr.json").write_text(json.dumps({**whole, "attributes": attributes}))
+        return
+    kind = whole.pop("node_type")
+    (folder / f".z{kind}").write_text(json.dumps(whole))
+    (folder / ".zattrs").write_text(json.dumps(attributes))
+
+
+def _zarr_array(folder: Path, version: int, values: NDArray[Any], attributes: Any) -> None:
+    shape, content = list(values.shape), values.tobytes()
+    if version == 2:
+        told = {"node_type": "array", "shape": shape, "chunks": shape, "dtype": values.dtype.str,
+                "compressor": None, "fill_value": None, "filters": None, "order": "C"}  # fmt: skip
+        chunk = folder / (".".join("0" for _ in shape) or "0")
+    else:
+        text = values.dtype.kind == "U"
+        plain = {"name": "bytes", "configuration": {"endian": "little"}}
+        told = {
+            "node_type": "array", "shape": shape, "fill_value": "" if text else 0,
+            "data_type": "string" if text else str(values.dtype),
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": shape}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "codecs": [{"name": "vlen-utf8"} if text else plain],
+        }  # fmt: skip
+        content = packed_texts(values) if text else content
+        chunk = folder.joinpath("c", *["0"] * len(shape))
+    _zarr_node(folder, version, told, attributes)
+    chunk.parent.mkdir(parents=True, exist_ok=True)
+    chunk.write_bytes(content)
+
+
+def packed_texts(values: NDArray[Any]) -> bytes:
+    """Return texts as the codec vlen-utf8 packs them."""
+    words = [str(one).encode() for one in np.ravel(values)]
+    parts = [len(one).to_bytes(4, "little") + one for one in words]
+    return len(words).to_bytes(4, "little") + b"".join(parts)
 
 
 NWB_LAYOUTS = {

@@ -1,4 +1,4 @@
-"""What the processes of a pool are given to do in tests; they import it by its name."""
+"""What the processes of a pool do in tests, which import it by its name; a sweep without them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import numba
+
+from boltzbrain.grid.one_run import complete
 
 
 def work(folder, name, *, full, device):
@@ -30,6 +32,15 @@ def work(folder, name, *, full, device):
         "pid": os.getpid(),
         "asked": [full, device],
     }
+
+
+def one_after_another(folder, names, full, device, _workers, work=complete):
+    """Do runs as `grid.workers.on_this_machine` does, in this process."""
+    for name in names:
+        try:
+            yield name, work(folder, name, full=full, device=device), None
+        except Exception as failure:
+            yield name, None, failure
 
 
 def exit_at_once(*_):

@@ -16,8 +16,8 @@ from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_log_partition
 from helpers.contexts import BINS, NEURONS, context_of, model_of, pieces_of, predictive
+from helpers.contexts import KINDS_TRIED as KINDS
 
-KINDS = ("bernoulli", "drelu", "relu", "gaussian", "ising")
 CONTEXTS = ("past", "trial", "epoch", "assemblies", "past,trial,epoch")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +70,40 @@ def test_a_process_that_hangs_is_not_waited_for(two, monkeypatch):
     began = time.monotonic()
     assert shared(work, range(4)) == list(range(4))
     assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(not FORKS, reason="processes are forked on Linux alone")
+def test_no_process_outlives_a_parent_that_was_killed(tmp_path):
+    program = f"""
+import os, pathlib, signal, time
+from boltzbrain.pages import sharing
+
+sharing.cores = lambda: 2
+folder = pathlib.Path({str(tmp_path)!r})
+
+def work(item):
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < 2:
+        time.sleep(0.01)
+    if item == 0:
+        os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(0.1)
+    return bytes(10_000_000)  # more than a pipe holds
+
+sharing.shared(work, range(4))
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    started = [int(one.name) for one in tmp_path.iterdir()]
+    assert len(started) == 2
+    deadline = time.monotonic() + 20
+    while any(map(_runs, started)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(_runs, started))
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"

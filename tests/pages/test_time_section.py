@@ -1,10 +1,13 @@
 """The section on time: what it says of models that see earlier bins."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.interpretation.file import Entry, Interpretation
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.in_time import time_section
 from boltzbrain.pages.verdicts import in_time as verdicts
@@ -55,7 +58,7 @@ def evaluation(hmm=11.0, history=15.0, **controls):
     }  # fmt: skip
 
 
-def shown(found):
+def shown(found, own=False):
     states = (np.arange(BINS * NEURONS).reshape(BINS, NEURONS) % 5 == 0).astype(np.uint8)
     bins = BinSet(states, np.arange(BINS))
     kept = {
@@ -66,6 +69,7 @@ def shown(found):
         title="", card=[], plan=[], log=pd.DataFrame(), chosen_update=1, evaluation=found,
         train=bins, test=bins, generated=bins, test_segment=np.zeros(BINS, dtype=np.int32),
         bin_width_s=0.02, regions=[""] * NEURONS, neuron_ids=[""] * NEURONS, states={"hmm": kept},
+        kept={f"states/{name}": values for name, values in kept.items()} if own else None,
     )  # fmt: skip
 
 
@@ -80,6 +84,46 @@ def test_every_model_has_a_row_and_states_their_ribbon():
         "time-gains", "time-states", "time-profiles", "time-number-of-states",
     ]  # fmt: skip
     assert all(one.verdict is not None for one in section.panels)
+
+
+def test_the_states_of_the_rbm_have_their_own_ribbon():
+    found = evaluation()
+    found["predictive"] |= {"context": "states:2", "uses_time": True, "states": STATES}
+    names = [one.name for one in time_section(shown(found, own=True)).panels]
+    assert names[1:5] == ["time-rbm-states", "time-rbm-profiles", "time-states", "time-profiles"]
+    assert "given 2 hidden states" in time_section(shown(found, own=True)).lead
+    # an evaluation of one state has none
+    del found["predictive"]["states"]
+    assert "time-rbm-states" not in [one.name for one in time_section(shown(found)).panels]
+
+
+def test_what_is_read_of_time_has_its_own_figures():
+    found = evaluation()
+    following = {
+        "kind": "assemblies", "pairs": 2, "clear": 1, "expected": 0.0, "median_s": 0.1,
+        "shorter": 0, "longer": 1,
+        "strongest": [{"unit": 0, "follows": 1, "value": 0.4, "stderr": 0.1}],
+    }  # fmt: skip
+    changing = {
+        "kind": "couplings", "labels": ["rest", "task"], "pairs": 15, "changing": 14,
+        "expected": 0.2, "threshold": 0.01,
+    }  # fmt: skip
+    entries = {
+        "in_time/influence": np.eye(2), "in_time/influence_stderr": np.full((2, 2), 0.1),
+        "in_time/time_constant_s": np.array([0.1, 0.0]),
+        "in_time/couplings/pairs": np.array([[0, 1], [2, 3]]),
+        "in_time/couplings/values": np.array([[0.1, 0.2], [0.3, -0.1]]),
+    }  # fmt: skip
+    entries = {name: Entry(value, "") for name, value in entries.items()}
+    for summary, name, words in (
+        (following, "time-influences", "0 follows 1 by +0.400 ± 0.100"),
+        (changing, "time-couplings", "Couplings of 14 of 15 pairs change over 2 labels"),
+    ):
+        page = replace(shown(found), interpretation=Interpretation(entries, {"in_time": summary}))
+        (panel,) = (one for one in time_section(page).panels if one.name == name)
+        assert words in panel.verdict.text
+    alone = replace(shown(found), interpretation=Interpretation({}, {"in_time": None}))
+    assert "time-influences" not in [one.name for one in time_section(alone).panels]
 
 
 def test_without_models_in_time_or_controls_there_is_none():

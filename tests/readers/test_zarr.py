@@ -22,7 +22,14 @@ from boltzbrain.preparing.card.card import data_card
 from boltzbrain.readers import read
 from boltzbrain.readers.containers.zarr_chunks import parse_header, unpacked
 from boltzbrain.readers.containers.zarr_store import main_file
-from helpers.nwb_layouts import write_zarr, write_zarr3
+from helpers.nwb_layouts import (
+    FRAMES,
+    ROIS,
+    calcium_traces,
+    write_calcium_zarr,
+    write_zarr,
+    write_zarr3,
+)
 
 COLUMN = "units/quality"
 
@@ -43,6 +50,18 @@ def with_column(store: Path, folder: Path, words: list[object], **how: object) -
     values = np.array(words, dtype=object if "object_codec" in how else how.pop("dtype"))
     group.create_dataset(COLUMN, data=values, dtype=values.dtype, chunks=(4,), **how)
     return folder
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_frames_of_a_store_keep_their_rate_and_the_region_of_their_plane(tmp_path, version):
+    folder = tmp_path / "a.zarr"
+    write_calcium_zarr(folder, version)
+    recording = read(folder)
+    np.testing.assert_array_equal(recording.signal.frames, calcium_traces())
+    np.testing.assert_allclose(recording.signal.times, 2.0 + 0.1 * np.arange(FRAMES))
+    assert recording.regions["ccf"].labels().tolist() == ["VISp"] * ROIS
+    # masks are of a type that is not unpacked; their index alone tells nothing of a cell
+    assert "pixel_mask_index" not in recording.neurons
 
 
 TEXTS = {

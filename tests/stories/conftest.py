@@ -8,8 +8,8 @@ import pytest
 
 from boltzbrain.evaluation import samples
 from boltzbrain.evaluation.evaluate import evaluate_model
-from boltzbrain.grid.one_run import complete
 from helpers.browsing import open_browser
+from helpers.working import one_after_another
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +26,13 @@ def quick_evaluation() -> Iterator[None]:
 @pytest.fixture
 def in_process(monkeypatch):
     """Do the work of a sweep in this process: those of its own are left out."""
+    monkeypatch.setattr("boltzbrain.grid.workers.on_this_machine", one_after_another)
 
-    def one_after_another(sweep, grid, full, *_):
-        for run in grid.runs:
-            yield run.name, complete(str(sweep.folder), run.name, full=full), ""
 
-    monkeypatch.setattr("boltzbrain.grid.sweep.completed", one_after_another)
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave the pictures of a page empty: they take seconds, and are drawn in other tests."""
+    monkeypatch.setattr("boltzbrain.pages.panels.panel._picture", lambda _image: "data:,")
 
 
 @pytest.fixture(scope="session")

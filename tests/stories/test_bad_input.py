@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import resource
+import shutil
 from pathlib import Path
 
 import h5py
@@ -25,6 +26,7 @@ from helpers.command_line import (
     QUICK,
     SEGMENTS,
     digests,
+    make,
     run_command,
     small_arrays,
     write_small,
@@ -282,10 +284,18 @@ def test_a_column_of_folds_that_is_not_there(tmp_path, capsys):
 # --- the run folder
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A folder with a recording and a run of it."""
+    folder = tmp_path_factory.mktemp("trained")
+    make("fit", write_small(folder / "small.npz"), "-o", folder / "run", *QUICK)
+    return folder
+
+
 @pytest.fixture
-def run(tmp_path, capsys) -> Path:
-    path = write_small(tmp_path / "small.npz")
-    assert run_command(["fit", path, "-o", tmp_path / "run", *QUICK], capsys).status == 0
+def run(trained, tmp_path) -> Path:
+    """A run that a test may damage, its recording beside it."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     return tmp_path / "run"
 
 
@@ -419,7 +429,7 @@ def test_the_disk_fills_while_training_and_the_run_goes_on_later(tmp_path, capsy
     assert bool((whole.weights == later.weights).all())
 
 
-def test_the_disk_fills_in_the_other_commands(run, tmp_path, capsys):
+def test_the_disk_fills_in_the_other_commands(run, tmp_path, capsys, undrawn):
     commands = {
         "samples.h5": ["evaluate", run],
         "report.html": ["report", run],

@@ -142,7 +142,7 @@ def test_what_does_not_fit_is_refused_by_name(fault, copied, capsys):
 
 
 @pytest.mark.parametrize("command", [*OF_THE_MODEL, "compare"])
-def test_what_fits_passes(command, copied, capsys):
+def test_what_fits_passes(command, copied, capsys, undrawn):
     told = run_command(words(command, copied), capsys)
     assert told.status == 0, told.err
     assert not [one for one in copied.rglob("*") if one.name.startswith(".")]
@@ -177,9 +177,15 @@ def test_a_run_of_another_sweep_is_not_taken_over(copied, capsys):
     names = sorted(one.name for one in (copied / "one" / "runs").iterdir())
     shutil.rmtree(copied / "one" / "runs" / names[0])
     shutil.copytree(copied / "one" / "runs" / names[1], copied / "one" / "runs" / names[0])
+    before = digests(copied / "one" / "runs" / names[0])
     told = run_command(["sweep", "--resume", copied / "one"], capsys)
-    assert told.status == 2
-    assert "the run must be one of the sweep" in told.err
+    # as any run that fails, it leaves the others their choice
+    assert told.status == 0, told.err
+    failed = next(line for line in told.err.splitlines() if f"{names[0]} failed: " in line)
+    assert failed.startswith("Warning: ")
+    assert "the run must be one of the sweep" in failed
+    assert json.loads((copied / "one" / "choice.json").read_text())["run"] == f"runs/{names[1]}"
+    assert digests(copied / "one" / "runs" / names[0]) == before
 
 
 def in_use(copied: Path) -> dict[str, list[object]]:

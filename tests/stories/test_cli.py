@@ -19,6 +19,8 @@ import boltzbrain as bb
 from boltzbrain.cli.main import app, main
 from boltzbrain.cli.options import merged
 from boltzbrain.foundations.folders import page_file
+from boltzbrain.pages.plates.entries import entries_of
+from boltzbrain.pages.story import scored
 from boltzbrain.training.plan import TrainingPlan, make_plan
 from helpers.command_line import (
     BINS,
@@ -259,7 +261,7 @@ def test_ctrl_c_leaves_with_a_word(command, run, capsys, monkeypatch):
     assert told.err.splitlines()[-1] == "Stopped."
 
 
-def test_report_stands_alone(run, tmp_path, capsys):
+def test_report_stands_alone(run, tmp_path, capsys, undrawn):
     told = run_command(["report", run, "-o", tmp_path / "page.html"], capsys)
     assert told.status == 0, told.err
     assert told.out.strip() == str(tmp_path / "page.html")
@@ -269,8 +271,18 @@ def test_report_stands_alone(run, tmp_path, capsys):
     assert page_file("out", tmp_path / "page.html") == tmp_path / "page.html"
 
 
-def test_figures_for_a_paper(run, tmp_path, capsys):
+def test_figures_for_a_paper(run, tmp_path, capsys, monkeypatch):
+    def only(*names):
+        """Draw figures of these names alone: all of them take ten seconds."""
+
+        def some(page):
+            return [one for one in entries_of(page) if one.name.startswith(names)]
+
+        monkeypatch.setattr("boltzbrain.pages.plates.write.entries_of", some)
+
     out = tmp_path / "papers"
+    only("training", "population-count", "projection", "rates", "covariances", "triplets",
+         "energies", "activation")  # fmt: skip
     words = ["figures", run, "-o", out, "--width", "8.9cm", "--format"]
     told = run_command([*words, "pdf"], capsys)
     assert told.status == 0, told.err
@@ -281,6 +293,7 @@ def test_figures_for_a_paper(run, tmp_path, capsys):
     assert (out / "rates-generated-against-test.pdf").read_bytes().startswith(b"%PDF")
     assert not list(out.glob("*.svg"))
     # again into the same folder, and not over what a person changed
+    only("training")
     assert run_command([*words, "svg"], capsys).status == 0
     (out / "training.svg").write_text("mine")
     told = run_command([*words, "svg"], capsys)
@@ -303,7 +316,7 @@ def test_figures_that_cannot_be(run, words, message, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_everything_after_fit_needs_the_run_folder_alone(tmp_path, capsys):
+def test_everything_after_fit_needs_the_run_folder_alone(tmp_path, capsys, undrawn):
     recording = write_small(tmp_path / "gone.npz")
     assert run_command(["fit", recording, "-o", tmp_path / "run", *QUICK], capsys).status == 0
     recording.unlink()
@@ -458,3 +471,22 @@ def test_commands_that_do_nothing_are_not_offered():
     names = {command.name or command.callback.__name__ for command in app.registered_commands}
     known = {"info", "fit", "convert", "evaluate", "interpret", "compare", "sample", "report"}
     assert names == known | {"sweep", "demo", "transform", "figures", "view"}
+
+
+def test_methods_tells_a_paper_what_the_files_of_the_run_say(run, capsys):
+    text = run_command(["methods", run], capsys).out
+    info = json.loads((run / "run.json").read_text())
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    plan = info["plan"]
+    for told in (
+        f"{info['data']['neurons']:,} neurons",
+        f"seed {plan['seed']}): {info['updates_done']:,} updates of batches of {plan['batch']:,}",
+        f"checkpoint of update {info['chosen_update']:,}",
+        scored(evaluation),
+        info["environment"]["torch"],
+        info["data"]["sha256"][:12],
+        "arXiv:2603.11032",
+        "boltzbrain interpret",  # what is missing, and how it is made
+    ):
+        assert told in text, told
+    assert ("did not converge" in text) == (info["convergence"]["status"] == "failed")

@@ -3,12 +3,15 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import boltzbrain as bb
+from boltzbrain.comparison.score import TestScorer as Scorer
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.sampling.enumeration import exact_log_partitions
 from helpers.command_line import QUICK, make, run_command, write_small
 from helpers.contexts import predictive
 
@@ -111,6 +114,60 @@ def test_a_sweep_scores_runs_given_their_context(recording, in_process, tmp_path
         test = Sequences.of_fold(bb.TrainingRun.open(path.parent).activity(), "test")
         exact = predictive(given.to(torch.float64), test).mean()
         assert told["test_nats_per_bin"] == pytest.approx(exact, abs=0.02)
+        sums = told["validation_clusters"]
+        mean = sum(sums["sums"]) / sum(sums["sizes"])
+        assert mean == pytest.approx(told["validation_nats_per_bin"], abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def with_states(recording, static):
+    folder = recording.parent / "states"
+    words = ("--context", "states:2", "--from", static, *LIKE_THE_OTHER, "--set", "chains=100")
+    make("fit", recording, "-o", folder, *words)
+    return folder
+
+
+def test_a_run_of_states_is_evaluated_read_shown_and_drawn_from(with_states, tmp_path, capsys):
+    for word in ("evaluate", "interpret", "report"):
+        done = run_command([word, with_states], capsys)
+        assert done.status == 0, done.err
+        if word == "evaluate":
+            assert "given 2 hidden states" in done.out
+            assert "over the run it began with" in done.out
+    told = json.loads((with_states / "evaluation.json").read_text())["predictive"]
+    assert told["states"]["number"] == 2
+    assert told["log_partition"]["method"] == "exact"
+    run = bb.TrainingRun.open(with_states)
+    test, model = Sequences.of_fold(run.activity(), "test"), run.in_context()
+    states = model.contexts.states
+    logs = exact_log_partitions(model.rbm, states.rows(model.rbm))
+    known = states.given_partitions(model.rbm, logs)
+    base = Scorer(run.activity(), 0).base
+    exact = known.predictive(test, model.rbm) - base
+    assert told["gain"]["value"] == pytest.approx(exact.mean(), abs=1e-4)
+    less = known.predictive(test, model.rbm) - known.without_time(test.states, model.rbm)
+    assert told["over_itself_without_time"]["value"] == pytest.approx(less.mean(), abs=1e-4)
+    page = (with_states / "report.html").read_text(encoding="utf-8")
+    assert "given 2 hidden states" in page
+    assert "Hidden states: RBM" in page
+    done = run_command(["sample", with_states, "-n", "30", "-o", tmp_path / "drawn.npz"], capsys)
+    assert done.status == 0, done.err
+    assert "given 2 hidden states" in done.out
+    done = run_command(["transform", with_states, tmp_path / "drawn.npz", "-o", "x.csv"], capsys)
+    assert done.status == 2
+    assert "without a context" in done.err
+
+
+def test_a_sweep_varies_the_number_of_states(recording, in_process, tmp_path, capsys):
+    words = ["sweep", recording, "-o", tmp_path / "sweep", "--context", "states", "--hidden", "3"]
+    quick = [f"--set={name}" for name in ("batch=100", "sweeps=2", "checkpoints=2", "chains=100")]
+    vary = ["--vary", "states=1,2"]
+    done = run_command([*words, *vary, "--updates", "10", *quick], capsys)
+    assert done.status == 0, done.err
+    table = pd.read_csv(tmp_path / "sweep" / "table.csv")
+    assert sorted(table["states"]) == [1, 2]
+    for path in (tmp_path / "sweep").rglob("scores.json"):
+        told = json.loads(path.read_text())
         sums = told["validation_clusters"]
         mean = sum(sums["sums"]) / sum(sums["sizes"])
         assert mean == pytest.approx(told["validation_nats_per_bin"], abs=1e-6)

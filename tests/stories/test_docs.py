@@ -26,7 +26,7 @@ SOURCE = ROOT / "src" / "boltzbrain"
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(one for one in (ROOT / "docs").rglob("*.md") if "node_modules" not in one.parts),
 ]
 OTHER_OPTIONS = {"--extra-index-url", "--doctest-modules", "--durations", "--no-deps", "--prefix"}
 """Of pip, pytest and npm."""
@@ -35,6 +35,15 @@ SCRIPTS = [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("proofs/*.py")]
 
 def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def test_every_guide_is_in_the_site():
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    listed = set(re.findall(r"[\w/]+\.md", nav))
+    guides = {str(one.relative_to(ROOT / "docs")) for one in PAGES[2:]}
+    # made from the repository's own: docs/site/hooks.py
+    made = {"index.md", "changelog.md", "developer/contributing.md", "reference/index.md"}
+    assert listed == guides | made
 
 
 def test_the_tables_of_options_are_those_of_the_fields():

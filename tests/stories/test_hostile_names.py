@@ -84,7 +84,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_names_are_shown_as_they_are(folder, command, encoding, monkeypatch, in_process):
+def test_names_are_shown_as_they_are(folder, command, encoding, monkeypatch, in_process, undrawn):
     monkeypatch.chdir(folder)
     words, expected = COMMANDS[command]
     words = [word.replace("{}", f"{encoding}") for word in words]
@@ -148,7 +148,7 @@ def test_help_is_plain_where_it_must_be(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["bad\udcff", "tab\t", "two\nlines"])
-def test_names_of_files_that_are_no_text_are_shown_and_kept(folder, name, monkeypatch, tmp_path):
+def test_names_of_files_that_are_no_text_are_shown_and_kept(name, monkeypatch, tmp_path, undrawn):
     monkeypatch.chdir(tmp_path)
     with suppress(OSError):
         write_small(tmp_path / f"{name}.npz")
@@ -163,7 +163,7 @@ def test_names_of_files_that_are_no_text_are_shown_and_kept(folder, name, monkey
         assert status == 0, err
 
 
-def test_a_page_named_to_a_program_is_named_byte_by_byte(folder, monkeypatch):
+def test_a_page_named_to_a_program_is_named_byte_by_byte(folder, monkeypatch, undrawn):
     monkeypatch.chdir(folder)
     for encoding in ("utf-8", "ascii"):
         name = "é[page].html"
@@ -175,7 +175,7 @@ def test_a_page_named_to_a_program_is_named_byte_by_byte(folder, monkeypatch):
         assert stream.buffer.getvalue() == os.fsencode(name) + b"\n"
 
 
-def test_a_run_that_did_not_converge_says_so_before_anything_else(folder, monkeypatch):
+def test_a_run_that_did_not_converge_says_so_before_anything_else(folder, monkeypatch, undrawn):
     monkeypatch.chdir(folder)
     for command in ("interpret", "report", "sample", "compare", "evaluate"):
         words = [COMMANDS[command][0], "once"]

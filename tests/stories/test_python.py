@@ -18,6 +18,8 @@ from boltzbrain.foundations.progress import Progress
 from boltzbrain.foundations.showing import display as showing
 from helpers.killing import differences
 
+pytestmark = pytest.mark.usefixtures("quick_evaluation")
+
 ROOT = Path(__file__).parents[2]
 QUICK = {"hidden": 4, "updates": 12, "checkpoints": 3, "ais_rungs": 20, "ais_chains": 20}
 
@@ -181,7 +183,9 @@ def test_the_stop_button_of_a_notebook_leaves_a_run_that_goes_on(tmp_path):
         ]
     )  # fmt: skip
     where = {"metadata": {"path": str(tmp_path)}}
-    nbclient.NotebookClient(book, timeout=120, kernel_name="python3", resources=where).execute()
+    nbclient.NotebookClient(
+        book, timeout=120, kernel_name="python3", resources=where, shutdown_kernel="immediate"
+    ).execute()
     stopped, error = book.cells[2].outputs
     assert stopped["data"]["text/plain"].startswith("stopped: training: ")
     assert error["ename"] == "KeyboardInterrupt"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import signal
 import time
@@ -11,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
+from boltzbrain.cli.main import main
 from boltzbrain.cli.resuming import places
 from helpers.command_line import (
     QUICK,
@@ -40,18 +43,14 @@ def recording(tmp_path_factory) -> Path:
 
 
 def test_killed_and_resumed_is_never_killed(recording, tmp_path):
-    undisturbed = start(["fit", recording, "-o", tmp_path / "whole", *SLOW], rolling_s=1e9)
-    _, said = undisturbed.communicate()
-    assert undisturbed.returncode == 0, said
+    make("fit", recording, "-o", tmp_path / "whole", *SLOW)
     draw = np.random.default_rng()  # other instants each time: a failure is a find
     run, killed = tmp_path / "run", 0
     words = ["fit", recording, "-o", run, *SLOW]
     for _ in range(KILLS):
         delay = draw.uniform(0.0, 1.5)
         killed += kill_after(start([*words, "--resume"] if killed else words), run, delay)
-    last = start(["fit", "--resume", run])
-    _, said = last.communicate()
-    assert last.returncode == 0, said
+    make("fit", "--resume", run)
     assert killed >= 1, "the training was over before the first kill: make it longer"
     assert differences(tmp_path / "whole", run) == []
     assert not [path for path in run.rglob("*") if path.name.startswith(".")], "left half written"
@@ -79,21 +78,30 @@ def test_the_same_seed_gives_identical_checkpoints_and_statistics(recording, tmp
     assert found[0] == found[1]
 
 
-@pytest.fixture
-def stopped(recording, tmp_path, capsys, monkeypatch) -> Path:
+@pytest.fixture(scope="module")
+def stopped_once(recording, tmp_path_factory) -> Path:
     """A run that Ctrl-C stopped in the middle."""
 
     def interrupt(_stage, progress):
         if progress.done == 25:
             raise KeyboardInterrupt
 
-    run = tmp_path / "run"
-    with monkeypatch.context() as patch:
+    run, said = tmp_path_factory.mktemp("stopped") / "run", io.StringIO()
+    words = ["fit", recording, "-o", run, *QUICK]
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
         patch.setattr("boltzbrain.foundations.showing.display.Stage.show", interrupt)
-        told = run_command(["fit", recording, "-o", run, *QUICK], capsys)
-    assert told.status == 130
-    assert told.err.splitlines()[-1].endswith(f"go on with: boltzbrain fit --resume {run}")
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words])
+    assert end.value.code == 130
+    last = said.getvalue().splitlines()[-1]
+    assert last.endswith(f"go on with: boltzbrain fit --resume {run}")
     return run
+
+
+@pytest.fixture
+def stopped(stopped_once, tmp_path) -> Path:
+    """The stopped run, to go on with."""
+    return shutil.copytree(stopped_once, tmp_path / "run")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
 import os
@@ -27,7 +29,8 @@ from boltzbrain.grid.one_run import complete
 from boltzbrain.grid.points import Grid
 from boltzbrain.grid.sweep import start_sweep
 from boltzbrain.model.independent import independent_field
-from helpers.command_line import QUICK, digests, run_command, write_small
+from helpers.command_line import QUICK, digests, make, run_command, write_small
+from helpers.working import one_after_another
 
 REQUIRED = [
     "hidden", "l1", "seed", "update", "validation_nats_per_bin", "validation_stderr",
@@ -61,12 +64,12 @@ def recording(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(recording, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("whole") / "sweep"
-    process = start(["sweep", recording, "-o", folder, *GRID])
-    told, said = process.communicate()
-    assert process.returncode == 0, said
-    assert "chosen: " in told
-    assert re.search(r"^training +(converged|recovered|not converged)", told, re.M)
+    folder, told = tmp_path_factory.mktemp("whole") / "sweep", io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told):
+        patch.setattr("boltzbrain.grid.workers.on_this_machine", one_after_another)
+        make("sweep", recording, "-o", folder, *GRID)
+    assert "chosen: " in told.getvalue()
+    assert re.search(r"^training +(converged|recovered|not converged)", told.getvalue(), re.M)
     return folder
 
 
@@ -104,11 +107,12 @@ def test_a_sweep_leaves_a_table_a_choice_and_a_page(whole):
     assert page.count("<img") >= 4
 
 
-def test_killed_twice_and_resumed_is_never_killed(recording, whole, tmp_path):
+def test_killed_twice_and_resumed_is_never_killed(recording, whole, tmp_path, capsys):
+    # nor does the table depend on the processes: one, two, or that of the tests for the whole
     folder = tmp_path / "sweep"
     words = ["sweep", recording, "-o", folder, *GRID, "--resume"]
-    for kept in (1, 3):
-        process = start(words)
+    for number, kept in ((1, 1), (2, 3)):
+        process = start([*words, "--workers", number])
         while process.poll() is None and len(list(folder.glob("runs/*/log.csv"))) < kept:
             time.sleep(0.01)
         assert process.poll() is None, "over before the kill: make it longer"
@@ -119,48 +123,48 @@ def test_killed_twice_and_resumed_is_never_killed(recording, whole, tmp_path):
         assert not (folder / "choice.json").exists()
         # its workers must not go on writing into runs that another process takes up
         assert not psutil.wait_procs(workers, timeout=20)[1], "workers outlived the sweep"
-    last = start(["sweep", "--resume", folder, "--workers", "2"])
-    _, said = last.communicate()
-    assert last.returncode == 0, said
+    last = run_command(["sweep", "--resume", folder, "--workers", "2"], capsys)
+    assert last.status == 0, last.err
     pd.testing.assert_frame_equal(table(folder), table(whole), check_exact=True)
     choices = [json.loads((one / "choice.json").read_text()) for one in (folder, whole)]
     assert choices[0] == choices[1]
 
 
-def test_a_run_that_fails_is_reported_and_the_others_go_on(recording, tmp_path):
+@pytest.mark.usefixtures("in_process")
+def test_a_run_that_fails_is_reported_and_the_others_go_on(recording, tmp_path, capsys):
     folder = tmp_path / "sweep"
     words = ["sweep", recording, "-o", folder, *GRID, "--hidden", "4", "--seeds", "2"]
     # a folder where a file must be: training cannot write its log
     broken = folder / "runs" / "hidden-4_l1-0_seed-1" / "log.csv"
     broken.mkdir(parents=True)
-    process = start(words)
-    told, said = process.communicate()
-    assert process.returncode == 0, said
-    assert "Warning: hidden-4_l1-0_seed-1 failed: " in said
+    told = run_command(words, capsys)
+    assert told.status == 0, told.err
+    assert "Warning: hidden-4_l1-0_seed-1 failed: " in told.err
     found = pd.read_csv(folder / "table.csv")
     assert found["status"].tolist() == ["finished", "failed"]
     assert "log.csv" in found["error"][1]
     assert found.loc[1, REQUIRED[3:10]].isna().all()
-    assert "failed" in told
+    assert "failed" in told.out
     assert "log.csv" in (folder / "sweep.html").read_text()
     # once its cause is gone, the run is gone on with, and only that one
     broken.rmdir()
     kept = digests(folder / "runs" / "hidden-4_l1-0_seed-0")
-    again = start(["sweep", "--resume", folder])
-    _, said = again.communicate()
-    assert again.returncode == 0, said
+    again = run_command(["sweep", "--resume", folder], capsys)
+    assert again.status == 0, again.err
     assert pd.read_csv(folder / "table.csv")["status"].tolist() == ["finished", "finished"]
     assert digests(folder / "runs" / "hidden-4_l1-0_seed-0") == kept
 
 
-def test_a_training_that_diverges_stays_failed_and_the_others_go_on(recording, tmp_path):
+def test_a_training_that_diverges_stays_failed_and_the_others_go_on(
+    recording, tmp_path, capsys, monkeypatch
+):
+    # in a process of its own, from which the error must come back whole
     folder = tmp_path / "sweep"
     words = ["--hidden", "4", "--seeds", "1", *GRID[4:]]
     at = words.index("learning_rate=0.3")
     words[at - 1 : at + 1] = ["--vary", "learning_rate=0.3,1e30"]
-    process = start(["sweep", recording, "-o", folder, *words])
-    _, said = process.communicate()
-    assert process.returncode == 0, said
+    told = run_command(["sweep", recording, "-o", folder, *words, "--workers", "1"], capsys)
+    assert told.status == 0, told.err
     found = pd.read_csv(folder / "table.csv")
     assert found["status"].tolist() == ["finished", "failed"]
     assert "4 restarts did not mend it" in found["error"][1]
@@ -170,21 +174,23 @@ def test_a_training_that_diverges_stays_failed_and_the_others_go_on(recording, t
     assert choice["learning_rate"] == 0.3
     # it would fail again: resuming says the same of it and does not train
     kept, written = digests(folder / found["run"][1]), (folder / "table.csv").read_bytes()
-    again = start(["sweep", "--resume", folder])
-    _, said = again.communicate()
-    assert again.returncode == 0, said
-    assert "4 restarts did not mend it" in said
+    monkeypatch.setattr("boltzbrain.grid.workers.on_this_machine", one_after_another)
+    again = run_command(["sweep", "--resume", folder], capsys)
+    assert again.status == 0, again.err
+    assert "4 restarts did not mend it" in again.err
     assert digests(folder / found["run"][1]) == kept
     assert (folder / "table.csv").read_bytes() == written
     assert json.loads((folder / "choice.json").read_text()) == choice
 
 
 def test_the_workers_of_another_cluster_do_the_same_work(recording, tmp_path):
+    # what is asked of them, and their answers, go through a socket
     activity = bb.read(recording).binarize().split(seed=0)
     tiny = {"updates": 20, "batch": 100, "chains": 20, "ais_chains": 20, "ais_rungs": 10}
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit=0
-    ) as cluster:
+        n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit=0,
+        processes=False, protocol="tcp://",
+    ) as cluster:  # fmt: skip
         done = bb.sweep(
             activity, tmp_path / "there", hidden=[2, 3], scheduler=cluster.scheduler_address, **tiny
         )

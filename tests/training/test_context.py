@@ -14,8 +14,9 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import ContextualRBM
+from boltzbrain.model.context.past import Past, RunningTraces, raw_traces
 from boltzbrain.model.context.sequences import Sequences
-from boltzbrain.model.rbm import Moments
+from boltzbrain.model.independent import independent_field
 from boltzbrain.sampling.enumeration import all_states, exact_log_partitions
 from boltzbrain.sampling.rows.estimate import jackknifed
 from boltzbrain.training import train as training
@@ -24,7 +25,6 @@ from boltzbrain.training.context.likelihood import anneal_bins
 from boltzbrain.training.context.recurrent import by_parameters, through_time
 from boltzbrain.training.context.state import ContextState, mean_by_label
 from boltzbrain.training.plan import make_plan
-from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.train import resume, train
 from boltzbrain.training.update.gradient import (
     log_likelihood_gradient,
@@ -32,7 +32,8 @@ from boltzbrain.training.update.gradient import (
     with_parameters,
 )
 from helpers.activities import activity_of
-from helpers.contexts import model_of, pieces_of, predictive
+from helpers.contexts import BINS, model_of, pieces_of, predictive
+from helpers.trained_in_context import ends, exact_chains, slope
 
 QUICK = {
     "hidden": 3, "updates": 300, "batch": 300, "sweeps": 2, "checkpoints": 3, "weight_std": 0.3,
@@ -74,35 +75,6 @@ def runs(tmp_path_factory):
         name: (planted(name), train(planted(name), make_plan(**QUICK, context=name), folder / name))
         for name in ("past", "trial", "epoch")
     }
-
-
-def exact_chains(rbm, given, offsets):
-    """Return moments of all states of the law of each bin, weighted, and data minus model."""
-    every, bins = all_states(rbm.visible), len(given)
-    rows = torch.arange(bins).repeat_interleave(len(every))
-    laws, many = offsets[rows], every.repeat(bins, 1)
-    weight = torch.softmax(-rbm.free_energy(many, laws).reshape(bins, -1), dim=1).flatten() / bins
-    statistics = rbm.hidden.mean_statistics(rbm.inputs_to_hidden(many, laws))
-    means, states = rbm.mean_hidden(many, laws), torch.from_numpy(given.states)
-    each = bins * weight[:, None]
-    apart = {
-        "visible": states.double() - (each * many).reshape(bins, len(every), -1).sum(dim=1),
-        "hidden": rbm.mean_hidden(states, offsets)
-        - (each * means).reshape(bins, len(every), -1).sum(dim=1),
-    }
-    return Moments(
-        {"field": weight @ many.double()},
-        {name: weight @ value for name, value in statistics.items()},
-        weight @ many.double(), weight @ means, many, means * weight[:, None] * len(many),
-    ), apart  # fmt: skip
-
-
-def slope(at, put, entry=1, step=1e-5):
-    """Return the derivative of a function by one entry of a tensor, by central differences."""
-    high, low = at.clone(), at.clone()
-    high.view(-1)[entry] += step
-    low.view(-1)[entry] -= step
-    return (put(high) - put(low)) / (2 * step)
 
 
 def likelihood_of(model, given):
@@ -319,19 +291,6 @@ def test_interrupted_training_ends_where_the_undisturbed_one_ends(tmp_path, monk
     assert logs[0].equals(logs[1])
 
 
-def ends(run: TrainingRun):
-    """Return everything that the last checkpoint keeps, by name."""
-    last = run.load(run.checkpoints()[-1].update)
-    return {
-        **{f"live {name}": value for name, value in parameters_of(last.live).items()},
-        **{f"mean {name}": value for name, value in parameters_of(last.model).items()},
-        **{f"live {name}": value for name, value in last.live_contexts.learnt().items()},
-        **{f"mean {name}": value for name, value in last.contexts.learnt().items()},
-        "chains": last.chains.visible,
-        **last.optimizer,
-    }
-
-
 def test_a_training_starts_from_a_static_run(tmp_path, monkeypatch):
     activity = planted("past", bins=1500)
     static = train(activity, make_plan(**{**QUICK, "updates": 30}), tmp_path / "static")
@@ -405,3 +364,49 @@ def test_a_plan_refuses_what_a_context_does_not_go_with(asked, words):
 def test_without_a_context_nothing_is_asked_of_the_plan():
     assert make_plan().contexts == ()
     assert make_plan(context="epoch, past").context == "past,epoch"
+
+
+def delayed(bins=6000, seed=3):
+    """Return activity in which every neuron follows its neighbour of three bins before."""
+    rng = np.random.default_rng(seed)
+    states = np.zeros((bins, NEURONS), dtype=np.uint8)
+    for one in range(bins):
+        seen = np.roll(states[one - 3], 1) if one % PIECE >= 3 else np.zeros(NEURONS)
+        states[one] = rng.random(NEURONS) < expit(-1.6 + 3.0 * seen)
+    return activity_of(states, segment_bins=PIECE)
+
+
+def test_a_delay_is_found_with_as_many_lags_and_missed_without():
+    activity = delayed()
+    test = Sequences.of_fold(activity, "test")
+    states, gain = torch.from_numpy(test.states).double(), {}
+
+    def score(odds):
+        return float((states * odds - torch.nn.functional.softplus(odds)).sum(dim=1).mean())
+
+    base = score(independent_field(torch.from_numpy(activity.states_of("train"))))
+    for lags in (1, 3):
+        plan = make_plan(context="past", past_lags=lags, past_s="none")
+        found = fit_contexts(activity, plan)
+        (past,) = found.parts
+        assert past.law.past.mean.shape == (lags, NEURONS)
+        gain[lags] = score(past.law.odds(test) + found.foot) - base
+    # 0.70 nats a bin by the law itself
+    assert gain[3] > 0.4
+    assert gain[1] < 0.1
+
+
+def test_the_past_that_is_generated_is_that_of_the_bins():
+    # traces bin by bin of pieces side by side against those of whole pieces, every lag
+    given = pieces_of(7, pieces=3)
+    raw = raw_traces(given, (0.0, 0.1), 3)
+    past = Past(
+        torch.zeros(raw.shape[1:]), torch.ones(raw.shape[1:]), torch.empty(0), (0.0, 0.1), 3
+    )
+    running = RunningTraces(past, 3, given.bin_width_s)
+    states = torch.from_numpy(given.states).reshape(3, BINS, -1)
+    wanted = raw.reshape(3, BINS, *raw.shape[1:])
+    for place in range(BINS):
+        torch.testing.assert_close(running.traces(3), wanted[:, place])
+        running.see(states[:, place])
+    assert torch.equal(wanted[:, 2:, 2], states[:, :-2].float())

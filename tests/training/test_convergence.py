@@ -670,16 +670,13 @@ def test_the_page_says_how_it_went() -> None:
     assert score_verdicts.convergence(None).level == "unknown"
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_short_compositional_trainings_converge(tmp_path: Path, seed: int) -> None:
-    """Two of the trainings of `proofs/convergence.py`, with fewer neurons and updates."""
+def test_a_short_compositional_training_converges(tmp_path: Path) -> None:
+    """One of the trainings of `proofs/convergence.py`, with fewer neurons and updates."""
     truth = simulate_assemblies(
-        Generator.from_seed(seed, "short"),
+        Generator.from_seed(0, "short"),
         neurons=150, assemblies=4, bins=1500, sizes=(15, 25), overlap=0.1,
     )  # fmt: skip
-    folds = truth.activity().split(by="blocks", validation=0.15, test=0.05, seed=seed)
-    plan = make_plan(
-        "compositional", hidden=8, updates=800, seed=seed, ais_chains=100, ais_rungs=100
-    )
+    folds = truth.activity().split(by="blocks", validation=0.15, test=0.05, seed=0)
+    plan = make_plan("compositional", hidden=8, updates=800, ais_chains=100, ais_rungs=100)
     found = train(folds, plan, tmp_path / "run").info["convergence"]
     assert found["status"] in ("converged", "recovered"), found["reason"]

@@ -132,20 +132,25 @@ def same(first: TrainingRun, second: TrainingRun) -> None:
     assert first.chosen_update == second.chosen_update
 
 
-@pytest.mark.parametrize("options", [SMALL, COMPOSITIONAL], ids=["binary", "compositional"])
+@pytest.fixture(scope="module", params=[SMALL, COMPOSITIONAL], ids=["binary", "compositional"])
+def whole(
+    request: pytest.FixtureRequest, activity: Activity, tmp_path_factory: pytest.TempPathFactory
+) -> TrainingRun:
+    """A training that nothing stopped."""
+    return train(activity, make_plan(**request.param), tmp_path_factory.mktemp("whole") / "run")
+
+
 @pytest.mark.parametrize("rolling", [0.0, 1e9], ids=["rolling", "kept"])
 def test_a_killed_training_gives_the_same_scores(
     activity: Activity,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    options: dict[str, Any],
+    whole: TrainingRun,
     rolling: float,
 ) -> None:
-    plan = make_plan(**options)
-    whole = train(activity, plan, tmp_path / "whole")
     monkeypatch.setattr(training, "ROLLING_SECONDS", rolling)
     with pytest.raises(KeyboardInterrupt):
-        train(activity, plan, tmp_path / "cut", [stop_at(25)])
+        train(activity, whole.plan, tmp_path / "cut", [stop_at(25)])
     for update in (40, 81, 93, 160):
         with pytest.raises(KeyboardInterrupt):
             resume(tmp_path / "cut", [stop_at(update)])

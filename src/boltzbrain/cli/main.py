@@ -14,10 +14,11 @@ from boltzbrain.cli.commands.evaluate import evaluate
 from boltzbrain.cli.commands.fit import fit
 from boltzbrain.cli.commands.info import info
 from boltzbrain.cli.commands.interpret import interpret
-from boltzbrain.cli.commands.pages import figures, report, view
+from boltzbrain.cli.commands.pages import figures, methods, report, view
 from boltzbrain.cli.commands.sample import sample
 from boltzbrain.cli.commands.sweep import sweep
 from boltzbrain.cli.commands.transform import transform
+from boltzbrain.cli.several.align import align, translate
 from boltzbrain.cli.streams import plain_where_needed
 from boltzbrain.cli.terminal import Command, Commands, failures_as_status, warnings_as_lines
 
@@ -35,7 +36,8 @@ app = typer.Typer(
 
 PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
     "From a recording": (info, fit, sweep, convert),
-    "From a run": (evaluate, interpret, compare, sample, transform, report, figures, view),
+    "Several animals": (align, translate),
+    "From a run": (evaluate, interpret, compare, sample, transform, report, figures, view, methods),
     "To try it": (demo,),
 }
 """The commands, as the help shows them."""

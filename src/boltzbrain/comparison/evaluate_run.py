@@ -15,6 +15,7 @@ from boltzbrain.comparison.compare import check_baselines, compare_baselines, wr
 from boltzbrain.comparison.controls import time_controls
 from boltzbrain.comparison.keep import earlier_evaluation, with_baselines_of, with_controls_of
 from boltzbrain.comparison.rbms import Trained, TrainedInContext
+from boltzbrain.comparison.states import found_states
 from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.details import write_details
 from boltzbrain.evaluation.evaluate import evaluate_model
@@ -34,6 +35,7 @@ from boltzbrain.foundations.checks import InputError, Undefined
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.kernels.devices import words_of
 from boltzbrain.model.independent import independent_field
@@ -133,6 +135,11 @@ def _evaluated(
     if contextual is not None and len(activity.bins_of("test")):
         found = predicted(contextual, activity, seed, tell.phase("bins in context"))
         _put_in_context(result, found, run, activity, model, seed)
+        if found.states is not None and len(found.states.chain) > 1:
+            generator = Generator.from_seed(seed, "evaluation", "states")
+            told, arrays = found_states(found.states, activity, generator)
+            _put(result, "predictive.states", told)
+            shown.update(arrays)
         free = free_run_agreement(contextual, activity, seed, tell.phase("free run"))
         _put(result, "predictive.free_run", free)
     result["seconds"] += drawing
@@ -192,7 +199,7 @@ def _put_in_context(
     result["reasons"] = {
         path: why for path, why in result["reasons"].items() if not path.startswith("predictive.")
     }
-    _put(result, "predictive", {"context": run.plan.context, **told})
+    _put(result, "predictive", {"context": run.plan.context_told, **told})
 
 
 def _started_from(run: TrainingRun, activity: Activity, seed: int) -> tuple[RBM, float] | Undefined:
@@ -239,4 +246,4 @@ def _beside(
     if found is None:
         return Trained(fit, model, estimate, doubts)
     doubts = (*doubts, *found.partitions.warnings)
-    return TrainedInContext(fit, model, estimate, doubts, found.scores)
+    return TrainedInContext(fit, model, estimate, doubts, found.scores, found.states)

@@ -24,6 +24,7 @@ from boltzbrain.baselines.protocol import Baseline, Fit, Trial, Unfitted
 from boltzbrain.baselines.search import lies_at_edge
 from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.conditional import effective_fields
+from boltzbrain.evaluation.in_context.hidden_states import KnownStates
 from boltzbrain.evaluation.likelihood import log_likelihood
 from boltzbrain.evaluation.partitions import log_partitions, unreliable
 from boltzbrain.evaluation.samples import draw_samples
@@ -112,12 +113,22 @@ class TrainedInContext(Trained):
     ----------
     ahead
         (bin,) log P of every test bin given its context, nats.
+    states
+        Its hidden states, which without time are as often as they are held; None without any.
     """
 
     title: ClassVar[str] = "RBM with a context"
     uses_time: ClassVar[bool] = True
 
     ahead: NDArray[np.float64]
+    states: KnownStates | None = None
+
+    def log_likelihood(self, states: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return log P(v) of every bin read without time, (bin,) nats."""
+        known = self.states
+        if known is None:
+            return super().log_likelihood(states)
+        return known.states.without_time(states, known.rbm)
 
     def predictive(self, given: Sequences) -> NDArray[np.float64]:
         """Return the scores of the test bins, which alone are known."""

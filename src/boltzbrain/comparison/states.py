@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from boltzbrain.baselines.in_time.changes import changing_couplings
 from boltzbrain.baselines.in_time.model import InTime
-from boltzbrain.baselines.in_time.states import describe_states, group_neurons, state_arrays
+from boltzbrain.baselines.in_time.states import (
+    WithStates,
+    describe_states,
+    group_neurons,
+    state_arrays,
+)
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate
@@ -18,7 +23,7 @@ from boltzbrain.model.context.sequences import Sequences
 
 
 def found_states(
-    model: InTime, activity: Activity, generator: Generator
+    model: WithStates, activity: Activity, generator: Generator
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return what evaluation.json and baselines.h5 hold of the states of a model.
 
@@ -43,7 +48,7 @@ def found_states(
     }
     arrays["states/group"] = groups.label.astype(np.int32)
     arrays["states/profile"] = groups.profile
-    changing = changing_couplings(model, train, generator)
+    changing = changing_couplings(model, train, generator) if isinstance(model, InTime) else None
     if changing is not None:
         told["couplings"] = changing
     return told, arrays

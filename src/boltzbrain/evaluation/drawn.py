@@ -108,7 +108,7 @@ def _generated(
     model = run.in_context(number).to(place)
     tell = Teller(options.get("callbacks", ())).phase("bins")
     drawn = free_run(model, layout, generator, sweeps=sweeps, tell=tell)
-    facts = {"update": number, "device": words_of(place), "context": run.plan.context,
+    facts = {"update": number, "device": words_of(place), "context": run.plan.context_told,
              "sampler": "bin after bin", "sweeps": sweeps}  # fmt: skip
     epoch = None if layout.epoch is None else layout.epoch.astype(np.int32)
     return replace(

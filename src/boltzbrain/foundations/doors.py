@@ -19,6 +19,11 @@ def hang(keepers: Mapping[str, str]) -> None:
     _KEEPERS.update(keepers)
 
 
+def keepers() -> Mapping[str, str]:
+    """Return who keeps which method, as `hang` was told."""
+    return dict(_KEEPERS)
+
+
 def keeps(method: str) -> bool:
     """Say whether there is a keeper of a method."""
     return method in _KEEPERS

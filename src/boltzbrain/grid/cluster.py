@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from boltzbrain.foundations.checks import bad_input, extra
@@ -13,7 +13,12 @@ PATIENCE = "20s"
 
 
 def on_cluster(
-    scheduler: str, folder: str, names: Sequence[str], full: bool, device: str
+    scheduler: str,
+    folder: str,
+    names: Sequence[str],
+    full: bool,
+    device: str,
+    work: Callable[..., dict[str, Any]] = complete,
 ) -> Iterator[tuple[str, dict[str, Any] | None, BaseException | None]]:
     """Do runs on the workers of a scheduler; give each as it ends, its scores or what went wrong.
 
@@ -32,7 +37,7 @@ def on_cluster(
     with client:
         futures = {
             client.submit(
-                complete, folder, name, full=full, device=device, pure=False, priority=-place,
+                work, folder, name, full=full, device=device, pure=False, priority=-place,
             ): name
             for place, name in enumerate(names)
         }  # fmt: skip

@@ -32,7 +32,7 @@ from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import few_chains
-from boltzbrain.training.context.likelihood import ContextLog
+from boltzbrain.training.context.annealed_states import log_for
 from boltzbrain.training.device import device_for
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.run import TrainingRun
@@ -244,7 +244,7 @@ def _clusters_given(
     model: ContextualRBM, row: pd.Series[Any], activity: Activity, plan: TrainingPlan
 ) -> dict[str, float | list[float] | list[int]]:
     """Return what `_validation_clusters` does, of the bins that the training scored."""
-    log = ContextLog.of(activity, plan)
+    log = log_for(plan).of(activity, plan)
     scores = log.scores_at({"update": row["update"]}, model.rbm, model.contexts).numpy()
     clusters = log.clusters["validation"]
     return {

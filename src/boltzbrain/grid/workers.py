@@ -13,7 +13,10 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from boltzbrain.foundations.checks import InputError, TrainingFailedError
 from boltzbrain.foundations.memory import require_size
@@ -82,6 +85,63 @@ def completed(
     here = f"{folder}{os.sep}"
     for name, scores, failure in found:
         yield name, scores, "" if failure is None else told(failure).replace(here, "")
+
+
+def completed_by(
+    work: Callable[..., Scores],
+    folder: Path,
+    names: Sequence[str],
+    *,
+    workers: int | None,
+    scheduler: str | None,
+    device: str,
+) -> Iterator[tuple[str, Scores | None, str]]:
+    """Give what `work` makes of each name as it ends, as `completed` does of the runs of a grid.
+
+    Parameters
+    ----------
+    work
+        Called as `one_run.complete` is, in a process of its own.
+    folder
+        What it works in.
+    names
+        The first to be begun first.
+    workers, scheduler, device
+        As of `completed`; as many workers as cores if None, and 0 does it all in this process.
+
+    Raises
+    ------
+    InputError
+        As of `completed`.
+    """
+    if workers:
+        require_size("workers", workers, each_bytes=WORKER_BYTES)
+    place = str(folder.resolve())
+    if scheduler is not None:
+        from boltzbrain.grid.cluster import on_cluster
+
+        found = on_cluster(scheduler, place, names, False, device, work)
+    elif workers == 0:
+        found = _here(place, names, device, work)
+    else:
+        found = on_this_machine(place, names, False, device, workers or cores(), work)
+    for name, scores, failure in found:
+        error = "" if failure is None else told(failure).replace(f"{place}{os.sep}", "")
+        yield name, scores, error
+
+
+def _here(
+    folder: str, names: Sequence[str], device: str, work: Callable[..., Scores]
+) -> Iterator[Outcome]:
+    """Do runs in this process, one after another."""
+    threads = torch.get_num_threads()
+    for name in names:
+        try:
+            yield name, work(folder, name, full=False, device=device), None
+        except (InputError, TrainingFailedError) as error:
+            yield name, None, error
+        finally:
+            torch.set_num_threads(threads)
 
 
 def on_this_machine(

@@ -16,6 +16,7 @@ from boltzbrain.foundations.memory import require_size
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.assemblies.find import find_assemblies, positions
+from boltzbrain.interpretation.assemblies.returning import find_returning
 from boltzbrain.interpretation.behaviour.find import find_behaviour
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.couplings.find import find_couplings, find_norms
@@ -27,9 +28,11 @@ from boltzbrain.interpretation.file import (
     read_interpretation,
     write_interpretation,
 )
+from boltzbrain.interpretation.in_time.find import find_in_time
 from boltzbrain.interpretation.regions.find import find_region_maps
 from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.model.rbm import RBM
+from boltzbrain.training.run.repeated import repeats_of
 from boltzbrain.training.run.run import TrainingRun
 
 FILE = "interpretation.h5"
@@ -181,18 +184,37 @@ def _interpreted(
     kept = [one.update for one in run.checkpoints() if one.update <= chosen]
     places = np.linspace(0, len(kept) - 1, min(choices.checkpoints, len(kept)))
     updates = sorted({kept[place] for place in places.round().astype(int).tolist()} | {chosen})
+    activity, seed = run.activity(), run.plan.seed if seed is None else seed
     found = interpret_model(
         run.at_mean_context(),
-        run.activity(),
+        activity,
         choices,
-        seed=run.plan.seed if seed is None else seed,
+        seed=seed,
         members=run.members(chosen),
         along=[(update, _loader(run, update)) for update in updates],
         callbacks=callbacks,
     )
-    found = Interpretation(found.entries, {"run": run.id, "chosen_update": chosen, **found.summary})
+    entries, summary = dict(found.entries), {**found.summary, "in_time": None}
+    if run.plan.context is not None:
+        generator = Generator.from_seed(seed, "interpretation", "in time")
+        tell = Teller(callbacks).phase("in time")
+        more, summary["in_time"] = find_in_time(run.in_context(), activity, generator, tell)
+        entries |= more
+    summary["assemblies"] = {**summary["assemblies"], "returning": None}
+    again = [one.at_mean_context() for one in repeats_of(run) if _converged(one)]
+    if again:
+        states = activity.states_of("train")
+        generator = Generator.from_seed(seed, "interpretation", "repeats")
+        more, told = find_returning(run.at_mean_context(), again, states, generator)
+        entries |= more
+        summary["assemblies"] = {**summary["assemblies"], "returning": told}
+    found = Interpretation(entries, {"run": run.id, "chosen_update": chosen, **summary})
     write_interpretation(run.folder / FILE, found)
     return found
+
+
+def _converged(run: TrainingRun) -> bool:
+    return bool(run.info["convergence"]["status"] != "failed")
 
 
 def _loader(run: TrainingRun, update: int) -> Callable[[], RBM]:

@@ -82,7 +82,7 @@ def _assemblies(found: Interpretation) -> pd.DataFrame:
         "mean_activity": found["assemblies/mean_activity"],
         "threshold": found["assemblies/threshold"],
     }
-    for name in ("spans", "effective_regions"):
+    for name in ("agreement", "spans", "effective_regions"):
         if f"assemblies/{name}" in found:
             table[name] = found[f"assemblies/{name}"]
     where = "assemblies/compactness"

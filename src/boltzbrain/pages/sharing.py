@@ -54,7 +54,8 @@ def _collect(
     try:
         for _ in range(processes):
             mine, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=_give, args=(work, items, taken, theirs), daemon=True)
+            given = (work, items, taken, theirs, (mine, *started))
+            process = context.Process(target=_give, args=given, daemon=True)
             with warnings.catch_warnings():
                 # threads that wait hold no lock that the work needs
                 warnings.simplefilter("ignore", DeprecationWarning)
@@ -73,9 +74,17 @@ def _collect(
             left.kill()
 
 
-def _give(work: Callable[[T], R], items: Sequence[T], taken: Any, to: Connection[Any, Any]) -> None:
+def _give(
+    work: Callable[[T], R],
+    items: Sequence[T],
+    taken: Any,
+    to: Connection[Any, Any],
+    ends_of_parent: Sequence[Connection[Any, Any]],
+) -> None:
     """Work on items until none is left; leave without what a process does at its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its processes itself
+    for end in ends_of_parent:
+        end.close()  # else what is sent to a parent that was killed waits for ever
     with suppress(Exception):  # done again, and told, by the parent
         while True:
             with taken.get_lock():

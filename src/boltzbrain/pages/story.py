@@ -93,9 +93,21 @@ def found(interpretation: Interpretation) -> list[str]:
     ]
     return [
         *sentences,
+        *_coming_back(summary["assemblies"].get("returning")),
         *_between_regions(summary),
         *_in_space(interpretation),
         *_by_behaviour(summary.get("behaviour")),
+    ]
+
+
+def _coming_back(returning: Mapping[str, Any] | None) -> list[str]:
+    if returning is None:
+        return []
+    repeats = counted(returning["repeats"], "repeat")
+    return [
+        f"{returning['share_returning']:.0%} of the assemblies come back when the model is trained "
+        f"again ({repeats}; agreement {returning['returns_from']:g} or more, "
+        f"{returning['chance']:.2f} by chance)."
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
@@ -215,8 +216,12 @@ def plain_logarithms(ax: Axes) -> None:
 
 def save_svg(ax: Axes) -> bytes:
     """Return the figure of some axes as SVG; the same drawing gives the same bytes."""
+    figure = cast(Figure, ax.figure)
     with house_style(), io.BytesIO() as buffer:
-        cast(Figure, ax.figure).savefig(buffer, format="svg", metadata={"Date": None})
+        figure.set_dpi(mpl.rcParams["savefig.dpi"])
+        # `savefig` would draw everything twice, the first time for the layout alone
+        draw: Callable[..., None] = FigureCanvasSVG(figure).print_svg
+        draw(buffer, metadata={"Date": None})
         return buffer.getvalue()
 
 

@@ -42,6 +42,11 @@ def read_as_asked(asked: Preparation, paths: Sequence[str], display: Stages) -> 
             join = join_probes if asked.join == "probes" else join_sessions
             names = [Path(path).stem for path in paths]
             recording = join(recordings, names if len(set(names)) == len(names) else None)
+    return _made_and_mended(asked, recording, display)
+
+
+def _made_and_mended(asked: Preparation, recording: Recording, display: Stages) -> Recording:
+    """Return a recording made binary and mended as asked."""
     if asked.covariate_bins:
         from boltzbrain.readers.behaviour.attach import with_rules
 
@@ -142,7 +147,22 @@ def prepare(asked: Preparation, paths: Sequence[str], seed: int, display: Stages
         Where progress is shown.
     """
     asked.refuse_conflicts()
-    whole = bin_as_asked(asked, read_as_asked(asked, paths, display), display)
+    return _binned_and_split(asked, read_as_asked(asked, paths, display), seed, display)
+
+
+def prepare_recording(
+    asked: Preparation, recording: Recording, seed: int, display: Stages
+) -> Activity:
+    """Bin and split a recording that is read already; parameters as of `prepare`."""
+    asked.refuse_conflicts()
+    recording = _made_and_mended(asked, recording, display)
+    return _binned_and_split(asked, recording, seed, display)
+
+
+def _binned_and_split(
+    asked: Preparation, recording: Recording, seed: int, display: Stages
+) -> Activity:
+    whole = bin_as_asked(asked, recording, display)
     if asked.all_data:
         return whole.split(by="none", **asked.of_split())
     with display.stage("making folds"):

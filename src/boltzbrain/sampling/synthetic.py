@@ -16,7 +16,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.layer import KINDS, Layer
 from boltzbrain.model.rbm import RBM
 
-_ROWS = 1000
+ROWS = 1000
 """Bins drawn at a time."""
 
 
@@ -132,11 +132,11 @@ def simulate_assemblies(
     silent = np.minimum(background * np.exp(spread - background_spread**2 / 2), 0.5)
     states = np.empty((bins, neurons), dtype=np.uint8)
     members = membership.astype(np.float32).T
-    for first in range(0, bins, _ROWS):
-        active = on[first : first + _ROWS].astype(np.float32) @ members
+    for first in range(0, bins, ROWS):
+        active = on[first : first + ROWS].astype(np.float32) @ members
         probability = np.where(active > 0, 1 - (1 - firing) ** active, silent)
         uniform = generator.uniform((len(active), neurons)).numpy()
-        states[first : first + _ROWS] = uniform < probability
+        states[first : first + ROWS] = uniform < probability
     return PlantedAssemblies(states, np.ascontiguousarray(on), membership, silent, firing)
 
 

@@ -11,20 +11,16 @@ from pydantic import field_validator, model_validator
 
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.foundations.options import Options, setting
-from boltzbrain.training.context.names import in_order, require_fitting
+from boltzbrain.training.anchor import Anchor, require_no_other
+from boltzbrain.training.context.names import in_order, require_fitting, with_number_of_states
+from boltzbrain.training.kinds import hidden_kinds, require_scale
 from boltzbrain.training.presets import PRESETS as PRESETS
+from boltzbrain.training.schedule import decayed, kept_updates, scaled
 
 if TYPE_CHECKING:
     from boltzbrain.training.update.penalties import Penalties
 
 _RATES = ("learning_rate", "final_learning_rate")
-
-
-def _kinds() -> list[str]:
-    # here, as PyTorch takes seconds to import
-    from boltzbrain.model.layers.layer import KINDS
-
-    return sorted(KINDS)
 
 
 class TrainingPlan(Options):
@@ -48,17 +44,38 @@ class TrainingPlan(Options):
         metavar="NAME",
     )
     hidden: int = setting(100, "number of hidden units", flag="--hidden", metavar="N", ge=1)
-    hidden_kind: str = setting("bernoulli", "kind of the hidden units", names=_kinds)
+    hidden_kind: str = setting("bernoulli", "kind of the hidden units", names=hidden_kinds)
+    anchor: Anchor | None = setting(
+        None,
+        "hidden samples of another model that those of this one are drawn to, see `Anchor`",
+        none="none",
+    )
+    fixed_precisions: bool = setting(False, "precisions of hidden units stay as they begin")
     context: str | None = setting(
         None,
         "what gives every bin an offset of the fields: `past`, `trial`, `epoch`, `assemblies`, or "
-        "several with commas",
+        "several with commas; or `states:K`, K hidden states",
         none="nothing",
         flag="--context",
         metavar="NAME,...",
     )
     context_hidden: bool = setting(
         False, "let epochs and places in the trial move the hidden fields, too"
+    )
+    states: int = setting(
+        8, "number of hidden states, with the context `states` (`states:8` says both)", ge=1, le=64
+    )
+    past_lags: int = setting(
+        1, "last bins that the context `past` sees one by one", unit="bins", ge=1, le=20
+    )
+    past_s: float | None = setting(
+        0.1, "time constant of the running mean that it sees beside", unit="s", none="none", gt=0
+    )
+    past_axes: int | None = setting(
+        None,
+        "axes of greatest variance along which it sees all neurons",
+        none="30; up to 300 neurons the validation bins choose these or all",
+        ge=1,
     )
     self_history: int | None = setting(
         None,
@@ -183,6 +200,7 @@ class TrainingPlan(Options):
         """Fill in what the recipe says of the fields that are not given."""
         if not isinstance(given, dict):
             return given
+        given = with_number_of_states(given)
         recipe = dict(PRESETS.get(str(given.get("preset")), {}))
         rate = cls._scaled_rate(recipe, given)
         if rate is not None:
@@ -202,13 +220,7 @@ class TrainingPlan(Options):
         """Return the last learning rate where only the first is given, at the recipe's ratio."""
         default = {name: cls.model_fields[name].default for name in _RATES}
         first, last = (recipe.get(name, default[name]) for name in _RATES)
-        asked = given.get(_RATES[0])
-        if last is None or _RATES[1] in given or not isinstance(asked, (int, float, str)):
-            return None
-        try:
-            return float(last * float(asked) / first)
-        except ValueError:
-            return None
+        return None if _RATES[1] in given else scaled(first, last, given.get(_RATES[0]))
 
     @field_validator("context")
     @classmethod
@@ -234,7 +246,9 @@ class TrainingPlan(Options):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.normalised:
-            self._require_scale()
+            require_scale(self.hidden_kind)
+        if self.anchor is not None:
+            require_no_other(self.model_dump())
         if self.context is not None:
             usual = type(self).model_fields["chains"].default
             require_fitting(self.model_dump(), PRESETS.get(self.preset, {}).get("chains", usual))
@@ -254,24 +268,18 @@ class TrainingPlan(Options):
         """Names of the contexts, in the order in which they are fitted."""
         return () if self.context is None else tuple(self.context.split(","))
 
-    def _require_scale(self) -> None:
-        """Refuse hidden units of fixed size where their activity is to be held."""
-        from boltzbrain.model.layers.layer import KINDS
-
-        real = sorted(kind for kind, layer in KINDS.items() if layer.scale_powers)
-        if self.hidden_kind not in real:
-            raise bad_input(
-                "hidden_kind", f"be one of {', '.join(real)} to be normalised", self.hidden_kind
-            )
+    @property
+    def context_told(self) -> str | None:
+        """The context as it is typed, the number of hidden states with it."""
+        return f"states:{self.states}" if self.context == "states" else self.context
 
     def rate_at(self, update: int) -> float:
         """Return the learning rate of an update, counted from 1."""
         first = max(self.decay_from * self.updates, self.trial_updates)
         if self.final_learning_rate is None or update <= first:
             return self.learning_rate
-        progress = (update - first) / max(self.updates - first, 1.0)
-        ratio = self.final_learning_rate / self.learning_rate
-        return float(self.learning_rate * ratio ** min(progress, 1.0))
+        share = (update - first) / max(self.updates - first, 1.0)
+        return decayed(self.learning_rate, self.final_learning_rate, share)
 
     def released_at(self, update: int) -> bool:
         """Return whether an update, counted from 1, is among the last, released ones."""
@@ -321,18 +329,7 @@ class TrainingPlan(Options):
         Where the L1 penalty is chosen, one is kept after each trial, and the others come after
         them: the first a trial's length later, and log-spaced by the updates since.
         """
-        count, trials = self.checkpoints, self.trial_updates
-        after = self.updates - trials
-        first = min(self.trial_length, after) if trials else 1
-        steps = (
-            {after}
-            if count == 1
-            else {
-                round(first * (after / first) ** (number / (count - 1))) for number in range(count)
-            }
-        )
-        ends = set(range(self.trial_length, trials + 1, self.trial_length))
-        return sorted({trials + step for step in steps} | ends)
+        return kept_updates(self.updates, self.checkpoints, self.trial_updates, self.trial_length)
 
     def require(self, **overrides: Any) -> Self:
         """Return this plan; refuse hyperparameters beside it that say something else.

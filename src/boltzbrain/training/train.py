@@ -19,11 +19,13 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.find import Components
 from boltzbrain.training.assemblies.state import AssemblyState
+from boltzbrain.training.context.annealed_states import log_for
 from boltzbrain.training.context.fit import fit_contexts, require_contexts
 from boltzbrain.training.context.likelihood import ContextLog
 from boltzbrain.training.context.recurrent import RecurrentState
 from boltzbrain.training.context.start import model_to_start_from
 from boltzbrain.training.context.state import ContextState
+from boltzbrain.training.context.states import StatesState
 from boltzbrain.training.device import device_for
 from boltzbrain.training.finish import choose, convergence_of, fail, failure, finish
 from boltzbrain.training.health import symptoms
@@ -37,6 +39,7 @@ from boltzbrain.training.score.choice import choose_penalty, is_choosing, out_of
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
 from boltzbrain.training.score.running import RunningScore, ScoredBins
 from boltzbrain.training.sizes import require_sizes
+from boltzbrain.training.update.anchored import AnchoredSamples, samples_of
 from boltzbrain.training.update.base_state import BaseState
 from boltzbrain.training.update.state import State
 
@@ -51,6 +54,7 @@ def train(
     *,
     device: str = "cpu",
     start: TrainingRun | None = None,
+    begin: RBM | None = None,
 ) -> TrainingRun:
     """Train an RBM on the training fold and choose a checkpoint by the validation fold.
 
@@ -69,6 +73,9 @@ def train(
     start
         A finished run without a context, whose weights and hidden units the training of one with a
         context begins with; run.json keeps which.
+    begin
+        The model that a training without a context begins with, as it is; `start` is then the run
+        whose it comes from, if there is one.
 
     Raises
     ------
@@ -84,7 +91,11 @@ def train(
     if not len(activity.bins_of("train")):
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     require_contexts(activity, plan)
-    model = None if start is None else model_to_start_from(start, activity, plan)
+    if plan.anchor is not None:
+        samples_of(plan.anchor, Path(folder), plan)
+    model = begin
+    if begin is None and start is not None:
+        model = model_to_start_from(start, activity, plan)
     with one_writer(Path(folder), "fit"), unshared(activity.n_neurons * plan.hidden):
         plan, found = plan_for(activity, plan)
         place = device_for(device, plan, activity.n_neurons)
@@ -142,12 +153,13 @@ class _Training:
     ) -> None:
         self.run, self.plan = run, plan
         self.kept = frozenset(plan.checkpoint_updates())
-        log = LikelihoodLog if plan.context is None else ContextLog
-        self.likelihood = log.of(activity, plan, device)
+        self.likelihood = log_for(plan).of(activity, plan, device)
         newest = run.newest()
         self.seconds = 0.0 if newest is None else newest.seconds
         self.worked = 0
-        self.state = _state(plan, activity, self.likelihood, device, newest, (found, start))
+        beside = _anchored(plan, run, device)
+        self.state = _state(plan, activity, self.likelihood, device, newest, (found, start, beside))
+        self.given = start is not None
         follows = plan.score_every is not None and (
             newest is None or newest.running_score is not None
         )
@@ -164,7 +176,7 @@ class _Training:
         if self.bins is not None:
             state.running_score = RunningScore.start(state.model, field, plan)
         self.logs.write_good(state, self.seconds)
-        if state.contexts is not None:
+        if state.contexts is not None or self.given:
             # what was fitted beforehand, and what it starts from, is not sought again
             self.logs.roll(state, self.seconds)
 
@@ -358,16 +370,29 @@ def _state(
     likelihood: LikelihoodLog,
     device: torch.device,
     checkpoint: Checkpoint | None,
-    start: tuple[Components | None, RBM | None],
+    start: tuple[Components | None, RBM | None, AnchoredSamples | None],
 ) -> BaseState:
     """Return the state that the plan asks for, as it begins or as a checkpoint has it."""
-    found, model = start
+    found, model, anchored = start
     if isinstance(likelihood, ContextLog):
         contexts = fit_contexts(activity, plan) if checkpoint is None else None
         train = likelihood.sequences["train"]
-        kind = RecurrentState if "assemblies" in plan.contexts else ContextState
+        kind = ContextState
+        if plan.context == "states":
+            kind = StatesState
+        elif "assemblies" in plan.contexts:
+            kind = RecurrentState
         return kind(plan, train, contexts, device, checkpoint, model)
     data = likelihood.states["train"]
     if plan.weights_from == "assemblies":
         return AssemblyState(plan, data, checkpoint, found)
-    return State(plan, data, likelihood.field, checkpoint)
+    return State(plan, data, likelihood.field, checkpoint, anchored=anchored, begin=model)
+
+
+def _anchored(plan: TrainingPlan, run: TrainingRun, device: torch.device) -> AnchoredSamples | None:
+    """Return the hidden samples that the plan is anchored to; none where their share is 0."""
+    if plan.anchor is None:
+        return None
+    hidden = samples_of(plan.anchor, run.folder, plan).to(device)
+    weight = plan.anchor.weight
+    return AnchoredSamples(weight, hidden, plan) if weight else None

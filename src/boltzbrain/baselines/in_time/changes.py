@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from boltzbrain.baselines.in_time.chain import Floats
 from boltzbrain.baselines.in_time.model import InTime
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.chain import Floats
 from boltzbrain.model.context.past import Past
 from boltzbrain.model.context.sequences import Sequences
 

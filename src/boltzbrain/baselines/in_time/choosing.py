@@ -13,7 +13,6 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from boltzbrain.baselines.in_time.chain import Floats
 from boltzbrain.baselines.protocol import Trial
 from boltzbrain.data.clusters import (
     ENOUGH,
@@ -23,6 +22,7 @@ from boltzbrain.data.clusters import (
     stretches_of,
 )
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.model.context.chain import Floats
 from boltzbrain.model.context.sequences import Sequences
 
 Model = TypeVar("Model")

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from boltzbrain.baselines.in_time.chain import Chain
 from boltzbrain.baselines.in_time.hmm import piece_bins_of
 from boltzbrain.baselines.in_time.model import History
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
 from boltzbrain.baselines.protocol import Fit, Trial
 from boltzbrain.baselines.search import Tried, lies_at_edge, search
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.chain import Chain
+from boltzbrain.model.context.past import SECONDS
 from boltzbrain.model.context.sequences import Sequences
 
 PENALTIES = (1000.0, 300.0, 100.0)
@@ -23,7 +24,7 @@ LARGE, RANK = 300, 30
 ITERATIONS = 40
 
 
-def ranks_of(neurons: int) -> tuple[int, ...]:
+def ranks_of(neurons: int, traces: int = 2) -> tuple[int, ...]:
     """Return the numbers of axes to try, fewest first.
 
     Examples
@@ -31,7 +32,11 @@ def ranks_of(neurons: int) -> tuple[int, ...]:
     >>> ranks_of(1000), ranks_of(100), ranks_of(10)
     ((30,), (30, 200), (20,))
     """
-    return (RANK,) if neurons > LARGE else tuple(sorted({min(RANK, 2 * neurons), 2 * neurons}))
+    return (
+        (RANK,)
+        if neurons > LARGE
+        else tuple(sorted({min(RANK, traces * neurons), traces * neurons}))
+    )
 
 
 def history_of(
@@ -65,6 +70,8 @@ def fit_history(
     *,
     penalties: Sequence[float] = PENALTIES,
     ranks: Sequence[int] | None = None,
+    seconds: tuple[float, ...] = SECONDS,
+    lags: int = 1,
 ) -> History:
     """Fit the regression, penalty and number of axes chosen by the validation bins.
 
@@ -78,13 +85,16 @@ def fit_history(
         L2 penalties on the weights, from strong to weak; see `baselines.search.search`.
     ranks
         Numbers of axes to try; those of `ranks_of` where None.
+    seconds, lags
+        Of the traces, see `model.context.past`.
     """
     started = time.monotonic()
     trials: list[Trial] = []
     evaluations = 0
     best: tuple[Tried[Point], PastRegression, Mapping[str, float]] | None = None
-    for rank in ranks_of(train.states.shape[1]) if ranks is None else ranks:
-        regression = PastRegression(train, rank)
+    traces = len(seconds) + lags - 1
+    for rank in ranks_of(train.states.shape[1], traces) if ranks is None else ranks:
+        regression = PastRegression(train, rank, seconds, lags)
 
         def tried(
             penalty: float,

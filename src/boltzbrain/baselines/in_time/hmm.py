@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from boltzbrain.baselines.in_time.chain import Chain, Smoothed, smoothed
 from boltzbrain.baselines.in_time.choosing import Candidate, choose
 from boltzbrain.baselines.in_time.model import LONGEST_SAMPLE, HiddenMarkov
 from boltzbrain.baselines.in_time.regression import PSEUDO_BINS
 from boltzbrain.baselines.protocol import Fit
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import correlate
+from boltzbrain.model.context.chain import Chain, Smoothed, smoothed
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
 

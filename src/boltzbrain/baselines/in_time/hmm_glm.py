@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from boltzbrain.baselines.in_time.chain import Chain, Smoothed, smoothed
 from boltzbrain.baselines.in_time.choosing import Candidate, choose
 from boltzbrain.baselines.in_time.history import LARGE, fit_history, point_of
 from boltzbrain.baselines.in_time.hmm import (
@@ -24,6 +23,7 @@ from boltzbrain.baselines.in_time.model import HmmGlm
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
 from boltzbrain.baselines.protocol import Fit, Trial
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.chain import Chain, Smoothed, smoothed
 from boltzbrain.model.context.sequences import Sequences
 
 STATES = (1, 2, 4, 8)

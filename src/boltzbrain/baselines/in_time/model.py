@@ -19,11 +19,11 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boltzbrain.baselines.in_time.bernoulli import scores
-from boltzbrain.baselines.in_time.chain import Chain, Floats, filtered, smoothed
 from boltzbrain.baselines.protocol import Baseline
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import draw_bernoulli, sum_active_rows
+from boltzbrain.model.context.chain import Chain, Floats, filtered, smoothed
 from boltzbrain.model.context.from_past import FromThePast
 from boltzbrain.model.context.past import RunningTraces
 from boltzbrain.model.context.sequences import Sequences
@@ -147,12 +147,10 @@ def generate(model: InTime, pieces: int, bins: int, generator: Generator) -> Seq
     neurons, past = model.fields.shape[1], model.from_past
     states = np.zeros((pieces, bins, neurons), dtype=np.uint8)
     running = None if past is None else RunningTraces(past.past, pieces, model.bin_width_s)
-    fields, laws = model.fields.to(torch.float32), np.cumsum(model.chain.transition, axis=1)
-    hidden = np.empty(pieces, dtype=np.int64)
+    fields = model.fields.to(torch.float32)
+    hidden: NDArray[np.int64] | None = None
     for place in range(bins):
-        chance = generator.uniform((1, pieces))[0].numpy()
-        table = laws[hidden] if place else np.cumsum(model.chain.initial)[None]
-        hidden = np.minimum((chance[:, None] > table).sum(axis=1), len(model.chain) - 1)
+        hidden = model.chain.next_states(hidden, pieces, generator)
         odds = fields[torch.from_numpy(hidden)]
         if past is not None and running is not None:
             traces = running.traces(pieces)

@@ -20,7 +20,7 @@ from torch.nn.functional import softplus
 from boltzbrain.baselines.in_time.bernoulli import scores, scores_and_slopes
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.model.context.from_past import FromThePast
-from boltzbrain.model.context.past import fit_past, raw_traces
+from boltzbrain.model.context.past import SECONDS, fit_past, raw_traces
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
 
@@ -99,9 +99,15 @@ class Point:
 class PastRegression:
     """The training bins, ready to be regressed on their past."""
 
-    def __init__(self, train: Sequences, rank: int) -> None:
-        traces = raw_traces(train)
-        self.past, self.squares = fit_past(traces, train, rank)
+    def __init__(
+        self,
+        train: Sequences,
+        rank: int,
+        seconds: tuple[float, ...] = SECONDS,
+        lags: int = 1,
+    ) -> None:
+        traces = raw_traces(train, seconds, lags)
+        self.past, self.squares = fit_past(traces, train, rank, seconds, lags)
         self.traces, self.seen = traces, self.past.seen(traces)
         self.states = torch.from_numpy(train.states)
         self.begins = torch.from_numpy(train.begins)
@@ -114,7 +120,7 @@ class PastRegression:
         return Point(
             torch.logit(self.rates)[None],
             torch.zeros((self.past.axes.shape[1], neurons), dtype=double),
-            torch.zeros((len(self.past.seconds), neurons), dtype=double),
+            torch.zeros((len(self.past.mean), neurons), dtype=double),
             torch.zeros(neurons, dtype=double),
         )
 

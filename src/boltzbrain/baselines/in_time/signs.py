@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.baselines.in_time.bernoulli import scores_and_slopes
-from boltzbrain.baselines.in_time.chain import Chain, smoothed
 from boltzbrain.baselines.in_time.choosing import Candidate, choose
 from boltzbrain.baselines.in_time.hmm import (
     SETTLED,
@@ -33,6 +32,7 @@ from boltzbrain.baselines.in_time.regression import OWN_PENALTY, PSEUDO_BINS
 from boltzbrain.baselines.protocol import Fit, Unfitted
 from boltzbrain.baselines.search import lies_at_edge
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.chain import Chain, smoothed
 from boltzbrain.model.context.from_past import FromThePast
 from boltzbrain.model.context.past import Past, fit_past, raw_traces
 from boltzbrain.model.context.sequences import Sequences

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit, logit
+from torch import Tensor
 
-from boltzbrain.baselines.in_time.chain import Floats
-from boltzbrain.baselines.in_time.model import InTime
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.chain import Chain, Floats
 from boltzbrain.model.context.sequences import Sequences
 
 RARE = 0.01
@@ -44,7 +44,30 @@ class Groups:
     bic: Floats
 
 
-def describe_states(model: InTime, given: Sequences) -> dict[str, Any]:
+class WithStates(Protocol):
+    """A model of hidden states."""
+
+    @property
+    def chain(self) -> Chain:
+        """The law of the states."""
+        ...
+
+    @property
+    def occupancy(self) -> Floats:
+        """Share of the training bins that each state holds, (state,)."""
+        ...
+
+    @property
+    def fields(self) -> Tensor:
+        """Log-odds of every neuron in each state, (state, neuron) float64."""
+        ...
+
+    def posterior(self, given: Sequences) -> Floats:
+        """Return the probability of each state given its whole piece, (bin, state)."""
+        ...
+
+
+def describe_states(model: WithStates, given: Sequences) -> dict[str, Any]:
     """Return what is said of states: their number, occupancy, dwell times, and which are rare.
 
     Parameters
@@ -82,7 +105,7 @@ def _enters(path: NDArray[np.int64], given: Sequences) -> NDArray[np.bool_]:
     return entered
 
 
-def state_arrays(model: InTime, given: Sequences) -> dict[str, NDArray[Any]]:
+def state_arrays(model: WithStates, given: Sequences) -> dict[str, NDArray[Any]]:
     """Return what is kept of states for figures: posteriors have seen the whole piece.
 
     Parameters

@@ -8,6 +8,7 @@ import typer
 
 from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import Device, RunFolder, option
+from boltzbrain.cli.several.every import evaluate_animals
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.baselines import show_baselines
 from boltzbrain.cli.summaries.results import show_belief, show_evaluation
@@ -49,6 +50,9 @@ def evaluate(
     """Score the chosen model on the test fold and compare its statistics."""
     display = Display()
     names = baseline_names(baselines)
+    if (run / "study.json").is_file():
+        evaluate_animals(run, display, device)
+        return
     open_runs(display, [run])
     with display.stage("evaluating", phases=True) as stage:
         from boltzbrain import api

@@ -10,9 +10,11 @@ import typer
 
 from boltzbrain.cli.options import LEARNING, Device, Others, merged, option, takes
 from boltzbrain.cli.resuming import go_on, places
+from boltzbrain.cli.several.every import fit_animals, of_animals
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.losses import warn_of_losses
 from boltzbrain.cli.summaries.results import activity_line, show_run
+from boltzbrain.cli.summaries.study import show_study
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import folder_to_write, one_writer
@@ -36,8 +38,8 @@ def fit(
         list[str] | None,
         typer.Argument(
             metavar="RECORDING...",
-            help="File of the recording; several are joined as --join says. With --resume it may "
-            "be left out, or be the run folder.",
+            help="File of the recording; several are joined as --join says. A toml file of a study "
+            "has a run of every animal. With --resume it may be left out, or be the run folder.",
             show_default=False,
         ),
     ] = None,
@@ -65,6 +67,17 @@ def fit(
     seed: Annotated[
         int | None, option("--seed", text="Seed of folds and training.", default="0")
     ] = None,
+    repeats: Annotated[
+        int,
+        option(
+            "--repeats",
+            metavar="N",
+            text="Train so often again, with other seeds and on each half of the recording, so "
+            "that interpret says which assemblies come back; with --resume, of a finished run.",
+            default="0",
+            panel=LEARNING,
+        ),
+    ] = 0,
     device: Device = "auto",
     *,
     preparation: Preparation,
@@ -80,10 +93,15 @@ def fit(
     named = {**hyperparameters, **({} if seed is None else {"seed": seed})}
     values = merged(named, other)
     preparation.refuse_conflicts()
+    if resume and recording and (Path(recording[0]) / "study.json").is_file():
+        folder, recording = Path(recording[0]), None
     recording, folder = places(recording, folder, resume, "run")
     if resume and begin is not None:
         raise bad_input("--from", "be left out with --resume: the run knows it", begin)
     try:
+        if of_animals(recording, folder, resume):
+            show_study(out(), fit_animals(folder, recording, preparation, values, device))
+            return
         if resume and (not recording or (folder / "run.json").exists()):
             run = go_on(folder, recording, preparation, values, device)
         else:
@@ -92,6 +110,13 @@ def fit(
         note(stopped(folder))
         raise typer.Exit(INTERRUPTED) from None
     show_run(out(), run)
+    if repeats:
+        from boltzbrain.grid.repeats import repeat
+
+        display = Display()
+        with display.stage("repeating") as stage:
+            again = repeat(run, repeats, device=device, callbacks=(stage.show,), progress=False)
+        note(f"{len(again)} repeats in {run.folder / 'repeats'}; boltzbrain interpret reads them")
 
 
 def start(

@@ -9,7 +9,7 @@ import typer
 from boltzbrain.cli.commands.checking import show_findings, widths_ms
 from boltzbrain.cli.options import RecordingPaths, option, takes
 from boltzbrain.cli.summaries.results import show_card
-from boltzbrain.cli.terminal import out, say_json
+from boltzbrain.cli.terminal import out, say, say_json
 from boltzbrain.foundations.options import names_of
 from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import BINS, RECORDING, Preparation
@@ -72,6 +72,15 @@ def info(
     """Show the data card of a recording: neurons, bins, rates, regions, memory."""
     display = Display()
     widths = None if bins is None else widths_ms(bins)
+    from boltzbrain.readers.study import is_study
+
+    if len(recording) == 1 and is_study(recording[0]):
+        with display.stage("reading the animals"):
+            from boltzbrain.readers.study import read_study
+
+            study = read_study(recording[0])
+        say(*str(study).splitlines())
+        return
     whole = read_as_asked(preparation, recording, display)
     if check or widths is not None:
         show_findings(preparation, whole, check, widths, as_json, display)

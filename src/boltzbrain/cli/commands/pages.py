@@ -1,4 +1,4 @@
-"""The commands that show a run: `boltzbrain report`, `boltzbrain figures`, `boltzbrain view`."""
+"""The commands that show a run: `boltzbrain report`, `figures`, `view` and `methods`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,27 @@ from boltzbrain.pages.plates.choices import FigureChoices
 
 
 def report(
-    run: RunFolder,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="Run folder that 'boltzbrain fit' wrote, or study that 'boltzbrain align' wrote.",
+        ),
+    ],
     output: Annotated[
         Path | None,
         option("--out", "-o", metavar="FILE.html", text="The page.", default="RUN/report.html"),
     ] = None,
 ) -> None:
-    """Write the page of a run: one html file that needs nothing else."""
+    """Write the page of a run or a study: one html file that needs nothing else."""
     display = Display()
+    if (run / "study.json").is_file():
+        with display.stage("drawing the page of the study"):
+            from boltzbrain.alignment.shown.page import write_study_page
+
+            page = write_study_page(run, output)
+        say_path(page)
+        return
     open_runs(display, [run])
     with display.stage("drawing the page"):
         from boltzbrain import api
@@ -77,3 +90,11 @@ def view(
 
         page = viewer.view(run, output)
     say_path(page)
+
+
+def methods(run: RunFolder) -> None:
+    """Print the methods paragraphs of a run for a paper, with its figures and references."""
+    open_runs(Display(), [run])
+    from boltzbrain.pages import methods as told
+
+    say(*told.methods(run).splitlines())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.terminal import note
 from boltzbrain.foundations.showing.console import Terminal
-from boltzbrain.foundations.showing.numbers import joined, with_error
+from boltzbrain.foundations.showing.numbers import with_error
+from boltzbrain.training.context.names import given_what
 
 if TYPE_CHECKING:
     from boltzbrain.data.activity import Activity
@@ -143,7 +144,7 @@ def show_mixing(console: Terminal, drawn: Activity) -> None:
         segments = len(set(drawn.segment.tolist()))
         console.sentence(
             f"bins that follow in time, in {segments} segments, each from its first bin on given "
-            f"{joined(facts['context'])}; {facts['sweeps']} sweeps a bin"
+            f"{given_what(facts['context'])}; {facts['sweeps']} sweeps a bin"
         )
         return
     if facts.get("sampler") == "gibbs":
@@ -252,7 +253,7 @@ def _context_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     if found.get("context") is None:
         return []
     names = {
-        "gain": f"given {joined(found['context'])}",
+        "gain": f"given {given_what(found['context'])}",
         "over_itself_without_time": "over itself without",
         "over_run": "over the run it began with",
     }

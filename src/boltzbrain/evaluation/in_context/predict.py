@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import clusters_of
+from boltzbrain.evaluation.in_context.hidden_states import KnownStates, offsets_of_drawn_states
 from boltzbrain.evaluation.in_context.rows import describe_rows, mean_over_bins, rows_log_likelihood
 from boltzbrain.evaluation.likelihood import (
     bits_per_spike,
@@ -42,11 +43,14 @@ class Predicted:
     scores
         (bin,) log P(v_t | context), nats: given the earlier bins of its piece alone.
     partitions
-        log Z of every bin.
+        log Z of every bin, or of every hidden state.
+    states
+        The hidden states; None where there are none.
     """
 
     scores: NDArray[np.float64]
     partitions: RowPartitions
+    states: KnownStates | None = None
 
 
 def predicted(
@@ -66,6 +70,9 @@ def predicted(
         Told the bins.
     """
     test = Sequences.of_fold(activity, "test")
+    if model.contexts.states is not None:
+        known = KnownStates.of(model, activity, seed, tell)
+        return Predicted(known.states.predictive(test, known.rbm), known.partitions, known)
     offsets = model.offsets(test)
     generator = Generator.from_seed(seed, "log partition", "bins")
     partitions = log_partitions_of_rows(
@@ -98,7 +105,8 @@ def predictive_in_context(
     -------
     dict
         ``gain``, nats per test bin over independent neurons, and ``bits_per_spike``;
-        ``over_itself_without_time`` and ``over_run`` paired by bin; ``log_partition``.
+        ``over_itself_without_time`` (hidden states as often as they are held) and ``over_run``
+        paired by bin; ``log_partition``.
     """
     bins = activity.bins_of("test")
     states, clusters = activity.states[bins], clusters_of(activity, bins)
@@ -106,18 +114,22 @@ def predictive_in_context(
     gain = found.scores - independent_log_likelihood(field, states)
     told = mean_over_bins(gain, clusters, found.partitions)
 
-    def over(other: tuple[RBM, float] | Undefined) -> dict[str, Any]:
+    known = found.states
+
+    def over(other: tuple[RBM, float] | NDArray[np.float64] | Undefined) -> dict[str, Any]:
         if isinstance(other, Undefined):
             return dict.fromkeys(("value", "stderr"), other)
-        less = log_likelihood(other[0].to("cpu"), other[1], states)
-        paired = mean_over_bins(found.scores - less, clusters, found.partitions)
+        if isinstance(other, tuple):
+            other = log_likelihood(other[0].to("cpu"), other[1], states)
+        paired = mean_over_bins(found.scores - other, clusters, found.partitions)
         return {name: paired[name] for name in ("value", "stderr")}
 
+    itself = alone if known is None else known.states.without_time(states, known.rbm)
     return {
         "uses_time": True,
         "gain": told,
         "bits_per_spike": bits_per_spike(told["value"], told["stderr"], states)["bits_per_spike"],
-        "over_itself_without_time": over(alone),
+        "over_itself_without_time": over(itself),
         "over_run": over(start),
         "log_partition": describe_rows(found.partitions),
     }
@@ -139,8 +151,11 @@ def samples_given_context(
         Told the sweeps.
     """
     train = Sequences.of_fold(activity, "train")
-    offsets, rbm = model.offsets(train), model.rbm
-    generator = Generator.from_seed(seed, "evaluation", "samples")
+    generator, rbm = Generator.from_seed(seed, "evaluation", "samples"), model.rbm
+    if model.contexts.states is None:
+        offsets = model.offsets(train)
+    else:
+        offsets = offsets_of_drawn_states(model, train, generator.child("states"))
     inputs = rbm.weights.new_zeros((len(train), len(rbm.visible)))
     if offsets.visible is not None:
         inputs = inputs + offsets.visible

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from boltzbrain.data.atlas import canonical_name
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, whole_number_in
 from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.assemblies.returning import unit_columns
 from boltzbrain.interpretation.marginal import Floats, Indices
 from boltzbrain.interpretation.regions.maps import RegionMaps
 
@@ -178,7 +179,7 @@ def match_assemblies(
     whole_number_in("shuffles", shuffles, low=1)
     if first.shape[0] < 3:
         raise bad_input("first", "have at least 3 rows", first.shape[0])
-    one, two = _standard(first), _standard(second)
+    one, two = unit_columns(first), unit_columns(second)
 
     def matched(table: Floats) -> tuple[Indices, Floats]:
         similarity = one.T @ table
@@ -194,11 +195,3 @@ def match_assemblies(
         float(matched(two[generator.permutation(len(two))])[1].mean()) for _ in range(shuffles)
     ]
     return Matching(pairs[order], similarity[order], float(np.mean(chance)))
-
-
-def _standard(columns: Floats) -> Floats:
-    """Return columns of mean 0 and length 1; constant ones become 0."""
-    centred = columns - columns.mean(axis=0)
-    length = np.sqrt(np.square(centred).sum(axis=0))
-    result: Floats = centred / np.where(length > 0, length, 1.0)
-    return result

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.showing.told import Brief
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.offsets import Offsets
@@ -61,10 +62,10 @@ class Context(Brief, ABC):
         """Return the offsets of every bin, in the type and on the device of the RBM."""
 
     @abstractmethod
-    def running(self, layout: Sequences, rbm: RBM, pieces: int) -> Running:
+    def running(self, layout: Sequences, rbm: RBM, pieces: int, generator: Generator) -> Running:
         """Return what gives offsets while bins are generated in the pieces of a layout.
 
-        Its labels are known, its states are not looked at.
+        Its labels are known, its states are not looked at; what is hidden is drawn.
         """
 
     @abstractmethod

@@ -21,11 +21,12 @@ from boltzbrain.model.context.following import FollowingPast
 from boltzbrain.model.context.labelled import OfEpoch, PlaceInTrial
 from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.context.states import HiddenStates
 from boltzbrain.model.files import open_readable, read_tensor, write_model
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
-__all__ = ["FollowingAssemblies", "FollowingPast", "OfEpoch", "PlaceInTrial"]
+__all__ = ["FollowingAssemblies", "FollowingPast", "HiddenStates", "OfEpoch", "PlaceInTrial"]
 
 FORMAT = FileFormat(
     "boltzbrain context", what="the context", names=("context_format", "context_version")
@@ -56,6 +57,25 @@ class Contexts:
     def offsets(self, given: Sequences, rbm: RBM) -> Offsets:
         """Return the sum of the offsets of every bin, in the type and on the device of the RBM."""
         return added([one.offsets(given, rbm) for one in self.parts])
+
+    def mean_offsets(self, given: Sequences, rbm: RBM) -> Offsets:
+        """Return one row, the mean over bins of the sum of the offsets.
+
+        Hidden states count as often as they are held.
+        """
+        states = self.states
+        return self.offsets(given, rbm).mean() if states is None else states.mean_row(rbm)
+
+    @property
+    def states(self) -> HiddenStates | None:
+        """The hidden states, None where there are none."""
+        found = [one for one in self.parts if isinstance(one, HiddenStates)]
+        return found[0] if found else None
+
+    def with_states(self, states: HiddenStates) -> Contexts:
+        """Return the contexts with other hidden states."""
+        parts = tuple(states if isinstance(one, HiddenStates) else one for one in self.parts)
+        return replace(self, parts=parts)
 
     def learnt(self) -> dict[str, Tensor]:
         """Return the parameters that a training moves, by NAME.PARAMETER."""
@@ -169,7 +189,7 @@ class ContextualRBM(SelfTold):
 
     def at_mean(self, activity: Activity) -> RBM:
         """Return the same parameters read without a context: offsets at their training mean."""
-        mean = self.offsets(Sequences.of_fold(activity, "train")).mean()
+        mean = self.contexts.mean_offsets(Sequences.of_fold(activity, "train"), self.rbm)
         return self.rbm.with_fields_moved(mean)
 
     def to(self, target: torch.dtype | torch.device | str) -> Self:

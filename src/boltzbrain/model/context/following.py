@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.showing.told import counted
 from boltzbrain.model.context.context import Context, Running
 from boltzbrain.model.context.from_past import FromThePast
@@ -57,7 +58,7 @@ class FollowingPast(Context):
         """Return the offsets of the visible fields."""
         return Offsets(self.law.odds(given).to(rbm.weights))
 
-    def running(self, layout: Sequences, rbm: RBM, pieces: int) -> Running:
+    def running(self, layout: Sequences, rbm: RBM, pieces: int, generator: Generator) -> Running:
         """Return the offsets of pieces by their own bins."""
         return _RunningPast(self.law, RunningTraces(self.law.past, pieces, layout.bin_width_s), rbm)
 
@@ -75,13 +76,15 @@ class FollowingPast(Context):
 
     def facts(self) -> dict[str, Any]:
         """Return the time constants."""
-        return {"seconds": list(self.law.past.seconds)}
+        return {"seconds": list(self.law.past.seconds), "lags": self.law.past.lags}
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
         """Return the context that `tensors` and `facts` gave."""
         seconds = tuple(float(one) for one in facts["seconds"])
-        past = Past(tensors["mean"], tensors["spread"], tensors["axes"], seconds)
+        # a model of an earlier version saw one
+        lags = int(facts.get("lags", 1))
+        past = Past(tensors["mean"], tensors["spread"], tensors["axes"], seconds, lags)
         own = tensors["own"]
         law = FromThePast(
             past, tensors["first"], own, tensors["weights"], torch.zeros((1, *own.shape))
@@ -90,6 +93,8 @@ class FollowingPast(Context):
 
     def words(self) -> str:
         """Say along how many axes the past is seen."""
-        seconds = ", ".join(f"{1000 * one:g}" for one in self.law.past.seconds)
+        past = self.law.past
+        seconds = ", ".join(f"{1000 * one:g}" for one in past.seconds)
         axes = counted(self.law.past.axes.shape[1], "axis").replace("axiss", "axes")
-        return f"traces of {seconds} ms (0: the last bin) along {axes}"
+        alone = f" and each of the last {past.lags} bins" if past.lags > 1 else ""
+        return f"traces of {seconds} ms (0: the last bin){alone} along {axes}"

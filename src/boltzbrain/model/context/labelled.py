@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.showing.told import counted, listed
 from boltzbrain.model.context.context import Context, Running
 from boltzbrain.model.context.sequences import Sequences
@@ -27,7 +28,7 @@ def rows_of(table: Tensor, label: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Labelled(Context):
+class Tabled(Context):
     """Every label has offsets of its own; a bin without a label has none.
 
     Attributes
@@ -49,18 +50,6 @@ class Labelled(Context):
     prior: Tensor
     hidden: Tensor | None = None
     names: tuple[str, ...] = ()
-
-    @abstractmethod
-    def labels(self, given: Sequences) -> NDArray[np.int64]:
-        """Return the label of every bin, (bin,), -1 where it has none."""
-
-    def offsets(self, given: Sequences, rbm: RBM) -> Offsets:
-        """Return the offsets of the labels of the bins."""
-        return self.rows_of(torch.from_numpy(self.labels(given)), rbm)
-
-    def running(self, layout: Sequences, rbm: RBM, pieces: int) -> Running:
-        """Return the offsets of the labels of the layout."""
-        return _RunningLabels(self, torch.from_numpy(self.labels(layout)), rbm)
 
     def rows_of(self, label: Tensor, rbm: RBM) -> Offsets:
         """Return the offsets of bins of these labels, (bin,) int64."""
@@ -87,6 +76,22 @@ class Labelled(Context):
         if self.hidden is None:
             return self
         return self.moved({"hidden": torch.where(units, -self.hidden, self.hidden)})
+
+
+class Labelled(Tabled):
+    """The labels of bins are known."""
+
+    @abstractmethod
+    def labels(self, given: Sequences) -> NDArray[np.int64]:
+        """Return the label of every bin, (bin,), -1 where it has none."""
+
+    def offsets(self, given: Sequences, rbm: RBM) -> Offsets:
+        """Return the offsets of the labels of the bins."""
+        return self.rows_of(torch.from_numpy(self.labels(given)), rbm)
+
+    def running(self, layout: Sequences, rbm: RBM, pieces: int, generator: Generator) -> Running:
+        """Return the offsets of the labels of the layout."""
+        return _RunningLabels(self, torch.from_numpy(self.labels(layout)), rbm)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """What the earlier bins of a piece are to the next one: traces of every neuron, and their axes.
 
 A trace is a running mean of a neuron's states before the bin, with weights that fall
-exponentially: one of the last bin alone, one of 100 ms. Traces are standardised by the training
+exponentially: one of the last bin alone, one of 100 ms; or it is the one bin so many bins back.
+Traces are standardised by the training
 bins and 0 in the first bin of a piece, which has an offset of its own. Of many neurons only the
 directions in which the traces vary most are kept (reduced-rank regression, Izenman, J. Multivar.
 Anal. 5:248, 1975, with the axes fixed beforehand): weights on them cost no more than some tens of
@@ -40,10 +41,17 @@ def _fill(states: Any, edges: Any, keep: Any, traces: Any) -> None:
                     traces[bin_, trace, neuron] = (
                         old * traces[bin_ - 1, trace, neuron] + new * states[bin_ - 1, neuron]
                     )
+            for trace in range(len(keep), traces.shape[1]):
+                back = bin_ - (trace - len(keep) + 2)
+                if back >= edges[piece]:
+                    for neuron in range(states.shape[1]):
+                        traces[bin_, trace, neuron] = states[back, neuron]
 
 
-def raw_traces(given: Sequences, seconds: Sequence[float] = SECONDS) -> Tensor:
+def raw_traces(given: Sequences, seconds: Sequence[float] = SECONDS, lags: int = 1) -> Tensor:
     """Return the running means of earlier bins, (bin, trace, neuron) float32.
+
+    With more than one lag, those bins alone follow: the one before the last, and so on.
 
     Examples
     --------
@@ -53,7 +61,8 @@ def raw_traces(given: Sequences, seconds: Sequence[float] = SECONDS) -> Tensor:
     [0.0, 0.0, 1.0, 0.632, 0.0, 0.233]
     """
     keep = keeps(seconds, given.bin_width_s)
-    traces = np.zeros((len(given), len(keep), given.states.shape[1]), dtype=np.float32)
+    shape = (len(given), len(keep) + lags - 1, given.states.shape[1])
+    traces = np.zeros(shape, dtype=np.float32)
     heard = given.states if given.heard is None else given.heard
     _fill(heard, given.edges, np.array(keep, dtype=np.float32), traces)
     return torch.from_numpy(traces)
@@ -71,16 +80,19 @@ class Past:
         (trace x neuron, axis) float32, orthonormal.
     seconds
         Time constants.
+    lags
+        Bins before that are seen alone, the last one by the time constant 0.
     """
 
     mean: Tensor
     spread: Tensor
     axes: Tensor
     seconds: tuple[float, ...] = SECONDS
+    lags: int = 1
 
     def traces(self, given: Sequences) -> Tensor:
         """Return the standardised traces, 0 in first bins, (bin, trace, neuron) float32."""
-        return self.standardised(raw_traces(given, self.seconds), given)
+        return self.standardised(raw_traces(given, self.seconds, self.lags), given)
 
     def standardised(self, traces: Tensor, given: Sequences) -> Tensor:
         """Return traces as `raw_traces` gives them in standard units, 0 in first bins, in place."""
@@ -118,6 +130,7 @@ class RunningTraces:
         self._raw = torch.zeros((pieces, *past.mean.shape))
         self._keep = torch.tensor(keeps(past.seconds, bin_width_s), dtype=torch.float32)[:, None]
         self._begun = False
+        self._last: Tensor | None = None
 
     def traces(self, pieces: int) -> Tensor:
         """Return the standardised traces of the first so many pieces, (piece, trace, neuron)."""
@@ -129,9 +142,16 @@ class RunningTraces:
     def see(self, states: Tensor) -> None:
         """Take in the bin that the first pieces, as many as states, have come to."""
         pieces = len(states)
-        added = (1 - self._keep) * states[:, None].float()
-        self._raw[:pieces] = self._keep * self._raw[:pieces] + added
-        self._begun = True
+        here, means = states.float(), len(self._keep)
+        back = self._raw[:pieces, means:]
+        if self.past.lags > 1:
+            # each bin comes one further back, the last one first
+            last = torch.zeros_like(here) if self._last is None else self._last[:pieces]
+            back = torch.cat([last[:, None], back[:, :-1]], dim=1)
+        added = (1 - self._keep) * here[:, None]
+        mean = self._keep * self._raw[:pieces, :means] + added
+        self._raw[:pieces] = torch.cat([mean, back], dim=1)
+        self._begun, self._last = True, here
 
 
 def keeps(seconds: Sequence[float], bin_width_s: float) -> list[float]:
@@ -146,7 +166,13 @@ def _through(flat: Tensor, vector: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def fit_past(traces: Tensor, given: Sequences, rank: int) -> tuple[Past, Tensor]:
+def fit_past(
+    traces: Tensor,
+    given: Sequences,
+    rank: int,
+    seconds: tuple[float, ...] = SECONDS,
+    lags: int = 1,
+) -> tuple[Past, Tensor]:
     """Find standard units and the axes of greatest variance; standardise the traces in place.
 
     Parameters
@@ -156,7 +182,9 @@ def fit_past(traces: Tensor, given: Sequences, rank: int) -> tuple[Past, Tensor]
     given
         These bins.
     rank
-        Number of axes; at most twice the neurons.
+        Number of axes; at most the traces of all neurons.
+    seconds, lags
+        Those of the traces.
 
     Returns
     -------
@@ -168,7 +196,7 @@ def fit_past(traces: Tensor, given: Sequences, rank: int) -> tuple[Past, Tensor]
     later = torch.from_numpy(~given.begins)
     inside = traces[later] if bool(later.any()) else traces
     spread = inside.std(dim=0, correction=0).clamp_min(_LEAST_SPREAD)
-    past = Past(inside.mean(dim=0), spread, torch.empty(0))
+    past = Past(inside.mean(dim=0), spread, torch.empty(0), seconds, lags)
     flat = past.standardised(traces, given).flatten(1)
     features = flat.shape[1]
     rank = min(rank, features)
@@ -184,4 +212,4 @@ def fit_past(traces: Tensor, given: Sequences, rank: int) -> tuple[Past, Tensor]
         values, axes = torch.linalg.eigh((flat.T @ flat).to(torch.float64))
     order = torch.argsort(values, descending=True)[:rank]
     kept = axes[:, order].to(torch.float32).contiguous()
-    return Past(past.mean, spread, kept), values[order].clamp_min(0.0)
+    return Past(past.mean, spread, kept, seconds, lags), values[order].clamp_min(0.0)

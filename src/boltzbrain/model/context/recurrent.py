@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.context import Context, Running
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.layers.layer import Layer
@@ -134,7 +135,7 @@ class FollowingAssemblies(Context):
             total[lag:] += torch.where(there, states[:-lag] * weights, torch.zeros_like(weights))
         return total
 
-    def running(self, layout: Sequences, rbm: RBM, pieces: int) -> Running:
+    def running(self, layout: Sequences, rbm: RBM, pieces: int, generator: Generator) -> Running:
         """Return the offsets of pieces by their own bins."""
         return _RunningAssemblies(self, rbm)
 

@@ -37,11 +37,14 @@ from boltzbrain.pages.figures.dynamics import (
     time_constants,
 )
 from boltzbrain.pages.figures.in_time import (
+    changing_pairs,
+    influences,
     state_profiles,
     state_ribbon,
     state_scores,
     state_transitions,
     time_gains,
+    unit_memories,
 )
 from boltzbrain.pages.figures.model import (
     activation_curve,
@@ -68,6 +71,7 @@ __all__ = [
     "active_units",
     "autocorrelation",
     "baseline_scores",
+    "changing_pairs",
     "coupling_histogram",
     "coupling_norms",
     "covariances",
@@ -84,6 +88,7 @@ __all__ = [
     "hidden_states",
     "hidden_traces",
     "hidden_variance",
+    "influences",
     "matched_assemblies",
     "neuron_colours",
     "occupied_regions",
@@ -113,6 +118,7 @@ __all__ = [
     "tuned_regions",
     "tuning_curves",
     "tuning_map",
+    "unit_memories",
     "weight_tails",
     "weights",
 ]

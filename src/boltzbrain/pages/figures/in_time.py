@@ -212,3 +212,77 @@ def state_scores(ax: Axes, curves: Mapping[str, Sequence[tuple[float, float]]]) 
     ax.set_xlabel("hidden states")
     ax.set_ylabel("nats per validation bin")
     ax.legend(fontsize=text_size(7.5))
+
+
+@figure((4.2, 3.4))
+def influences(ax: Axes, value: Floats, stderr: Floats) -> None:
+    """Draw which unit follows which, those within three standard errors left white.
+
+    Parameters
+    ----------
+    value, stderr
+        (hidden, hidden), from the column to the row; the diagonal is drawn, but sets no colour.
+    ax
+        Axes to draw on.
+    """
+    clear = np.where(np.abs(value) > 3 * stderr, value, 0.0)
+    off = np.abs(clear[~np.eye(len(value), dtype=bool)])
+    widest = float(off.max(initial=0.0)) or 1.0
+    image = ax.imshow(
+        clear, cmap=DIVERGING, vmin=-widest, vmax=widest, aspect="equal", interpolation="nearest"
+    )
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    bar.set_label("change of the mean by that before", fontsize=text_size(7.5))
+    bar.ax.tick_params(labelsize=text_size(7))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.set_xlabel("hidden unit in a bin")
+    ax.set_ylabel("hidden unit in the next bin")
+
+
+@figure((3.4, 2.6))
+def unit_memories(ax: Axes, seconds: Floats, shortest_s: float) -> None:
+    """Draw how long the activity of hidden units lasts.
+
+    Parameters
+    ----------
+    seconds
+        (hidden,) time constants; 0 for none.
+    shortest_s
+        Below it a time constant is less than the bins can tell.
+    ax
+        Axes to draw on.
+    """
+    known = seconds[seconds > 0]
+    top = float(known.max(initial=shortest_s))
+    ax.hist(known, bins=np.linspace(0, 1.05 * top, 25).tolist(), color=GENERATED)
+    ax.axvline(shortest_s, color=MUTED, linewidth=0.8, linestyle="--")
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.set_xlabel("time constant (s)")
+    ax.set_ylabel("hidden units")
+
+
+@figure((4.2, 3.4))
+def changing_pairs(ax: Axes, values: Floats, pairs: Sequence[str], labels: Sequence[str]) -> None:
+    """Draw the couplings of pairs that change with a label, less their mean.
+
+    Parameters
+    ----------
+    values
+        (pair, label).
+    pairs, labels
+        Names.
+    ax
+        Axes to draw on.
+    """
+    centred = values - values.mean(axis=1, keepdims=True)
+    widest = float(np.abs(centred).max(initial=0.0)) or 1.0
+    image = ax.imshow(
+        centred, cmap=DIVERGING, vmin=-widest, vmax=widest, aspect="auto", interpolation="nearest"
+    )
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    bar.set_label("coupling less its mean (nats)", fontsize=text_size(7.5))
+    bar.ax.tick_params(labelsize=text_size(7))
+    ax.set_yticks(range(len(pairs)), [as_text(one) for one in pairs], fontsize=text_size(6.5))
+    ax.set_xticks(range(len(labels)), [as_text(one) for one in labels], rotation=90)
+    ax.tick_params(axis="y", length=0)

@@ -172,12 +172,12 @@ def _places(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
         words = [f"{one} ({int((labels == one).sum())})" for one in regions]
         of_neurons = {
             names[place]: _by_region(
-                found["behaviour/neurons/q_value"][place] <= LEVEL, labels, regions
+                (found["behaviour/neurons/q_value"] <= LEVEL)[place], labels, regions
             )
             for place in order
         }
         of_members = {
-            names[place]: _by_region(member[:, tuned[place]].any(axis=1), labels, regions)
+            names[place]: _by_region(member[:, tuned[place]].sum(axis=1) > 0, labels, regions)
             for place in order
         }
         for shares, label in (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from boltzbrain.foundations.showing.numbers import with_error
+from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.page import PageData
@@ -17,7 +18,11 @@ from boltzbrain.pages.verdicts import in_time as verdicts
 from boltzbrain.pages.verdicts.score import given_words
 from boltzbrain.pages.verdicts.verdict import Verdict
 
-RIBBON_BINS = 400
+RIBBON_BINS, SHOWN = 400, 24
+"""Test bins in the ribbon, and pairs of neurons whose couplings are shown."""
+
+_OWN = "RBM"
+"""Title of the states of the model itself."""
 
 _CONTROLS = {
     "place_in_trial": "rate by place in the trial",
@@ -65,9 +70,12 @@ def time_section(page: PageData) -> TimeSection | None:
         judged.append(("What the past may rest on", verdicts.controls(page.evaluation)))
     # one bar alone tells nothing that the sentence above it does not
     panels = [_gains(page, controls or {})] if models or controls else []
+    if "states" in own and own_states(page):
+        panels += _states(page, own_states(page), own["states"], _OWN)
+    panels += _read(page)
     name = _best_of(models, page)
     if name is not None:
-        panels += _states(page, name, models[name])
+        panels += _states(page, page.states[name], models[name]["states"], models[name]["title"])
     curves = {
         one["title"]: points for one in models.values() if len(points := _tried(one["fit"])) > 1
     }
@@ -87,6 +95,16 @@ def time_section(page: PageData) -> TimeSection | None:
         [_row(one) for one in page.evaluation.get("baselines", {}).values() if _scored(one)],
         panels,
     )  # fmt: skip
+
+
+def own_states(page: PageData) -> dict[str, np.ndarray]:
+    """Return what is kept of the hidden states of the RBM, empty where it has none."""
+    begins = "states/"
+    return {
+        path.removeprefix(begins): values
+        for path, values in (page.kept or {}).items()
+        if path.startswith(begins)
+    }
 
 
 def _scored(one: Mapping[str, Any]) -> bool:
@@ -175,8 +193,10 @@ def _gains(page: PageData, controls: Mapping[str, Any]) -> Panel:
     )
 
 
-def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
-    kept, told = page.states[name], one["states"]
+def _states(
+    page: PageData, kept: Mapping[str, np.ndarray], told: Mapping[str, Any], title: str
+) -> list[Panel]:
+    mark = "rbm-" if title == _OWN else ""
     states, posterior = page.test.states, kept["posterior"].astype(np.float64)
     order = region_order(page.regions, states.mean(axis=0))
     bins = min(RIBBON_BINS, len(states))
@@ -199,8 +219,8 @@ def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
     ]
     return [
         Panel(
-            "time-states",
-            f"Hidden states: {one['title']}",
+            f"time-{mark}states",
+            f"Hidden states: {title}",
             f"The first {bins} test bins, neurons by region and rate, and below them how probable "
             "each state is given the whole segment (for the eye: no score has seen the bin that it "
             "predicts). Thin lines separate segments.",
@@ -211,8 +231,8 @@ def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
             verdict=verdicts.states(told, page.bin_width_s),
         ),
         Panel(
-            "time-profiles",
-            "What states do",
+            f"time-{mark}profiles",
+            f"What states do: {title}",
             "The probability of the next state, darkest on the diagonal where states stay; and how "
             "the rates of groups of neurons change over states, each in units of its own change. "
             "Neurons are grouped by their profile over states, the number of groups by BIC.",
@@ -223,6 +243,57 @@ def _states(page: PageData, name: str, one: Mapping[str, Any]) -> list[Panel]:
             verdict=verdicts.profiles(told),
         ),
     ]
+
+
+def _read(page: PageData) -> list[Panel]:
+    """Return what `interpret` read of time, if it did."""
+    found = page.interpretation
+    told = None if found is None else found.summary.get("in_time")
+    if found is None or told is None:
+        return []
+    return [(_changing if told["kind"] == "couplings" else _influences)(page, found, told)]
+
+
+def _changing(page: PageData, found: Interpretation, told: Mapping[str, Any]) -> Panel:
+    pairs = found["in_time/couplings/pairs"][:SHOWN]
+    names = [f"{page.neuron_ids[one]}, {page.neuron_ids[two]}" for one, two in pairs.tolist()]
+    values = found["in_time/couplings/values"][:SHOWN]
+    drawing = figures.changing_pairs.later(values, names, told["labels"])
+    return Panel(
+        "time-couplings",
+        "Couplings that change",
+        f"The {len(names)} pairs of neurons whose coupling changes most between hidden states or "
+        "epochs. What a state moves is fitted anew beside weights that rest, and so it is for "
+        "states at other times, which tell how much a coupling changes by chance.",
+        "Many more pairs than by chance: what goes together differs, and not the rates alone.",
+        [draw(drawing, "Couplings of the pairs that change most, by state")],
+        wide=True,
+        verdict=verdicts.changing_pairs(told),
+    )
+
+
+def _influences(page: PageData, found: Interpretation, told: Mapping[str, Any]) -> Panel:
+    """Return which assemblies follow which."""
+    value, error = found["in_time/influence"], found["in_time/influence_stderr"]
+    shortest = 2 * page.bin_width_s
+    return Panel(
+        "time-influences",
+        "Which assemblies follow which",
+        "How much the mean of a hidden unit in the next bin, before that bin is seen, changes "
+        "with the mean of each unit in this one (the covariance of the units times the "
+        "recurrence; within three standard errors white), and how long the activity of each "
+        "unit is remembered (dashed: two bins).",
+        "A few strong influences off the diagonal. On it stands what lasts.",
+        [
+            draw(figures.influences.later(value, error), "Influence of units on each other"),
+            draw(
+                figures.unit_memories.later(found["in_time/time_constant_s"], shortest),
+                "Time constants of hidden units",
+            ),
+        ],
+        wide=True,
+        verdict=verdicts.influences(told, page.bin_width_s),
+    )
 
 
 def _curves(page: PageData, curves: Mapping[str, Sequence[tuple[float, float]]]) -> Panel:

@@ -9,7 +9,7 @@ from boltzbrain.evaluation.in_context.free_running import words_of
 from boltzbrain.foundations.showing.numbers import number, with_error
 from boltzbrain.pages.verdicts.baselines import doubts_of
 from boltzbrain.pages.verdicts.score import given_words
-from boltzbrain.pages.verdicts.thresholds import CLEAR, LOCKED_SHARE, LONG_STAY
+from boltzbrain.pages.verdicts.thresholds import BY_CHANCE_TIMES, CLEAR, LOCKED_SHARE, LONG_STAY
 from boltzbrain.pages.verdicts.verdict import Level, Verdict, at_most, figure_at
 
 
@@ -150,6 +150,40 @@ def states(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
             f"beyond states at other times, where {pairs['expected']:.0f} are expected."
         )
     return Verdict(LONG_STAY.high_is_good(middle / bin_width_s), text)
+
+
+def influences(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
+    """Say which assemblies follow which: good where more do than by chance, by far."""
+    text = (
+        f"{told['clear']} of {told['pairs']} influences between units lie beyond three standard "
+        f"errors, where {told['expected']:.0f} are expected by chance"
+    )
+    named = "; ".join(
+        f"{one['unit']} follows {one['follows']} by "
+        f"{with_error(one['value'], one['stderr'], 3, '+')}"
+        for one in told["strongest"][:3]
+    )
+    text += f"; the strongest: {named}." if named else "."
+    text += f" The middle unit is remembered for {told['median_s']:.2g} s"
+    if told["shorter"]:
+        text += f"; {told['shorter']} for less than two bins of {1000 * bin_width_s:g} ms"
+    if told["longer"]:
+        text += (
+            f"; {told['longer']} for more than a tenth of the longest segment, which says little"
+        )
+    found = told["clear"] > BY_CHANCE_TIMES * max(told["expected"], 1.0)
+    return Verdict("good" if found else "fair", f"{text}.")
+
+
+def changing_pairs(told: Mapping[str, Any]) -> Verdict:
+    """Say how many couplings change with the label: good where more do than at other times."""
+    text = (
+        f"Couplings of {told['changing']} of {told['pairs']} pairs change over "
+        f"{len(told['labels'])} labels by more than {told['threshold']:.2g} nats, beyond those of "
+        f"labels at other times, where {told['expected']:.0f} are expected."
+    )
+    found = told["changing"] > BY_CHANCE_TIMES * max(told["expected"], 1.0)
+    return Verdict("good" if found else "fair", text)
 
 
 def number_of_states(evaluation: Mapping[str, Any]) -> Verdict:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boltzbrain.foundations.showing.numbers import error_words, joined, number, with_error
+from boltzbrain.foundations.showing.numbers import error_words, number, with_error
 from boltzbrain.pages.verdicts.thresholds import (
     FEW_CLUSTERS,
     GAIN_ERRORS,
@@ -19,6 +19,7 @@ from boltzbrain.pages.verdicts.thresholds import (
     STILL_RISING,
 )
 from boltzbrain.pages.verdicts.verdict import Level, Verdict, figure_at, reason_at
+from boltzbrain.training.context.names import given_what
 
 
 def held_out(evaluation: Mapping[str, Any]) -> str:
@@ -43,7 +44,7 @@ def given_words(evaluation: Mapping[str, Any]) -> str:
     """Return what the bins are given, in words: nothing where the model has no context."""
     if held_out(evaluation) == "log_likelihood":
         return ""
-    return f" given {joined(evaluation['predictive']['context'])}"
+    return f" given {given_what(evaluation['predictive']['context'])}"
 
 
 def gain(evaluation: Mapping[str, Any]) -> Verdict:

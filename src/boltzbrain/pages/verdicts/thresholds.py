@@ -95,6 +95,8 @@ BIMODAL_SHARE = 0.5
 
 LONG_STAY = Limits(3.0, 1.5)
 """Bins that the middle hidden state stays: below, it says little of the next bin."""
+BY_CHANCE_TIMES = 5.0
+"""Times more influences or changing couplings are found than by chance, for them to be any."""
 LOCKED_SHARE = 0.5
 """Share of the past's gain that the past of another segment may tell, so that the rest is time."""
 

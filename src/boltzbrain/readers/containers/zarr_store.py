@@ -45,6 +45,8 @@ _WANTED = (
     "units",
 )
 _LEFT = ("waveform", "image_mask")
+_LINKS = ("zarr_link", "_LINKS")
+"""Where hdmf-zarr keeps links: in version 2, and in version 3 of zarr."""
 _GROUPS, _TOLD_3 = (".zgroup", "zarr.json"), "zarr.json"
 _MOST_CHUNKS, _MOST_OBJECTS, _MOST_BYTES_OF_TEXT = 100_000, 20_000, 1 << 27
 
@@ -108,12 +110,15 @@ class _Copy:
     def __init__(self, folder: Path, file: h5py.File, left_out: list[str]) -> None:
         self.folder, self.file, self.left_out = folder, file, left_out
         self.objects = 0
+        self.links: list[tuple[h5py.Group, dict[str, Any]]] = []
 
     def make(self) -> None:
         self._attributes(self.folder, self.file)
         for name in _WANTED:
             if (self.folder / name).is_dir():
                 self._group(self.folder / name, self.file.require_group(name))
+        for group, link in self.links:
+            self._link(group, link)
 
     def _group(self, source: Path, group: h5py.Group) -> None:
         self._attributes(source, group)
@@ -134,15 +139,31 @@ class _Copy:
                     self._array(entry, group)
 
     def _attributes(self, source: Path, thing: h5py.Group | h5py.Dataset) -> None:
-        """Copy the attributes that are text."""
+        """Copy the attributes that are a text or a number, and the links to things of the store."""
         path = source / ".zattrs"
         newer = (source / _TOLD_3).is_file()
         with _damage(self.folder, str(path.relative_to(self.folder))):
             told = _json(path) if path.is_file() else {}
             told = _json(source / _TOLD_3).get("attributes", {}) if newer else told
             for name, value in told.items():
-                if isinstance(value, str) and "\0" not in name + value and name:
+                if not name or "\0" in name:
+                    continue
+                if isinstance(value, str) and "\0" not in value:
                     thing.attrs[name] = value
+                elif isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 53):
+                    thing.attrs[name] = float(value)
+                elif name in _LINKS and isinstance(value, list) and isinstance(thing, h5py.Group):
+                    self.links += [(thing, link) for link in value if isinstance(link, dict)]
+
+    def _link(self, group: h5py.Group, told: dict[str, Any]) -> None:
+        """Make a link of hdmf-zarr; one to what is not copied, or in another store, is left out."""
+        name, path = told.get("name"), told.get("path")
+        words = [one for one in (name, path) if isinstance(one, str) and one and "\0" not in one]
+        if told.get("source") != "." or len(words) < 2 or "/" in words[0] or words[0] in group:
+            return
+        with _damage(self.folder, f"link {words[0]}"):
+            if words[1] in self.file:
+                group[words[0]] = h5py.SoftLink(words[1])
 
     def _array(self, source: Path, group: h5py.Group) -> None:
         newer = (source / _TOLD_3).is_file()

@@ -275,7 +275,9 @@ def _quality(table: DynamicTable) -> dict[str, NDArray[Any]]:
     result: dict[str, NDArray[Any]] = {}
     for name in columns:
         ragged = f"{name}_index" in columns
-        index = name.endswith("_index") and name.removesuffix("_index") in columns
+        index = name.endswith("_index") and (
+            name.removesuffix("_index") in columns or table.is_index(name)
+        )
         told_elsewhere = name in _NOT_QUALITY or name in UNIT_COLUMNS or name.endswith("_location")
         if ragged or index or told_elsewhere or not table.is_simple(name):
             continue

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from boltzbrain.data.regions import NO_TEXT
 from boltzbrain.foundations.checks import InputError, bad_input
 from boltzbrain.readers.containers.hdf5 import (
+    attribute,
     check_size,
     child_dataset,
     flat,
@@ -132,6 +133,12 @@ class DynamicTable:
         if len(values) != self.rows:
             raise self._of_other_length(column, len(values))
         return ["" if value.lower() in NO_TEXT else value for value in values]
+
+    def is_index(self, column: str) -> bool:
+        """Return whether a column tells where the rows of another one end."""
+        dataset = self.dataset(column)
+        told = "" if dataset is None else attribute(dataset, "neurodata_type", self.where)
+        return told == "VectorIndex"
 
     def ends(self, column: str) -> NDArray[np.int64] | None:
         """Return where each row's stretch of a ragged column ends, (row,), from ``<column>_index``.

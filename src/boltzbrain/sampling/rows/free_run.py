@@ -48,7 +48,10 @@ def free_run(
     order = np.argsort(-sizes, kind="stable")
     begins = layout.edges[:-1][order]
     rbm, foot = model.rbm, Bernoulli(model.contexts.foot.to(model.rbm.weights))
-    running = [one.running(layout, rbm, len(order)) for one in model.contexts.parts]
+    running = [
+        one.running(layout, rbm, len(order), generator.child(one.name))
+        for one in model.contexts.parts
+    ]
     states, most = np.zeros_like(layout.states), int(sizes.max(initial=0))
     for place in range(most):
         tell(place, most)

@@ -33,6 +33,8 @@ _SAME = 0.9
 _ENDS = (0.3, 0.995)
 """Quantiles of the projection at which the two means start."""
 _STEPS = 50
+_ROUNDS = 2
+"""Rounds in which members are told by those of the round before; a third changes hardly any."""
 _FEWEST = 2
 
 
@@ -130,7 +132,8 @@ def _followers(states: Tensor, on: Marks, rates: Floats) -> Marks:
     Certain ones by least squares on the on-bins of all components, so that what an accidental
     companion explains is not counted. Of a component that is rarely on, most are not certain: a
     neuron also belongs where its active bins among the on-bins are likelier with the usual rise of
-    the certain ones than without it, by more than neurons outnumber members.
+    the members than without it, by more than neurons outnumber members; both are those of the
+    certain ones at first, which are few and rise more than most, and then of all that were found.
     """
     share = on.mean(axis=0)
     marks = on - share
@@ -141,17 +144,20 @@ def _followers(states: Tensor, on: Marks, rates: Floats) -> Marks:
     certain = np.abs(rise) > LEAST_Z * spread[:, None] * np.sqrt(np.diag(inverse))
     count = on.sum(axis=0)
     active = correlate(states, torch.from_numpy(on.astype(np.float32))).numpy()
-    kept = np.where(certain, rise, 0.0)
     together = on.T.astype(np.float64) @ on / count
-    without = (rates - kept @ share)[:, None] + kept @ together - kept
     least = 0.5 / len(on)
-    without = np.clip(without, least, 1 - least)
-    usual = [np.median(one[one > 0]) if (one > 0).any() else 0.0 for one in kept.T]
-    upper = np.clip(without + usual, least, 1 - least)
-    odds = active * np.log(upper / without) + (count - active) * np.log((1 - upper) / (1 - without))
-    mine = certain.sum(axis=0)
-    outnumbered = np.log((len(rates) - mine + 1) / (mine + 1))
-    return np.asarray(certain | (odds > outnumbered))
+    found = certain
+    for _ in range(_ROUNDS):
+        kept = np.where(found, rise, 0.0)
+        without = (rates - kept @ share)[:, None] + kept @ together - kept
+        without = np.clip(without, least, 1 - least)
+        usual = [np.median(one[one > 0]) if (one > 0).any() else 0.0 for one in kept.T]
+        upper = np.clip(without + usual, least, 1 - least)
+        odds = active * np.log(upper / without)
+        odds += (count - active) * np.log((1 - upper) / (1 - without))
+        mine = found.sum(axis=0)
+        found = certain | (odds > np.log((len(rates) - mine + 1) / (mine + 1)))
+    return np.asarray(found)
 
 
 def _upper(values: NDArray[np.float32]) -> Marks:

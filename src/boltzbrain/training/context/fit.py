@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from boltzbrain.baselines.in_time.history import PENALTIES, RANK, fit_history, ranks_of
+from boltzbrain.baselines.in_time.history import PENALTIES, fit_history, ranks_of
 from boltzbrain.baselines.in_time.labels import LabelledBins, fit_labels
 from boltzbrain.data.activity import Activity, stretches
 from boltzbrain.data.clusters import ENOUGH
@@ -18,6 +20,7 @@ from boltzbrain.model.context.labelled import Labelled, OfEpoch, PlaceInTrial, r
 from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
+from boltzbrain.training.context.states import states_alike
 from boltzbrain.training.plan import TrainingPlan
 
 CALCIUM_STEP, CALCIUM_LAGS = "deconvolve", 2
@@ -36,7 +39,7 @@ def require_contexts(activity: Activity, plan: TrainingPlan) -> None:
         If one is among those of the plan; the message says what to do.
     """
     where, bins = activity.source.path, activity.bins_of("train")
-    follows = [one for one in plan.contexts if one in ("past", "assemblies")]
+    follows = [one for one in plan.contexts if one in ("past", "assemblies", "states")]
     if follows and len(bins):
         later = 1.0 - len(Sequences.of_fold(activity, "train").edges[:-1]) / len(bins)
         if later < _LATER:
@@ -95,7 +98,7 @@ def fit_contexts(activity: Activity, plan: TrainingPlan) -> Contexts:
     parts: list[Context] = []
     base: list[Tensor | None] = [None, None]
     if "past" in plan.contexts:
-        past, field = _past(train, held)
+        past, field = _past(train, held, plan)
         parts.append(past)
         base = [past.law.odds(train), None if held is None else past.law.odds(held)]
     for kind in (PlaceInTrial, OfEpoch):
@@ -110,6 +113,8 @@ def fit_contexts(activity: Activity, plan: TrainingPlan) -> Contexts:
                 base[number] = more if before is None else before + more
     if "assemblies" in plan.contexts:
         parts.append(_assemblies(activity, plan))
+    if "states" in plan.contexts:
+        parts.append(states_alike(field, plan.states, plan.hidden))
     return Contexts(tuple(parts), field)
 
 
@@ -124,16 +129,23 @@ def _assemblies(activity: Activity, plan: TrainingPlan) -> FollowingAssemblies:
     return FollowingAssemblies(square, units, units, torch.zeros((lags, activity.n_neurons)))
 
 
-def _past(train: Sequences, held: Sequences | None) -> tuple[FollowingPast, Tensor]:
+def _past(
+    train: Sequences, held: Sequences | None, plan: TrainingPlan
+) -> tuple[FollowingPast, Tensor]:
     """Return the regression on the past as a context, and its fields."""
-    nobody = Generator.from_seed(0)
+    nobody, neurons = Generator.from_seed(0), train.states.shape[1]
+    seconds = (0.0,) if plan.past_s is None else (0.0, plan.past_s)
+    traces = len(seconds) + plan.past_lags - 1
+    ranks = ranks_of(neurons, traces)
+    if plan.past_axes is not None:
+        ranks = (min(plan.past_axes, traces * neurons),)
+    of_past: dict[str, Any] = {"seconds": seconds, "lags": plan.past_lags}
     if held is None:
         # nothing can choose: the middle of what is tried, along the fewest axes
-        ranks = (min(RANK, 2 * train.states.shape[1]),)
         middle = PENALTIES[len(PENALTIES) // 2]
-        model = fit_history(train, train, nobody, penalties=(middle,), ranks=ranks)
+        model = fit_history(train, train, nobody, penalties=(middle,), ranks=ranks[:1], **of_past)
     else:
-        model = fit_history(train, held, nobody, ranks=ranks_of(train.states.shape[1]))
+        model = fit_history(train, held, nobody, ranks=ranks, **of_past)
     assert model.from_past is not None
     return FollowingPast(model.from_past), model.fields[0]
 

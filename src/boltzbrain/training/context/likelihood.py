@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,8 +31,6 @@ from boltzbrain.sampling.rows.estimate import effective_shares, jackknifed
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.score.likelihood_log import LikelihoodLog
 
-MOST_BINS: Mapping[FoldName, int] = {"train": 250, "validation": 1000}
-"""Bins of a fold that are scored along the training; of more, some are taken evenly."""
 CHAINS, RUNGS = 4, 60
 """Chains and rungs of every bin."""
 
@@ -89,6 +87,9 @@ class ContextLog(LikelihoodLog):
         Fold name to those of them that are scored, whose states are in `states`.
     """
 
+    most: ClassVar[Mapping[FoldName, int | None]] = {"train": 250, "validation": 1000}
+    """Bins of a fold that are scored along the training; of more, some are taken evenly."""
+
     sequences: Mapping[FoldName, Sequences]
     rows: Mapping[FoldName, Tensor]
 
@@ -101,7 +102,7 @@ class ContextLog(LikelihoodLog):
         rows: dict[FoldName, Tensor] = {}
         states: dict[FoldName, Tensor] = {}
         clusters: dict[FoldName, Clusters] = {}
-        for name, most in MOST_BINS.items():
+        for name, most in cls.most.items():
             bins = activity.bins_of(name)
             if not len(bins):
                 continue
@@ -113,7 +114,7 @@ class ContextLog(LikelihoodLog):
         base = independent_field(torch.from_numpy(sequences["train"].states))
         return cls(states, base, clusters, plan, sequences, rows)
 
-    def estimate(self, model: RBM, update: int, contexts: Contexts | None = None) -> BinPartitions:
+    def estimate(self, model: RBM, update: int, contexts: Contexts | None = None) -> LogPartition:
         """Return log Z of every scored bin of a model with its context."""
         assert contexts is not None
         found: dict[FoldName, Tensor] = {}
@@ -149,7 +150,7 @@ class ContextLog(LikelihoodLog):
         return self.scores("validation", model, self.estimate(model, int(row["update"]), contexts))
 
 
-def _evenly(count: int, most: int) -> NDArray[np.int64]:
-    if count <= most:
+def _evenly(count: int, most: int | None) -> NDArray[np.int64]:
+    if most is None or count <= most:
         return np.arange(count)
     return np.linspace(0, count - 1, most).round().astype(np.int64)

@@ -6,9 +6,43 @@ from collections.abc import Mapping
 from typing import Any
 
 from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.foundations.showing.numbers import joined
 
-NAMES = ("past", "trial", "epoch", "assemblies")
+NAMES = ("past", "trial", "epoch", "assemblies", "states")
 """In the order in which they are fitted."""
+
+
+def with_number_of_states(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return hyperparameters with `states:K` told apart into the context and the number.
+
+    Raises
+    ------
+    InputError
+        If that is no number, or another is given beside it.
+
+    Examples
+    --------
+    >>> with_number_of_states({"context": "states:3"})
+    {'context': 'states', 'states': 3}
+    """
+    found = dict(given)
+    if not isinstance(context := found.get("context"), str):
+        return found
+    names, numbers = [], []
+    for one in context.split(","):
+        name, colon, number = one.strip().partition(":")
+        if colon and name != "states":
+            raise bad_input("context", "have a number after `states:` only", context)
+        if colon and not number.strip().isdecimal():
+            raise bad_input("context", "be `states:K` with a whole number K", context)
+        names.append(name.strip())
+        numbers += [int(number)] if colon else []
+    if not numbers:
+        return found
+    other = found.get("states")
+    if other is not None and str(other) != str(numbers[0]):
+        raise bad_input("states", f"be left out beside `{context}`, or be {numbers[0]}", other)
+    return {**found, "context": ",".join(names), "states": numbers[0]}
 
 
 def in_order(value: str) -> str:
@@ -29,7 +63,25 @@ def in_order(value: str) -> str:
         one_of("context", name, NAMES)
     if len(set(names)) < len(names):
         raise bad_input("context", "name each context once", value)
+    if "states" in names and len(names) > 1:
+        must = (
+            "be `states` alone, as each state has one log Z (the others go with each other: "
+            f"{', '.join(NAMES[:-1])})"
+        )
+        raise bad_input("context", must, value)
     return ",".join(sorted(names, key=NAMES.index))
+
+
+def given_what(context: str) -> str:
+    """Return what a context gives a bin, in words.
+
+    Examples
+    --------
+    >>> given_what("past,trial"), given_what("states:3"), given_what("states:1")
+    ('past and trial', '3 hidden states', '1 hidden state')
+    """
+    name, _, number = context.partition(":")
+    return f"{number} hidden state{'s' * (number != '1')}" if number else joined(name)
 
 
 def require_fitting(plan: Mapping[str, Any], chains: int) -> None:
@@ -52,9 +104,10 @@ def require_fitting(plan: Mapping[str, Any], chains: int) -> None:
         raise bad_input("preset", f"be another than `assemblies`: {must}", "assemblies")
     if plan["score_every"] is not None:
         raise bad_input("score_every", f"be none: {must}", plan["score_every"])
-    if plan["chains"] != chains:
+    if plan["chains"] != chains and plan["context"] != "states":
         raise bad_input("chains", f"{must}: every training bin has its own", plan["chains"])
-    moves_hidden = plan["context_hidden"] or "assemblies" in plan["context"].split(",")
+    moves_hidden = plan["context_hidden"] or plan["context"] == "states"
+    moves_hidden |= "assemblies" in plan["context"].split(",")
     if moves_hidden and plan["normalised"]:
         name = "context_hidden" if plan["context_hidden"] else "context"
         must = "move no hidden fields where activity is normalised (--set normalised=false)"

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import Contexts, added
-from boltzbrain.model.context.labelled import Labelled
+from boltzbrain.model.context.labelled import Labelled, Tabled
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS
@@ -79,15 +79,23 @@ class ContextState(State):
         visible = Bernoulli(contexts.foot.to(torch.float32))
         hidden = KINDS[plan.hidden_kind].standard(plan.hidden)
         bare = RBM(visible, hidden, torch.zeros((len(visible), plan.hidden))).to(device)
-        beside = contexts.offsets(train, bare)
+        beside = self._begun_offsets(contexts, bare)
         model = first_model(plan, self.data, contexts.foot, beside, start)
         self.ascent = Ascent(model, plan)
         self._take(contexts, contexts)
         stream = Generator.from_seed(plan.seed, "chains")
         # which weights draw the chains, and which offsets, is forgotten after some visits
-        begun = start_chains(model, len(self.data), stream, self._offsets(slice(None)))
+        begun = self._begun_chains(model, stream)
         self.chains = replace(begun, hidden=begun.hidden[:, :0])
         self.mean = {name: value.clone() for name, value in self._parameters().items()}
+
+    def _begun_offsets(self, contexts: Contexts, bare: RBM) -> Offsets | None:
+        """Return the offsets of training bins at the start, None where nothing is moved yet."""
+        return contexts.offsets(self.train, bare)
+
+    def _begun_chains(self, model: RBM, stream: Generator) -> Chains:
+        """Start the chains."""
+        return start_chains(model, len(self.data), stream, self._offsets(slice(None)))
 
     def _take(self, live: Contexts, averaged: Contexts) -> None:
         """Take contexts: offsets that rest are summed once, what is learnt gets an optimiser."""
@@ -152,19 +160,24 @@ class ContextState(State):
         """Do one update."""
         bins = self._next_bins()
         self.batch, self._bins = self.data[bins], bins
-        offsets, stream = self._offsets(bins), self.chains.generator.copy()
+        offsets = self._offsets(bins)
+        data, chains = self._climb(self._moved(bins, offsets), offsets, self._through(offsets))
+        if self._learnt:
+            gradient = self._gradient(bins, data, chains)
+            rates = dict.fromkeys(gradient, self.learning_rate)
+            self._optimiser.step(gradient, rates, {})
+        self._average(self._parameters())
+
+    def _moved(self, bins: slice | Tensor, offsets: Offsets) -> Tensor:
+        """Move chains, and return a state of the law of each bin, (bin, visible)."""
+        stream = self.chains.generator.copy()
         visible, hidden = self.ascent.model.sweep(
             self.chains.visible[bins], stream, self.sweeps, offsets
         )
         moved = self._rescued(Chains(visible, hidden, stream, self.chains.sweeps + self.sweeps))
         self.chains.visible[bins] = moved.visible
         self.chains = replace(self.chains, generator=stream, sweeps=moved.sweeps)
-        data, chains = self._climb(moved.visible, offsets, self._through(offsets))
-        if self._learnt:
-            gradient = self._gradient(bins, data, chains)
-            rates = dict.fromkeys(gradient, self.learning_rate)
-            self._optimiser.step(gradient, rates, {})
-        self._average(self._parameters())
+        return moved.visible
 
     def _through(self, offsets: Offsets) -> Through | None:
         """Return what the gradient of the model gains by later bins; nothing here."""
@@ -178,12 +191,11 @@ class ContextState(State):
         }
         gradient = {}
         for one in self._live.parts:
-            if not isinstance(one, Labelled):
+            if not isinstance(one, Tabled):
                 continue
-            whole, label = self._labels[one.name], self._labels[one.name][bins]
-            count = len(one.visible)
-            fold = torch.bincount(whole[whole >= 0], minlength=count).clamp_min(1)[:, None]
-            prior = one.prior.to(whole.device)
+            count, label = len(one.visible), self._labels_of(one, bins)
+            fold = self._bins_of(one).clamp_min(1)[:, None]
+            prior = one.prior.to(label.device)
             priors = {"visible": prior, "hidden": prior.new_tensor(HIDDEN_PRIOR)}
             for name in one.learnt:
                 table = self._learnt.get(f"{one.name}.{name}")
@@ -192,6 +204,15 @@ class ContextState(State):
                         mean_by_label(apart[name], label, count) - priors[name] * table / fold
                     )
         return gradient
+
+    def _labels_of(self, one: Tabled, bins: slice | Tensor) -> Tensor:
+        """Return the labels of training bins, (bin,) int64, -1 where a bin has none."""
+        return self._labels[one.name][bins]
+
+    def _bins_of(self, one: Tabled) -> Tensor:
+        """Return the number of training bins of every label, (label,)."""
+        whole = self._labels[one.name]
+        return torch.bincount(whole[whole >= 0], minlength=len(one.visible))
 
     def symptom(self) -> Symptom | None:
         """Return what is wrong after the last update, or None."""

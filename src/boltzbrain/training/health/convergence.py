@@ -55,8 +55,10 @@ DEAD, SATURATED = 1e-4, 1e-3
 """Share of its variance below which a unit is dead; variance below which it is saturated."""
 _CHAINS, _GROUPS = 200, 10
 _SWEEPS, _STEPS, _MOST_STEPS = 10, 50, 1600
-"""Sweeps per step, the last with moves of every hidden unit; steps until the first look at R-hat,
-and at most (doubling in between)."""
+"""Most sweeps per step, the last with moves of every hidden unit; steps until the first look at
+R-hat, and at most (doubling in between)."""
+_SWEPT = 10_000_000
+"""Most weights that a step sweeps over: of many neurons the moves alone switch assemblies."""
 _PRODUCTS = 1_000_000
 """Most entries of <v h> looked at; beyond, every so many-th neuron is left out."""
 _BINS = 5000
@@ -164,6 +166,17 @@ class _Means:
     value: Mapping[str, Tensor]
     squared_error: Mapping[str, Tensor]
 
+    def mixed(self, other: _Means, share: float) -> _Means:
+        """Return those of a mixture, of which the other is a share."""
+        kept, value, error = 1.0 - share, self.value, self.squared_error
+        return _Means(
+            {name: kept * one + share * other.value[name] for name, one in value.items()},
+            {
+                name: kept**2 * one + share**2 * other.squared_error[name]
+                for name, one in error.items()
+            },
+        )
+
 
 def statistics_of(
     model: RBM, states: Tensor, stride: int, offsets: Offsets | None = None
@@ -210,6 +223,30 @@ def _means_of_bins(model: RBM, states: Tensor, stride: int) -> _Means:
     )
 
 
+def _means_of_samples(model: RBM, hidden: Tensor, stride: int) -> _Means:
+    """Return the statistics of hidden samples, each a sample, with <v | h> in the place of v."""
+    count = len(hidden)
+    value: dict[str, Tensor] = {}
+    square: dict[str, Tensor] = {}
+    for piece in slices(count, len(model.visible)):
+        h = hidden[piece].to(torch.float64)
+        v = model.mean_visible(hidden[piece]).to(torch.float64)
+        strided = v[:, ::stride]
+        found = {"v": v.sum(dim=0), "h": h.sum(dim=0), "vh": strided.T @ h}
+        second = {"v": (v * v).sum(dim=0), "h": (h * h).sum(dim=0)}
+        second["vh"] = (strided * strided).T @ (h * h)
+        for total, one in ((value, found), (square, second)):
+            for name, mean in one.items():
+                total[name] = total.get(name, 0.0) + mean / count
+    return _Means(
+        value,
+        {
+            name: (square[name] - mean * mean).clamp(min=0.0) / max(count - 1, 1)
+            for name, mean in value.items()
+        },
+    )
+
+
 class _Groups:
     """Running means of the statistics over groups of chains."""
 
@@ -246,6 +283,7 @@ def assess(
     *,
     penalties: Penalties,
     generator: Generator,
+    anchor: tuple[Tensor, float] | None = None,
 ) -> Convergence:
     """Judge a trained model by the training bins and by its chains, moved on with it.
 
@@ -261,16 +299,22 @@ def assess(
         Penalties on the weights at the end of training.
     generator
         A stream for these sweeps alone.
+    anchor
+        (sample, hidden) hidden samples that the training was anchored to, and their share of the
+        objective: the chains are held against the mixture of both.
     """
     count = min(len(chains), _CHAINS)
     count = count // _GROUPS * _GROUPS or count
     stride = stride_of(model)
+    sweeps = min(_SWEEPS, max(1, _SWEPT // model.weights.numel()))
     moving = Chains(chains.visible[:count], chains.hidden[:count], generator)
     proposal = proposal_from(model, states, generator)
     groups, energies, look = _Groups(model, count, stride), [], _STEPS
     r_hat: float | None = None
     for step in range(1, _MOST_STEPS + 1):
-        moving = advance_by_moves(model, advance(model, moving, _SWEEPS - 1), proposal)
+        if sweeps > 1:
+            moving = advance(model, moving, sweeps - 1)
+        moving = advance_by_moves(model, moving, proposal)
         groups.add(moving.visible)
         energies.append(model.free_energy(moving.visible))
         if step == look:
@@ -280,6 +324,8 @@ def assess(
                 break
             look *= 2
     bins, mine = _means_of_bins(model, states, stride), groups.means()
+    if anchor is not None:
+        bins = bins.mixed(_means_of_samples(model, anchor[0], stride), anchor[1])
     apart = {name: value - mine.value[name] for name, value in bins.value.items()}
     error = {name: (bins.squared_error[name] + mine.squared_error[name]).sqrt() for name in apart}
     within = shares_within(model, apart, error, penalties)

@@ -88,8 +88,9 @@ class TrainingLogs:
             )
             row["running_resets"] = state.running_score.resets
         self.rows.append(row)
+        contexts = likelihood.told(state.contexts, state.model, estimate)
         path = self.run.checkpoint_path(state.update)
-        self.run.write(path, state.checkpoint(row, seconds))
+        self.run.write(path, replace(state.checkpoint(row, seconds), contexts=contexts))
         self.write_logs(state.running_score)
 
     def write_logs(self, running_score: RunningScore | None) -> None:
@@ -152,15 +153,16 @@ class TrainingLogs:
         kept, plan = self.run.load(update).to(state.data.device), state.plan
         if kept.row.get("turned"):
             return
-        sparse, row = kept.model, {**kept.row, "turned": True}
+        sparse, row, contexts = kept.model, {**kept.row, "turned": True}, kept.contexts
         if plan.penalties_at(update, kept.interventions.l1).l1:
             weights = torch.where(kept.live.weights == 0, 0.0, sparse.weights)
             if not torch.equal(weights, sparse.weights):
                 sparse = RBM(sparse.visible, sparse.hidden, weights)
                 estimate = self.likelihood.estimate(sparse, update, kept.contexts)
                 row |= self.likelihood.row(sparse, update, estimate)
-        turned = sparse.in_sign_gauge()
-        contexts = kept.contexts
+                contexts = self.likelihood.told(contexts, sparse, estimate)
+        # the units of an anchored model are those of another, in its signs
+        turned = sparse if plan.anchor is not None else sparse.in_sign_gauge()
         if contexts is not None:
             units = (turned.weights * sparse.weights).sum(dim=0) < 0
             contexts = contexts.flipped(units)

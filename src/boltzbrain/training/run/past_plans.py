@@ -44,7 +44,18 @@ ADDED: dict[str, dict[str, Any]] = {
         "ais_rungs": 500,
     },
     "0.2.0": {"assemblies": False},
-    "0.3.0": {"context": None, "context_hidden": False, "self_history": None, "window": 50},
+    "0.3.0": {
+        "context": None,
+        "context_hidden": False,
+        "self_history": None,
+        "window": 50,
+        "states": 8,
+        "past_lags": 1,
+        "past_s": 0.1,
+        "past_axes": None,
+        "anchor": None,
+        "fixed_precisions": False,
+    },
 }
 """Hyperparameters by the version that brought them, with the value that was in effect before.
 

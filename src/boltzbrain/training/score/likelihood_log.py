@@ -118,6 +118,12 @@ class LikelihoodLog:
             model, generator, chains=chains, rungs=rungs, visible_field=self.field
         )
 
+    def told(
+        self, contexts: Contexts | None, model: RBM, estimate: LogPartition
+    ) -> Contexts | None:
+        """Return contexts with what they keep of an estimate; nothing of one log Z, or of bins."""
+        return contexts
+
     def scores(self, name: FoldName, model: RBM, estimate: LogPartition) -> Tensor:
         """Return log P(v) of every bin of a fold, (bin,) float64 nats."""
         return -model.free_energy(self.states[name]) - estimate.value

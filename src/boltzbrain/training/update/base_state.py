@@ -20,6 +20,7 @@ from boltzbrain.training.health.symptoms import Symptom, symptom
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint
 from boltzbrain.training.score.running import RunningScore
+from boltzbrain.training.update.anchored import AnchoredSamples
 from boltzbrain.training.update.penalties import Penalties
 
 
@@ -40,6 +41,8 @@ class BaseState(ABC):
     mean: dict[str, Tensor]
     """Running mean of the parameters."""
     running_score: RunningScore | None
+    anchored: AnchoredSamples | None = None
+    """Hidden samples that the hidden units are drawn to."""
 
     def __init__(self, plan: TrainingPlan, data: Tensor) -> None:
         self.plan, self.data = plan, data
@@ -120,8 +123,14 @@ class BaseState(ABC):
 
     def assessed(self, generator: Generator) -> Convergence:
         """Judge the model by the training bins and by its chains; `generator` is for that alone."""
+        one = self.anchored
         return assess(
-            self.model, self.data, self.chains, penalties=self.penalties, generator=generator
+            self.model,
+            self.data,
+            self.chains,
+            penalties=self.penalties,
+            generator=generator,
+            anchor=None if one is None else (one.hidden, one.weight),
         )
 
     def _average(self, parameters: Mapping[str, Tensor]) -> None:

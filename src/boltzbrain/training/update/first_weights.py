@@ -139,11 +139,36 @@ def at_rates(
     weights = model.weights
     hidden = model.sample_hidden(states, generator, offsets).to(weights.dtype)
     beside = None if offsets is None else offsets.visible
+    first = model.visible.parameters()["field"]
+    field = fields_at_rates(weights, hidden, rates, first, beside)
+    return replace(model, visible=model.visible.with_parameters({"field": field}))
+
+
+def fields_at_rates(
+    weights: Tensor, hidden: Tensor, rates: Tensor, first: Tensor, beside: Tensor | None = None
+) -> Tensor:
+    """Return the fields at which the mean of sigmoid(field + W h) over samples is each rate.
+
+    By Newton steps of at most 1: without that bound they leave for good where a slope is small.
+
+    Parameters
+    ----------
+    weights
+        (neuron, hidden).
+    hidden
+        (sample, hidden), in the type of the weights.
+    rates
+        (neuron,) in the open interval (0, 1).
+    first
+        (neuron,) fields to begin with.
+    beside
+        (sample, neuron) to be added to the inputs.
+    """
     fields = []
     # neurons do not wait for each other, and the inputs of all at once would take gigabytes
-    parts = (weights, rates, model.visible.parameters()["field"])
-    size = rows_at_once(len(states), VALUES)
+    size = rows_at_once(len(hidden), VALUES)
     place = 0
+    parts = (weights, rates, first)
     for some, wanted, start in zip(*(one.split(size) for one in parts), strict=True):
         inputs, field = (hidden @ some.T).to(torch.float64), start.to(torch.float64)
         if beside is not None:
@@ -154,8 +179,7 @@ def at_rates(
             mean, slope = active.mean(dim=0), (active * (1 - active)).mean(dim=0)
             field = field + ((wanted - mean) / slope).clamp(-1.0, 1.0)
         fields.append(field.to(weights.dtype))
-    visible = model.visible.with_parameters({"field": torch.cat(fields)})
-    return replace(model, visible=visible)
+    return torch.cat(fields)
 
 
 def _principal(

@@ -13,6 +13,7 @@ from boltzbrain.model.layers.layer import Layer
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM, Moments
 from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.update.anchored import mixed, moments_of_hidden
 from boltzbrain.training.update.normalisation import Constraint, retracted, tangent_pull
 from boltzbrain.training.update.optimiser import Optimiser
 
@@ -49,6 +50,7 @@ def log_likelihood_gradient(
     *,
     centred: bool,
     pull: Tensor | None = None,
+    anchored: tuple[Moments, float] | None = None,
     out: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Return the ascent direction of the mean log-likelihood, by parameter name.
@@ -74,6 +76,9 @@ def log_likelihood_gradient(
     pull
         (bin, hidden) values that are added to <h> given each bin of the data, in the weights only;
         centred, they see v - mu.
+    anchored
+        Moments of hidden samples and their share of the objective; `data` has the means of both
+        then (`anchored.mixed`).
     out
         Where to put the gradient of the weights, if it is there.
     """
@@ -82,9 +87,12 @@ def log_likelihood_gradient(
     of_data, of_chains = data.means, chains.means
     if pull is not None:
         of_data = of_data + pull
+    centre = 2.0 * data.mean_hidden - chains.mean_hidden
     if centred:
-        of_data = of_data - (2.0 * data.mean_hidden - chains.mean_hidden)
+        of_data = of_data - centre
         of_chains = of_chains - data.mean_hidden
+    if anchored is not None:
+        of_data = (1.0 - anchored[1]) * of_data
     weights = contrast(
         data.states,
         of_data / len(of_data),
@@ -92,6 +100,10 @@ def log_likelihood_gradient(
         of_chains / len(of_chains),
         out,
     )
+    if anchored is not None:
+        samples, share = anchored
+        of_samples = samples.means - centre if centred else samples.means
+        weights.add_(samples.states.T @ of_samples, alpha=share / len(of_samples))
     if centred and pull is not None:
         weights.sub_(torch.outer(data.mean_visible, pull.mean(dim=0)))
     if centred:
@@ -142,6 +154,7 @@ class Ascent:
         l1: float | None = None,
         offsets: Offsets | None = None,
         through: Through | None = None,
+        anchor: tuple[Tensor, float] | None = None,
     ) -> tuple[Moments, Moments]:
         """Move the parameters by the gradient of one batch of data against the chains.
 
@@ -161,6 +174,9 @@ class Ascent:
             What the gradient gains by later bins, where hidden units move those: (bin, hidden) to
             add to <h> given each bin, in the weights only, and what to add to the gradient of
             hidden parameters by name.
+        anchor
+            (sample, hidden) hidden samples to climb the log-probability of as well, and their share
+            of the objective.
 
         Returns
         -------
@@ -186,6 +202,10 @@ class Ascent:
             pull, bound = tangent_pull(hidden, constraint, plain)
         elif through is not None:
             pull, bound = through(data, model)
+        beside: tuple[Moments, float] | None = None
+        if anchor is not None:
+            beside = moments_of_hidden(self.model, anchor[0]), anchor[1]
+            data = mixed(data, *beside)
         # activity at mean 0 is centred already; and where a penalty keeps dW from 0, the correction
         # of the fields by dW^T mu would leave <h> of model and data apart by as much
         gradient = log_likelihood_gradient(
@@ -194,6 +214,7 @@ class Ascent:
             model,
             centred=plan.centred and not plan.normalised,
             pull=pull,
+            anchored=beside,
             out=self.gradient_of_weights,
         )
         for name, change in bound.items():
@@ -201,7 +222,7 @@ class Ascent:
         penalties, weights = plan.penalties_at(update, l1), self.model.weights
         if penalties.l2:
             gradient["weights"].add_(weights, alpha=-penalties.l2)
-        if plan.normalised and constraint is None:
+        if plan.fixed_precisions or (plan.normalised and constraint is None):
             # nothing else fixes the scale of h
             for name in hidden.positive:
                 gradient[f"hidden.{name}"].zero_()

@@ -18,6 +18,7 @@ from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.health.symptoms import EVERY, rescued
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint
+from boltzbrain.training.update.anchored import AnchoredSamples
 from boltzbrain.training.update.base_state import BaseState
 from boltzbrain.training.update.first_weights import at_rates, component_weights
 from boltzbrain.training.update.gradient import (
@@ -45,17 +46,30 @@ class State(BaseState):
         Fields of the independent model, (neuron,).
     checkpoint
         Where to go on from; a new training where None.
+    anchored
+        Hidden samples to draw the hidden units to, if there are any.
+    begin
+        The model that a new training begins with, as it is.
     """
 
     def __init__(
-        self, plan: TrainingPlan, data: Tensor, field: Tensor, checkpoint: Checkpoint | None
+        self,
+        plan: TrainingPlan,
+        data: Tensor,
+        field: Tensor,
+        checkpoint: Checkpoint | None,
+        *,
+        anchored: AnchoredSamples | None = None,
+        begin: RBM | None = None,
     ) -> None:
         super().__init__(plan, data)
+        self.anchored = anchored
         if checkpoint is not None:
             self.restore(checkpoint)
             return
         self.update, self.interventions = 0, Interventions()
-        self.ascent = Ascent(first_model(plan, data, field), plan)
+        first = first_model(plan, data, field) if begin is None else begin.to(data.device)
+        self.ascent = Ascent(first, plan)
         self.chains = start_chains(
             self.ascent.model, plan.chains, Generator.from_seed(plan.seed, "chains")
         )
@@ -111,7 +125,13 @@ class State(BaseState):
             l1=self.interventions.l1,
             offsets=offsets,
             through=through,
+            anchor=self._anchor(),
         )
+
+    def _anchor(self) -> tuple[Tensor, float] | None:
+        """Return the hidden samples of the update and their share of the objective."""
+        one = self.anchored
+        return None if one is None else (one.at(self.update), one.weight)
 
     def _release(self) -> None:
         """Put the weights to 0 for good that the L1 penalty holds there."""

@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from boltzbrain.foundations.random import Generator
+
 Floats = NDArray[np.float64]
 
 _GROUPS = 16
@@ -46,6 +48,28 @@ class Chain:
         leaving = np.maximum(1.0 - np.diag(self.transition), np.finfo(np.float64).eps)
         result: Floats = 1.0 / leaving
         return result
+
+    def next_states(
+        self, before: NDArray[np.int64] | None, count: int, generator: Generator
+    ) -> NDArray[np.int64]:
+        """Draw the states of the next bin of so many pieces, (piece,).
+
+        Parameters
+        ----------
+        before
+            (piece,) those of the bin before; None for the first bin.
+        count
+            Number of pieces.
+        generator
+            Moves on.
+        """
+        chance = generator.uniform((1, count))[0].numpy()
+        if before is None:
+            table = np.cumsum(self.initial)[None]
+        else:
+            table = np.cumsum(self.transition, axis=1)[before]
+        found: NDArray[np.int64] = (chance[:, None] > table).sum(axis=1)
+        return np.minimum(found, len(self) - 1)
 
     def reordered(self, order: NDArray[np.int64]) -> Chain:
         """Return the chain with its states in another order."""
@@ -86,6 +110,14 @@ def filtered(chain: Chain, emission: Floats, edges: NDArray[np.int64]) -> tuple[
     score, log_filtered = np.empty(len(emission)), np.empty(emission.shape)
     _forward(*_given(chain, emission), edges, score, log_filtered)
     return score, log_filtered
+
+
+def ahead(chain: Chain, log_filtered: Floats, edges: NDArray[np.int64]) -> Floats:
+    """Return P(s_t | earlier bins of the piece), (bin, state), from log P(s_t | v up to t)."""
+    result = np.empty_like(log_filtered)
+    result[1:] = np.exp(log_filtered[:-1]) @ chain.transition
+    result[edges[:-1]] = chain.initial
+    return result
 
 
 def smoothed(chain: Chain, emission: Floats, edges: NDArray[np.int64]) -> Smoothed:

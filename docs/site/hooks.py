@@ -1,0 +1,138 @@
+"""What the site has beyond the guides: the README in front, the changelog, a page a public name.
+
+Guides link to what lies elsewhere in the repository, such as the output of proofs: what they link
+to is put into the site under ``files/``, and the links are turned there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+from mkdocs.utils import get_relative_url
+
+import boltzbrain
+from boltzbrain.foundations import doors
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "developer/contributing.md",
+}
+"""Page of the site for each file beside the guides."""
+LINK = re.compile(r"(\]\(|^\[[^\]\n]+\]: )([^)#\s:]+)((?:#[^)\s]*)?(?:\)|$))", re.MULTILINE)
+CODE = re.compile(r"(^```.*?^```$|`(?:[^`\n]|\n(?!\n))+`)", re.DOTALL | re.MULTILINE)
+SHIM, SHIM_PAGE = "https://unpkg.com/iframe-worker/shim", "assets/iframe-worker.js"
+"""With it the search works from the disk, too; the page would fetch it."""
+OF_OBJECT = "Called on the object, which is the first argument here."
+_wanted: set[str] = set()
+
+
+def on_config(config: Any) -> Any:
+    """Put a page for each public name under Reference."""
+    for entry in config["nav"]:
+        if "Reference" in entry:
+            entry["Reference"] = [entry["Reference"], *(f"reference/{name}.md" for name in names())]
+    return config
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are made here, and the files that guides link to."""
+    for name, page in PAGES.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        files.append(File.generated(config, page, content=turned(text, name, page)))
+    for page, text in reference().items():
+        files.append(File.generated(config, page, content=text))
+    for file in files.documentation_pages():
+        if file.generated_by is None:
+            turned(Path(str(file.abs_src_path)).read_text(encoding="utf-8"), f"docs/{file.src_uri}",
+                   file.src_uri)  # fmt: skip
+    for name in sorted(_wanted):
+        files.append(File.generated(config, f"files/{name}", abs_src_path=str(ROOT / name)))
+    shim = ROOT / "docs" / "site" / "node_modules" / "iframe-worker" / "shim" / "index.js"
+    files.append(File.generated(config, SHIM_PAGE, abs_src_path=str(shim)))
+    return files
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Take what the search needs from the site itself."""
+    return output.replace(SHIM, get_relative_url(SHIM_PAGE, page.file.url))
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Turn the links of a guide that leave the folder of the guides."""
+    if page.file.generated_by is not None:
+        return markdown
+    return turned(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
+
+
+def turned(text: str, source: str, page: str) -> str:
+    """Return the text of a file of the repository with its links as they are in the site.
+
+    Parameters
+    ----------
+    text
+        Markdown.
+    source
+        Path of the file in the repository.
+    page
+        Path of its page in the site.
+    """
+
+    def one(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), found[2]))
+        if target in PAGES:
+            target = PAGES[target]
+        elif target.startswith("docs/"):
+            target = target.removeprefix("docs/")
+        elif (ROOT / target).is_file():
+            _wanted.add(target)
+            target = f"files/{target}"
+        else:
+            return found[0]  # the build names it
+        return found[1] + posixpath.relpath(target, posixpath.dirname(page) or ".") + found[3]
+
+    parts = CODE.split(text)
+    return "".join(part if place % 2 else LINK.sub(one, part) for place, part in enumerate(parts))
+
+
+def names() -> list[str]:
+    """Return the public names that have a page."""
+    return [name for name in boltzbrain.__all__ if not name.startswith("_")]
+
+
+def reference() -> dict[str, str]:
+    """Return the pages of the public names, path to Markdown."""
+    pages = {}
+    groups: dict[str, list[str]] = {"Verbs": [], "Types": [], "Modules": []}
+    for name in names():
+        value = getattr(boltzbrain, name)
+        module = inspect.ismodule(value)
+        path = value.__name__ if module else f"{value.__module__}.{value.__name__}"
+        lines = [f"# bb.{name}", "", f"::: {path}", ""]
+        group = "Modules" if module else "Types" if inspect.isclass(value) else "Verbs"
+        for method, place in sorted(doors.keepers().items()):
+            owner, _, verb = method.partition(".")
+            if group == "Types" and owner == value.__name__ and verb != "told":
+                room, _, function = place.partition(":")
+                lines += [f"## {name}.{verb}", "", OF_OBJECT, ""]
+                lines += [f"::: boltzbrain.{room}.{function}", ""]
+        pages[f"reference/{name}.md"] = "\n".join(lines)
+        first = (inspect.getdoc(value) or "").split("\n")[0]
+        groups[group].append(f"| [`bb.{name}`]({name}.md) | {first} |")
+    index = [
+        "# Reference",
+        "",
+        "Every public name, from its docstring. The formulas are in",
+        "[formulas](../developer/formulas.md), the words in [words](../developer/words.md).",
+        "",
+    ]
+    for title, rows in groups.items():
+        index += [f"## {title}", "", "| name | what |", "|---|---|", *rows, ""]
+    pages["reference/index.md"] = "\n".join(index)
+    return pages

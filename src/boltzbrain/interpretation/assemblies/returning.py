@@ -1,0 +1,106 @@
+"""Which assemblies come back when the model is trained again: other seeds, half of the bins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.file import Entries, Entry
+from boltzbrain.model.hidden_activity import hidden_activity
+from boltzbrain.model.rbm import RBM
+
+Floats = NDArray[np.float64]
+
+RETURNS = 0.5
+"""Agreement from which on an assembly is said to come back."""
+_BINS = 3000
+"""About so many bins tell the activity of the hidden units."""
+
+
+def agreement(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> Floats:
+    """Return how well each hidden unit is found again among those of another training, (hidden,).
+
+    Units are matched one to one by the mean of two correlations, that of their weights over the
+    neurons and that of their activity over the bins. A unit and its mirror image are the same, so
+    that both correlations may change sign together; where they disagree in sign they cancel.
+
+    Parameters
+    ----------
+    first, second
+        (neuron, hidden) weights and (bin, hidden) activities, of the same neurons and bins.
+
+    Returns
+    -------
+    ndarray
+        Between 0 and 1; 0 for a unit that has no partner, as the other training has fewer.
+    """
+    both = sum(
+        unit_columns(one).T @ unit_columns(two) for one, two in zip(first, second, strict=True)
+    )
+    similarity = np.abs(np.asarray(both)) / len(first)
+    rows, columns = linear_sum_assignment(-similarity)
+    found: Floats = np.zeros(similarity.shape[0])
+    found[rows] = similarity[rows, columns]
+    return found
+
+
+def find_returning(
+    model: RBM,
+    repeats: Sequence[RBM],
+    states: NDArray[np.uint8],
+    generator: Generator,
+) -> tuple[Entries, dict[str, Any]]:
+    """Return the agreement of every assembly over repeats, and its summary.
+
+    Parameters
+    ----------
+    model
+        The model that is read.
+    repeats
+        Other trainings, of the same neurons.
+    states
+        (bin, neuron) training states.
+    generator
+        Moves on; permutes neurons and bins of the repeats for the chance level.
+    """
+    some = states[:: max(1, len(states) // _BINS)]
+    mine = _tables(model, some)
+    found, chance = [], []
+    for repeat in repeats:
+        theirs = _tables(repeat, some)
+        found.append(agreement(mine, theirs))
+        shuffled = tuple(one[generator.permutation(len(one))] for one in theirs)
+        chance.append(agreement(mine, (shuffled[0], shuffled[1])))
+    middle = np.median(found, axis=0)
+    entries = {
+        "assemblies/agreement": Entry(
+            middle.astype(np.float32),
+            "(hidden,) how well it is found again, median over repeats, 0 to 1",
+        ),
+    }
+    told = {
+        "repeats": len(repeats),
+        "share_returning": float((middle >= RETURNS).mean()),
+        "returns_from": RETURNS,
+        "median_agreement": float(np.median(middle)),
+        "chance": float(np.mean(chance)),
+    }
+    return entries, told
+
+
+def _tables(model: RBM, states: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    weights = model.weights.double().cpu().numpy()
+    return weights, hidden_activity(model, states).astype(np.float64)
+
+
+def unit_columns(columns: Floats) -> Floats:
+    """Return columns of mean 0 and length 1; constant ones become 0."""
+    centred = columns - columns.mean(axis=0)
+    length = np.sqrt(np.square(centred).sum(axis=0))
+    result: Floats = centred / np.where(length > 0, length, 1.0)
+    return result

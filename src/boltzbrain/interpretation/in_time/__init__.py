@@ -1,0 +1,1 @@
+"""What a model with a context says of time: which assemblies follow which, how long they last."""

@@ -1,0 +1,1 @@
+"""Data simulated from known models of several animals."""

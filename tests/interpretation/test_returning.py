@@ -1,0 +1,100 @@
+"""Which assemblies come back: matching by weights and activity, and what a repeat trains on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import boltzbrain as bb
+from boltzbrain.data.activity import GAP, TRAIN
+from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.random import Generator
+from boltzbrain.grid.repeats import half_of, names_of, repeat
+from boltzbrain.interpretation.assemblies.returning import agreement
+from boltzbrain.sampling.synthetic import simulate_assemblies
+from boltzbrain.training.run.repeated import repeats_of
+
+ASSEMBLIES = 4
+QUICK = {"updates": 800, "batch": 200, "chains": 200, "checkpoints": 3, "weights_from": "data",
+         "ais_chains": 50, "ais_rungs": 50, "score_every": None}  # fmt: skip
+
+
+@pytest.fixture
+def tables():
+    rng = np.random.default_rng(5)
+    return rng.normal(size=(200, 6)), rng.normal(size=(300, 6))
+
+
+def test_units_in_another_order_and_with_other_signs_are_found_whole(tables):
+    order, signs = [3, 1, 5, 0, 2, 4], np.array([1, -1, 1, -1, -1, 1])
+    again = tuple(one[:, order] * signs for one in tables)
+    np.testing.assert_allclose(agreement(tables, again), 1.0)
+    # with fewer units the one that has no partner is not found
+    fewer = tuple(one[:, :5] for one in again)
+    np.testing.assert_allclose(agreement(tables, fewer), [1, 1, 1, 1, 0, 1])
+
+
+def test_units_of_other_weights_or_of_opposite_activity_are_not_found(tables):
+    rng = np.random.default_rng(6)
+    other = tuple(rng.permutation(one) for one in tables)
+    # 6 units of 200 weights and 300 bins: correlations of some .07
+    assert agreement(tables, other).max() < 0.3
+    np.testing.assert_allclose(agreement(tables, (tables[0], -tables[1])).max(), 0, atol=0.2)
+
+
+def planted() -> bb.Activity:
+    truth = simulate_assemblies(
+        Generator.from_seed(3), neurons=60, assemblies=ASSEMBLIES, bins=4000, sizes=(12, 16),
+        firing=0.5,
+    )  # fmt: skip
+    recording = bb.from_states(truth.states, bin_width_s=0.1)
+    return recording.binarize().split(by="blocks", seed=0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("repeats") / "run"
+    found = bb.fit(planted(), hidden=ASSEMBLIES, out=folder, progress=False, **QUICK)
+    repeat(found, 3, workers=0, progress=False)
+    return found
+
+
+def test_repeats_train_on_other_seeds_and_on_each_half(run):
+    again = {one.folder.name: one for one in repeats_of(run)}
+    assert sorted(again) == sorted(names_of(3)) == ["half-1", "half-2", "seed-1"]
+    assert again["seed-1"].plan.seed == run.plan.seed + 1
+    assert again["half-1"].plan == run.plan
+    whole = np.flatnonzero(run.activity().fold == TRAIN)
+    halves = [np.flatnonzero(again[name].activity().fold == TRAIN) for name in ("half-1", "half-2")]
+    assert np.concatenate(halves).tolist() == whole.tolist()
+    for one in again.values():
+        assert (one.activity().states == run.activity().states).all()
+
+
+def test_repeats_that_are_there_are_kept(run):
+    before = {one.folder.name: one.id for one in repeats_of(run)}
+    repeat(run, 3, workers=0, progress=False)
+    assert {one.folder.name: one.id for one in repeats_of(run)} == before
+
+
+# strong assemblies: couplings of some pairs differ between references, which is another story
+@pytest.mark.filterwarnings(
+    "ignore::boltzbrain.interpretation.couplings.couplings.ReferenceWarning"
+)
+def test_planted_assemblies_come_back(run):
+    found = bb.interpret(run, progress=False)
+    told = found.summary["assemblies"]["returning"]
+    assert told["repeats"] == 3
+    # one of two that share neurons is told differently by half of the bins
+    assert np.sort(found["assemblies/agreement"])[1] > 0.8
+    assert told["share_returning"] >= 0.75
+    assert told["chance"] < 0.4
+    assert "agreement" in found.to_dataframe("assemblies")
+
+
+def test_a_half_is_left_out_and_told():
+    activity = planted()
+    half = half_of(activity, 1)
+    assert half.steps[-1].options["left_out"] == ((half.fold == GAP) & (activity.fold != GAP)).sum()
+    with pytest.raises(InputError, match="times must"):
+        repeat("nowhere", 0)
