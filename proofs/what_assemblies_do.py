@@ -185,7 +185,7 @@ def figures_of(run: bb.TrainingRun, name: str, regions: str | None) -> dict[str,
         told["regions"] = {str(one): round(float(mean), 3) for one, (mean, size) in
                            share.iterrows() if size >= 10}  # fmt: skip
     else:
-        told["neurons"] = neurons.id[neurons.tuned].tolist()
+        told["tuned names"] = neurons.id[neurons.tuned].tolist()
         told["named"] = neurons.id.tolist()
     return told
 
@@ -307,7 +307,7 @@ def _same_neurons(table: pd.DataFrame) -> Iterator[str]:
     for unit, lines in table.groupby("unit"):
         told = [json.loads(one) for one in lines.figures]
         named = [[one for one in each["named"] if "-" not in one] for each in told]
-        tuned = [[one for one in each["neurons"] if "-" not in one] for each in told]
+        tuned = [[one for one in each["tuned names"] if "-" not in one] for each in told]
 
         def several(chosen: list[list[str]]) -> int:
             return sum(count > 1 for count in Counter(chain(*chosen)).values())

@@ -265,6 +265,23 @@ def test_what_drives_neurons_is_decoded_and_a_coin_is_not():
     assert wheel.score > 0.4 > 0.1 > wheel.chance_95
 
 
+def test_features_decomposed_before_give_the_same_scores_and_only_to_the_same_rows():
+    activity = planted()
+    bins = bins_of_trials(activity)
+    targets = [
+        target_of_trials(
+            activity, column_of(activity.trials, name), of, draws=20, generator=stream(name)
+        )
+        for name, of in (("side", bins), ("coin", bins), ("coin", bins - [[0, 5]]))
+    ]
+    before: dict[bytes, Ridge] = {}
+    for target in targets:
+        alone = decoded(activity.states, target, stream("boot"))
+        shared = decoded(activity.states, target, stream("boot"), before)
+        np.testing.assert_array_equal(shared.draws, alone.draws)
+        assert shared.score == alone.score
+
+
 def test_a_fold_without_trials_is_answered_in_a_sentence():
     activity = planted()
     column = column_of(activity.trials, "side")
