@@ -31,7 +31,7 @@ from helpers.contexts import model_of, pieces_of, states_of
 from helpers.trained_in_context import ends, exact_chains, slope, weighted_moments
 
 QUICK = {
-    "hidden": 12, "updates": 300, "batch": 500, "sweeps": 2, "checkpoints": 2, "weight_std": 0.3,
+    "hidden": 12, "updates": 400, "batch": 500, "sweeps": 2, "checkpoints": 2, "weight_std": 0.3,
     "learning_rate": 1.0, "chains": 200, "context": "states:2",
 }  # fmt: skip
 FAST = {"ais_rungs": 20, "ais_chains": 20}
@@ -70,7 +70,7 @@ def test_states_of_equal_rates_and_different_couplings_are_found(plant):
     model = run.in_context()
     states = model.contexts.states
     found = states.posterior(test, model.rbm).argmax(axis=1)
-    # 0.84 of five seeds, and 0.89 by the laws themselves
+    # 0.62 to 0.88 in five seeds, 0.86 where the training starts, 0.89 by the laws themselves
     assert adjusted_rand_score(true, found) > 0.7
     # dwell times of 20 bins, of which a training fold has some hundred
     assert (np.abs(np.log(states.chain.dwell_bins() / 20)) < 0.7).all()

@@ -42,9 +42,10 @@ from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint
 from boltzbrain.training.update.first_weights import at_rates
 
-FIRST, EVERY = 0.2, 0.05
-"""Shares of the updates before the first expectation, and between two. The offsets must follow the
-states that were sought before these are asked of them."""
+FIRST, EVERY = 0.4, 0.05
+"""Shares of the updates before the first expectation, and between two. Weights and offsets must
+follow the states that were sought before these are asked of them: too early, and states of equal
+rates are lost."""
 ROUNDS = 5
 """Forward-backward passes of an expectation, each with the law of the states of the one before."""
 LEAST_CHAINS = 48
