@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from boltzbrain.model.layers.rectified import DReLU, ReLU
     from boltzbrain.model.rbm import RBM
     from boltzbrain.pages import figures
+    from boltzbrain.pages.motifs import connectome
     from boltzbrain.pages.plates.write import save_figures
     from boltzbrain.pages.viewer.view import view
     from boltzbrain.preparing.joining import join_probes, join_sessions
@@ -54,6 +55,7 @@ __all__ = [
     "TrainingRun",
     "__version__",
     "compare",
+    "connectome",
     "convert",
     "couplings",
     "decode",
@@ -104,6 +106,7 @@ _HOME = {
     "TrainingPlan": "training.plan",
     "TrainingRun": "training.run.run",
     "compare": "api",
+    "connectome": "pages.motifs",
     "convert": "api",
     "couplings": "interpretation.couplings.couplings",
     "decode": "interpretation.behaviour.tuning",
