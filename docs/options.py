@@ -11,6 +11,7 @@ from pathlib import Path
 
 from boltzbrain.foundations.options import Described, Options, options_of
 from boltzbrain.interpretation.choices import Choices
+from boltzbrain.interpretation.motifs.choices import MotifChoices
 from boltzbrain.pages.plates.choices import FigureChoices
 from boltzbrain.preparing.preparation import BINS, FOLDS, RECORDING, Preparation
 from boltzbrain.training.plan import TrainingPlan
@@ -23,10 +24,11 @@ TABLES: Mapping[str, tuple[type[Options], tuple[str, ...]]] = {
     "training": (TrainingPlan, ()),
     "interpretation": (Choices, ()),
     "figures": (FigureChoices, ()),
+    "motifs": (MotifChoices, ()),
 }
 """What stands behind the mark of a table: a model, and the groups of its options."""
 
-PAGES = ("recordings.md", "training.md", "interpretation.md", "page.md")
+PAGES = ("recordings.md", "training.md", "interpretation.md", "motifs.md", "page.md")
 
 _TABLE = re.compile(r"(<!-- options: (\w+) -->\n).*?(<!-- end of options -->)", re.S)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from boltzbrain.model.rbm import RBM
     from boltzbrain.pages import figures
     from boltzbrain.pages.methods import methods
+    from boltzbrain.pages.motifs import connectome
     from boltzbrain.pages.plates.write import save_figures
     from boltzbrain.pages.viewer.view import view
     from boltzbrain.preparing.joining import join_probes, join_sessions
@@ -60,6 +61,7 @@ __all__ = [
     "__version__",
     "align",
     "compare",
+    "connectome",
     "convert",
     "couplings",
     "decode",
@@ -116,6 +118,7 @@ _HOME = {
     "TrainingRun": "training.run.run",
     "align": "alignment.align",
     "compare": "api",
+    "connectome": "pages.motifs",
     "convert": "api",
     "couplings": "interpretation.couplings.couplings",
     "decode": "interpretation.behaviour.tuning",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from boltzbrain.cli.commands.compare import compare
+from boltzbrain.cli.commands.connectome import connectome
 from boltzbrain.cli.commands.convert import convert
 from boltzbrain.cli.commands.demo import demo
 from boltzbrain.cli.commands.evaluate import evaluate
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 
 PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
-    "From a recording": (info, fit, sweep, convert),
+    "From a recording": (info, fit, sweep, connectome, convert),
     "Several animals": (align, translate),
     "From a run": (evaluate, interpret, compare, sample, transform, report, figures, view, methods),
     "To try it": (demo,),

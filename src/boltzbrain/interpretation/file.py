@@ -208,21 +208,42 @@ def map_entries(maps: RegionMaps, of: str, what: str, unit: str) -> Entries:
 
 
 def write_interpretation(path: Path, found: Interpretation) -> None:
-    """Write interpretation.h5, whole or not at all.
+    """Write interpretation.h5; errors as of `write_entries`."""
+    write_entries(path, FORMAT, found.entries, found.summary)
+
+
+def read_interpretation(path: Path) -> Interpretation:
+    """Read interpretation.h5.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or of another format.
+    """
+    entries, summary, version = read_entries(path, FORMAT)
+    if version < 2:
+        _leave_unknown_out(entries)
+    return Interpretation(entries, summary)
+
+
+def write_entries(
+    path: Path, form: FileFormat, entries: Mapping[str, Entry], summary: Mapping[str, Any]
+) -> None:
+    """Write arrays with their definitions, and a summary, whole or not at all.
 
     Raises
     ------
     InputError
         If an array holds a number that is not finite, or the file cannot be written.
     """
-    for name, entry in found.entries.items():
+    for name, entry in entries.items():
         if entry.values.dtype.kind == "f" and not np.isfinite(entry.values).all():
             raise bad_input(name, "hold finite numbers", "others")
     with atomic_hdf5(path) as file:
-        file.attrs.update(FORMAT.told)
-        text = json.dumps(plain(found.summary), allow_nan=False, ensure_ascii=False)
+        file.attrs.update(form.told)
+        text = json.dumps(plain(summary), allow_nan=False, ensure_ascii=False)
         write_text(file, "summary", text)
-        for name, entry in found.entries.items():
+        for name, entry in entries.items():
             values = entry.values
             if values.dtype.kind in "UO":
                 folder, _, last = name.rpartition("/")
@@ -235,15 +256,15 @@ def write_interpretation(path: Path, found: Interpretation) -> None:
             file[name].attrs["unit"] = entry.unit
 
 
-def read_interpretation(path: Path) -> Interpretation:
-    """Read interpretation.h5.
+def read_entries(path: Path, form: FileFormat) -> tuple[Entries, dict[str, Any], int]:
+    """Return the arrays, the summary and the version of a file of `write_entries`.
 
     Raises
     ------
     InputError
         If the file is missing, damaged or of another format.
     """
-    with open_ours(path, FORMAT) as file:
+    with open_ours(path, form) as file:
         entries: Entries = {}
 
         def collect(name: str, item: h5py.Dataset | h5py.Group) -> None:
@@ -254,9 +275,7 @@ def read_interpretation(path: Path) -> Interpretation:
                 entries[name] = Entry(values, str(item.attrs["definition"]), unit)
 
         file.visititems(collect)
-        if int(file.attrs["version"]) < 2:
-            _leave_unknown_out(entries)
-        return Interpretation(entries, json.loads(read_text(file, "summary")))
+        return entries, json.loads(read_text(file, "summary")), int(file.attrs["version"])
 
 
 def _leave_unknown_out(entries: Entries) -> None:

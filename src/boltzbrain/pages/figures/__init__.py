@@ -54,6 +54,7 @@ from boltzbrain.pages.figures.model import (
     strongest_weights,
     weights,
 )
+from boltzbrain.pages.figures.motifs import motif_animals, motif_course, motif_matrix
 from boltzbrain.pages.figures.rasters import raster
 from boltzbrain.pages.figures.statistics import (
     covariances,
@@ -90,6 +91,9 @@ __all__ = [
     "hidden_variance",
     "influences",
     "matched_assemblies",
+    "motif_animals",
+    "motif_course",
+    "motif_matrix",
     "neuron_colours",
     "occupied_regions",
     "population_count",

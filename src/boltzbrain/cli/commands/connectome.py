@@ -1,0 +1,56 @@
+"""The command `boltzbrain connectome`: motifs of one or several recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from boltzbrain.cli.options import takes
+from boltzbrain.cli.terminal import say
+from boltzbrain.foundations.folders import folder_to_write
+from boltzbrain.foundations.options import names_of
+from boltzbrain.foundations.showing.display import Display
+from boltzbrain.interpretation.motifs.choices import MotifChoices
+
+
+@takes("choices", MotifChoices, names_of(MotifChoices))
+def connectome(
+    recordings: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECORDING...",
+            help="Recordings, one for each animal, whose neurons have names in common; or one.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for motifs.h5 and page.")
+    ],
+    *,
+    choices: dict[str, Any],
+    seed: Annotated[int, typer.Option("--seed", help="Seed of every stream.")] = 0,
+) -> None:
+    """Find motifs: which neurons change together, when, and in which animals.
+
+    Traces are taken as they are, spikes in bins of the default width. Writes motifs.h5 and
+    motifs.html.
+    """
+    display = Display()
+    folder_to_write("--out", output)
+    with display.stage("starting"):
+        from boltzbrain.pages.motifs import connectome as work
+        from boltzbrain.pages.motifs import motif_words
+        from boltzbrain.readers.detect import read
+    animals = {}
+    names = [Path(path).stem for path in recordings]
+    for number, path in enumerate(recordings):
+        with display.stage(f"reading {Path(path).name}"):
+            alone = names.count(names[number]) == 1
+            animals[names[number] if alone else f"{names[number]} {number + 1}"] = read(path)
+    with display.stage("finding motifs", phases=True) as stage:
+        found = work(
+            animals, out=output, seed=seed, callbacks=(stage.show,), progress=False, **choices
+        )
+    say(*motif_words(found))
+    say(f"written: {output / 'motifs.h5'}", f"         {output / 'motifs.html'}")

@@ -1,0 +1,1 @@
+"""Motifs: which neurons change together, when, and in which animals."""

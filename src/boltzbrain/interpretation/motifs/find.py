@@ -1,0 +1,308 @@
+"""From what several animals' neurons did to motifs, with what chance would give beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import Recording
+from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.files import FileFormat
+from boltzbrain.foundations.hdf5_tables import plain
+from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.foundations.random import Generator
+from boltzbrain.foundations.showing.told import Brief
+from boltzbrain.interpretation.file import Entries, Entry, read_entries, write_entries
+from boltzbrain.interpretation.motifs.affinities import Affinities, affinities_of
+from boltzbrain.interpretation.motifs.changes import Signal, changes_of, signal_of
+from boltzbrain.interpretation.motifs.choices import MotifChoices
+from boltzbrain.interpretation.motifs.communities import MOST_NODES, find_communities
+from boltzbrain.interpretation.motifs.factors import (
+    Factors,
+    Fits,
+    Floats,
+    factorise,
+    matched,
+    pairs_given,
+)
+from boltzbrain.interpretation.motifs.rank import (
+    Tried,
+    agreement_of,
+    blocks_of,
+    choose_rank,
+    held_out_score,
+    shifted,
+)
+
+FORMAT = FileFormat("boltzbrain motifs", what="motifs.h5", command="boltzbrain connectome")
+
+_STARTS, _STARTS_BESIDE = 10, 2
+"""Starts of the communities, and of those of the other starts of the components."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Motifs(Brief):
+    """What changes together, when and in which animals.
+
+    Attributes
+    ----------
+    entries
+        Path in motifs.h5 to array; docs/motifs.md lists them.
+    summary
+        Single figures in the types of JSON: ``rank``, ``tried`` and others.
+    """
+
+    entries: Mapping[str, Entry]
+    summary: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        """Return the number of motifs."""
+        return int(self.summary["rank"])
+
+    def __getitem__(self, path: str) -> NDArray[Any]:
+        """Return the array at a path."""
+        return self.entries[path].values
+
+    def matrix(self, motif: int) -> Floats:
+        """Return the pairs of a motif beyond chance, (node, node), symmetric; 0 if not known."""
+        return square(
+            self["pairs/nodes"], self["motifs/pair"][motif] - self["motifs/chance"][motif],
+            len(self["nodes/name"]),
+        )  # fmt: skip
+
+    def save(self, path: Path) -> None:
+        """Write motifs.h5, whole or not at all.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        write_entries(path, FORMAT, self.entries, self.summary)
+
+
+def read_motifs(path: str | Path) -> Motifs:
+    """Read motifs.h5.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or of another format.
+    """
+    entries, summary, _ = read_entries(Path(path), FORMAT)
+    return Motifs(entries, summary)
+
+
+def square(pairs: NDArray[np.int64], values: Floats, nodes: int) -> Floats:
+    """Return values of pairs as a symmetric matrix, those that change together alone."""
+    result = np.zeros((nodes, nodes))
+    some = slice(0, min(len(pairs), nodes * (nodes - 1) // 2))
+    result[pairs[some, 0], pairs[some, 1]] = values[some]
+    return result + result.T
+
+
+def find_motifs(
+    animals: Mapping[str, Recording | Activity | Signal],
+    choices: MotifChoices,
+    *,
+    seed: int = 0,
+    callbacks: Sequence[Callback] = (),
+) -> Motifs:
+    """Find motifs: non-negative components of affinities (window, animal, pair).
+
+    Parameters
+    ----------
+    animals
+        Name to recording; their neurons are told by name.
+    choices
+        What is asked for.
+    seed
+        Of every stream.
+    callbacks
+        Told phase by phase: "components", "surrogates", "communities".
+
+    Raises
+    ------
+    InputError
+        If animals share too few names, windows of one clock differ in number, or memory is too
+        small.
+    """
+    generator = Generator.from_seed(seed, "motifs")
+    tell = Teller(callbacks)
+    signals = {name: signal_of(one, choices.atlas) for name, one in animals.items()}
+    affinities = affinities_of(
+        signals, smooth_s=choices.smooth_s, window_s=choices.window_s, signed=choices.signed
+    )
+    if choices.one_clock and len(set(affinities.windows)) > 1:
+        must = "be left out where animals differ in the number of windows"
+        raise bad_input("one_clock", must, list(affinities.windows))
+    fits, tried = _fitted(affinities, choices, generator, tell.phase("components"))
+    chance: dict[int, list[Floats]] = {}
+    told = tell.phase("surrogates")
+    wanted = [one.rank for one in tried if one.agrees or choices.rank is not None]
+    changes = {name: changes_of(one, choices.smooth_s) for name, one in signals.items()}
+    rank = choices.rank or 0
+    for number in reversed(wanted):
+        place = next(at for at, one in enumerate(tried) if one.rank == number)
+        scores, chance[number] = [], []
+        for draw in range(choices.surrogates):
+            moved = affinities_of(
+                signals, window_s=choices.window_s, signed=choices.signed,
+                changes=shifted(changes, signals, generator.child("shifts", draw)),
+            )  # fmt: skip
+            stream = generator.child("held out", number)
+            scores.append(held_out_score(moved, number, stream, one_clock=choices.one_clock))
+            best = fits[number].factors[0]
+            chance[number].append(pairs_given(blocks_of(moved, choices.one_clock), best))
+            told(draw + 1, choices.surrogates)
+        tried[place] = replace(tried[place], by_chance=tuple(scores))
+        rank = choices.rank or choose_rank(tried)
+        if rank:
+            break
+    return _found(
+        affinities, fits.get(rank), chance.get(rank, []), tried, choices, rank, seed,
+        generator.child("communities"), tell.phase("communities"),
+    )  # fmt: skip
+
+
+def _fitted(
+    affinities: Affinities, choices: MotifChoices, generator: Generator, tell: Teller
+) -> tuple[dict[int, Fits], list[Tried]]:
+    """Fit every number of components; return the fits and what is told of them."""
+    ranks = [choices.rank] if choices.rank else list(range(1, choices.most + 1))
+    fits, tried = {}, []
+    for done, rank in enumerate(ranks, 1):
+        found = factorise(
+            blocks_of(affinities, choices.one_clock), rank, generator.child("starts", rank),
+            starts=choices.starts, one_clock=choices.one_clock,
+        )  # fmt: skip
+        stream = generator.child("held out", rank)
+        score = held_out_score(affinities, rank, stream, one_clock=choices.one_clock)
+        fits[rank] = found
+        tried.append(Tried(rank, 1.0 - float(found.residual[0]), *agreement_of(found), score))
+        tell(done, len(ranks))
+    return fits, tried
+
+
+def _found(
+    affinities: Affinities,
+    fits: Fits | None,
+    chance: Sequence[Floats],
+    tried: Sequence[Tried],
+    choices: MotifChoices,
+    rank: int,
+    seed: int,
+    generator: Generator,
+    tell: Teller,
+) -> Motifs:
+    nodes, pairs = len(affinities.nodes), len(affinities.pairs)
+    best = fits.factors[0] if fits is not None else _none(affinities)
+    pair = best.size[:, None] * best.pair
+    level: Floats = np.zeros((rank, pairs))
+    for drawn in chance:
+        level += drawn / len(chance)
+    community = np.zeros((rank, nodes), dtype=np.int64)
+    together = np.zeros((rank, nodes, nodes), dtype=np.float32)
+    anywhere = np.asarray(affinities.shown.any(axis=0), dtype=np.float64)
+    known = square(affinities.pairs, anywhere, nodes) > 0
+    if fits is not None and nodes <= MOST_NODES:
+        others: list[Floats] = [
+            (other.size[:, None] * other.pair)[matched(best, other)] for other in fits.factors[1:]
+        ]
+        for motif in range(rank):
+            for number, of_start in enumerate([pair, *others]):
+                beyond: Floats = of_start - level
+                weights = square(affinities.pairs, np.asarray(beyond[motif]), nodes)
+                many = _STARTS_BESIDE if number else _STARTS
+                found = find_communities(weights, generator, known=known, starts=many).of
+                together[motif] += found[:, None] == found
+                if not number:
+                    community[motif] = found
+            tell(motif + 1, rank)
+        together /= len(fits.factors)
+    shares = animal_shares(affinities, best)
+    starts = affinities.start_s[:1] if choices.one_clock else affinities.start_s
+    epochs = affinities.epochs[:1] if choices.one_clock else affinities.epochs
+    whose = np.repeat(np.arange(len(starts)), [len(one) for one in starts])
+    epoch = np.concatenate(epochs)
+    entries: Entries = {
+        "nodes/name": Entry(np.array(affinities.nodes, dtype=object), "(node,) neuron or region"),
+        "animals/name": Entry(np.array(affinities.animals, dtype=object), "(animal,) name"),
+        "animals/shown": Entry(
+            affinities.shown.astype(np.uint8), "(animal, pair) 1 where the animal has both"
+        ),
+        "pairs/nodes": Entry(
+            affinities.pairs, "(pair, 2) nodes; signed: against each other behind together"
+        ),
+        "windows/animal": Entry(
+            whose, "(window,) number of its animal; one clock: 0, all animals share them"
+        ),
+        "windows/start_s": Entry(
+            np.concatenate(starts), "(window,) since the beginning, time between segments left out",
+            "s",
+        ),
+        "windows/epoch": Entry(epoch, "(window,) number of its epoch, -1 for none"),
+        "epochs/name": Entry(np.array(affinities.epoch_names, dtype=object), "(epoch,) name"),
+        "motifs/time": Entry(best.time, "(motif, window) strength, the sum of squares is 1"),
+        "motifs/animal": Entry(shares, "(motif, animal) share of the motif's strength"),
+        "motifs/pair": Entry(pair, "(motif, pair) affinity of norm 1 in time and animals"),
+        "motifs/chance": Entry(level, "(motif, pair) the same of neurons shifted in time"),
+        "motifs/community": Entry(community, "(motif, node) number of its community"),
+        "motifs/together": Entry(
+            together, "(motif, node, node) share of starts with both in one community"
+        ),
+        "motifs/epoch": Entry(
+            strength_by_epoch(best.time, epoch, len(affinities.epoch_names)),
+            "(motif, epoch) mean strength relative to that over all windows",
+        ),
+    }  # fmt: skip
+    summary = {
+        "rank": rank,
+        "asked": choices.rank is not None,
+        "animals": list(affinities.animals),
+        "nodes": nodes,
+        "of": "neurons" if choices.atlas is None else "regions",
+        "windows": list(affinities.windows),
+        "tried": [asdict(one) for one in tried],
+        "options": choices.model_dump(),
+        "seed": seed,
+    }
+    return Motifs(entries, plain(summary))
+
+
+def animal_shares(affinities: Affinities, factors: Factors) -> Floats:
+    """Return how much of each component lies in each animal, (component, animal), of sum 1.
+
+    Of one clock its weights; else the mean strength of its windows.
+    """
+    if factors.animal.shape[1] > 1 or len(affinities.animals) == 1:
+        weights = factors.animal
+    else:
+        parts = np.split(factors.time, np.cumsum(affinities.windows)[:-1], axis=1)
+        weights = np.column_stack([part.mean(axis=1) for part in parts])
+    result: Floats = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+    return result
+
+
+def strength_by_epoch(time: Floats, epoch: NDArray[np.int32], epochs: int) -> Floats:
+    """Return the mean strength in each epoch relative to that over all windows, (component, epoch).
+
+    0 in an epoch without windows.
+    """
+    result = np.zeros((len(time), epochs))
+    level = np.maximum(time.mean(axis=1), 1e-300)
+    for number in range(epochs):
+        if (epoch == number).any():
+            result[:, number] = time[:, epoch == number].mean(axis=1) / level
+    return result
+
+
+def _none(affinities: Affinities) -> Factors:
+    rows, pairs = sum(affinities.windows), len(affinities.pairs)
+    return Factors(np.zeros(0), np.zeros((0, rows)), np.zeros((0, 1)), np.zeros((0, pairs)))

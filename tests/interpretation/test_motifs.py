@@ -1,0 +1,187 @@
+"""Motifs: factors exact, communities against all partitions, what was planted found again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.decomposition import NMF
+from sklearn.metrics import adjusted_rand_score
+
+from boltzbrain.foundations.checks import InputError
+from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.motifs.affinities import affinities_of
+from boltzbrain.interpretation.motifs.changes import SPIKES, Signal, changes_of
+from boltzbrain.interpretation.motifs.choices import MotifChoices
+from boltzbrain.interpretation.motifs.communities import find_communities, log_evidence
+from boltzbrain.interpretation.motifs.factors import Block, factorise, pairs_given
+from boltzbrain.interpretation.motifs.find import find_motifs, read_motifs
+from boltzbrain.interpretation.motifs.rank import shifted
+from helpers.motifs import planted_motifs, signal_of_traces
+
+
+def block(values, animal=0, first=0, shown=None):
+    shown = np.ones(values.shape[1], dtype=bool) if shown is None else shown
+    every = slice(0, len(values))
+    rows = slice(first, first + len(values))
+    return Block(animal, rows, shown, lambda: iter([(every, values * shown)]))
+
+
+def test_an_affinity_is_the_root_of_the_product_of_what_rises_or_falls_together():
+    rng = np.random.default_rng(0)
+    signal = signal_of_traces(rng.normal(size=(12, 4)))
+    changes = changes_of(signal)
+    found = affinities_of({"one": signal}, window_s=2.0, signed=True)
+    values = np.concatenate([part for _, part in found.pieces(0)])
+    for row, (first, second) in enumerate(found.pairs[: found.together].tolist()):
+        product = changes[:, first] * changes[:, second]
+        for column, sign in ((row, 1), (row + found.together, -1)):
+            wanted = np.sqrt(np.maximum(sign * product, 0)).reshape(3, 4).mean(axis=1)
+            np.testing.assert_allclose(values[:, column], wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_changes_do_not_look_beyond_a_segment():
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(60, 3)).astype(np.float32)
+    both = np.repeat([0, 1], 30).astype(np.int32)
+    for kind in ("traces", SPIKES):
+        whole = Signal(values, ("a", "b", "c"), 0.5, both, kind)
+        other = values.copy()
+        other[30:] = other[30:][::-1]
+        turned = changes_of(Signal(other, ("a", "b", "c"), 0.5, both, kind))
+        # the root mean square, over both segments, differs by a factor alone
+        ratio = changes_of(whole)[:30] / turned[:30]
+        np.testing.assert_allclose(ratio, np.broadcast_to(ratio[0], ratio.shape), rtol=1e-3)
+
+
+def test_two_disjoint_components_are_found_to_rounding():
+    rng = np.random.default_rng(2)
+    time, pair = np.zeros((20, 2)), np.zeros((30, 2))
+    time[:10, 0], time[10:, 1] = rng.random(10) + 0.1, rng.random(10) + 0.1
+    pair[:12, 0], pair[15:, 1] = rng.random(12) + 0.1, rng.random(15) + 0.1
+    best = factorise([block(time @ pair.T)], 2, Generator.from_seed(0), starts=2).factors[0]
+    made = (best.time * best.size[:, None]).T @ best.pair
+    np.testing.assert_allclose(made, time @ pair.T, atol=1e-6)
+    cosine = np.abs(best.pair @ (pair / np.linalg.norm(pair, axis=0)))
+    np.testing.assert_allclose(np.sort(cosine, axis=1)[:, -1], 1.0, atol=1e-6)
+
+
+def test_one_animal_and_one_component_is_the_factorisation_of_scikit_learn():
+    values = np.random.default_rng(3).random((25, 40))
+    ours = factorise([block(values)], 1, Generator.from_seed(0), starts=1, tolerance=0.0)
+    model = NMF(1, init="random", tol=1e-12, max_iter=5000, random_state=0)
+    time = model.fit_transform(values)
+    theirs = model.components_[0] / np.linalg.norm(model.components_[0])
+    np.testing.assert_allclose(ours.factors[0].pair[0], theirs, atol=1e-6)
+    left = np.square(values - time @ model.components_).sum() / np.square(values).sum()
+    assert ours.residual[0] == pytest.approx(left, abs=1e-9)
+
+
+@pytest.mark.parametrize("one_clock", [True, False])
+def test_pairs_that_an_animal_lacks_do_not_count(one_clock):
+    rng = np.random.default_rng(4)
+    pair, shown = rng.random((2, 50)), np.ones((3, 50), dtype=bool)
+    shown[0, :15], shown[1, 40:], shown[2, 10:30] = False, False, False
+    time, blocks = rng.random((2, 30)), []
+    for animal, weight in enumerate(rng.random((3, 2)) + 0.2):
+        mine = time if one_clock else rng.random((2, 30))
+        rows = 0 if one_clock else 30 * animal
+        blocks.append(block((mine * weight[:, None]).T @ pair, animal, rows, shown[animal]))
+    found = factorise(
+        blocks, 2, Generator.from_seed(0), starts=4, sweeps=1000, tolerance=0, one_clock=one_clock
+    )
+    assert found.residual[0] < 1e-5
+    best = found.factors[0]
+    # the same pairs, from the same affinities, given windows and animals
+    np.testing.assert_allclose(
+        pairs_given(blocks, best), best.size[:, None] * best.pair, rtol=0.05, atol=0.02
+    )
+
+
+def partitions(nodes):
+    labels = [[0]]
+    for _ in range(nodes - 1):
+        labels = [[*one, new] for one in labels for new in range(max(one) + 2)]
+    return [np.array(one) for one in labels]
+
+
+@pytest.mark.parametrize("law", ["normal", "exponential"])
+@pytest.mark.parametrize("each_pair", [True, False])
+def test_communities_of_six_nodes_are_the_best_of_all_203_partitions(law, each_pair):
+    every = partitions(6)
+    assert len(every) == 203
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        label = rng.integers(0, 2, 6)
+        weights = rng.exponential(size=(6, 6)) * np.where(label[:, None] == label, 6, 1)
+        weights = np.triu(weights * (rng.random((6, 6)) < 0.8), 1)
+        weights = weights + weights.T
+        options = {"law": law, "each_pair": each_pair}
+        found = find_communities(weights, Generator.from_seed(seed), starts=30, **options)
+        best = max(log_evidence(weights, one, **options) for one in every)
+        assert found.log_evidence == pytest.approx(best, abs=1e-9)
+
+
+def test_a_constant_graph_is_one_community():
+    for law in ("normal", "exponential"):
+        found = find_communities(np.ones((15, 15)), Generator.from_seed(0), law=law)
+        assert found.of.max() == 0
+
+
+@pytest.fixture(scope="module")
+def planted():
+    signals, labels = planted_motifs(0, neurons=36, animals=4, frames=480, motifs=2, size=12)
+    return signals, labels, find_motifs(signals, CHOICES.model_copy(update={"rank": 2}), seed=0)
+
+
+CHOICES = MotifChoices(one_clock=True, most=3, starts=4, surrogates=5)
+
+
+def test_the_number_of_motifs_is_the_planted_one_within_one(planted):
+    found = find_motifs(planted[0], CHOICES.model_copy(update={"starts": 3}), seed=0)
+    assert 1 <= len(found) <= 3
+    chosen = found.summary["tried"][len(found) - 1]
+    assert chosen["held_out"] > max(chosen["by_chance"])
+
+
+def test_planted_motifs_are_found_with_their_communities_and_the_animal_that_lacks_each(planted):
+    _, labels, found = planted
+    whose = []
+    for motif in range(2):
+        likeness = [adjusted_rand_score(one, found["motifs/community"][motif]) for one in labels]
+        whose.append(int(np.argmax(likeness)))
+        assert likeness[whose[-1]] > 0.8
+        # the animal of the motif's number lacks it
+        assert found["motifs/animal"][motif].argmin() == whose[-1]
+        strength = found["motifs/time"][motif].reshape(2, -1).mean(axis=1)
+        assert strength.argmax() == whose[-1]
+    assert sorted(whose) == [0, 1]
+
+
+def test_shifted_traces_have_no_motif(planted):
+    signals = planted[0]
+    changes = {name: one.values for name, one in signals.items()}
+    moved = shifted(changes, signals, Generator.from_seed(5))
+    broken = {name: signal_of_traces(values) for name, values in zip(signals, moved, strict=True)}
+    assert len(find_motifs(broken, CHOICES, seed=1)) == 0
+
+
+def test_the_file_holds_what_was_found(planted, tmp_path):
+    found = planted[2]
+    found.save(tmp_path / "motifs.h5")
+    again = read_motifs(tmp_path / "motifs.h5")
+    assert again.summary == found.summary
+    for name in found.entries:
+        assert (again[name] == found[name]).all()
+
+
+def test_animals_that_share_too_few_names_and_clocks_that_differ_are_refused():
+    rng = np.random.default_rng(6)
+    one = signal_of_traces(rng.normal(size=(40, 4)))
+    other = signal_of_traces(rng.normal(size=(40, 4)), names=("n0", "n1", "x", "y"))
+    with pytest.raises(InputError, match="share at least 3 neurons by name"):
+        find_motifs({"a": one, "b": other}, CHOICES)
+    longer = signal_of_traces(rng.normal(size=(60, 4)))
+    with pytest.raises(InputError, match="one_clock must"):
+        find_motifs({"a": one, "b": longer}, CHOICES)
+    with pytest.raises(InputError, match="memory_limit_gb"):
+        affinities_of({"a": one, "b": longer}, memory_limit_gb=1e-6)
