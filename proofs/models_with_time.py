@@ -12,10 +12,10 @@ cluster of test bins, so that differences between models have paired errors. Par
   the trial alone (the control explains what states do); two laws of equal rates and different
   couplings in turn, five seeds (hidden states over RBMs tell them, a hidden Markov model does not).
 - steinmetz: sessions and splits, each the RBM by its recipe and with the past or with hidden states
-  as context, the hidden Markov model, the regression on the past, the HMM-GLM, the rate by place, and the
-  regression with the past of another segment and with shuffled bins. On session 10 the past must
-  lift the RBM by 0.7 nats (mean of the splits) and five standard errors in each. Speed: 32 states
-  in 15 s, the regression in 30 s, four states with the past in 5 minutes, each fit alone.
+  as context, the hidden Markov model, the regression on the past, the HMM-GLM, the rate by place,
+  and the regression with the past of another segment and with shuffled bins. On session 10 the past
+  must lift the RBM by 0.7 nats (mean of the splits) and five standard errors in each. Speed: 32
+  states in 15 s, the regression in 30 s, four states with the past in 5 minutes, each fit alone.
 - retina: 160 cells, folds by repeats of the movie; the pairwise and the K-pairwise model of
   Tkacik et al., PLoS Comput. Biol. 10:e1003408 (2014), which these cells were published with,
   beside the others.
