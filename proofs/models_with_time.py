@@ -9,13 +9,13 @@ cluster of test bins, so that differences between models have paired errors. Par
 
 - planted: three sticky states among 30 neurons (path at least 95 % right, shared couplings
   correlated at least 0.9); no states, 20 seeds (one state in 19); rates that follow the place in
-  the trial alone (the control explains what states do).
+  the trial alone (the control explains what states do); two laws of equal rates and different
+  couplings in turn, five seeds (hidden states over RBMs tell them, a hidden Markov model does not).
 - steinmetz: sessions and splits, each the RBM by its recipe and with the past or with hidden states
-  as context, the
-  hidden Markov model, the regression on the past, the HMM-GLM, the rate by place, and the
-  regression with the past of another segment and with shuffled bins. On session 10 the past must
-  lift the RBM by 0.7 nats (mean of the splits) and five standard errors in each. Speed: 32 states
-  in 15 s, the regression in 30 s, four states with the past in 5 minutes, each fit alone.
+  as context, the hidden Markov model, the regression on the past, the HMM-GLM, the rate by place,
+  and the regression with the past of another segment and with shuffled bins. On session 10 the past
+  must lift the RBM by 0.7 nats (mean of the splits) and five standard errors in each. Speed: 32
+  states in 15 s, the regression in 30 s, four states with the past in 5 minutes, each fit alone.
 - retina: 160 cells, folds by repeats of the movie; the pairwise and the K-pairwise model of
   Tkacik et al., PLoS Comput. Biol. 10:e1003408 (2014), which these cells were published with,
   beside the others.
@@ -71,6 +71,7 @@ PARTS = ("planted", "steinmetz", "retina", "allen", "worms")
 MODELS = ("hmm", "history", "hmmglm")
 STATIC = ("ising", "kpairwise")
 CONTEXTS = ("past", "states:8")
+DECISIVE = 5
 LEAST_LIFT, ERRORS = 0.7, 5.0
 SPEED_S = {"hmm, 32 states": 15.0, "history": 30.0, "hmmglm, 4 states": 300.0}
 WIDTH, SHIFTS = 0.02, 999
@@ -151,6 +152,41 @@ def locked() -> list[Line]:
     return [{"model": "hmm's gain over that of the place", "value": gain / own, "limit": 1.0,
              "good": gain <= own, "seconds": time.monotonic() - began,
              "chosen": json.dumps(model.fit.chosen)}]  # fmt: skip
+
+
+def decisive(seed: int, neurons: int = 16, size: int = 4, bins: int = 6000) -> list[Line]:
+    """Two laws of equal rates and different couplings in turn: rates alone do not tell them."""
+    rng = np.random.default_rng(seed)
+    groups = np.stack([np.arange(neurons) // size, np.arange(neurons) % size])
+    path = np.zeros(bins, dtype=int)
+    for place in range(bins):
+        begins, change = place % 100 == 0, rng.random() > 0.95
+        path[place] = rng.integers(2) if begins else abs(path[place - 1] - change)
+    on = rng.random((bins, size)) < 0.3
+    odds = np.where(on[np.arange(bins)[:, None], groups[path]], 1.0, -2.5)
+    states = (rng.random((bins, neurons)) < expit(odds)).astype(np.uint8)
+    activity = Activity(
+        states, WIDTH, (np.arange(bins) // 100).astype(np.int32),
+        rng.permutation(np.repeat([0, 1, 2], (40, 8, 12))).repeat(100).astype(np.int8),
+        pd.DataFrame({"id": range(neurons)}), {}, (), Source("planted", "planted", "", {}),
+    )  # fmt: skip
+    train, _, test = folds_of(activity)
+    true, began = path[activity.bins_of("test")], time.monotonic()
+    alone, _, _ = climb_from_blocks(train, 2, Generator.from_seed(seed))
+    own = adjusted_rand_score(true, alone.posterior(test).argmax(axis=1))
+    plan = {"hidden": 12, "updates": 500, "batch": 500, "sweeps": 2, "learning_rate": 1.0,
+            "weight_std": 0.3, "checkpoints": 2, "chains": 200, "seed": seed}  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        run = bb.fit(activity, out=Path(folder) / "run", context="states:2", **plan)
+        model = run.in_context()
+    found = model.contexts.states.posterior(test, model.rbm).argmax(axis=1)
+    index = adjusted_rand_score(true, found)
+    return [
+        {"model": "rbm, states:2, adjusted Rand index", "value": index, "limit": 0.5,
+         "good": index >= 0.5, "seconds": time.monotonic() - began},
+        {"model": "hmm of 2 states, adjusted Rand index", "value": own, "limit": 0.1,
+         "good": own <= 0.1},
+    ]  # fmt: skip
 
 
 def folds_of(activity: Activity) -> list[Sequences]:
@@ -297,6 +333,8 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], 
     for seed in range(options.seeds):
         yield "planted", f"no states, seed {seed}", lambda seed=seed: no_states(seed)
     yield "planted", "locked to the trial", locked
+    for seed in range(DECISIVE):
+        yield "planted", f"decisive, seed {seed}", lambda seed=seed: decisive(seed)
     for session in options.sessions:
         for split in options.splits:
 
