@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import lgamma, log
+
 import numpy as np
 import pytest
 from sklearn.decomposition import NMF
@@ -119,6 +121,22 @@ def test_communities_of_six_nodes_are_the_best_of_all_203_partitions(law, each_p
         found = find_communities(weights, Generator.from_seed(seed), starts=30, **options)
         best = max(log_evidence(weights, one, **options) for one in every)
         assert found.log_evidence == pytest.approx(best, abs=1e-9)
+
+
+def test_the_evidence_of_two_communities_is_the_formula_of_the_module():
+    weights = np.zeros((4, 4))
+    for (first, second), weight in {(0, 1): 3.0, (2, 3): 2.0, (0, 2): 1.0}.items():
+        weights[first, second] = weights[second, first] = weight
+    # pairs, connections and weights within each and between, weights in units of their mean of 2
+    parts = ((1, 1, 1.5), (1, 1, 1.0), (4, 1, 0.5))
+    wanted = sum(
+        lgamma(1 + there) + lgamma(1 + pairs - there) - lgamma(2 + pairs)
+        + lgamma(1 + there) - (1 + there) * log(1 + total)
+        for pairs, there, total in parts
+    )  # fmt: skip
+    wanted += -log(4) - log(3) - log(24 / (2 * 2))
+    found = log_evidence(weights, np.array([0, 0, 1, 1]), law="exponential")
+    assert found == pytest.approx(wanted, abs=1e-12)
 
 
 def test_a_constant_graph_is_one_community():

@@ -64,3 +64,14 @@ def test_the_command_writes_the_folder(tmp_path, capsys):
     assert "1 motif of 4 neurons in 2 animals" in capsys.readouterr().out
     found = read_motifs(tmp_path / "out" / "motifs.h5")
     assert sorted(found["nodes/name"]) == ["AVA", "AVB", "AVD", "AVE"]
+    told = '[animals.larva]\nrecording = "a.npz"\n[animals.adult]\nrecording = "b.npz"\n'
+    (tmp_path / "study.toml").write_text(told)
+    words[1:3] = [str(tmp_path / "study.toml")]
+    words[words.index("-o") + 1] = str(tmp_path / "of_study")
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--surrogates", "2"])
+    assert ended.value.code == 0
+    assert list(read_motifs(tmp_path / "of_study" / "motifs.h5")["animals/name"]) == [
+        "larva",
+        "adult",
+    ]

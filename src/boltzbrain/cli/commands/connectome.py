@@ -21,7 +21,8 @@ def connectome(
         list[str],
         typer.Argument(
             metavar="RECORDING...",
-            help="Recordings, one for each animal, whose neurons have names in common; or one.",
+            help="Recordings, one for each animal, whose neurons have names in common; or one, or "
+            "a study.",
         ),
     ],
     output: Annotated[
@@ -42,7 +43,13 @@ def connectome(
         from boltzbrain.pages.motifs import connectome as work
         from boltzbrain.pages.motifs import motif_words
         from boltzbrain.readers.detect import read
-    animals = {}
+        from boltzbrain.readers.study import is_study, read_study
+    if len(recordings) == 1 and is_study(recordings[0]):
+        with display.stage(f"reading {Path(recordings[0]).name}"):
+            animals = dict(read_study(recordings[0]))
+        recordings = []
+    else:
+        animals = {}
     names = [Path(path).stem for path in recordings]
     for number, path in enumerate(recordings):
         with display.stage(f"reading {Path(path).name}"):
