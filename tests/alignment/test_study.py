@@ -84,6 +84,17 @@ def test_translation_is_worth_more_than_mean_rates(study, animals):
         assert animals.score(one, other, rates) > 0.4
 
 
+def test_animals_that_share_no_name_are_refused_before_anything_is_trained(
+    study, animals, tmp_path
+):
+    b = animals.animals["b"].recording().binarize().split(min_active_bins=0)
+    run = study.folder / "runs" / "a"
+    with pytest.raises(InputError, match="by must tie neurons of b to neurons of a"):
+        bb.align(run, b, tmp_path / "study", names=["a", "b"], by="names", progress=False)
+    assert not (tmp_path / "study" / "study.json").exists()
+    assert not (tmp_path / "study" / "runs").exists()
+
+
 def test_killed_and_resumed_it_is_the_same_study(study, tmp_path):
     again = tmp_path / "again"
     shutil.copytree(study.folder, again)

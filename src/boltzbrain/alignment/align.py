@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from boltzbrain.alignment.consensus import round_names, write_pool
 from boltzbrain.alignment.every import write_animals
 from boltzbrain.alignment.folder import (
@@ -17,6 +19,7 @@ from boltzbrain.alignment.folder import (
 )
 from boltzbrain.alignment.register import Neurons, Register, require_one_frame
 from boltzbrain.alignment.results import gathered
+from boltzbrain.alignment.starts import start_of
 from boltzbrain.alignment.students import write_hidden
 from boltzbrain.alignment.work import complete
 from boltzbrain.data.activity import Activity
@@ -282,6 +285,13 @@ def start_study(
     }
     neurons = {name: Neurons.of(name, one, register) for name, one in every.items()}
     fits = require_one_frame(neurons, frame) if register.way == "positions" else {}
+    if register.way != "positions":
+        # before minutes of training are over
+        teachers = {"each": list(neurons), CONSENSUS: list(neurons)[:1]}
+        for teacher in teachers.get(asked["teacher"], [asked["teacher"]]):
+            for receiver in neurons.values():
+                given = np.ones((len(neurons[teacher]), 1))
+                start_of(register, neurons[teacher], given, receiver)
     animals = write_animals(folder, every)
     for name, its in runs.items():
         _copied(its, folder / "runs" / name)
