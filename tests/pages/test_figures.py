@@ -83,6 +83,22 @@ BESIDE = {
     "PCA": np.random.default_rng(1).normal(size=(30, 3)),
 }
 CASES = {
+    "influences": (figures.influences, (normal((4, 4)), np.full((4, 4), 0.1)), {}),
+    "unit_memories": (figures.unit_memories, (np.array([0.0, 0.2, 1.5]), 0.04), {}),
+    "changing_pairs": (
+        figures.changing_pairs, (normal((3, 2)), ["a, b", "a, c", "b, c"], ["rest", "task"]), {},
+    ),
+    "motif_course": (
+        figures.motif_course,
+        ({"a": (np.arange(5.0), np.abs(normal(5))), "b": (np.arange(5.0), np.zeros(5))},),
+        {},
+    ),
+    "motif_animals": (figures.motif_animals, (["a", "b"], np.array([0.3, 0.7])), {}),
+    "motif_matrix": (
+        figures.motif_matrix,
+        (["a", "b", "c"], np.abs(normal((3, 3))), np.array([0, 0, 1])),
+        {},
+    ),
     "tuning_map": (
         figures.tuning_map,
         (["side", "speed"], np.array([[0.1, -0.2, 0.0], [0.0, 0.02, 0.3]]), np.eye(2, 3) > 0),

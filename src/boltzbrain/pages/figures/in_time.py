@@ -285,4 +285,5 @@ def changing_pairs(ax: Axes, values: Floats, pairs: Sequence[str], labels: Seque
     bar.ax.tick_params(labelsize=text_size(7))
     ax.set_yticks(range(len(pairs)), [as_text(one) for one in pairs], fontsize=text_size(6.5))
     ax.set_xticks(range(len(labels)), [as_text(one) for one in labels], rotation=90)
+    ax.set_xlabel("state or epoch")
     ax.tick_params(axis="y", length=0)
