@@ -13,13 +13,13 @@ from boltzbrain.data.activity import stretches
 from boltzbrain.foundations.checks import bad_input, number_in
 from boltzbrain.foundations.memory import VALUES, require_memory, require_size, slices
 from boltzbrain.interpretation.motifs.changes import Signal, changes_of
+from boltzbrain.interpretation.motifs.choices import WINDOW_S
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 KEPT_BYTES = 1 << 30
 """Affinities of all animals that are kept; more are made anew each time they are gone through."""
-WINDOW_S = 2.0
 
 
 class Source(Protocol):

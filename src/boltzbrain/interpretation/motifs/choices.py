@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from boltzbrain.foundations.options import Options, setting
-from boltzbrain.interpretation.motifs.affinities import WINDOW_S
+
+WINDOW_S = 2.0
 
 
 class MotifChoices(Options):
