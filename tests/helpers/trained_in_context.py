@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
 
+from boltzbrain.data.activity import Activity
+from boltzbrain.foundations.progress import Progress
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM, Moments
 from boltzbrain.sampling.enumeration import all_states
+from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.run import TrainingRun
+from boltzbrain.training.train import resume, train
 from boltzbrain.training.update.gradient import parameters_of
 
 
@@ -76,3 +82,27 @@ def ends(run: TrainingRun) -> dict[str, Tensor]:
         "chains": last.chains.visible,
         **last.optimizer,
     }
+
+
+def require_resumed_as_whole(activity: Activity, plan: TrainingPlan, folder: Path) -> None:
+    """Train at once, and stopped three times and gone on with: both must end alike, bit for bit."""
+    whole = train(activity, plan, folder / "whole")
+
+    def stop_at(update: int) -> Callable[[Progress], None]:
+        def callback(progress: Progress) -> None:
+            if progress.done == update:
+                raise KeyboardInterrupt
+
+        return callback
+
+    with pytest.raises(KeyboardInterrupt):
+        train(activity, plan, folder / "cut", [stop_at(1)])
+    for update in (2, 7):
+        with pytest.raises(KeyboardInterrupt):
+            resume(folder / "cut", [stop_at(update)])
+    cut = resume(folder / "cut")
+    assert ends(cut).keys() == ends(whole).keys()
+    for name, value in ends(whole).items():
+        assert torch.equal(value, ends(cut)[name]), name
+    logs = [run.log().drop(columns="seconds") for run in (whole, cut)]
+    assert logs[0].equals(logs[1])

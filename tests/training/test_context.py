@@ -33,7 +33,12 @@ from boltzbrain.training.update.gradient import (
 )
 from helpers.activities import activity_of
 from helpers.contexts import BINS, model_of, pieces_of, predictive
-from helpers.trained_in_context import ends, exact_chains, slope
+from helpers.trained_in_context import (
+    ends,
+    exact_chains,
+    require_resumed_as_whole,
+    slope,
+)
 
 QUICK = {
     "hidden": 3, "updates": 300, "batch": 300, "sweeps": 2, "checkpoints": 3, "weight_std": 0.3,
@@ -269,26 +274,7 @@ def test_interrupted_training_ends_where_the_undisturbed_one_ends(tmp_path, monk
     monkeypatch.setattr(training, "ROLLING_SECONDS", 0.0)
     activity = planted("past,epoch", bins=1500)
     plan = make_plan(**{**QUICK, "updates": 12, "batch": 200, **options})
-    whole = train(activity, plan, tmp_path / "whole")
-
-    def stop_at(update):
-        def callback(progress):
-            if progress.done == update:
-                raise KeyboardInterrupt
-
-        return callback
-
-    with pytest.raises(KeyboardInterrupt):
-        train(activity, plan, tmp_path / "cut", [stop_at(1)])
-    for update in (2, 7):
-        with pytest.raises(KeyboardInterrupt):
-            resume(tmp_path / "cut", [stop_at(update)])
-    cut = resume(tmp_path / "cut")
-    assert ends(cut).keys() == ends(whole).keys()
-    for name, value in ends(whole).items():
-        assert torch.equal(value, ends(cut)[name]), name
-    logs = [run.log().drop(columns="seconds") for run in (whole, cut)]
-    assert logs[0].equals(logs[1])
+    require_resumed_as_whole(activity, plan, tmp_path)
 
 
 def test_a_training_starts_from_a_static_run(tmp_path, monkeypatch):

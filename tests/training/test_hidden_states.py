@@ -20,7 +20,7 @@ from boltzbrain.training.context.seek import seek_states
 from boltzbrain.training.context.state import mean_by_label
 from boltzbrain.training.context.states import StatesState
 from boltzbrain.training.plan import make_plan
-from boltzbrain.training.train import resume, train
+from boltzbrain.training.train import train
 from boltzbrain.training.update.gradient import (
     log_likelihood_gradient,
     parameters_of,
@@ -28,7 +28,12 @@ from boltzbrain.training.update.gradient import (
 )
 from helpers.activities import activity_of
 from helpers.contexts import model_of, pieces_of, states_of
-from helpers.trained_in_context import ends, exact_chains, slope, weighted_moments
+from helpers.trained_in_context import (
+    exact_chains,
+    require_resumed_as_whole,
+    slope,
+    weighted_moments,
+)
 
 QUICK = {
     "hidden": 12, "updates": 400, "batch": 500, "sweeps": 2, "checkpoints": 2, "weight_std": 0.3,
@@ -188,26 +193,7 @@ def test_interrupted_training_ends_where_the_undisturbed_one_ends(tmp_path, monk
     plan = make_plan(
         **{**QUICK, "updates": 12, "batch": 200, "ais_rungs": 20, "ais_chains": 20, **options}
     )
-    whole = train(activity, plan, tmp_path / "whole")
-
-    def stop_at(update):
-        def callback(progress):
-            if progress.done == update:
-                raise KeyboardInterrupt
-
-        return callback
-
-    with pytest.raises(KeyboardInterrupt):
-        train(activity, plan, tmp_path / "cut", [stop_at(1)])
-    for update in (2, 7):
-        with pytest.raises(KeyboardInterrupt):
-            resume(tmp_path / "cut", [stop_at(update)])
-    cut = resume(tmp_path / "cut")
-    assert ends(cut).keys() == ends(whole).keys()
-    for name, value in ends(whole).items():
-        assert torch.equal(value, ends(cut)[name]), name
-    logs = [run.log().drop(columns="seconds") for run in (whole, cut)]
-    assert logs[0].equals(logs[1])
+    require_resumed_as_whole(activity, plan, tmp_path)
 
 
 def test_a_start_is_sought_by_couplings_too():

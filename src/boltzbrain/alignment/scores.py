@@ -22,6 +22,7 @@ from boltzbrain.alignment.starts import smoothing
 from boltzbrain.data.clusters import Clusters, clustered_stderr
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.assemblies.returning import unit_columns
 
 FOUND_ERRORS, BEST_ERRORS = 3.0, 2.0
 """A unit was found where its learnt weights correlate with its own map by more than so many errors,
@@ -72,7 +73,7 @@ def blind_scores(
     if blind.sum() < _FEWEST_NEURONS:
         reason = f"fewer than {_FEWEST_NEURONS} blind neurons have a place in the teacher"
         return nothing(reason), nothing(reason), [None] * units, [False] * units
-    one, other = (_standard(table[blind]) for table in (learnt, maps))
+    one, other = (unit_columns(table[blind]) for table in (learnt, maps))
     # rows: learnt units, columns: maps
     table = one.T @ other
     live = np.square(one).sum(axis=0) * np.square(other).sum(axis=0) > 0
@@ -94,14 +95,6 @@ def blind_scores(
     )
     told = [float(value) if one else None for value, one in zip(own, live, strict=True)]
     return value_of(float(values.mean()), error), beside, told, found.tolist()
-
-
-def _standard(table: Floats) -> Floats:
-    """Return columns of mean 0 and length 1; constant ones become 0."""
-    centred = table - table.mean(axis=0)
-    length = np.sqrt(np.square(centred).sum(axis=0))
-    result: Floats = centred / np.where(length > 1e-12, length, np.inf)
-    return result
 
 
 class Places:
@@ -213,5 +206,5 @@ def spatial_correlation(
 
 def _rows(table: Floats) -> Floats:
     """Return bins with the mean of every place taken out, each of mean 0 and length 1."""
-    result: Floats = _standard((table - table.mean(axis=0)).T).T
+    result: Floats = unit_columns((table - table.mean(axis=0)).T).T
     return result

@@ -27,6 +27,17 @@ def columns_of(trials: pd.DataFrame) -> list[str]:
     return [str(name) for name in trials.columns if name not in PLACES]
 
 
+def all_trials(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all tables; numbers of a column that one lacks are NaN, labels ""."""
+    if not tables:
+        return no_trials()
+    whole = pd.concat(tables, ignore_index=True)
+    for name in whole.columns:
+        if is_labels(whole[name]):
+            whole[name] = whole[name].fillna("")
+    return whole
+
+
 def is_labels(column: pd.Series[Any]) -> bool:
     """Return whether a column holds labels, and not numbers."""
     return column.dtype.kind not in "biuf"

@@ -102,5 +102,6 @@ def unit_columns(columns: Floats) -> Floats:
     """Return columns of mean 0 and length 1; constant ones become 0."""
     centred = columns - columns.mean(axis=0)
     length = np.sqrt(np.square(centred).sum(axis=0))
-    result: Floats = centred / np.where(length > 0, length, 1.0)
+    # rounding leaves a constant column a length that is not 0
+    result: Floats = centred / np.where(length > 1e-12, length, np.inf)
     return result

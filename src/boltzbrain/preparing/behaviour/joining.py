@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.behaviour.clock import SegmentClock
 from boltzbrain.data.behaviour.covariates import Covariate
-from boltzbrain.data.behaviour.trials import no_trials
+from boltzbrain.data.behaviour.trials import all_trials, no_trials
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned
 
@@ -73,7 +73,7 @@ def behaviour_of_sessions(
                 table["segment"] = (own + on).astype(np.int32)
             trials.append(table)
     joined = {name: _one_after_another(series) for name, series in parts.items()}
-    return joined, _all_columns(trials)
+    return joined, all_trials(trials)
 
 
 def _segments_at(one: Recording, times: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -96,14 +96,3 @@ def _one_after_another(series: list[Covariate]) -> Covariate:
         # what each would take by itself may differ
         first.rule if len({one.takes for one in series}) > 1 else first.takes,
     )
-
-
-def _all_columns(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the rows of all tables; numbers of a column that one lacks are NaN, labels ""."""
-    if not tables:
-        return no_trials()
-    whole = pd.concat(tables, ignore_index=True)
-    for name in whole.columns:
-        if whole[name].dtype.kind not in "biuf":
-            whole[name] = whole[name].fillna("")
-    return whole

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from boltzbrain.data.behaviour.covariates import Covariate
-from boltzbrain.data.behaviour.trials import checked_trials, no_trials
+from boltzbrain.data.behaviour.trials import all_trials, checked_trials, no_trials
 from boltzbrain.readers.containers.hdf5 import (
     attribute,
     attribute_value,
@@ -60,13 +60,7 @@ def read_trials(file: h5py.File, where: str) -> pd.DataFrame:
             prefix = "" if name == "trials" else f"{name.removesuffix('_presentations')}."
             tables.append(_trials_of(group, name, prefix, where))
     tables = [one for one in tables if len(one)]
-    if not tables:
-        return no_trials()
-    whole = pd.concat(tables, ignore_index=True)
-    for name in whole.columns:
-        if whole[name].dtype.kind not in "biuf":
-            whole[name] = whole[name].fillna("")
-    return checked_trials(whole, file=where)
+    return checked_trials(all_trials(tables), file=where)
 
 
 def _trials_of(group: h5py.Group, name: str, prefix: str, where: str) -> pd.DataFrame:
