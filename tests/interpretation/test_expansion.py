@@ -93,3 +93,14 @@ def test_what_few_polynomials_cannot_hold_is_named():
     taken = np.concatenate([block.units for block in blocks]) if blocks else np.empty(0)
     assert sorted([*taken.tolist(), *unresolved.tolist()]) == [0, 1]
     assert len(unresolved)
+
+
+def test_a_unit_that_is_never_on_needs_no_polynomials():
+    """What it adds is below the rounding of the others, so no triplet is summed over directly."""
+    model = random_model("bernoulli", 60, 3, Generator.from_seed(2), dtype=torch.float64)
+    model.hidden.field[1] = -40.0
+    law = InputLaw.of(Marginal.of(model), np.full(60, 0.5))
+    blocks, unresolved = expand(law, 3, most_degree=16)
+    assert not len(unresolved)
+    told = {int(u): block.tensor[at].any() for block in blocks for at, u in enumerate(block.units)}
+    assert told == {0: True, 1: False, 2: True}

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import one_of
+from boltzbrain.interpretation.references import some_bins
+from boltzbrain.kernels.dispatch import sum_active_rows
 from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.rbm import RBM
 
 KINDS = ("hidden", "neurons", "components")
+_BINS = 20_000
 _NAMED = {"hidden": "assembly", "neurons": "neuron", "components": "component"}
 
 
@@ -54,7 +58,8 @@ def units_of(model: RBM, activity: Activity, kind: str) -> Units:
         The activity.
     kind
         "hidden" for <h | v>, "neurons" for the states, "components" for as many principal
-        components of the training states as there are hidden units.
+        components as there are hidden units, of training states: at most 20,000 bins, evenly
+        spaced.
 
     Raises
     ------
@@ -68,7 +73,9 @@ def units_of(model: RBM, activity: Activity, kind: str) -> Units:
         return Units(kind, hidden_activity(model.in_sign_gauge(), activity.states))
     from sklearn.decomposition import PCA
 
-    train = activity.states_of("train").astype(np.float32)
+    train = some_bins(activity.states_of("train"), _BINS).astype(np.float32)
     number = min(len(model.hidden), *train.shape)
     fitted = PCA(number, svd_solver="randomized", random_state=0).fit(train)
-    return Units(kind, fitted.transform(activity.states.astype(np.float32)).astype(np.float32))
+    axes = torch.from_numpy(np.ascontiguousarray(fitted.components_.T))
+    values = sum_active_rows(torch.from_numpy(activity.states), axes).numpy()
+    return Units(kind, values - fitted.mean_ @ fitted.components_.T)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
 from boltzbrain.foundations.random import Generator
@@ -36,6 +37,10 @@ ENUMERATED_NEURONS = 14
 
 MOST_DENSE_NEURONS = 8000
 """Most neurons of which all pairs are computed."""
+
+_PANEL = 512
+_FLAT = 1e-6
+"""Neurons of a panel of the pairs' matrix. Axes of a core below this share of the most are flat."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,34 +151,68 @@ def _exact_spread(
 
 
 def _all_conditional_pairs(marginal: Marginal, states: States) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation over states of Delta_ij f for all pairs."""
+    """Return mean and standard deviation over states of Delta_ij f for all pairs.
+
+    Given a state these are a matrix of low rank: of each hidden unit's core only the axes are taken
+    along which it bends. As the matrix is symmetric, its blocks from the diagonal on are enough.
+    """
     neurons = marginal.neurons
     inputs = marginal.inputs(states)
     blocks = []
     for block in local_blocks(marginal, inputs, tolerance=1e-4):
-        calm, moved = block.features()
-        blocks.append((block, calm.to(torch.float32), moved.to(torch.float32)))
-    total = torch.zeros((neurons, neurons), dtype=torch.float64)
-    squares = torch.zeros_like(total)
-    shift = None
+        calm, moved = (of.to(torch.float32).transpose(0, 1) for of in block.features())
+        blocks.append((block, calm.contiguous(), moved.contiguous()))
+    edges = range(0, neurons, _PANEL)
+    totals = [torch.zeros((min(_PANEL, neurons - edge), neurons - edge)) for edge in edges]
+    squares = [torch.zeros_like(total) for total in totals]
+    shifts: list[Tensor] = []
     for number, row in enumerate(torch.from_numpy(states.astype(np.bool_))):
-        here = torch.zeros((neurons, neurons), dtype=torch.float32)
-        for block, calm, moved in blocks:
-            features = torch.where(row[:, None, None], moved, calm)
-            core = block.cores(inputs[number : number + 1], 2)[0].to(torch.float32)
-            left = torch.einsum("nup,upq->nuq", features, core)
-            here.addmm_(left.reshape(neurons, -1), features.reshape(neurons, -1).T)
-        if shift is None:
-            shift = here.clone()
-        # about the first state's couplings, so that the squares do not cancel
-        here -= shift
-        total += here
-        squares.addcmul_(here.to(torch.float64), here.to(torch.float64))
+        here = inputs[number : number + 1]
+        cored = [(block.cores(here, 2)[0], calm, moved) for block, calm, moved in blocks]
+        signs, left = _bends(cored, row)
+        signed = left * signs
+        for place, edge in enumerate(edges):
+            panel = signed[edge : edge + _PANEL] @ left[edge:].T
+            if number == 0:
+                shifts.append(panel)
+                continue
+            # about the first state's couplings, so that the squares do not cancel
+            panel -= shifts[place]
+            totals[place] += panel
+            squares[place].addcmul_(panel, panel)
     count = len(states)
-    mean = total / count
-    deviation = ((squares - count * mean * mean).clamp_min(0.0) / (count - 1)).sqrt()
-    if shift is not None:
-        mean += shift
+    mean, deviation = (np.zeros((neurons, neurons)) for _ in range(2))
+    for place, edge in enumerate(edges):
+        rows, rest = slice(edge, edge + _PANEL), slice(edge, None)
+        average = totals[place].to(torch.float64) / count
+        spread = squares[place].to(torch.float64) - count * average**2
+        for whole, part in (
+            (deviation, (spread.clamp_min(0.0) / (count - 1)).sqrt()),
+            (mean, average + shifts[place]),
+        ):
+            whole[rest, rows] = part.numpy().T
+            whole[rows, rest] = part.numpy()
     for matrix in (mean, deviation):
-        matrix.fill_diagonal_(0.0)
-    return mean.numpy(), deviation.numpy()
+        np.fill_diagonal(matrix, 0.0)
+    return mean, deviation
+
+
+def _bends(blocks: list[tuple[Tensor, Tensor, Tensor]], active: Tensor) -> tuple[Tensor, Tensor]:
+    """Return signs (axis,) and factors (neuron, axis) of all pairs' couplings in one state.
+
+    Of each block the cores (unit, term, term) and the features (unit, neuron, term) of an inactive
+    and of an active neuron; axes along which a core bends less than `_FLAT` of the most are left
+    out.
+    """
+    axes = [torch.linalg.eigh(core) for core, _, _ in blocks]
+    most = max((float(sizes.abs().max()) for sizes, _ in axes), default=0.0)
+    signs, factors = [], []
+    for (_, calm, moved), (sizes, vectors) in zip(blocks, axes, strict=True):
+        scaled = (vectors * sizes.abs().sqrt()[:, None, :]).to(torch.float32)
+        kept = sizes.abs() > _FLAT * most
+        features = torch.where(active[None, :, None], moved, calm)
+        signs.append(sizes[kept].sign().to(torch.float32))
+        factors.append((features @ scaled).transpose(0, 1)[:, kept])
+    if not signs:
+        return torch.zeros(0), torch.zeros((len(active), 0))
+    return torch.cat(signs), torch.cat(factors, dim=1)

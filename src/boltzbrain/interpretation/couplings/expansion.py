@@ -216,7 +216,9 @@ def _tensors(
     # all axes are alike, so the last slices of the first one tell
     last = 1 if law.symmetric else 2
     tail = np.abs(tensor[:, -last:]).reshape(len(units), -1).max(axis=1)
-    noise = _NOISE * size
+    # of a unit that is all but always off Gamma is some 1e-12 nats: what it adds is lost among the
+    # rounding errors of the others, and no degree resolves it
+    noise = _NOISE * np.maximum(size, 1.0)
     good = (tail <= tolerance * largest) | (tail <= noise)
     # `features` takes derivatives, which would blow rounding errors up
     tensor[np.abs(tensor) <= noise.reshape((-1,) + (1,) * order)] = 0.0
