@@ -189,6 +189,11 @@ def test_version_3_reads_as_version_2_does(store, tmp_path):
             "packed by pcodec, not by one of blo",
         ),
         ({"shape": [2**40]}, "have the size that it declares"),
+        ({"attributes": 3}, "attributes without names"),
+        (
+            {"chunk_key_encoding": {"name": "default", "configuration": 7}},
+            "configuration without names",
+        ),
     ],
 )
 def test_what_version_3_may_have_and_is_not_read_is_refused(tmp_path, change, told):

@@ -98,7 +98,7 @@ def parse_header_3(told: dict[str, Any]) -> Header | None:
 
     Raises
     ------
-    ValueError, TypeError, KeyError, AttributeError
+    ValueError, TypeError, KeyError
         If it is damaged, or declares more than can be read.
     """
     grid = told["chunk_grid"]
@@ -106,8 +106,8 @@ def parse_header_3(told: dict[str, Any]) -> Header | None:
     if grid["name"] != "regular" or len(shape) != len(chunks) or min(chunks, default=1) < 1:
         raise ValueError("a header that is none of zarr 3")
     keys = told["chunk_key_encoding"]
-    separator = keys.get("configuration", {}).get("separator", "/")
     prefix = {"default": "c", "v2": ""}[keys["name"]]
+    separator = named(keys, "configuration").get("separator", "/")
     if separator not in (".", "/"):
         raise ValueError("a header that is none of zarr 3")
     first, *rest = told["codecs"]
@@ -115,7 +115,7 @@ def parse_header_3(told: dict[str, Any]) -> Header | None:
     if first["name"] in ("vlen-utf8", "vlen-bytes"):
         texts, dtype = str(first["name"]), np.dtype("O")
     elif first["name"] == "bytes" and kind in _KINDS_3:
-        big = first.get("configuration", {}).get("endian", "little") == "big"
+        big = named(first, "configuration").get("endian", "little") == "big"
         order = ">" if big else "<"
         dtype = np.dtype(kind).newbyteorder(order)
     elif isinstance(kind, str) and kind in (*_KINDS_3, "string"):
@@ -135,6 +135,20 @@ def parse_header_3(told: dict[str, Any]) -> Header | None:
     if texts and max(math.prod(shape), math.prod(chunks)) > _MOST_TEXTS:
         raise ValueError(f"{math.prod(shape):,} texts, in chunks of {math.prod(chunks):,}")
     return _checked(Header(shape, chunks, dtype, texts, "C", separator, codec, prefix, tail, fill))
+
+
+def named(told: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the named values under a name of a header, none where it has no such name.
+
+    Raises
+    ------
+    ValueError
+        If something else stands there.
+    """
+    found = told.get(name, {})
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} without names")
+    return found
 
 
 def _checked(header: Header) -> Header:

@@ -30,6 +30,7 @@ from boltzbrain.readers.containers.zarr_chunks import (
     Header,
     NoTextError,
     decode_texts,
+    named,
     parse_header,
     parse_header_3,
     unpacked,
@@ -144,7 +145,7 @@ class _Copy:
         newer = (source / _TOLD_3).is_file()
         with _damage(self.folder, str(path.relative_to(self.folder))):
             told = _json(path) if path.is_file() else {}
-            told = _json(source / _TOLD_3).get("attributes", {}) if newer else told
+            told = named(_json(source / _TOLD_3), "attributes") if newer else told
             for name, value in told.items():
                 if not name or "\0" in name:
                     continue
