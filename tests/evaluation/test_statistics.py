@@ -42,6 +42,7 @@ from boltzbrain.evaluation.statistics.population import (
     total_variation,
 )
 from boltzbrain.evaluation.statistics.projection import principal_axes
+from boltzbrain.foundations import moments
 from boltzbrain.foundations.checks import InputError, Undefined
 from boltzbrain.foundations.moments import (
     coincidences,
@@ -91,6 +92,28 @@ def test_connected_correlations_equal_the_mean_product_of_deviations(bins, order
             connected(packed, tuples), slow_connected(states, tuples), atol=1e-14
         )
         np.testing.assert_allclose(rates(packed), states.mean(axis=0), atol=1e-15)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_counts_in_chunks_are_those_of_whole_rows(order, monkeypatch):
+    states = random_states(5000, 9, rate=0.6)
+    tuples = np.array(list(itertools.combinations(range(9), order)) * 4)
+    whole = coincidences(pack(states), tuples)
+    expected = states.astype(int)[:, tuples].prod(axis=2).sum(axis=0)
+    np.testing.assert_array_equal(whole[:, 0], expected)
+    # 16 of 79 words at a time
+    monkeypatch.setattr(moments, "_NEAR", 16 * 9)
+    np.testing.assert_array_equal(coincidences(pack(states), tuples), whole)
+
+
+def test_a_sample_of_tuples_is_what_sorting_whole_rows_gives():
+    neurons, limit = 30, 400
+    generator, again = (Generator.from_seed(4, "t") for _ in range(2))
+    for order in (2, 3):
+        drawn = np.column_stack([again.integers(neurons, limit) for _ in range(order)])
+        drawn.sort(axis=1)
+        expected = np.unique(drawn[(np.diff(drawn, axis=1) > 0).all(axis=1)], axis=0)
+        np.testing.assert_array_equal(draw_tuples(neurons, order, limit, generator), expected)
 
 
 def test_counts_per_group_are_whole_numbers_of_that_group_alone():

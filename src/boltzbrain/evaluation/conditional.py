@@ -19,6 +19,7 @@ from torch import Tensor
 
 from boltzbrain.data.clusters import Clusters, clustered_stderr
 from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.evaluation.calibration import Calibration, calibrate
 from boltzbrain.evaluation.flips import effective_fields_by_products, turns_fast
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.memory import VALUES, slices
@@ -29,8 +30,6 @@ from boltzbrain.model.rbm import RBM
 
 QUANTILES = 100
 """Bins of the effective field that its calibration is computed in."""
-_DIGITS = 3
-"""Decimals of a field by which it is put into its quantile."""
 _WORK = 2_000_000_000
 """Most evaluations of Gamma; with more bins than this allows, a uniform sample of them is taken."""
 
@@ -58,41 +57,6 @@ def effective_fields(model: RBM, states: Tensor) -> Tensor:
         gamma = model.hidden.log_partition(flipped.reshape(-1, hidden)).sum(dim=1)
         fields[:, part] = gamma.reshape(bins, -1) - base[:, None]
     return model.visible.field + sign * fields
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How often neurons are active among neurons and bins of similar effective field.
-
-    Attributes
-    ----------
-    fields
-        (quantile,) mean effective field.
-    predicted
-        (quantile,) mean of sigmoid(field).
-    observed
-        (quantile,) share that was active.
-    stderr
-        (quantile,) standard error of observed minus predicted, clustered.
-    weights
-        (quantile,) share of all neurons and bins.
-    """
-
-    fields: NDArray[np.float64]
-    predicted: NDArray[np.float64]
-    observed: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    weights: NDArray[np.float64]
-
-    @property
-    def error(self) -> float:
-        """Mean of |observed - predicted| over all neurons and bins."""
-        return float(np.sum(self.weights * np.abs(self.observed - self.predicted)))
-
-    def within(self, errors: float = 3.0) -> float:
-        """Return the share of quantiles in which the difference is below so many errors."""
-        difference = np.abs(self.observed - self.predicted)
-        return float(np.mean(difference <= errors * self.stderr))
 
 
 @dataclass(frozen=True)
@@ -138,36 +102,7 @@ class Conditionals:
 
     def calibration(self, quantiles: int = QUANTILES) -> Calibration:
         """Compare the share of active neurons with sigmoid(field) in quantiles of the field."""
-        fields = self.fields.reshape(-1)
-        # the last digits of a field depend on how it was computed, which its neuron's own state
-        # decides: an edge between equal fields would part the active from the silent
-        coarse = np.round(fields, _DIGITS)
-        edges = np.unique(np.quantile(coarse, np.linspace(0, 1, quantiles + 1)[1:-1]))
-        place = np.searchsorted(edges, coarse, side="right")
-        number = len(edges) + 1
-        counts = np.bincount(place, minlength=number).astype(np.float64)
-        kept = np.flatnonzero(counts)
-
-        def mean(values: NDArray[Any]) -> NDArray[np.float64]:
-            return np.bincount(place, values, minlength=number)[kept] / counts[kept]
-
-        predicted = 1 / (1 + np.exp(-fields.astype(np.float64)))
-        residual = self.states.reshape(-1) - predicted
-        clusters = int(self.cluster.max()) + 1
-        row = np.repeat(self.cluster, self.states.shape[1])
-        sums = np.bincount(place * clusters + row, residual, minlength=number * clusters)
-        sizes = np.bincount(place * clusters + row, minlength=number * clusters)
-        sums, sizes = (one.reshape(number, clusters)[kept] for one in (sums, sizes))
-        centred = sums - sizes * (sums.sum(axis=1) / counts[kept])[:, None]
-        scale = clusters / max(clusters - 1, 1)
-        stderr = np.sqrt(scale * np.sum(centred**2, axis=1)) / counts[kept]
-        return Calibration(
-            mean(fields),
-            mean(predicted),
-            mean(self.states.reshape(-1)),
-            stderr,
-            counts[kept] / counts.sum(),
-        )
+        return calibrate(self.fields, self.states, self.cluster, quantiles)
 
 
 def conditionals(model: RBM, bins: BinSet, seed: int = 0) -> Conditionals:

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.statistics.population import population_counts
-from boltzbrain.foundations.memory import VALUES, slices
+from boltzbrain.foundations.moments import shared_bits
 from boltzbrain.kernels.dispatch import sum_active_rows
 
 Floats = NDArray[np.float64]
@@ -139,10 +139,7 @@ class Recorded:
 
     def overlaps(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
         """Return d(first) . d(second) of pairs of bins, (pair,)."""
-        result = np.empty(len(first))
-        for part in slices(len(first), self._packed.shape[1], VALUES):
-            both = self._packed[first[part]] & self._packed[second[part]]
-            result[part] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
+        result = shared_bits(self._packed, first, second)
         result -= self._linear[first] + self._linear[second] - self._square
         return result
 

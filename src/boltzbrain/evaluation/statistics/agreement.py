@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,14 +32,20 @@ class Comparison:
         """Refuse sizes that disagree."""
         has_shape("values", self.values, self.reference.shape)
 
+    @cached_property
+    def _sums(self) -> tuple[float, float, float]:
+        """Sums of squares and of products of both sides, each less its mean."""
+        x, y = (one - one.mean() for one in (self.reference, self.values))
+        return float(x @ x), float(y @ y), float(x @ y)
+
     @property
     def pearson(self) -> float | Undefined:
         """Pearson's correlation of the entries."""
-        deviations = [one - one.mean() for one in (self.reference, self.values)]
-        scale = float(np.prod([np.sqrt(np.sum(one**2)) for one in deviations]))
+        x, y, product = self._sums
+        scale = math.sqrt(x) * math.sqrt(y)
         if len(self.values) < 2 or scale == 0:
             return Undefined("a correlation needs two entries that differ on both sides")
-        return float(np.sum(deviations[0] * deviations[1])) / scale
+        return product / scale
 
     @property
     def slope(self) -> float | Undefined:
@@ -45,16 +53,16 @@ class Comparison:
 
         Noise in the test fold lowers it alike for generated and training activity.
         """
-        deviation = self.reference - self.reference.mean()
-        scale = float(np.sum(deviation**2))
-        if len(self.values) < 2 or scale == 0:
+        square, _, product = self._sums
+        if len(self.values) < 2 or square == 0:
             return Undefined("a slope needs two entries of the test fold that differ")
-        return float(np.sum(deviation * (self.values - self.values.mean()))) / scale
+        return product / square
 
-    @property
+    @cached_property
     def rmse(self) -> float:
         """Root of the mean squared difference, in the statistic's own unit."""
-        return float(np.sqrt(np.mean((self.values - self.reference) ** 2)))
+        apart = self.values - self.reference
+        return math.sqrt(float(apart @ apart) / len(apart))
 
     def summary(self) -> dict[str, Any]:
         """Return the three figures for a result."""
@@ -124,7 +132,7 @@ def normalised_rmse(generated: Comparison, ceiling: Comparison) -> float | Undef
     x, y = generated.values, generated.reference
     if not len(x):
         return Undefined("there is nothing to compare")
-    square = float(np.mean(x**2) + np.mean(y**2) - 2 * np.mean(x) * np.mean(y))
+    square = float(x @ x + y @ y) / len(x) - 2 * float(x.mean() * y.mean())
     shuffled = float(np.sqrt(max(square, 0.0)))
     span = ceiling.rmse - shuffled
     if span == 0:
