@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from boltzbrain.data.clusters import Clusters, clustered_stderr
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.calibration import Calibration, calibrate
 from boltzbrain.evaluation.flips import effective_fields_by_products, turns_fast
+from boltzbrain.evaluation.likelihood import independent_log_likelihood
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
@@ -77,28 +79,25 @@ class Conditionals:
     states: NDArray[np.uint8]
     cluster: NDArray[np.int64]
 
-    def log_likelihood(self) -> NDArray[np.float64]:
-        """Return log P(v_i | rest) summed over bins, (neuron,) float64 nats."""
-        total = np.zeros(self.states.shape[1])
-        for first in range(0, len(self.states), 256):
-            fields = torch.from_numpy(self.fields[first : first + 256]).to(torch.float64)
-            active = torch.from_numpy(self.states[first : first + 256])
-            total += bernoulli_log_likelihood(fields, active).sum(dim=0).numpy()
-        return total
-
-    def scores_of_bins(self, base: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the score of each bin over fixed log-odds `base` (neuron,), (bin,) nats."""
-        result = np.empty(len(self.states))
-        rates = torch.from_numpy(base)
+    @cached_property
+    def _sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Log P(v_i | rest) summed over neurons (bin,) and over bins (neuron,)."""
+        of_bins, of_neurons = np.empty(len(self.states)), np.zeros(self.states.shape[1])
         for first in range(0, len(self.states), 256):
             part = slice(first, first + 256)
             fields = torch.from_numpy(self.fields[part]).to(torch.float64)
-            active = torch.from_numpy(self.states[part])
-            gain = bernoulli_log_likelihood(fields, active) - bernoulli_log_likelihood(
-                rates, active
-            )
-            result[part] = gain.sum(dim=1).numpy()
-        return result
+            each = bernoulli_log_likelihood(fields, torch.from_numpy(self.states[part]))
+            of_bins[part] = each.sum(dim=1).numpy()
+            of_neurons += each.sum(dim=0).numpy()
+        return of_bins, of_neurons
+
+    def log_likelihood(self) -> NDArray[np.float64]:
+        """Return log P(v_i | rest) summed over bins, (neuron,) float64 nats."""
+        return self._sums[1]
+
+    def scores_of_bins(self, base: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the score of each bin over fixed log-odds `base` (neuron,), (bin,) nats."""
+        return self._sums[0] - independent_log_likelihood(torch.from_numpy(base), self.states)
 
     def calibration(self, quantiles: int = QUANTILES) -> Calibration:
         """Compare the share of active neurons with sigmoid(field) in quantiles of the field."""

@@ -25,7 +25,7 @@ from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
 
-_NEAR, _FEWEST, _PIECES = 96 << 10, 16, 32
+_NEAR, _FEWEST, _PIECES = 160 << 10, 32, 32
 """Words that a core keeps near, and fewest of a neuron at which it pays to return to it.
 
 Tuples are counted in so many pieces, which threads share.
@@ -178,7 +178,7 @@ def coincidences(
         return counts
     counts = np.zeros((len(tuples), 1))
     # where neurons return from tuple to tuple, so many words of all of them stay near
-    near = _NEAR // max(packed.neurons, 1) // 8 * 8
+    near = _NEAR // max(packed.neurons, 1) // _FEWEST * _FEWEST
     dense = near >= _FEWEST and len(tuples) > packed.neurons
     _count_all(packed.words, tuples, near if dense else packed.words.shape[1], counts)
     return counts

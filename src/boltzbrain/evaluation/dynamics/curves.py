@@ -128,7 +128,7 @@ class Recorded:
         self._square = float(rates @ rates)
         one = torch.from_numpy(rates)[:, None]
         self._linear: Floats = sum_active_rows(torch.from_numpy(states), one)[:, 0].numpy()
-        self._packed = _words(states)
+        self._packed = packed_rows(states)
 
     def reordered(self, order: NDArray[np.int64]) -> Recorded:
         """Return the same bins in another order, in the same segments and clusters."""
@@ -190,7 +190,7 @@ class Recorded:
         return Pair(made["count"], made["overlap"])
 
 
-def _words(states: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def packed_rows(states: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """Return the states of each bin packed 64 neurons to a word, (bin, word)."""
     packed = np.packbits(states, axis=1)
     padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
