@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.evaluation.calibration import _quantiles
 from boltzbrain.evaluation.conditional import (
     Conditionals,
     conditional_scores,
@@ -107,6 +108,14 @@ def test_calibration_against_loops():
         assert found.stderr[number] == pytest.approx(expected)
     assert found.error == pytest.approx(np.mean(np.abs(found.observed - found.predicted)))
     assert Conditionals(fields, states, cluster).calibration(1).weights.tolist() == [1.0]
+
+
+def test_quantiles_of_counted_values_are_those_of_the_values():
+    generator = np.random.default_rng(2)
+    values, shares = np.sort(generator.normal(size=40)), np.linspace(0, 1, 24)
+    counts = generator.integers(0, 5, 40)
+    expected = np.quantile(np.repeat(values, counts), shares)
+    np.testing.assert_allclose(_quantiles(values, counts, shares), expected, rtol=1e-12)
 
 
 def test_the_model_that_made_the_data_is_calibrated_and_a_stronger_one_is_not():

@@ -22,9 +22,9 @@ from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.samples import Samples
 from boltzbrain.evaluation.statistics.agreement import (
     Comparison,
+    compare_columns,
     kolmogorov_smirnov,
     normalised_rmse,
-    pearson_columns,
     sampling_stderr,
 )
 from boltzbrain.evaluation.statistics.compare import (
@@ -42,6 +42,7 @@ from boltzbrain.evaluation.statistics.population import (
     total_variation,
 )
 from boltzbrain.evaluation.statistics.projection import principal_axes
+from boltzbrain.foundations import moments
 from boltzbrain.foundations.checks import InputError, Undefined
 from boltzbrain.foundations.moments import (
     coincidences,
@@ -91,6 +92,28 @@ def test_connected_correlations_equal_the_mean_product_of_deviations(bins, order
             connected(packed, tuples), slow_connected(states, tuples), atol=1e-14
         )
         np.testing.assert_allclose(rates(packed), states.mean(axis=0), atol=1e-15)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_counts_in_chunks_are_those_of_whole_rows(order, monkeypatch):
+    states = random_states(5000, 9, rate=0.6)
+    tuples = np.array(list(itertools.combinations(range(9), order)) * 4)
+    whole = coincidences(pack(states), tuples)
+    expected = states.astype(int)[:, tuples].prod(axis=2).sum(axis=0)
+    np.testing.assert_array_equal(whole[:, 0], expected)
+    # 32 of 79 words at a time
+    monkeypatch.setattr(moments, "_NEAR", 32 * 9)
+    np.testing.assert_array_equal(coincidences(pack(states), tuples), whole)
+
+
+def test_a_sample_of_tuples_is_what_sorting_whole_rows_gives():
+    neurons, limit = 30, 400
+    generator, again = (Generator.from_seed(4, "t") for _ in range(2))
+    for order in (2, 3):
+        drawn = np.column_stack([again.integers(neurons, limit) for _ in range(order)])
+        drawn.sort(axis=1)
+        expected = np.unique(drawn[(np.diff(drawn, axis=1) > 0).all(axis=1)], axis=0)
+        np.testing.assert_array_equal(draw_tuples(neurons, order, limit, generator), expected)
 
 
 def test_counts_per_group_are_whole_numbers_of_that_group_alone():
@@ -229,8 +252,15 @@ def test_column_correlations_and_kolmogorov_smirnov_agree_with_scipy():
     generator = np.random.default_rng(1)
     x, y = generator.normal(size=(2, 30, 4))
     expected = [stats.pearsonr(x[:, k], y[:, k]).statistic for k in range(4)]
-    np.testing.assert_allclose(pearson_columns(x, y), expected)
-    assert pearson_columns(np.ones((3, 1)), np.arange(3.0)[:, None]) == 0
+    found = compare_columns(x, y)
+    np.testing.assert_allclose(found.pearson, expected)
+    for k in range(4):
+        alone = Comparison(y[:, k], x[:, k])
+        assert (found.slope[k], found.rmse[k]) == pytest.approx((alone.slope, alone.rmse))
+        far = Comparison(y[:, k], x[:, k] + 3)
+        error = 1 - (alone.rmse - found.shuffled[k]) / (far.rmse - found.shuffled[k])
+        assert normalised_rmse(alone, far) == pytest.approx(error)
+    assert compare_columns(np.ones((3, 1)), np.arange(3.0)[:, None]).pearson == 0
     assert kolmogorov_smirnov(x[:, 0], y[:, 1]) == pytest.approx(
         stats.ks_2samp(x[:, 0], y[:, 1]).statistic
     )
@@ -368,7 +398,7 @@ def test_intervals_are_as_wide_as_figures_vary_and_a_plain_bootstrap_is_not():
             statistic.of(one.packed, bootstrap_weights(one.clusters, 60, generator))
             for one in sets[1:]
         ]
-        bootstrapped.append(pearson_columns(drawn[1], drawn[0]).std())
+        bootstrapped.append(compare_columns(drawn[1], drawn[0]).pearson.std())
     factors = np.median(told, axis=0) / np.std(found, axis=0)
     assert np.all((factors > 1 / 1.45) & (factors < 1.45))
     assert np.median(bootstrapped) / np.std(found, axis=0)[0] > 1.45

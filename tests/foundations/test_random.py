@@ -216,6 +216,14 @@ def test_permutations_are_uniform():
     assert p_value(order_number(ranks), 24) > SMALLEST_P
 
 
+@pytest.mark.parametrize(("size", "number"), [(1000, 30), (5, 5), (4, 9), (7, 0)])
+def test_some_of_a_range_are_the_first_of_a_permutation(size, number):
+    one, other = (Generator.from_seed(5, "some") for _ in range(2))
+    found = one.some_of(size, number)
+    np.testing.assert_array_equal(found, np.sort(other.permutation(size)[:number]))
+    assert one.counter == other.counter
+
+
 def test_integers_cover_their_range_evenly():
     values = Generator.from_seed(8, "integers").integers(7, 70_000)
     assert p_value(values, 7) > SMALLEST_P

@@ -14,11 +14,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from torch import Tensor
 
-from boltzbrain.baselines.logistic_loops import logistic_loss, packed_bins
+from boltzbrain.baselines.logistic_loops import listed_bins, logistic_loss
 from boltzbrain.baselines.protocol import Baseline, Fit, Trial
+from boltzbrain.baselines.side_by_side import SideBySide
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import sum_active_rows
@@ -28,6 +28,8 @@ PENALTIES = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0)
 """L2 penalties on the weights, of the summed negative log-likelihood: penalty / 2 * sum w**2."""
 
 _EDGE_SHARE = 0.05
+_PRECISION = 1e-6
+"""Share of a loss below which a step towards its minimum is the last one."""
 
 
 @dataclass(frozen=True)
@@ -98,100 +100,98 @@ def fit_logistic(
     penalties
         L2 penalties to try, from strong to weak; each fit starts from the one before.
     iterations
-        Most iterations of L-BFGS for each penalty.
+        Most evaluations of the loss for each penalty.
     """
     problem = _Problem(train, neurons)
-    point = problem.start()
+    points = problem.start()
     best = np.full(len(neurons), -np.inf)
-    kept, chosen = point.copy(), np.zeros(len(neurons))
+    kept, chosen = points.copy(), np.zeros(len(neurons))
     open_ones = np.arange(len(neurons))
     trials = []
     for penalty in penalties:
-        point[:, open_ones] = problem.solve(point[:, open_ones], open_ones, penalty, iterations)
-        weights, field = _tensors(point[:, open_ones])
+        points[open_ones] = problem.solve(points[open_ones], open_ones, penalty, iterations)
+        weights, field = problem.tensors(points[open_ones])
         scores = _scores(torch.from_numpy(validation), neurons[open_ones], weights, field)
         better = scores > best[open_ones]
         open_ones = open_ones[better]
         best[open_ones], chosen[open_ones] = scores[better], penalty
-        kept[:, open_ones] = point[:, open_ones]
+        kept[open_ones] = points[open_ones]
         trials.append(Trial({"l2": penalty}, float(best.sum())))
         if not len(open_ones):
             break
-    weights, field = _tensors(kept)
-    return LogisticFit(neurons, weights, field, chosen, tuple(trials), problem.evaluations)
+    weights, field = problem.tensors(kept)
+    evaluations = problem.search.evaluations
+    return LogisticFit(neurons, weights, field, chosen, tuple(trials), evaluations)
 
 
 class _Problem:
-    """The penalised log-likelihoods of all targets on the training fold."""
+    """The penalised log-likelihoods of all targets on the training fold.
+
+    Points are (target, neuron + 1): the weights, and the log-odds at the mean activity of the other
+    neurons. So the field and the weights are about independent.
+    """
 
     def __init__(self, train: NDArray[np.uint8], neurons: NDArray[np.int64]) -> None:
-        self.states = torch.from_numpy(train)
-        self.neurons = torch.from_numpy(neurons)
-        self.words = packed_bins(train)
-        self.mean = torch.from_numpy(train.mean(axis=0, dtype=np.float64))
-        self.evaluations = 0
+        self.neurons = neurons
+        self.listed = listed_bins(train)
+        self.active = train[:, neurons]
+        self.mean = train.mean(axis=0, dtype=np.float64)
+        self.search = SideBySide(len(neurons), len(self.mean) + 1)
+        self.penalty = 0.0
 
     def start(self) -> NDArray[np.float64]:
-        """Return no weights and the log-odds of the rates, (neuron + 1, target)."""
-        point = np.zeros((len(self.mean) + 1, len(self.neurons)))
-        point[-1] = independent_field(self.states[:, self.neurons]).numpy()
+        """Return no weights and the log-odds of the rates."""
+        point = np.zeros((len(self.neurons), len(self.mean) + 1))
+        point[:, -1] = independent_field(torch.from_numpy(self.active)).numpy()
         return point
+
+    def tensors(self, points: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+        """Return points as weights (neuron, target) and fields (target,)."""
+        field = points[:, -1] - points[:, :-1] @ self.mean
+        return torch.from_numpy(_single(points[:, :-1].T)), torch.from_numpy(_single(field))
 
     def solve(
         self,
-        point: NDArray[np.float64],
+        points: NDArray[np.float64],
         targets: NDArray[np.int64],
         penalty: float,
         iterations: int,
     ) -> NDArray[np.float64]:
-        """Return the best weights and fields of some targets, from a starting point.
+        """Return the best points of some targets, from starting points.
 
-        L-BFGS runs on all targets at once, in coordinates in which the diagonal of the Hessian at
-        the start is about 1 and the field is that at the mean activity of the other neurons.
+        The second derivatives are taken to be those at the rates, of independent neurons.
         """
-        mean, mine = self.mean, self.neurons[torch.from_numpy(targets)]
-        own, bins = (mine, torch.arange(len(targets))), len(self.words)
-        rate = mean[mine].clamp(0.5 / bins, None)
-        spread = bins * rate * (1 - rate).clamp(0.5 / bins, None)
-        variance = (mean * (1 - mean))[:, None]
-        scale = torch.cat(
-            (1 / torch.sqrt(variance * spread + penalty), 1 / torch.sqrt(spread)[None])
-        )
+        mean, bins = self.mean, len(self.active)
+        rate = np.maximum(mean[self.neurons[targets]], 0.5 / bins)
+        spread = bins * rate * np.maximum(1 - rate, 0.5 / bins)
+        curvature = spread[:, None] * np.append(mean * (1 - mean), 1.0)
+        curvature[:, :-1] += penalty
+        self.search.add_square(np.append(np.full(len(mean), penalty - self.penalty), 0.0))
+        self.penalty = penalty
 
-        def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            both = torch.from_numpy(flat).reshape(scale.shape) * scale
-            weights, field = both[:-1], both[-1] - mean @ both[:-1]
+        def losses(
+            tried: NDArray[np.float64], of: NDArray[np.int64]
+        ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            asked = targets[of]
+            weights, field = self.tensors(tried)
             found = logistic_loss(
-                self.words,
-                mine.numpy(),
-                weights.to(torch.float32).numpy(),
-                field.to(torch.float32).numpy(),
+                self.listed, self.active[:, asked], weights.numpy(), field.numpy()
             )
-            total = torch.from_numpy(found.field)
-            slope = torch.empty_like(both)
-            slope[:-1] = torch.from_numpy(found.weights)
-            slope[:-1] += penalty * weights - mean[:, None] * total
-            slope[:-1][own] = 0.0
-            slope[-1] = total
-            value = float(found.value.sum()) + penalty / 2 * float((weights**2).sum())
-            return value, (slope * scale).numpy().reshape(-1)
+            slope = np.empty_like(tried)
+            slope[:, :-1] = found.weights.T
+            slope[:, :-1] += penalty * tried[:, :-1] - found.field[:, None] * mean
+            slope[np.arange(len(of)), self.neurons[asked]] = 0.0
+            slope[:, -1] = found.field
+            return found.value + penalty / 2 * np.square(tried[:, :-1]).sum(axis=1), slope
 
-        centred = torch.from_numpy(point).clone()
-        centred[-1] += mean @ centred[:-1]
-        found = minimize(
-            loss, (centred / scale).numpy().reshape(-1), jac=True, method="L-BFGS-B",
-            options={"maxiter": iterations, "ftol": 1e-6, "gtol": 1e-2},
+        return self.search.minimise(
+            losses, points, targets,
+            curvature=curvature, iterations=iterations, precision=_PRECISION,
         )  # fmt: skip
-        self.evaluations += int(found.nfev)
-        solved = torch.from_numpy(found.x).reshape(scale.shape) * scale
-        solved[-1] -= mean @ solved[:-1]
-        result: NDArray[np.float64] = solved.numpy()
-        return result
 
 
-def _tensors(point: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
-    both = torch.from_numpy(point).to(torch.float32)
-    return both[:-1].contiguous(), both[-1].contiguous()
+def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,12 +106,11 @@ def _evaluated(
     started = time.monotonic()
     tell = Teller(callbacks)
     by_moves = plan.weights_from == "assemblies"
-    train = torch.from_numpy(activity.states_of("train"))
     contextual = None if plan.context is None else run.in_context().to(there)
     if contextual is None:
         trajectory = run.trajectory()
         model, moved = trajectory[-1], trajectory[-1].to(there)
-        samples = samples_of(moved, train, seed, by_moves=by_moves, tell=tell.phase("samples"))
+        samples = samples_of(moved, activity, seed, by_moves=by_moves, tell=tell.phase("samples"))
     else:
         model, trajectory = contextual.at_mean(activity).to("cpu"), []
         samples = samples_given_context(contextual, activity, seed, tell.phase("samples"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from torch import Tensor
 
 from boltzbrain.data.clusters import Clusters, clustered_stderr
 from boltzbrain.evaluation.bins import BinSet
+from boltzbrain.evaluation.calibration import Calibration, calibrate
 from boltzbrain.evaluation.flips import effective_fields_by_products, turns_fast
+from boltzbrain.evaluation.likelihood import independent_log_likelihood
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.numerics import bernoulli_log_likelihood
@@ -29,8 +32,6 @@ from boltzbrain.model.rbm import RBM
 
 QUANTILES = 100
 """Bins of the effective field that its calibration is computed in."""
-_DIGITS = 3
-"""Decimals of a field by which it is put into its quantile."""
 _WORK = 2_000_000_000
 """Most evaluations of Gamma; with more bins than this allows, a uniform sample of them is taken."""
 
@@ -61,41 +62,6 @@ def effective_fields(model: RBM, states: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """How often neurons are active among neurons and bins of similar effective field.
-
-    Attributes
-    ----------
-    fields
-        (quantile,) mean effective field.
-    predicted
-        (quantile,) mean of sigmoid(field).
-    observed
-        (quantile,) share that was active.
-    stderr
-        (quantile,) standard error of observed minus predicted, clustered.
-    weights
-        (quantile,) share of all neurons and bins.
-    """
-
-    fields: NDArray[np.float64]
-    predicted: NDArray[np.float64]
-    observed: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-    weights: NDArray[np.float64]
-
-    @property
-    def error(self) -> float:
-        """Mean of |observed - predicted| over all neurons and bins."""
-        return float(np.sum(self.weights * np.abs(self.observed - self.predicted)))
-
-    def within(self, errors: float = 3.0) -> float:
-        """Return the share of quantiles in which the difference is below so many errors."""
-        difference = np.abs(self.observed - self.predicted)
-        return float(np.mean(difference <= errors * self.stderr))
-
-
-@dataclass(frozen=True)
 class Conditionals:
     """Every neuron of some bins given all others.
 
@@ -113,61 +79,29 @@ class Conditionals:
     states: NDArray[np.uint8]
     cluster: NDArray[np.int64]
 
-    def log_likelihood(self) -> NDArray[np.float64]:
-        """Return log P(v_i | rest) summed over bins, (neuron,) float64 nats."""
-        total = np.zeros(self.states.shape[1])
-        for first in range(0, len(self.states), 256):
-            fields = torch.from_numpy(self.fields[first : first + 256]).to(torch.float64)
-            active = torch.from_numpy(self.states[first : first + 256])
-            total += bernoulli_log_likelihood(fields, active).sum(dim=0).numpy()
-        return total
-
-    def scores_of_bins(self, base: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the score of each bin over fixed log-odds `base` (neuron,), (bin,) nats."""
-        result = np.empty(len(self.states))
-        rates = torch.from_numpy(base)
+    @cached_property
+    def _sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Log P(v_i | rest) summed over neurons (bin,) and over bins (neuron,)."""
+        of_bins, of_neurons = np.empty(len(self.states)), np.zeros(self.states.shape[1])
         for first in range(0, len(self.states), 256):
             part = slice(first, first + 256)
             fields = torch.from_numpy(self.fields[part]).to(torch.float64)
-            active = torch.from_numpy(self.states[part])
-            gain = bernoulli_log_likelihood(fields, active) - bernoulli_log_likelihood(
-                rates, active
-            )
-            result[part] = gain.sum(dim=1).numpy()
-        return result
+            each = bernoulli_log_likelihood(fields, torch.from_numpy(self.states[part]))
+            of_bins[part] = each.sum(dim=1).numpy()
+            of_neurons += each.sum(dim=0).numpy()
+        return of_bins, of_neurons
+
+    def log_likelihood(self) -> NDArray[np.float64]:
+        """Return log P(v_i | rest) summed over bins, (neuron,) float64 nats."""
+        return self._sums[1]
+
+    def scores_of_bins(self, base: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the score of each bin over fixed log-odds `base` (neuron,), (bin,) nats."""
+        return self._sums[0] - independent_log_likelihood(torch.from_numpy(base), self.states)
 
     def calibration(self, quantiles: int = QUANTILES) -> Calibration:
         """Compare the share of active neurons with sigmoid(field) in quantiles of the field."""
-        fields = self.fields.reshape(-1)
-        # the last digits of a field depend on how it was computed, which its neuron's own state
-        # decides: an edge between equal fields would part the active from the silent
-        coarse = np.round(fields, _DIGITS)
-        edges = np.unique(np.quantile(coarse, np.linspace(0, 1, quantiles + 1)[1:-1]))
-        place = np.searchsorted(edges, coarse, side="right")
-        number = len(edges) + 1
-        counts = np.bincount(place, minlength=number).astype(np.float64)
-        kept = np.flatnonzero(counts)
-
-        def mean(values: NDArray[Any]) -> NDArray[np.float64]:
-            return np.bincount(place, values, minlength=number)[kept] / counts[kept]
-
-        predicted = 1 / (1 + np.exp(-fields.astype(np.float64)))
-        residual = self.states.reshape(-1) - predicted
-        clusters = int(self.cluster.max()) + 1
-        row = np.repeat(self.cluster, self.states.shape[1])
-        sums = np.bincount(place * clusters + row, residual, minlength=number * clusters)
-        sizes = np.bincount(place * clusters + row, minlength=number * clusters)
-        sums, sizes = (one.reshape(number, clusters)[kept] for one in (sums, sizes))
-        centred = sums - sizes * (sums.sum(axis=1) / counts[kept])[:, None]
-        scale = clusters / max(clusters - 1, 1)
-        stderr = np.sqrt(scale * np.sum(centred**2, axis=1)) / counts[kept]
-        return Calibration(
-            mean(fields),
-            mean(predicted),
-            mean(self.states.reshape(-1)),
-            stderr,
-            counts[kept] / counts.sum(),
-        )
+        return calibrate(self.fields, self.states, self.cluster, quantiles)
 
 
 def conditionals(model: RBM, bins: BinSet, seed: int = 0) -> Conditionals:

@@ -103,7 +103,8 @@ def evaluate_model(
         raise bad_input("train fold", "hold at least one bin", 0, file=activity.source.path)
     started = time.monotonic()
     tell = Teller(callbacks)
-    states = torch.from_numpy(activity.states_of("train"))
+    folds = [BinSet.of_fold(activity, fold) for fold in FOLD_NAMES]
+    states = torch.from_numpy(folds[0].states)
     there, model = model.to(device), model.to("cpu")
     if by_moves:
         estimates = log_partitions_by_moves(there, states, seed, tell=tell.phase("log-partition"))
@@ -118,7 +119,7 @@ def evaluate_model(
             tell=tell.phase("log-partition"),
         )
     if samples is None:
-        samples = samples_of(there, states, seed, by_moves=by_moves, tell=tell.phase("samples"))
+        samples = samples_of(there, activity, seed, by_moves=by_moves, tell=tell.phase("samples"))
     scores = likelihoods(model, estimates, activity)
     result = {
         "log_likelihood": scores,
@@ -126,6 +127,7 @@ def evaluate_model(
         **_findings(
             model,
             activity,
+            folds,
             samples,
             seed,
             penalties or Penalties(),
@@ -150,6 +152,7 @@ def evaluate_model(
 def _findings(
     model: RBM,
     activity: Activity,
+    folds: Sequence[BinSet],
     samples: Samples,
     seed: int,
     penalties: Penalties,
@@ -158,7 +161,7 @@ def _findings(
     kept: Kept | None,
 ) -> dict[str, Any]:
     """Return everything but the likelihood: statistics, conditionals, dynamics and the rest."""
-    train, validation, test = (BinSet.of_fold(activity, fold) for fold in FOLD_NAMES)
+    train, validation, test = folds
     generated = BinSet.of_samples(samples)
     sets = (train.states, test.states, generated.states)
     steps = 6

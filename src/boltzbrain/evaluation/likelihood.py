@@ -105,7 +105,6 @@ def likelihoods(
     estimate = log_partition.get("forward")
     if not isinstance(estimate, LogPartition):
         raise bad_input("log_partition", "hold a forward estimate", ", ".join(log_partition))
-    field = independent_field(torch.from_numpy(activity.states_of("train")))
     folds: dict[str, Any] = {}
     independent: dict[str, Any] = {}
     independent_stderr: dict[str, Any] = {}
@@ -114,6 +113,8 @@ def likelihoods(
     for fold in FOLD_NAMES:
         bins = activity.bins_of(fold)
         states, clusters = activity.states[bins], clusters_of(activity, bins)
+        if fold == "train":
+            field = independent_field(torch.from_numpy(states))
         empty = f"the {fold} fold has no bins"
         scores = log_likelihood(model, estimate.value, states)
         baseline = independent_log_likelihood(field, states)

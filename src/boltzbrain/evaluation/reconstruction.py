@@ -65,10 +65,10 @@ def reconstruction_quality(model: RBM, states: NDArray[np.uint8]) -> NDArray[np.
     for part in slices(len(states), states.shape[1], 2 * VALUES):
         visible = torch.from_numpy(states[part])
         inputs = model.inputs_to_visible(model.mean_hidden(visible))
-        gamma = model.visible.log_partition(inputs).to(torch.float64)
-        field = model.visible.parameters()["field"]
-        chosen = visible.to(torch.float64) * (inputs + field).to(torch.float64)
-        total += (chosen - gamma).sum(dim=0).cpu()
+        gamma = model.visible.log_partition(inputs)
+        field = inputs + model.visible.parameters()["field"]
+        scores = torch.addcmul(-gamma, visible.to(field.dtype), field)
+        total += scores.sum(dim=0, dtype=torch.float64).cpu()
     result: NDArray[np.float64] = (total / len(states)).numpy()
     return result
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import has_shape
 from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.hdf5_tables import read_table_of_bytes
@@ -148,12 +149,14 @@ def draw_samples_by_moves(
 
 
 def samples_of(
-    model: RBM, train: Tensor, seed: int, *, by_moves: bool, tell: Teller = SILENT
+    model: RBM, activity: Activity, seed: int, *, by_moves: bool, tell: Teller = SILENT
 ) -> Samples:
     """Draw at least as many samples as there are training states, by one way or the other."""
+    bins = len(activity.bins_of("train"))
     if by_moves:
-        return draw_samples_by_moves(model, train, seed, at_least=len(train), tell=tell)
-    return draw_samples(model, seed, at_least=len(train), tell=tell)
+        train = torch.from_numpy(activity.states_of("train"))
+        return draw_samples_by_moves(model, train, seed, at_least=bins, tell=tell)
+    return draw_samples(model, seed, at_least=bins, tell=tell)
 
 
 def write_samples(

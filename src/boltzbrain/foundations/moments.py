@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,12 @@ from numpy.typing import NDArray
 from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
+
+_NEAR, _FEWEST, _PIECES = 160 << 10, 32, 32
+"""Words that a core keeps near, and fewest of a neuron at which it pays to return to it.
+
+Tuples are counted in so many pieces, which threads share.
+"""
 
 
 @dataclass(frozen=True)
@@ -108,17 +115,25 @@ def _ones(typing_context: Any, word: Any) -> Any:
 
 
 @njit(parallel=True, cache=True)
-def _count_all(words: Any, tuples: Any, counts: Any) -> None:
-    order = tuples.shape[1]
-    for row in prange(len(tuples)):
-        # a neuron stands in for those that a shorter tuple lacks, so that one loop serves all
-        a = words[tuples[row, 0]]
-        b = words[tuples[row, min(1, order - 1)]]
-        c = words[tuples[row, order - 1]]
-        total = np.uint64(0)
-        for place in range(len(a)):
-            total += _ones(a[place] & b[place] & c[place])  # type: ignore[call-arg]
-        counts[row, 0] = total
+def _count_all(words: Any, tuples: Any, chunk: Any, counts: Any) -> None:
+    number, order = tuples.shape
+    for piece in prange(_PIECES):
+        first, last = number * piece // _PIECES, number * (piece + 1) // _PIECES
+        for start in range(0, words.shape[1], chunk):
+            stop = min(start + chunk, words.shape[1])
+            for row in range(first, last):
+                # a neuron stands in for one that a shorter tuple lacks
+                a = words[tuples[row, 0], start:stop]
+                b = words[tuples[row, min(1, order - 1)], start:stop]
+                total = np.uint64(0)
+                if order < 3:
+                    for place in range(len(a)):
+                        total += _ones(a[place] & b[place])  # type: ignore[call-arg]
+                else:
+                    c = words[tuples[row, 2], start:stop]
+                    for place in range(len(a)):
+                        total += _ones(a[place] & b[place] & c[place])  # type: ignore[call-arg]
+                counts[row, 0] += total
 
 
 @njit(parallel=True, cache=True)
@@ -156,11 +171,35 @@ def coincidences(
     ndarray
         (tuple, group) whole numbers, exact; one column of all bins unless `by_group`.
     """
-    counts = np.empty((len(tuples), len(packed.stops) if by_group else 1), dtype=np.float64)
+    tuples = np.ascontiguousarray(tuples)
     if by_group:
-        _count_groups(packed.words, packed.stops, np.ascontiguousarray(tuples), counts)
-    else:
-        _count_all(packed.words, np.ascontiguousarray(tuples), counts)
+        counts = np.empty((len(tuples), len(packed.stops)))
+        _count_groups(packed.words, packed.stops, tuples, counts)
+        return counts
+    counts = np.zeros((len(tuples), 1))
+    # where neurons return from tuple to tuple, so many words of all of them stay near
+    near = _NEAR // max(packed.neurons, 1) // _FEWEST * _FEWEST
+    dense = near >= _FEWEST and len(tuples) > packed.neurons
+    _count_all(packed.words, tuples, near if dense else packed.words.shape[1], counts)
+    return counts
+
+
+@njit(parallel=True, cache=True)
+def _count_shared(words: Any, first: Any, second: Any, counts: Any) -> None:
+    for row in prange(len(first)):
+        a, b = words[first[row]], words[second[row]]
+        total = np.uint64(0)
+        for place in range(len(a)):
+            total += _ones(a[place] & b[place])  # type: ignore[call-arg]
+        counts[row] = total
+
+
+def shared_bits(
+    words: NDArray[np.uint64], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Count the bits that are set in both rows (row, word) of each pair of rows, (pair,)."""
+    counts = np.empty(len(first))
+    _count_shared(words, first, second, counts)
     return counts
 
 
@@ -205,8 +244,50 @@ def _means(
     return means
 
 
+@dataclass(frozen=True)
+class Tuples:
+    """Sets of one, two or three neurons, and what of fewer neurons their cumulants need.
+
+    Attributes
+    ----------
+    members
+        (tuple, order) int64, distinct neurons.
+    """
+
+    members: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Refuse an order that is not 1, 2 or 3."""
+        has_shape("tuples", self.members, (None, None))
+        whole_number_in("order", self.members.shape[1], low=1, high=3)
+
+    @cached_property
+    def used(self) -> NDArray[np.int64]:
+        """Neurons that are members, ascending."""
+        return np.flatnonzero(np.bincount(self.members.reshape(-1)))
+
+    @cached_property
+    def place(self) -> NDArray[np.int64]:
+        """(tuple, order) where among those `used` each member stands."""
+        where = np.zeros(int(self.members.max(initial=0)) + 1, dtype=np.int64)
+        where[self.used] = np.arange(len(self.used))
+        return where[self.members]
+
+    @cached_property
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs (pair, 2) in triplets, and (tuple, 3) which of them are ab, ac and bc."""
+        a, b, c = self.members.T
+        size = int(self.members.max(initial=0)) + 1
+        keys, which = np.unique(
+            np.column_stack((a * size + b, a * size + c, b * size + c)), return_inverse=True
+        )
+        return np.column_stack(np.divmod(keys, size)), which.reshape(len(a), 3)
+
+
 def connected(
-    packed: Packed, tuples: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+    packed: Packed,
+    tuples: NDArray[np.int64] | Tuples,
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the connected correlation (joint cumulant) of one, two or three neurons.
 
@@ -218,7 +299,7 @@ def connected(
     packed
         States.
     tuples
-        (tuple, order) distinct neurons, order 1 to 3.
+        (tuple, order) distinct neurons, order 1 to 3; as `Tuples` where they are asked for again.
     weights
         (weighting, group) number of times that each group is taken, e.g. of bootstrap draws; None
         takes every group once.
@@ -233,25 +314,39 @@ def connected(
     InputError
         If the order is not 1, 2 or 3 or the weights do not fit.
     """
-    has_shape("tuples", tuples, (None, None))
-    order = whole_number_in("order", tuples.shape[1], low=1, high=3)
+    given = tuples if isinstance(tuples, Tuples) else Tuples(tuples)
     if weights is not None:
         has_shape("weights", weights, (None, len(packed.sizes)))
-    used = np.unique(tuples)
-    place = np.searchsorted(used, tuples)
-    rates = _means(packed, used[:, None], weights)
-    result = _means(packed, tuples, weights) if order > 1 else rates[place[:, 0]]
-    single = [rates[place[:, member]] for member in range(order)]
-    if order == 2:
-        result -= single[0] * single[1]
-    elif order == 3:
-        sides = np.concatenate([tuples[:, [0, 1]], tuples[:, [0, 2]], tuples[:, [1, 2]]])
-        keys, which = np.unique(sides[:, 0] * packed.neurons + sides[:, 1], return_inverse=True)
-        pairs = _means(packed, np.column_stack(np.divmod(keys, packed.neurons)), weights)
-        for side, rest in enumerate((2, 1, 0)):
-            result -= pairs[which[side * len(tuples) : (side + 1) * len(tuples)]] * single[rest]
-        result += 2 * single[0] * single[1] * single[2]
+    order = given.members.shape[1]
+    rates = _means(packed, given.used[:, None], weights)
+    if order == 1:
+        result = rates[given.place[:, 0]]
+    else:
+        result = _means(packed, given.members, weights)
+        if order == 2:
+            _less_pairs(result, rates, given.place)
+        else:
+            pairs, which = given.pairs
+            _less_triplets(result, rates, given.place, _means(packed, pairs, weights), which)
     return result[:, 0] if weights is None else result
+
+
+@njit(parallel=True, cache=True)
+def _less_pairs(result: Any, rates: Any, place: Any) -> None:
+    for row in prange(len(result)):
+        a, b = rates[place[row, 0]], rates[place[row, 1]]
+        for weighting in range(len(a)):
+            result[row, weighting] -= a[weighting] * b[weighting]
+
+
+@njit(parallel=True, cache=True)
+def _less_triplets(result: Any, rates: Any, place: Any, pairs: Any, which: Any) -> None:
+    for row in prange(len(result)):
+        a, b, c = rates[place[row, 0]], rates[place[row, 1]], rates[place[row, 2]]
+        ab, ac, bc = pairs[which[row, 0]], pairs[which[row, 1]], pairs[which[row, 2]]
+        for one in range(len(a)):
+            less = ab[one] * c[one] + ac[one] * b[one] + bc[one] * a[one]
+            result[row, one] += 2 * a[one] * b[one] * c[one] - less
 
 
 def rates(packed: Packed) -> NDArray[np.float64]:
@@ -291,6 +386,9 @@ def draw_tuples(neurons: int, order: int, limit: int, generator: Generator) -> N
         return np.array(list(itertools.combinations(range(neurons), 3)), dtype=np.int64)
     drawn = np.column_stack([generator.integers(neurons, limit) for _ in range(order)])
     drawn.sort(axis=1)
-    distinct = (np.diff(drawn, axis=1) > 0).all(axis=1)
-    chosen: NDArray[np.int64] = np.unique(drawn[distinct], axis=0)
-    return chosen
+    distinct = drawn[(np.diff(drawn, axis=1) > 0).all(axis=1)]
+    if neurons**order > np.iinfo(np.int64).max:
+        chosen: NDArray[np.int64] = np.unique(distinct, axis=0)
+        return chosen
+    base = neurons ** np.arange(order - 1, -1, -1, dtype=np.int64)
+    return np.unique(distinct @ base)[:, None] // base % neurons

@@ -199,8 +199,21 @@ class Generator:
 
     def permutation(self, size: int) -> NDArray[np.int64]:
         """Return a random order of ``range(size)``: the ranks of 62-bit words, ties by index."""
+        return np.argsort(self._ranked(size), kind="stable").astype(np.int64)
+
+    def some_of(self, size: int, number: int) -> NDArray[np.int64]:
+        """Return the first `number` of a `permutation` of ``range(size)``, ascending."""
+        words = self._ranked(size)
+        if number >= size:
+            return np.arange(size)
+        limit = np.partition(words, number)[number]
+        below, at = np.flatnonzero(words < limit), np.flatnonzero(words == limit)
+        return np.sort(np.concatenate((below, at[: number - len(below)])))
+
+    def _ranked(self, size: int) -> NDArray[np.int64]:
         words = self.words((2, max(size, 1)))[:, :size].numpy()
-        return np.argsort((words[0] << 30) ^ words[1], kind="stable").astype(np.int64)
+        ranked: NDArray[np.int64] = (words[0] << 30) ^ words[1]
+        return ranked
 
     def integers(self, high: int, size: int) -> NDArray[np.int64]:
         """Return `size` draws uniform on range(high), by the high part of word * high.

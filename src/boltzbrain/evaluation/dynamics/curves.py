@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.evaluation.statistics.population import population_counts
-from boltzbrain.foundations.memory import VALUES, slices
+from boltzbrain.foundations.moments import shared_bits
 from boltzbrain.kernels.dispatch import sum_active_rows
 
 Floats = NDArray[np.float64]
@@ -128,7 +128,7 @@ class Recorded:
         self._square = float(rates @ rates)
         one = torch.from_numpy(rates)[:, None]
         self._linear: Floats = sum_active_rows(torch.from_numpy(states), one)[:, 0].numpy()
-        self._packed = _words(states)
+        self._packed = packed_rows(states)
 
     def reordered(self, order: NDArray[np.int64]) -> Recorded:
         """Return the same bins in another order, in the same segments and clusters."""
@@ -139,10 +139,7 @@ class Recorded:
 
     def overlaps(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Floats:
         """Return d(first) . d(second) of pairs of bins, (pair,)."""
-        result = np.empty(len(first))
-        for part in slices(len(first), self._packed.shape[1], VALUES):
-            both = self._packed[first[part]] & self._packed[second[part]]
-            result[part] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
+        result = shared_bits(self._packed, first, second)
         result -= self._linear[first] + self._linear[second] - self._square
         return result
 
@@ -193,7 +190,7 @@ class Recorded:
         return Pair(made["count"], made["overlap"])
 
 
-def _words(states: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def packed_rows(states: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """Return the states of each bin packed 64 neurons to a word, (bin, word)."""
     packed = np.packbits(states, axis=1)
     padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))

@@ -16,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from boltzbrain.evaluation.dynamics.curves import Curve, Floats, Pair, ratio_curve
+from boltzbrain.evaluation.dynamics.curves import Curve, Floats, Pair, packed_rows, ratio_curve
 from boltzbrain.evaluation.flips import glauber_by_products, turns_fast
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.cpu.threads import one_thread, thread_count
+from boltzbrain.kernels.dispatch import sum_active_rows
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 
@@ -187,14 +188,16 @@ def model_curves(
     first = torch.from_numpy(start)
     mean = torch.from_numpy(rates)
     total, square = float(mean.sum()), float(mean @ mean)
-    origin = first.to(torch.float32)
-    start_linear = origin.to(torch.float64) @ mean
+    origin = packed_rows(start)
+    start_linear = sum_active_rows(first, mean[:, None])[:, 0]
     counts, overlaps, squares = [], [], []
     for state in trajectory(model, first, times, kind, generator):
-        now = state.to(torch.float32)
-        linear = now.to(torch.float64) @ mean
-        active = now.sum(dim=1).to(torch.float64)
-        both = (now * origin).sum(dim=1).to(torch.float64)
+        now = packed_rows(state.numpy())
+        linear = sum_active_rows(state, mean[:, None])[:, 0]
+        active, both = (
+            torch.from_numpy(np.bitwise_count(one).sum(axis=1, dtype=np.float64))
+            for one in (now, now & origin)
+        )
         counts.append((active - total).numpy())
         overlaps.append((both - start_linear - linear + square).numpy())
         squares.append((active - 2 * linear + square).numpy())

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import Undefined, has_shape
+from boltzbrain.kernels.compiling import compiled
+from boltzbrain.kernels.cpu.threads import share
+
+_STRETCHES = 8
+"""Parts of the entries, fixed, so that sums do not depend on the number of threads."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +37,20 @@ class Comparison:
         """Refuse sizes that disagree."""
         has_shape("values", self.values, self.reference.shape)
 
+    @cached_property
+    def _sums(self) -> tuple[float, float, float]:
+        """Sums of squares and of products of both sides, each less its mean."""
+        x, y = (one - one.mean() for one in (self.reference, self.values))
+        return float(x @ x), float(y @ y), float(x @ y)
+
     @property
     def pearson(self) -> float | Undefined:
         """Pearson's correlation of the entries."""
-        deviations = [one - one.mean() for one in (self.reference, self.values)]
-        scale = float(np.prod([np.sqrt(np.sum(one**2)) for one in deviations]))
+        x, y, product = self._sums
+        scale = math.sqrt(x) * math.sqrt(y)
         if len(self.values) < 2 or scale == 0:
             return Undefined("a correlation needs two entries that differ on both sides")
-        return float(np.sum(deviations[0] * deviations[1])) / scale
+        return product / scale
 
     @property
     def slope(self) -> float | Undefined:
@@ -45,16 +58,16 @@ class Comparison:
 
         Noise in the test fold lowers it alike for generated and training activity.
         """
-        deviation = self.reference - self.reference.mean()
-        scale = float(np.sum(deviation**2))
-        if len(self.values) < 2 or scale == 0:
+        square, _, product = self._sums
+        if len(self.values) < 2 or square == 0:
             return Undefined("a slope needs two entries of the test fold that differ")
-        return float(np.sum(deviation * (self.values - self.values.mean()))) / scale
+        return product / square
 
-    @property
+    @cached_property
     def rmse(self) -> float:
         """Root of the mean squared difference, in the statistic's own unit."""
-        return float(np.sqrt(np.mean((self.values - self.reference) ** 2)))
+        apart = self.values - self.reference
+        return math.sqrt(float(apart @ apart) / len(apart))
 
     def summary(self) -> dict[str, Any]:
         """Return the three figures for a result."""
@@ -124,7 +137,7 @@ def normalised_rmse(generated: Comparison, ceiling: Comparison) -> float | Undef
     x, y = generated.values, generated.reference
     if not len(x):
         return Undefined("there is nothing to compare")
-    square = float(np.mean(x**2) + np.mean(y**2) - 2 * np.mean(x) * np.mean(y))
+    square = float(x @ x + y @ y) / len(x) - 2 * float(x.mean() * y.mean())
     shuffled = float(np.sqrt(max(square, 0.0)))
     span = ceiling.rmse - shuffled
     if span == 0:
@@ -156,34 +169,61 @@ def sampling_stderr(comparison: Comparison, entries: int) -> float:
     return float(np.sqrt(np.mean(influence**2) / number * (1 - number / entries)))
 
 
-def pearson_columns(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return Pearson's correlation of each column, (column,); 0 where one side is constant."""
-    x, y = first - first.mean(axis=0), second - second.mean(axis=0)
-    scale = np.sqrt(np.einsum("ij,ij->j", x, x) * np.einsum("ij,ij->j", y, y))
-    product = np.einsum("ij,ij->j", x, y)
-    result: NDArray[np.float64] = np.divide(
-        product, scale, out=np.zeros_like(product), where=scale > 0
+class Columns(NamedTuple):
+    """How well values agree with a reference, column by column, each (column,).
+
+    Attributes
+    ----------
+    pearson, slope
+        As of `Comparison`; 0 where a side is constant.
+    rmse
+        As of `Comparison`.
+    shuffled
+        What ``rmse`` is, in the mean of squares, where the entries are permuted.
+    """
+
+    pearson: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    rmse: NDArray[np.float64]
+    shuffled: NDArray[np.float64]
+
+
+def compare_columns(values: NDArray[np.float64], reference: NDArray[np.float64]) -> Columns:
+    """Compare each column of values (entry, column) with that of the reference."""
+    number, columns = values.shape
+    given = [np.ascontiguousarray(one) for one in (values, reference)]
+    means = [one.mean(axis=0) for one in given]
+    parts = np.zeros((_STRETCHES, 4, columns))
+
+    def task(first: int, count: int) -> None:
+        for part in range(first, first + count):
+            edges = (number * part // _STRETCHES, number * (part + 1) // _STRETCHES)
+            _add_products(*given, *means, *edges, parts[part])
+
+    share(task, _STRETCHES, least=1, most=1)
+    xx, yy, xy, apart = parts.sum(axis=0)
+    scale = np.sqrt(xx * yy)
+    return Columns(
+        np.divide(xy, scale, out=np.zeros(columns), where=scale > 0),
+        np.divide(xy, yy, out=np.zeros(columns), where=yy > 0),
+        np.sqrt(apart / number),
+        np.sqrt((xx + yy) / number + (means[0] - means[1]) ** 2),
     )
-    return result
 
 
-def slope_columns(
-    values: NDArray[np.float64], reference: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the slope of each column on the reference's, (column,); 0 where that is constant."""
-    deviation = reference - reference.mean(axis=0)
-    scale = np.einsum("ij,ij->j", deviation, deviation)
-    product = np.einsum("ij,ij->j", deviation, values - values.mean(axis=0))
-    result: NDArray[np.float64] = np.divide(
-        product, scale, out=np.zeros_like(product), where=scale > 0
-    )
-    return result
-
-
-def rmse_columns(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the root of the mean squared difference of each column, (column,)."""
-    result: NDArray[np.float64] = np.sqrt(np.mean((first - second) ** 2, axis=0))
-    return result
+@compiled
+def _add_products(
+    values: Any, reference: Any, mean: Any, of_reference: Any, first: Any, last: Any, sums: Any
+) -> None:
+    for row in range(first, last):
+        for column in range(len(mean)):
+            x, y = values[row, column], reference[row, column]
+            sums[3, column] += (x - y) ** 2
+            x -= mean[column]
+            y -= of_reference[column]
+            sums[0, column] += x * x
+            sums[1, column] += y * y
+            sums[2, column] += x * y
 
 
 def kolmogorov_smirnov(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

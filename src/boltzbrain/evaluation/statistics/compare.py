@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from boltzbrain.evaluation.statistics.population import (
     total_variation,
 )
 from boltzbrain.foundations.checks import Undefined
-from boltzbrain.foundations.moments import Packed, connected, draw_tuples
+from boltzbrain.foundations.moments import Packed, Tuples, connected, draw_tuples
 from boltzbrain.foundations.random import Generator
 
 PAIR_LIMIT, TRIPLET_LIMIT = 2_000_000, 500_000
@@ -60,8 +61,13 @@ class Statistic:
 
     def of(self, packed: Packed, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return the statistic, (entry,), or (entry, weighting) where clusters are weighed."""
-        values = connected(packed, self.tuples, weights)
+        values = connected(packed, self.known, weights)
         return values if self.name != "correlations" else self.scaled(values, packed, weights)
+
+    @cached_property
+    def known(self) -> Tuples:
+        """The tuples, with what is asked of them for each set of bins."""
+        return Tuples(self.tuples)
 
     def scaled(
         self,
@@ -70,11 +76,10 @@ class Statistic:
         weights: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Return correlations, given the covariances of the same pairs under the same weights."""
-        used, place = np.unique(self.tuples, return_inverse=True)
-        rate = connected(packed, used[:, None], weights)
+        rate = connected(packed, self.known.used[:, None], weights)
         # weights that sum to 1 but for rounding leave a neuron that is always active above 1
-        deviation = np.sqrt(np.maximum(rate * (1 - rate), 0.0))[place.reshape(self.tuples.shape)]
-        scale = deviation[:, 0] * deviation[:, 1]
+        deviation = np.sqrt(np.maximum(rate * (1 - rate), 0.0))
+        scale = deviation[self.known.place[:, 0]] * deviation[self.known.place[:, 1]]
         result: NDArray[np.float64] = np.divide(
             covariances, scale, out=np.zeros_like(covariances), where=scale > 0
         )
@@ -84,7 +89,7 @@ class Statistic:
         """Return this statistic of a uniform sample of at most `limit` of its entries."""
         if len(self.tuples) <= limit:
             return self
-        chosen = np.sort(generator.permutation(len(self.tuples))[:limit])
+        chosen = generator.some_of(len(self.tuples), limit)
         return Statistic(self.name, self.tuples[chosen], self.entries)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.clusters import bootstrap_weights
 from boltzbrain.evaluation.bins import BinSet
-from boltzbrain.evaluation.statistics.agreement import pearson_columns, rmse_columns, slope_columns
+from boltzbrain.evaluation.statistics.agreement import compare_columns
 from boltzbrain.foundations.moments import Packed
 from boltzbrain.foundations.random import Generator
 
@@ -87,19 +87,16 @@ def _figures(
     train: NDArray[np.float64], test: NDArray[np.float64], generated: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the fields of `Spread` for each weighting, (figure, weighting)."""
-    correlation, ceiling = pearson_columns(generated, test), pearson_columns(train, test)
-    error, least = rmse_columns(generated, test), rmse_columns(train, test)
-    square = np.mean(generated**2, axis=0) + np.mean(test**2, axis=0)
-    square = square - 2 * generated.mean(axis=0) * test.mean(axis=0)
-    shuffled = np.sqrt(np.maximum(square, 0.0))
-    span = least - shuffled
+    mine, best = compare_columns(generated, test), compare_columns(train, test)
+    span = best.rmse - mine.shuffled
+    error = np.divide(mine.rmse - mine.shuffled, span, out=np.ones_like(span), where=span != 0)
     return np.stack(
         (
-            correlation,
+            mine.pearson,
             # a ceiling near 0 leaves the ratio without a scale; it is kept from changing sign
-            correlation / np.maximum(ceiling, 0.01),
-            slope_columns(generated, test),
-            error,
-            1 - np.divide(error - shuffled, span, out=np.ones_like(span), where=span != 0),
+            mine.pearson / np.maximum(best.pearson, 0.01),
+            mine.slope,
+            mine.rmse,
+            1 - error,
         )
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
@@ -13,6 +14,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from boltzbrain.evaluation.statistics.agreement import kolmogorov_smirnov
 from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.kernels.dispatch import sum_active_rows
 
 _BASIS, _PRECISION = 40, 1e-5
 """Vectors that the axes are sought among, and the relative precision of their variance.
@@ -41,7 +43,9 @@ class PrincipalAxes:
 
     def project(self, states: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the coordinates of states (bin, neuron), (bin, axis)."""
-        return _active(states) @ self.axes - self.mean @ self.axes
+        axes = torch.from_numpy(np.ascontiguousarray(self.axes))
+        found: NDArray[np.float64] = sum_active_rows(torch.from_numpy(states), axes).numpy()
+        return found - self.mean @ self.axes
 
 
 def principal_axes(states: NDArray[np.uint8], number: int = 2) -> PrincipalAxes:

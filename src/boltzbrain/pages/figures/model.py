@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from boltzbrain.evaluation.conditional import Calibration
+from boltzbrain.evaluation.calibration import Calibration
 from boltzbrain.pages.figures.statistics import COLOURS
 from boltzbrain.pages.style import (
     GENERATED,

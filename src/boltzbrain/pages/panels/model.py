@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from boltzbrain.evaluation.conditional import Calibration, conditionals
+from boltzbrain.evaluation.calibration import Calibration
+from boltzbrain.evaluation.conditional import conditionals
 from boltzbrain.evaluation.statistics.agreement import Comparison
 from boltzbrain.evaluation.statistics.kept import kept_density
 from boltzbrain.foundations.random import Generator
