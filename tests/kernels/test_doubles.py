@@ -1,13 +1,19 @@
-"""Rectified units eight at a time have the bits of one at a time, however far their inputs lie."""
+"""Rectified units eight at a time, and sweeps of them in one call, give what plain ways give."""
 
 import numpy as np
 import pytest
 import torch
 
 from boltzbrain.foundations.random import Generator
-from boltzbrain.kernels.cpu.doubles import rectified
+from boltzbrain.kernels.cpu import threads
+from boltzbrain.kernels.cpu.doubles import rectified, sweeps
 from boltzbrain.kernels.cpu.doubles.rectified import law_of
 from boltzbrain.kernels.cpu.rectified import QUANTILES, TABLE
+from boltzbrain.model.layers.continuous import sweep_fused
+from boltzbrain.model.layers.discrete import Bernoulli
+from boltzbrain.model.layers.rectified import DReLU, ReLU
+from boltzbrain.model.offsets import Offsets
+from boltzbrain.model.rbm import RBM
 
 SAMPLES = 400
 
@@ -38,3 +44,48 @@ def test_draws_and_log_partitions_are_those_of_one_unit_at_a_time(units, halves,
     rectified._partition_rows(inputs, units, law, TABLE, 0, SAMPLES, found)
     rectified._partition_each(inputs, units, law, TABLE, 0, SAMPLES, wanted)
     np.testing.assert_array_equal(found, wanted)
+
+
+def _swept(kind, shape, rows, threads_there, monkeypatch):
+    """Return states of sweeps in one call, layer by layer, and what both left of their streams."""
+    chains, units, hidden = shape
+    generator = Generator.from_seed(units, "one call", kind.kind)
+    weights = 0.3 * generator.normal((units, hidden))
+    weights[generator.uniform((units, hidden)) < 0.5] = 0.0
+    model = RBM(Bernoulli(generator.normal((1, units))[0] - 1), kind.standard(hidden), weights)
+    states = (generator.uniform((chains, units)) < 0.2).to(torch.uint8)
+    if rows:
+        rows = Offsets(generator.normal((chains, units)), generator.normal((chains, hidden)))
+    given = model.visible, model.hidden, weights, states, 4
+    before = states.clone()
+    with monkeypatch.context() as patched:
+        patched.setattr(threads, "thread_count", lambda: threads_there)
+        patched.setattr(sweeps, "thread_count", lambda: threads_there)
+        assert sweeps.worth(chains, weights)
+        streams = Generator(3, 7), Generator(3, 7)
+        found = model.sweep(states, streams[0], 4, rows or None)
+    assert torch.equal(states, before)
+    return found, sweep_fused(*given, streams[1], rows or None), streams
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("kind", [ReLU, DReLU])
+@pytest.mark.parametrize(
+    ("shape", "threads_there"), [((1, 5, 3), 1), ((100, 130, 20), 2), ((200, 1100, 19), 1)]
+)
+def test_sweeps_in_one_call_are_those_layer_by_layer(kind, shape, threads_there, rows, monkeypatch):
+    found, wanted, streams = _swept(kind, shape, rows, threads_there, monkeypatch)
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.equal(one, other)
+    assert streams[0].counter == streams[1].counter
+    assert found[1].std() > 0 or shape[0] == 1
+
+
+def test_sweeps_in_several_calls_are_those_in_one(monkeypatch):
+    shape = 40, 70, 9
+    found, _, _ = _swept(DReLU, shape, False, 1, monkeypatch)
+    edges = [(0, 1), (1, 4)]
+    monkeypatch.setattr(sweeps, "stretches_of", lambda *sizes: edges)
+    again, _, _ = _swept(DReLU, shape, False, 1, monkeypatch)
+    for one, other in zip(found, again, strict=True):
+        assert torch.equal(one, other)
