@@ -7,6 +7,7 @@ import torch
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.cpu import threads
 from boltzbrain.kernels.cpu.doubles import rectified, sweeps
+from boltzbrain.kernels.cpu.doubles.moments import respond_rectified
 from boltzbrain.kernels.cpu.doubles.rectified import law_of
 from boltzbrain.kernels.cpu.rectified import QUANTILES, TABLE
 from boltzbrain.model.layers.continuous import sweep_fused
@@ -44,6 +45,43 @@ def test_draws_and_log_partitions_are_those_of_one_unit_at_a_time(units, halves,
     rectified._partition_rows(inputs, units, law, TABLE, 0, SAMPLES, found)
     rectified._partition_each(inputs, units, law, TABLE, 0, SAMPLES, wanted)
     np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("spread", [0.3, 3.0, 30.0])
+@pytest.mark.parametrize("halves", [1, 2])
+@pytest.mark.parametrize("deep", [False, True])
+def test_moments_eight_at_a_time_are_those_of_one_at_a_time(halves, deep, spread):
+    generator = Generator.from_seed(halves, "moments", str(spread))
+    inputs = spread * generator.normal((SAMPLES, 19))
+    inputs[:6, 0] = torch.tensor([8.0, -8.0, 1e4, -1e4, 0.0, -0.0])
+    fields = generator.normal((halves, 19), torch.float64)
+    fields[:, 0] = 0.0
+    roots = 0.5 + generator.uniform((halves, 19))
+    roots[:, 0] = 1.0
+    found = respond_rectified(inputs, fields, roots, deep=deep)
+    # in float64 every unit goes the plain way
+    wanted = respond_rectified(inputs.double(), fields, roots, deep=deep)
+    # covariances are differences of moments, which may be large where they are small
+    size = float(wanted.mean.abs().max()) + 1.0
+    for name, power in (
+        ("mean", 1), ("by_input", 3), ("moments", 2), ("by_scale", 4), ("covariances", 4),
+    ):  # fmt: skip
+        one, other = getattr(found, name), getattr(wanted, name)
+        single = 1e-6 * other.abs() if one.dtype == torch.float32 else 1e-9 * other.abs()
+        assert (one.double() - other).abs().le(single + 1e-11 * size**power).all(), name
+    assert not torch.equal(found.mean.double(), wanted.mean)
+
+
+def test_moments_of_what_is_no_number_are_none():
+    inputs = torch.zeros(3, 8)
+    inputs[1, 2] = float("nan")
+    law = torch.zeros((2, 8), dtype=torch.float64), torch.ones((2, 8), dtype=torch.float64)
+    found = respond_rectified(inputs, *law, deep=True)
+    broken = torch.zeros(8, dtype=torch.bool)
+    broken[2] = True
+    assert torch.equal(found.mean.isnan().any(dim=0), broken)
+    assert torch.equal(found.by_input.isnan().any(dim=1), broken.expand(2, 8))
+    assert torch.equal(found.covariances.isnan(), broken.expand(2, 2, 2, 8))
 
 
 def _swept(kind, shape, rows, threads_there, monkeypatch):

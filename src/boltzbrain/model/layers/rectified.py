@@ -12,9 +12,9 @@ from torch import Tensor
 from boltzbrain.foundations.numerics import half_normal_quantile
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.cpu.annealed.rectified import climb_rectified
+from boltzbrain.kernels.cpu.doubles.moments import Response, respond_rectified
 from boltzbrain.kernels.cpu.doubles.rectified import log_partition_rectified
 from boltzbrain.kernels.cpu.doubles.sweeps import sweep_rectified, worth
-from boltzbrain.kernels.cpu.rectified import Response, respond_rectified
 from boltzbrain.kernels.dispatch import draw_rectified, has_real_kernels
 from boltzbrain.model.layers.continuous import RealLayer, sweep_fused
 from boltzbrain.model.layers.discrete import Bernoulli
