@@ -11,16 +11,18 @@ that counts per group cost no more than counts in all; a bootstrap over groups w
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
+from boltzbrain.foundations.compiling.cache import kept
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
 
@@ -85,7 +87,7 @@ def pack(states: NDArray[np.uint8], group: NDArray[np.int64] | None = None) -> P
     return Packed(np.ascontiguousarray(words.T), stops, sizes)
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _pack(states: Any, order: Any, first_bin: Any, first_word: Any, words: Any) -> None:
     for group in prange(len(first_bin) - 1):
         for place in range(first_bin[group], first_bin[group + 1]):
@@ -107,7 +109,7 @@ def _ones(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), code
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _count_all(words: Any, tuples: Any, counts: Any) -> None:
     order = tuples.shape[1]
     for row in prange(len(tuples)):
@@ -121,7 +123,7 @@ def _count_all(words: Any, tuples: Any, counts: Any) -> None:
         counts[row, 0] = total
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _count_groups(words: Any, stops: Any, tuples: Any, counts: Any) -> None:
     order = tuples.shape[1]
     for row in prange(len(tuples)):
@@ -164,7 +166,7 @@ def coincidences(
     return counts
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _count_pairs(words: Any, counts: Any) -> None:
     neurons = len(words)
     # rows from both ends in turn: the first have the most pairs
