@@ -1,6 +1,7 @@
 # make demo    simulate a recording with known assemblies, fit it, score it, write the page
 # make test    linters, type checker, import floors, doctests and tests
 # make lint    the first three of these alone
+# make test-avx2   doctests and tests as if the processor had no AVX-512
 # make prove   the long proofs (proofs/), make bench the timings (benchmarks/)
 # make docs    the site, into build/site (MkDocs, needs npm)
 # make dist    build the sdist and the wheel and try them as users would (proofs/wheels.py)
@@ -23,7 +24,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove bench docs dist viewer clean
+.PHONY: help demo test test-avx2 lint prove bench docs dist viewer clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -50,6 +51,9 @@ test: lint
 	mkdir -p build
 	$(BIN)/pytest src tests --doctest-modules -n 2 --dist loadfile --durations=15 --junit-xml=build/tests.xml $(PYTEST_ARGS)
 	$(BIN)/python tests/check_skips.py build/tests.xml tests/allowed_skips.txt
+
+test-avx2: $(STAMP)
+	$(BIN)/python -m benchmarks.restricted pytest src tests --doctest-modules -n 2 --dist loadfile $(PYTEST_ARGS)
 
 prove: $(STAMP)
 	@shopt -s nullglob; for script in proofs/*.py; do \

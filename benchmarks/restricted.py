@@ -1,11 +1,12 @@
-"""Run a benchmark as if the processor had AVX2 and no AVX-512: our loops, PyTorch's and MKL's.
+"""Run a benchmark, or the tests, as if the processor had AVX2 and no AVX-512: loops, PyTorch, MKL.
 
 Usage: python -m benchmarks.restricted BENCHMARK [its options]
 
-as in `python -m benchmarks.restricted sweep --json FILE`. Both sides
-are restricted in one process, before anything is imported. NUMBA_CPU_NAME alone does not restrict
-numba, which goes on to hand LLVM the features of the host: the list of features must be given too,
-and be empty. What took effect is checked, and the benchmark refused where it did not.
+as in `python -m benchmarks.restricted sweep --json FILE`; `pytest` in place of a benchmark runs
+tests (`make test-avx2`). Both sides are restricted in one process, before anything is imported.
+NUMBA_CPU_NAME alone does not restrict numba, which goes on to hand LLVM the features of the host:
+the list of features must be given too, and be empty. What took effect is checked, and the benchmark
+refused where it did not.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def main() -> None:
     if found != {"loops": "AVX2, ymm", "torch": "AVX2"}:
         raise SystemExit("the restriction took no effect")
     sys.argv = sys.argv[1:]
-    runpy.run_module(f"benchmarks.{sys.argv[0]}", run_name="__main__", alter_sys=True)
+    module = "pytest" if sys.argv[0] == "pytest" else f"benchmarks.{sys.argv[0]}"
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

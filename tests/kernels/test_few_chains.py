@@ -14,7 +14,7 @@ from scipy.stats import chi2, norm
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels import reference
 from boltzbrain.kernels.cpu import backend, few_chains, products, steps, threads
-from boltzbrain.kernels.cpu.rectified import respond_rectified
+from boltzbrain.kernels.cpu.doubles.moments import respond_rectified
 from boltzbrain.model.layers.continuous import Gaussian
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import Layer

@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from boltzbrain.foundations.checks import InputError, bad_input
+
+if TYPE_CHECKING:
+    import h5py
 
 _KINDS: Mapping[str, Callable[[int], bool]] = {
     "a file": stat.S_ISREG,
@@ -84,6 +86,8 @@ def atomic_hdf5(path: Path) -> Iterator[h5py.File]:
     InputError
         If the operating system refuses to write.
     """
+    import h5py  # a tenth of the start of the command line, which comes through this file
+
     memory = {"driver": "core", "backing_store": False, "block_size": 1 << 20}
     with atomic_write(path) as temporary:
         with h5py.File(path.name, "w", **memory) as file:
@@ -200,6 +204,8 @@ def open_ours(path: Path, form: FileFormat) -> Iterator[h5py.File]:
     InputError
         If it is missing, damaged, of another format, or of a version that cannot be read.
     """
+    import h5py
+
     _require_there(path, form)
     try:
         with h5py.File(path, "r") as file:

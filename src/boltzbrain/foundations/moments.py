@@ -11,17 +11,18 @@ that counts per group cost no more than counts in all; a bootstrap over groups w
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import bad_input, has_shape, whole_number_in
+from boltzbrain.foundations.compiling.cache import kept
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.foundations.random import Generator
 
@@ -92,7 +93,7 @@ def pack(states: NDArray[np.uint8], group: NDArray[np.int64] | None = None) -> P
     return Packed(np.ascontiguousarray(words.T), stops, sizes)
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _pack(states: Any, order: Any, first_bin: Any, first_word: Any, words: Any) -> None:
     for group in prange(len(first_bin) - 1):
         for place in range(first_bin[group], first_bin[group + 1]):
@@ -114,7 +115,7 @@ def _ones(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), code
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _count_all(words: Any, tuples: Any, chunk: Any, counts: Any) -> None:
     number, order = tuples.shape
     for piece in prange(_PIECES):
@@ -136,7 +137,7 @@ def _count_all(words: Any, tuples: Any, chunk: Any, counts: Any) -> None:
                 counts[row, 0] += total
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _count_groups(words: Any, stops: Any, tuples: Any, counts: Any) -> None:
     order = tuples.shape[1]
     for row in prange(len(tuples)):
@@ -203,7 +204,7 @@ def shared_bits(
     return counts
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _count_pairs(words: Any, counts: Any) -> None:
     neurons = len(words)
     # rows from both ends in turn: the first have the most pairs
@@ -261,19 +262,19 @@ class Tuples:
         has_shape("tuples", self.members, (None, None))
         whole_number_in("order", self.members.shape[1], low=1, high=3)
 
-    @cached_property
+    @functools.cached_property
     def used(self) -> NDArray[np.int64]:
         """Neurons that are members, ascending."""
         return np.flatnonzero(np.bincount(self.members.reshape(-1)))
 
-    @cached_property
+    @functools.cached_property
     def place(self) -> NDArray[np.int64]:
         """(tuple, order) where among those `used` each member stands."""
         where = np.zeros(int(self.members.max(initial=0)) + 1, dtype=np.int64)
         where[self.used] = np.arange(len(self.used))
         return where[self.members]
 
-    @cached_property
+    @functools.cached_property
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (pair, 2) in triplets, and (tuple, 3) which of them are ab, ac and bc."""
         a, b, c = self.members.T

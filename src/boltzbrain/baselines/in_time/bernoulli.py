@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
+
+from boltzbrain.foundations.compiling.cache import kept
 
 _GROUPS = 16
 """Bins are summed over in so many groups, whatever the number of cores."""
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _pass(
     odds: Any, field: Any, own: Any, traces: Any, states: Any, weight: Any, wanted: bool,
     score: Any, residual: Any, field_slope: Any, own_slope: Any,

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from boltzbrain.foundations.compiling.cache import kept
 from boltzbrain.interpretation.marginal import Floats, Indices, Marginal
 
 _TERMS = 16
@@ -144,7 +145,7 @@ def _gamma(x: Any, low: Any, width: Any, first: Any, last: Any, coefficients: An
     return row[0] + t * value - later
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def normal_means(
     units: NDArray[Any],
     totals: Any,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -15,6 +16,7 @@ from boltzbrain.data.activity import TRAIN, Activity, stretches
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import bad_input, has_shape, one_of, whole_number_in
+from boltzbrain.foundations.compiling.cache import kept
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.marginal import Floats
 
@@ -126,7 +128,7 @@ def label_test(
     )
 
 
-@njit(parallel=True, cache=True, fastmath={"reassoc", "contract"})
+@functools.partial(kept, parallel=True, fastmath={"reassoc", "contract"})
 def _sum_within(values: Any, labels: Any, held: Any) -> None:
     for row in prange(len(values)):
         mine = values[row]

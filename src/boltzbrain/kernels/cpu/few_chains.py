@@ -293,12 +293,17 @@ def contrast(
     return out
 
 
+def length_of_stretches(units: int) -> int:
+    """Return how many units have hidden inputs of their own, by the number of units alone."""
+    return WORD * -(-units // (WORD * STRETCHES))
+
+
 def _in_stretches(work: Any, units: int, others: int, count: int, begin: int, sums: Tensor) -> None:
     """Call ``work(first unit, last, sums)`` for all stretches of units, and add up their sums.
 
     How many there are depends on the number of units only.
     """
-    length = WORD * -(-units // (WORD * STRETCHES))
+    length = length_of_stretches(units)
     stretches, width = -(-units // length), whole_vectors(others)
     size, result = count * width, flat(sums)
     parts = torch.empty(stretches * size).numpy()

@@ -11,7 +11,6 @@ float32 holds; beyond the tables the tails have closed forms. Arithmetic is floa
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +20,6 @@ from torch import Tensor
 
 from boltzbrain.foundations.numerics import FAR, half_normal, log_psi
 from boltzbrain.kernels.compiling import compiled
-from boltzbrain.kernels.cpu.threads import share
 
 PER_UNIT = 64
 LOW, HIGH = -8.0, 16.0
@@ -31,7 +29,7 @@ ROOT_LOW, ROOT_HIGH = 1.0, 11.5
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _LOG_HALF, _ROOT_HALF = math.log(0.5), math.sqrt(0.5)
 _DEPTH = 12
-_BLOCK = 256
+BLOCK = 256
 """Samples whose inputs stay in the cache while one unit after the other is summed."""
 
 
@@ -187,12 +185,16 @@ def _scaled(moments, share_of, scale):
 
 
 @compiled
-def _respond(
+def respond_each(
     inputs, fields, roots, log_roots, two_sided, deep, first, count, mean, by_input, averages
 ):  # fmt: skip
+    """Find means, derivatives and averages of the units from `first` on; see `respond_rectified`.
+
+    `averages`, (14, unit), are 0 before.
+    """
     samples = inputs.shape[0]
-    for begin in range(0, samples, _BLOCK):
-        end = min(begin + _BLOCK, samples)
+    for begin in range(0, samples, BLOCK):
+        end = min(begin + BLOCK, samples)
         for unit in range(first, first + count):
             total = averages[:, unit]
             for row in range(begin, end):
@@ -229,68 +231,6 @@ def _respond(
                     total[12] -= q3 + q2 * one
                     total[13] += q4 - q2 * two
     averages[:, first : first + count] /= samples
-
-
-class Response(NamedTuple):
-    """How rectified units answer inputs.
-
-    Attributes
-    ----------
-    mean
-        <h> given each input, (sample, unit), in the type of the inputs.
-    by_input
-        Derivatives of <h> and <h**2> by the input, (2, sample, unit), likewise. They and the
-        covariances are differences of raw moments in float64: their error is some 1e-15 of these.
-    moments
-        (half, 2, unit) float64: averages over the samples of <h_plus> and <h_plus**2>, then of
-        h_minus; the second half is 0 for a ReLU.
-    by_scale
-        (2, unit) float64: averages of the input times `by_input`.
-    covariances
-        (half, power, 2, unit) float64: averages of the covariances of h_plus and h_plus**2, then of
-        h_minus, with h and h**2.
-    """
-
-    mean: Tensor
-    by_input: Tensor
-    moments: Tensor
-    by_scale: Tensor
-    covariances: Tensor
-
-
-def respond_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, *, deep: bool) -> Response:
-    """Return how ReLU or dReLU units answer inputs.
-
-    Parameters
-    ----------
-    inputs
-        (sample, unit), at least one sample.
-    fields, roots
-        Parameters of the units.
-    deep
-        Whether derivatives are wanted; without them `by_input` has no samples, and `by_scale` and
-        `covariances` are 0.
-    """
-    samples, units = inputs.shape
-    mean = torch.empty(inputs.shape, dtype=inputs.dtype)
-    by_input = torch.empty((2, samples if deep else 0, units), dtype=inputs.dtype)
-    averages = torch.zeros((14, units), dtype=torch.float64)
-    given = inputs.detach().contiguous().numpy()
-    law = fields.numpy(), roots.numpy(), roots.log().numpy(), len(fields) == 2
-    found = mean.numpy(), by_input.numpy(), averages.numpy()
-
-    def task(first: int, count: int) -> None:
-        _respond(given, *law, deep, first, count, *found)
-
-    # units are shared out, not samples, so that sums do not depend on the number of threads
-    share(task, units, least=1 + 2000 // max(1, samples), most=units + 1)
-    return Response(
-        mean,
-        by_input,
-        averages[:4].reshape(2, 2, units),
-        averages[4:6],
-        averages[6:].reshape(2, 2, 2, units),
-    )
 
 
 def rows_worth(inputs: Tensor) -> int:

@@ -8,13 +8,15 @@ impossible but for exp(-1000) counts as what it is, as hundreds of neurons soon 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
+from boltzbrain.foundations.compiling.cache import kept
 from boltzbrain.foundations.random import Generator
 
 Floats = NDArray[np.float64]
@@ -138,7 +140,7 @@ def _given(chain: Chain, emission: Floats) -> tuple[Floats, Floats, Floats, Floa
     return np.ascontiguousarray(emission, dtype=np.float64), logs[0], transition, logs[1]
 
 
-@njit(cache=True)
+@kept
 def _log_sum(values: Any) -> Any:
     top = values.max()
     if top == -np.inf:
@@ -146,7 +148,7 @@ def _log_sum(values: Any) -> Any:
     return top + np.log(np.exp(values - top).sum())
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _forward(
     emission: Any, log_initial: Any, transition: Any, log_transition: Any, edges: Any, score: Any,
     log_filtered: Any,
@@ -177,7 +179,7 @@ def _forward(
             likely[:] = np.exp(log_filtered[bin_])
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _backward(
     emission: Any, log_initial: Any, transition: Any, log_transition: Any, edges: Any, bounds: Any,
     score: Any, log_filtered: Any, posterior: Any, counts: Any,

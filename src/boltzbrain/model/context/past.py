@@ -11,6 +11,7 @@ neurons do, and the Hessian of their regression is nearly diagonal.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
+from boltzbrain.foundations.compiling.cache import kept
 from boltzbrain.model.context.sequences import Sequences
 
 SECONDS = (0.0, 0.1)
@@ -31,7 +33,7 @@ SECONDS = (0.0, 0.1)
 _LEAST_SPREAD = 1e-3
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _fill(states: Any, edges: Any, keep: Any, traces: Any) -> None:
     for piece in prange(len(edges) - 1):
         for bin_ in range(edges[piece] + 1, edges[piece + 1]):

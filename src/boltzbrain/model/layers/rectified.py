@@ -4,61 +4,29 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from boltzbrain.foundations.numerics import half_normal, half_normal_quantile, log_psi
+from boltzbrain.foundations.numerics import half_normal_quantile
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.cpu.annealed.rectified import climb_rectified
+from boltzbrain.kernels.cpu.doubles.moments import Response, respond_rectified
 from boltzbrain.kernels.cpu.doubles.rectified import log_partition_rectified
-from boltzbrain.kernels.cpu.rectified import Response, respond_rectified
+from boltzbrain.kernels.cpu.doubles.sweeps import sweep_rectified, worth
 from boltzbrain.kernels.dispatch import draw_rectified, has_real_kernels
 from boltzbrain.model.layers.continuous import RealLayer, sweep_fused
 from boltzbrain.model.layers.discrete import Bernoulli
-from boltzbrain.model.layers.fused_sweeps import fields_at_ends, register_climb, register_sweep
+from boltzbrain.model.layers.fused_sweeps import (
+    fields_at_ends,
+    register_climb,
+    register_sweep,
+    with_rows,
+)
+from boltzbrain.model.layers.half_lines import Half, HalfMoments
 from boltzbrain.model.layers.layer import Answers, Layer, Responses
 from boltzbrain.model.offsets import Offsets
-
-
-class _Half(NamedTuple):
-    """One half-line h >= 0 with weight exp(-precision h**2 / 2 + total h), in float64.
-
-    In units of h's width 1 / sqrt(precision) it is `numerics`' half-normal law at
-    x = -total / sqrt(precision).
-    """
-
-    x: Tensor
-    root: Tensor
-
-    @classmethod
-    def of(cls, total: Tensor, precision: Tensor) -> _Half:
-        root = precision.to(torch.float64).sqrt()
-        return cls(-total / root, root)
-
-    def log_partition(self) -> Tensor:
-        return log_psi(self.x) - torch.log(self.root)
-
-    def moments(self) -> _Moments:
-        law = half_normal(self.x)
-        return _Moments(
-            law.log_psi - torch.log(self.root),
-            law.mean / self.root,
-            law.variance / (self.root * self.root),
-        )
-
-
-class _Moments(NamedTuple):
-    """Log-partition, mean and variance of a half-line, in float64."""
-
-    log_partition: Tensor
-    mean: Tensor
-    variance: Tensor
-
-    @property
-    def square(self) -> Tensor:
-        return self.variance + self.mean * self.mean
 
 
 class _Rectified(RealLayer):
@@ -101,6 +69,34 @@ class _Rectified(RealLayer):
             of_plus - of_minus,
             found.by_scale,
             self._of_halves(of_plus, of_minus, -0.5 * square_of_plus, -0.5 * square_of_minus),
+        )
+
+    def sweep(
+        self,
+        visible_field: Tensor,
+        weights: Tensor,
+        visible: Tensor,
+        sweeps: int,
+        generator: Generator,
+        offsets: Offsets | None,
+    ) -> tuple[Tensor, Tensor] | None:
+        """Sweep as `fused_sweeps.SweepKernel` says in one call, or return None where none pays."""
+        single = weights.dtype == visible_field.dtype == torch.float32
+        if not single or not self._has_kernel(weights) or not worth(len(visible), weights):
+            return None
+        fields, roots = self._sides()
+        first = generator.take((len(fields) + 1) * sweeps)
+        rows = (None, None) if offsets is None else (offsets.visible, offsets.hidden)
+        return sweep_rectified(
+            visible,
+            with_rows(visible_field, rows[0]),
+            fields,
+            roots,
+            weights,
+            sweeps,
+            generator.key,
+            first,
+            rows=rows[1],
         )
 
     def climb(
@@ -232,8 +228,8 @@ class ReLU(_Rectified):
         uniform = generator.uniform((len(inputs), len(self)), torch.float64, inputs.device)
         return half_normal_quantile(half.x, uniform) / half.root
 
-    def _half(self, inputs: Tensor) -> _Half:
-        return _Half.of(inputs.to(torch.float64) + self.field, self.precision)
+    def _half(self, inputs: Tensor) -> Half:
+        return Half.of(inputs.to(torch.float64) + self.field, self.precision)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -344,18 +340,37 @@ class DReLU(_Rectified):
         size = half_normal_quantile(x, uniform) / torch.where(positive, plus.root, minus.root)
         return torch.where(positive, size, -size)
 
-    def _halves(self, inputs: Tensor) -> tuple[_Half, _Half]:
+    def _halves(self, inputs: Tensor) -> tuple[Half, Half]:
         exact = inputs.to(torch.float64)
         return (
-            _Half.of(exact + self.field_plus, self.precision_plus),
-            _Half.of(self.field_minus - exact, self.precision_minus),
+            Half.of(exact + self.field_plus, self.precision_plus),
+            Half.of(self.field_minus - exact, self.precision_minus),
         )
 
-    def _mixture(self, inputs: Tensor) -> tuple[tuple[Tensor, _Moments], tuple[Tensor, _Moments]]:
+    def _mixture(
+        self, inputs: Tensor
+    ) -> tuple[tuple[Tensor, HalfMoments], tuple[Tensor, HalfMoments]]:
         """Return (probability, moments of the size of h) of h > 0 and of h < 0."""
         plus, minus = (half.moments() for half in self._halves(inputs))
         log_odds = plus.log_partition - minus.log_partition
         return (torch.sigmoid(log_odds), plus), (torch.sigmoid(-log_odds), minus)
+
+
+def _sweep_fused(
+    visible_layer: Layer,
+    hidden_layer: Layer,
+    weights: Tensor,
+    visible: Tensor,
+    sweeps: int,
+    generator: Generator,
+    offsets: Offsets | None,
+) -> tuple[Tensor, Tensor]:
+    given = visible_layer, hidden_layer, weights, visible, sweeps, generator, offsets
+    if not isinstance(hidden_layer, _Rectified) or visible.dtype != torch.uint8:
+        return sweep_fused(*given)
+    field = visible_layer.parameters()["field"]
+    found = hidden_layer.sweep(field, weights, visible, sweeps, generator, offsets)
+    return sweep_fused(*given) if found is None else found
 
 
 def _climb_fused(
@@ -374,5 +389,5 @@ def _climb_fused(
 
 
 for _kind in (ReLU, DReLU):
-    register_sweep(Bernoulli.kind, _kind.kind, sweep_fused)
+    register_sweep(Bernoulli.kind, _kind.kind, _sweep_fused)
     register_climb(Bernoulli.kind, _kind.kind, _climb_fused)

@@ -16,8 +16,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from boltzbrain.foundations.compiling.cache import kept
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ _SHRINK = 0.2
 
 def _compiled(function: Any) -> Any:
     """Compile on the first call, for several threads at once, and keep the result on disk."""
-    return njit(nogil=True, cache=True)(function)
+    return kept(function, nogil=True)
 
 
 @_compiled
