@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import one_of
-from boltzbrain.model.hidden_activity import hidden_activity
+from boltzbrain.model.context.contextual import ContextualRBM
+from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.hidden_activity import hidden_activity, hidden_in_context
 from boltzbrain.model.rbm import RBM
 
 KINDS = ("hidden", "neurons", "components")
@@ -43,13 +45,14 @@ class Units:
         return _NAMED[self.kind]
 
 
-def units_of(model: RBM, activity: Activity, kind: str) -> Units:
+def units_of(model: RBM | ContextualRBM, activity: Activity, kind: str) -> Units:
     """Return the values of the units of a kind.
 
     Parameters
     ----------
     model
-        Its hidden units are taken with weights that sum to 0 or more, as `interpret` shows them.
+        Its hidden units are taken with weights that sum to 0 or more, as `interpret` shows them;
+        with a context under the fields of each bin, which begin anew in each segment.
     activity
         The activity.
     kind
@@ -65,10 +68,17 @@ def units_of(model: RBM, activity: Activity, kind: str) -> Units:
     if kind == "neurons":
         return Units(kind, activity.states)
     if kind == "hidden":
-        return Units(kind, hidden_activity(model.in_sign_gauge(), activity.states))
+        return Units(kind, _hidden(model, activity))
     from sklearn.decomposition import PCA
 
     train = activity.states_of("train").astype(np.float32)
-    number = min(len(model.hidden), *train.shape)
+    rbm = model.rbm if isinstance(model, ContextualRBM) else model
+    number = min(len(rbm.hidden), *train.shape)
     fitted = PCA(number, svd_solver="randomized", random_state=0).fit(train)
     return Units(kind, fitted.transform(activity.states.astype(np.float32)).astype(np.float32))
+
+
+def _hidden(model: RBM | ContextualRBM, activity: Activity) -> NDArray[np.float32]:
+    if isinstance(model, ContextualRBM):
+        return hidden_in_context(model.in_sign_gauge(), Sequences.of_segments(activity))
+    return hidden_activity(model.in_sign_gauge(), activity.states)
