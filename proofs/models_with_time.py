@@ -10,7 +10,10 @@ cluster of test bins, so that differences between models have paired errors. Par
 - planted: three sticky states among 30 neurons (path at least 95 % right, shared couplings
   correlated at least 0.9); no states, 20 seeds (one state in 19); rates that follow the place in
   the trial alone (the control explains what states do); two laws of equal rates and different
-  couplings in turn, five seeds (hidden states over RBMs tell them, a hidden Markov model does not).
+  couplings in turn, five seeds (hidden states over RBMs tell them, a hidden Markov model does not);
+  five assemblies that follow each other in a ring, two seeds (the recurrent RBM must come at least
+  half the way from the static one to the truth, its W U W' must be the planted one, what it
+  generates must have the lagged covariances, and on shuffled bins it must gain nothing).
 - steinmetz: sessions and splits, each the RBM by its recipe and with the past or with hidden states
   as context, the hidden Markov model, the regression on the past, the HMM-GLM, the rate by place,
   and the regression with the past of another segment and with shuffled bins. On session 10 the past
@@ -19,8 +22,9 @@ cluster of test bins, so that differences between models have paired errors. Par
 - retina: 160 cells, folds by repeats of the movie; the pairwise and the K-pairwise model of
   Tkacik et al., PLoS Comput. Biol. 10:e1003408 (2014), which these cells were published with,
   beside the others.
-- allen: do states match the periods of the experiment, against circular shifts?
-- worms: do states tell the velocity, against circular shifts?
+- allen: do states match the periods of the experiment, against circular shifts? Those of a hidden
+  Markov model, and eight over RBMs.
+- worms: do these tell the velocity, against circular shifts?
 
 Writes models_with_time.txt from all lines there are; exits 1 if a planted part, the
 lift or a speed fails.
@@ -35,6 +39,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +61,19 @@ from boltzbrain.comparison.score import TestScorer
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import stderr_of_sums
 from boltzbrain.data.steps import Source
+from boltzbrain.evaluation.in_context.free_running import free_run_agreement
 from boltzbrain.evaluation.in_context.predict import predicted
 from boltzbrain.evaluation.in_context.rows import describe_rows
 from boltzbrain.evaluation.likelihood import log_likelihood
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.context.contextual import Contexts, ContextualRBM
+from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.layers.discrete import Bernoulli
+from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.enumeration import exact_log_partition
+from boltzbrain.sampling.rows.free_run import free_run
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -71,7 +83,8 @@ PARTS = ("planted", "steinmetz", "retina", "allen", "worms")
 MODELS = ("hmm", "history", "hmmglm")
 STATIC = ("ising", "kpairwise")
 CONTEXTS = ("past", "states:8")
-DECISIVE = 5
+DECISIVE, RECURRENT = 5, 2
+STATES = 8
 LEAST_LIFT, ERRORS = 0.7, 5.0
 SPEED_S = {"hmm, 32 states": 15.0, "history": 30.0, "hmmglm, 4 states": 300.0}
 WIDTH, SHIFTS = 0.02, 999
@@ -189,6 +202,88 @@ def decisive(seed: int, neurons: int = 16, size: int = 4, bins: int = 6000) -> l
     ]  # fmt: skip
 
 
+def ring(seed: int, size: int = 8, pieces: int = 120, bins: int = 60) -> tuple:
+    """Return activity of five assemblies, each led by another, and the model that made it."""
+    hidden, place = 5, np.arange(5 * size)
+    weights = np.where(place[:, None] // size == np.arange(hidden), 2.5, 0.0)
+    rng = np.random.default_rng(seed)
+    weights *= rng.uniform(0.7, 1.3, weights.shape)
+    follows = 3.5 * np.roll(np.eye(hidden), 1, axis=0) - 2.0 * np.roll(np.eye(hidden), -1, axis=0)
+    one = {"dtype": torch.float32}
+    field = torch.full((len(place),), -2.5)
+    rbm = RBM(Bernoulli(field), Bernoulli(torch.full((hidden,), -7.0)),
+              torch.tensor(weights, **one))  # fmt: skip
+    context = FollowingAssemblies(
+        torch.tensor(follows, **one), torch.zeros(hidden), torch.zeros(hidden),
+        torch.zeros((0, len(place))),
+    )  # fmt: skip
+    truth = ContextualRBM(rbm, Contexts((context,), field.double()))
+    label = np.arange(pieces).repeat(bins)
+    layout = Sequences(np.zeros((len(label), len(place)), dtype=np.uint8), label, WIDTH)
+    drawn = free_run(truth, layout, Generator.from_seed(seed, "ring"))
+    folds = np.repeat(
+        [0, 1, 2], (2 * pieces // 3, pieces // 8, pieces - 2 * pieces // 3 - pieces // 8)
+    )
+    activity = Activity(
+        drawn.states, WIDTH, label.astype(np.int32),
+        rng.permutation(folds).repeat(bins).astype(np.int8),
+        pd.DataFrame({"id": range(len(place))}), {}, (), Source("planted", "planted", "", {}),
+    )  # fmt: skip
+    return activity, truth
+
+
+def led(model: ContextualRBM) -> np.ndarray:
+    """Return what the fields of neurons gain by neurons a bin before: W U W'."""
+    (part,) = model.contexts.parts
+    weights = model.rbm.weights.double()
+    return (weights @ part.recurrence.double() @ weights.T).numpy()
+
+
+def recurrent(seed: int) -> list[Line]:
+    """Tell who sees that assemblies follow each other, and whether the recurrence is found."""
+    activity, truth = ring(seed)
+    plan = {"hidden": 5, "hidden_kind": "bernoulli", "updates": 1000, "seed": seed}
+
+    def fitted(which: Activity, context: str | None) -> tuple[Any, np.ndarray, float]:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            run = bb.fit(which, out=Path(folder) / "run", context=context, **plan)
+            model = run.best if context is None else run.in_context()
+        seconds = time.monotonic() - began
+        if context is None:
+            states = which.states_of("test")
+            return model, log_likelihood(model, exact_log_partition(model), states), seconds
+        return model, predicted(model, which, 0).scores, seconds
+
+    _, alone, seconds = fitted(activity, None)
+    lines = [line_of(activity, alone, "rbm", seconds=seconds)]
+    lines += [one for name in ("hmm", "history") for one in with_time(activity, name)]
+    model, scores, seconds = fitted(activity, "assemblies")
+    lines.append(line_of(activity, scores, "rbm, assemblies", seconds=seconds))
+    best = predicted(truth, activity, 0).scores
+    lines.append(line_of(activity, best, "the truth"))
+    way = float((scores - alone).mean() / (best - alone).mean())
+    like = float(np.corrcoef(led(model).ravel(), led(truth).ravel())[0, 1])
+    free = free_run_agreement(model, activity, seed)["covariances"]
+    rng, mixed = np.random.default_rng(seed), activity.states.copy()
+    for number in np.unique(activity.segment):
+        there = np.flatnonzero(activity.segment == number)
+        mixed[there] = activity.states[rng.permutation(there)]
+    mixed = replace(activity, states=mixed)
+    more = fitted(mixed, "assemblies")[1] - fitted(mixed, None)[1]
+    lines += [
+        {"model": "way from the RBM to the truth", "value": way, "limit": 0.5, "good": way >= 0.5},
+        {"model": "W U W', correlated", "value": like, "limit": 0.9, "good": like >= 0.9},
+        {"model": "gain of assemblies over the RBM, bins shuffled", "value": float(more.mean()),
+         "limit": 0.05, "good": float(more.mean()) <= 0.05},
+    ]  # fmt: skip
+    for lag, one in free.items():
+        least = one["ceiling"] - 0.1
+        lines.append({"model": f"free run, covariances at lag {lag}", "value": one["pearson"],
+                      "limit": least, "good": one["pearson"] >= least})  # fmt: skip
+    return lines
+
+
 def folds_of(activity: Activity) -> list[Sequences]:
     return [Sequences.of_fold(activity, fold) for fold in ("train", "validation", "test")]
 
@@ -287,12 +382,17 @@ def shifted(score: Callable[[np.ndarray], float], path: np.ndarray) -> Line:
     return {"value": own, "limit": float(np.quantile(null, 0.95)), "chosen": f"p = {p:.3f}"}
 
 
-def allen() -> list[Line]:
+def recorded_allen() -> tuple[np.ndarray, np.ndarray]:
+    """Return states (bin, neuron) in bins of 0.5 s, and the period of every bin."""
     folder = DATA / "allen_epochs"
     counts = np.loadtxt(folder / "Y.csv", delimiter=",").astype(int)
     counts = counts if counts.shape[0] == 63 else counts.T
     periods = np.loadtxt(folder / "Lab_states.csv", delimiter=",").astype(int).ravel()
-    active = (counts > np.median(counts, axis=1)[:, None]).T.astype(np.uint8)
+    return (counts > np.median(counts, axis=1)[:, None]).T.astype(np.uint8), periods
+
+
+def allen() -> list[Line]:
+    active, periods = recorded_allen()
     block = np.arange(len(active)) // 20
     # every fourth block of 10 s chooses the number of states
     held = block % 4 == 3
@@ -302,6 +402,46 @@ def allen() -> list[Line]:
     path = model.posterior(whole).argmax(axis=1)
     found = shifted(lambda one: float(adjusted_rand_score(periods, one)), path)
     return [{"model": f"hmm of {len(model.chain)} states, adjusted Rand index", **found}]
+
+
+def path_of_states(activity: Activity, block: int) -> np.ndarray:
+    """Return the most probable of eight states of every bin; every fourth block validates."""
+    bins = len(activity.states)
+    held = (np.arange(bins) // block) % 4 == 3
+    activity = replace(activity, fold=held.astype(np.int8))
+    with tempfile.TemporaryDirectory() as folder:
+        run = bb.fit(activity, out=Path(folder) / "run", seed=0, context=f"states:{STATES}")
+        model = run.in_context()
+    whole = Sequences(activity.states, np.zeros(bins, dtype=np.int64), activity.bin_width_s)
+    return model.contexts.states.posterior(whole, model.rbm).argmax(axis=1)
+
+
+def allen_states() -> list[Line]:
+    active, periods = recorded_allen()
+    bins, began = len(active), time.monotonic()
+    activity = Activity(
+        active, 0.5, np.zeros(bins, dtype=np.int32), np.zeros(bins, dtype=np.int8),
+        pd.DataFrame({"id": range(active.shape[1])}), {}, (), Source("allen", "allen", "", {}),
+    )  # fmt: skip
+    path = path_of_states(activity, 20)
+    found = shifted(lambda one: float(adjusted_rand_score(periods, one)), path)
+    return [{"model": f"rbm of {STATES} states, adjusted Rand index", **found,
+             "seconds": time.monotonic() - began}]  # fmt: skip
+
+
+def explained(states: np.ndarray, velocity: np.ndarray) -> float:
+    """Return the share of the variance of a velocity that means of states explain."""
+    means = [velocity[states == state] for state in np.unique(states)]
+    between = sum(len(part) * (part.mean() - velocity.mean()) ** 2 for part in means)
+    return float(between / (len(velocity) * velocity.var()))
+
+
+def worm_states(path: Path) -> list[Line]:
+    activity, began = bb.read(path).deconvolve().binarize(), time.monotonic()
+    velocity = np.load(path, allow_pickle=False)["velocity"][: len(activity.states)]
+    found = shifted(lambda one: explained(one, velocity), path_of_states(activity, 40))
+    return [{"model": f"rbm of {STATES} states, velocity explained", **found,
+             "seconds": time.monotonic() - began}]  # fmt: skip
 
 
 def worm(path: Path) -> list[Line]:
@@ -316,15 +456,8 @@ def worm(path: Path) -> list[Line]:
     model = fit_hmm(*parts, Generator.from_seed(0), states=(1, 2, 3, 4, 6, 8))
     whole = Sequences(activity.states, np.zeros(bins, dtype=np.int64), activity.bin_width_s)
     states = model.posterior(whole).argmax(axis=1)
-    speed_of = velocity[:bins]
-
-    def explained(one: np.ndarray) -> float:
-        means = [speed_of[one == state] for state in np.unique(one)]
-        between = sum(len(part) * (part.mean() - speed_of.mean()) ** 2 for part in means)
-        return float(between / (len(speed_of) * speed_of.var()))
-
-    return [{"model": f"hmm of {len(model.chain)} states, velocity explained",
-             **shifted(explained, states)}]  # fmt: skip
+    found = shifted(lambda one: explained(one, velocity[:bins]), states)
+    return [{"model": f"hmm of {len(model.chain)} states, velocity explained", **found}]
 
 
 def tasks(options: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], list[Line]]]]:
@@ -335,6 +468,8 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], 
     yield "planted", "locked to the trial", locked
     for seed in range(DECISIVE):
         yield "planted", f"decisive, seed {seed}", lambda seed=seed: decisive(seed)
+    for seed in range(RECURRENT):
+        yield "planted", f"recurrent, seed {seed}: models", lambda seed=seed: recurrent(seed)
     for session in options.sessions:
         for split in options.splits:
 
@@ -354,9 +489,11 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], 
         yield "retina", f"salamander: {model}", lambda model=model: pairwise(retina(), model)
     yield from of_recording("retina", "salamander", retina)
     yield "allen", "periods", allen
+    yield "allen", "periods: states", allen_states
     for path in sorted((DATA / "celegans").glob("*.npz")):
         if "velocity" in np.load(path, allow_pickle=False).files:
             yield "worms", path.stem, lambda path=path: worm(path)
+            yield "worms", f"{path.stem}: states", lambda path=path: worm_states(path)
 
 
 def of_recording(

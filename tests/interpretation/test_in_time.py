@@ -8,6 +8,7 @@ import torch
 
 from boltzbrain.foundations.progress import SILENT
 from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.in_time.chance import beyond_chance
 from boltzbrain.interpretation.in_time.differences import differences, shifted
 from boltzbrain.interpretation.in_time.influence import (
     filtered_means,
@@ -15,11 +16,14 @@ from boltzbrain.interpretation.in_time.influence import (
     propagator_times,
     time_constants,
 )
+from boltzbrain.model.context.contextual import Contexts, ContextualRBM
+from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import all_states
+from boltzbrain.sampling.rows.free_run import free_run
 from helpers.contexts import model_of, pieces_of
 
 BIN_S = 0.02
@@ -62,6 +66,35 @@ def test_assemblies_that_do_not_follow_each_other_have_no_influence():
     model = replace(model, contexts=still).to(torch.float32)
     found = influence(model, given, Generator.from_seed(0), SILENT)
     assert not found.value.any()
+
+
+def ring(seed=0, hidden=3, size=4, pieces=60, bins=40):
+    """Return a model of assemblies of which each leads another, and what it generates."""
+    weights = torch.where(
+        torch.arange(hidden * size)[:, None] // size == torch.arange(hidden), 2.5, 0
+    )
+    field = torch.full((hidden * size,), -2.0)
+    rbm = RBM(Bernoulli(field), Bernoulli(torch.full((hidden,), -3.5)), weights)
+    led = 3.0 * torch.eye(hidden).roll(1, dims=0)
+    still = torch.zeros(hidden)
+    context = FollowingAssemblies(led, still, still, torch.zeros((0, hidden * size)))
+    model = ContextualRBM(rbm, Contexts((context,), field.double()))
+    label = np.arange(pieces).repeat(bins)
+    layout = Sequences(np.zeros((len(label), hidden * size), dtype=np.uint8), label, BIN_S)
+    return model, free_run(model, layout, Generator.from_seed(seed, "ring"), sweeps=20)
+
+
+def test_influences_beyond_chance_are_those_that_were_planted_and_none_of_shuffled_bins():
+    model, given = ring()
+    found = influence(model, given, Generator.from_seed(0), SILENT)
+    stream = Generator.from_seed(1, "chance")
+    told = beyond_chance(model, given, found.covariance, stream, SILENT)
+    planted = np.roll(np.eye(3, dtype=bool), 1, axis=0)
+    assert told.clear[planted].all()
+    mixed = given.taking(np.random.default_rng(0).permutation(len(given)))
+    told = beyond_chance(model, mixed, found.covariance, stream, SILENT)
+    # of six pairs 0.3 by chance
+    assert told.clear[~np.eye(3, dtype=bool)].sum() <= 1
 
 
 def decaying(kept, pieces=200, bins=100, seed=0):

@@ -10,9 +10,13 @@ import torch
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import Contexts, ContextualRBM
+from boltzbrain.model.context.following import FollowingPast
+from boltzbrain.model.context.from_past import FromThePast
 from boltzbrain.model.context.labelled import OfEpoch, PlaceInTrial
+from boltzbrain.model.context.past import Past
 from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.hidden_activity import hidden_activity, hidden_in_context
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_log_partition
 from helpers.contexts import BINS, NEURONS, context_of, model_of, pieces_of, predictive
@@ -160,3 +164,83 @@ def test_hidden_units_in_other_signs_follow_each_other_alike(kind):
     alone = [replace(one, contexts=replace(one.contexts, parts=one.contexts.parts[:1]))
              for one in (model, turned)]  # fmt: skip
     np.testing.assert_allclose(*(predictive(one, given) for one in alone), atol=1e-9)
+
+
+@pytest.mark.parametrize("names", ["past", "assemblies"])
+def test_the_order_of_pieces_changes_nothing(names):
+    model, given = model_of("drelu", names), pieces_of(8)
+    order = np.random.default_rng(0).permutation(6)
+    bins = (order[:, None] * BINS + np.arange(BINS)).ravel()
+    other = Sequences(given.states[bins], given.label, 0.02)
+    np.testing.assert_allclose(predictive(model, other), predictive(model, given)[bins], atol=1e-9)
+
+
+def test_pieces_that_are_joined_differ_in_the_bins_that_hear_of_the_other():
+    # of a past of one bin that is the first of the second piece alone; else those that come later
+    stream = Generator.from_seed(0, "one bin of past")
+    ones = torch.ones((1, NEURONS))
+    law = FromThePast(
+        Past(0.3 * ones, ones, torch.eye(NEURONS), (0.0,)), stream.normal((1, NEURONS))[0],
+        stream.normal((1, NEURONS)), stream.normal((NEURONS, NEURONS)),
+        torch.zeros((1, 1, NEURONS)),
+    )  # fmt: skip
+    bare, given = model_of("bernoulli", "assemblies"), pieces_of(9, pieces=2)
+    one_bin = replace(bare, contexts=replace(bare.contexts, parts=(FollowingPast(law),)))
+    for model, told in ((one_bin, [BINS]), (bare, range(BINS, 2 * BINS))):
+        joined = Sequences(given.states, np.zeros(2 * BINS, dtype=np.int64), 0.02)
+        change = predictive(model, joined) - predictive(model, given)
+        assert np.flatnonzero(np.abs(change) > 1e-12).tolist() == list(told)
+    # by what the model says of that bin with the past of the other piece
+    joined = Sequences(given.states, np.zeros(2 * BINS, dtype=np.int64), 0.02)
+    told = one_bin.offsets(joined)[BINS : BINS + 1]
+    moved = one_bin.rbm.with_fields_moved(told)
+    state = torch.from_numpy(given.states[BINS : BINS + 1])
+    alone = -float(moved.free_energy(state)) - exact_log_partition(moved)
+    assert predictive(one_bin, joined)[BINS] == pytest.approx(alone, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_assemblies_in_pieces_of_one_bin_are_an_rbm_without_a_context(kind):
+    model, given = model_of(kind, "assemblies"), pieces_of(10)
+    (context,) = model.contexts.parts
+    apart = Sequences(given.states, np.arange(len(given)), 0.02)
+    alone = model.rbm.with_fields_moved(model.offsets(apart)[:1])
+    states = torch.from_numpy(given.states)
+    wanted = -alone.free_energy(states).numpy() - exact_log_partition(alone)
+    np.testing.assert_allclose(predictive(model, apart), wanted, atol=1e-9)
+    moved = alone.hidden.shifted(-context.first.double()).parameters()
+    for name, value in model.rbm.hidden.parameters().items():
+        torch.testing.assert_close(moved[name], value)
+
+
+@pytest.mark.parametrize("names", ["past", "past,assemblies", "trial,epoch"])
+def test_hidden_means_are_those_under_the_fields_of_the_bin(names):
+    model, given = model_of("drelu", names), pieces_of(11)
+    wanted = model.rbm.mean_hidden(torch.from_numpy(given.states), model.offsets(given))
+    found = hidden_in_context(model, given)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    alone = hidden_activity(model.rbm, given.states)
+    # the past moves the neurons, and given these says nothing of the hidden units
+    assert (names == "past") == np.array_equal(found, alone)
+
+
+@pytest.mark.parametrize("kind", ["ising", "drelu", "gaussian", "bernoulli"])
+def test_hidden_units_of_positive_weights_have_means_of_their_sign(kind):
+    model, given = model_of(kind, "assemblies"), pieces_of(12)
+    down = torch.where(torch.tensor([True, False]), -1.0, 1.0)
+    weights = model.rbm.weights * model.rbm.weights.sum(dim=0).sign() * down
+    model = replace(model, rbm=replace(model.rbm, weights=weights))
+    turned = model.in_sign_gauge()
+    sign = np.ones(2) if kind == "bernoulli" else np.array([-1.0, 1.0])
+    found, before = (hidden_in_context(one, given) for one in (turned, model))
+    np.testing.assert_allclose(found, sign * before, atol=1e-5)
+    np.testing.assert_allclose(predictive(turned, given), predictive(model, given), atol=1e-9)
+
+
+def test_what_an_rbm_has_is_not_there_and_where_it_is_is_said():
+    model = model_of("bernoulli", "past")
+    for name in ("weights", "free_energy", "sample"):
+        with pytest.raises(AttributeError, match=f"{name}.*at_mean_context"):
+            getattr(model, name)
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing'$"):
+        _ = model.nothing

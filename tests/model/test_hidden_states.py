@@ -11,6 +11,7 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import Contexts, ContextualRBM
 from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.hidden_activity import hidden_in_context
 from boltzbrain.sampling.enumeration import all_states, exact_log_partitions
 from boltzbrain.sampling.rows.free_run import free_run
 from helpers.contexts import BINS, NEURONS, model_of, pieces_of, states_of
@@ -66,6 +67,23 @@ def test_the_score_of_a_sequence_is_the_sum_over_all_paths(kind):
     ahead = states.expected(given, model.rbm)
     priced = np.log((ahead * np.exp(states.emission(given.states, model.rbm))).sum(axis=1))
     np.testing.assert_allclose(priced, found, atol=1e-9)
+    score, held = states.filtered(given, model.rbm)
+    np.testing.assert_allclose(score, found, atol=1e-9)
+    for t, logs in enumerate(joint):
+        last = np.array(list(itertools.product(range(len(states)), repeat=t + 1)))[:, -1]
+        weight = np.exp(logs - total[t])
+        so_far = [weight[last == state].sum() for state in range(len(states))]
+        np.testing.assert_allclose(held[t], so_far, atol=1e-9)
+
+
+def test_hidden_means_are_those_of_the_states_as_the_bins_so_far_tell_them():
+    model, given = model_with_states("drelu"), pieces_of(2)
+    states = model.contexts.states
+    _, held = states.filtered(given, model.rbm)
+    visible = torch.from_numpy(given.states)
+    each = [one.mean_hidden(visible).numpy() for one in states.models(model.rbm)]
+    wanted = np.einsum("bs,sbh->bh", held, np.stack(each))
+    np.testing.assert_allclose(hidden_in_context(model, given), wanted, atol=1e-5)
 
 
 def test_the_probabilities_of_all_sequences_sum_to_one():

@@ -83,7 +83,7 @@ BESIDE = {
     "PCA": np.random.default_rng(1).normal(size=(30, 3)),
 }
 CASES = {
-    "influences": (figures.influences, (normal((4, 4)), np.full((4, 4), 0.1)), {}),
+    "influences": (figures.influences, (normal((4, 4)), normal((4, 4)) > 0), {}),
     "unit_memories": (figures.unit_memories, (np.array([0.0, 0.2, 1.5]), 0.04), {}),
     "changing_pairs": (
         figures.changing_pairs, (normal((3, 2)), ["a, b", "a, c", "b, c"], ["rest", "task"]), {},

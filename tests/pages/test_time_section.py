@@ -109,7 +109,7 @@ def test_what_is_read_of_time_has_its_own_figures():
         "expected": 0.2, "threshold": 0.01,
     }  # fmt: skip
     entries = {
-        "in_time/influence": np.eye(2), "in_time/influence_stderr": np.full((2, 2), 0.1),
+        "in_time/influence": np.eye(2), "in_time/influence_clear": np.eye(2, dtype=np.uint8),
         "in_time/time_constant_s": np.array([0.1, 0.0]),
         "in_time/couplings/pairs": np.array([[0, 1], [2, 3]]),
         "in_time/couplings/values": np.array([[0.1, 0.2], [0.3, -0.1]]),

@@ -62,10 +62,31 @@ def test_evaluate_scores_bins_given_their_context(run, capsys):
     assert np.isfinite(told["over_itself_without_time"]["stderr"])
 
 
-def test_what_knows_no_context_refuses_the_run(run, recording, tmp_path, capsys):
+def test_transform_says_of_every_bin_what_its_context_tells(run, recording, tmp_path, capsys):
     done = run_command(["transform", run, recording, "-o", tmp_path / "hidden.csv"], capsys)
+    assert done.status == 0, done.err
+    assert "past and trial" in done.out
+    assert "in the mean" in done.out
+    table = pd.read_csv(tmp_path / "hidden.csv")
+    told = json.loads((run / "evaluation.json").read_text())["predictive"]
+    opened = bb.TrainingRun.open(run)
+    bins = opened.activity().bins_of("test")
+    gain = table["log_probability"].to_numpy()[bins] - Scorer(opened.activity(), 0).base
+    # log Z is summed, not estimated; whole segments are test bins
+    assert gain.mean() == pytest.approx(told["gain"]["value"], abs=1e-4)
+
+
+def test_a_run_with_a_context_is_no_teacher_and_none_to_begin_with(
+    run, recording, tmp_path, capsys
+):
+    names = ("--name", "one", "--name", "two")
+    done = run_command(["align", run, recording, "-o", tmp_path / "study", *names], capsys)
     assert done.status == 2
-    assert "without a context" in done.err
+    assert "train one without --context" in done.err
+    words = ["fit", recording, "-o", tmp_path / "more", "--context", "past", "--from", run]
+    done = run_command(words, capsys)
+    assert done.status == 2
+    assert "from must be a run without a context" in done.err
     assert not list(tmp_path.iterdir())
 
 
@@ -127,7 +148,9 @@ def with_states(recording, static):
     return folder
 
 
-def test_a_run_of_states_is_evaluated_read_shown_and_drawn_from(with_states, tmp_path, capsys):
+def test_a_run_of_states_is_evaluated_read_shown_and_drawn_from(
+    with_states, recording, tmp_path, capsys
+):
     for word in ("evaluate", "interpret", "report"):
         done = run_command([word, with_states], capsys)
         assert done.status == 0, done.err
@@ -153,9 +176,10 @@ def test_a_run_of_states_is_evaluated_read_shown_and_drawn_from(with_states, tmp
     done = run_command(["sample", with_states, "-n", "30", "-o", tmp_path / "drawn.npz"], capsys)
     assert done.status == 0, done.err
     assert "given 2 hidden states" in done.out
-    done = run_command(["transform", with_states, tmp_path / "drawn.npz", "-o", "x.csv"], capsys)
-    assert done.status == 2
-    assert "without a context" in done.err
+    done = run_command(["transform", with_states, recording, "-o", tmp_path / "said.npz"], capsys)
+    assert done.status == 0, done.err
+    assert "2, as the bins so far tell them" in done.out
+    assert np.load(tmp_path / "said.npz")["states"].shape == (1500, 2)
 
 
 def test_a_sweep_varies_the_number_of_states(recording, in_process, tmp_path, capsys):

@@ -11,28 +11,34 @@ from scipy.special import expit
 
 import boltzbrain as bb
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.context.past import Past, RunningTraces, raw_traces
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
-from boltzbrain.sampling.enumeration import all_states, exact_log_partitions
+from boltzbrain.sampling.enumeration import (
+    all_states,
+    exact_log_partition,
+    exact_log_partitions,
+)
 from boltzbrain.sampling.rows.estimate import jackknifed
 from boltzbrain.training import train as training
 from boltzbrain.training.context.fit import fit_contexts
 from boltzbrain.training.context.likelihood import anneal_bins
-from boltzbrain.training.context.recurrent import by_parameters, through_time
+from boltzbrain.training.context.recurrent import RecurrentState, by_parameters, through_time
 from boltzbrain.training.context.state import ContextState, mean_by_label
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import resume, train
 from boltzbrain.training.update.gradient import (
+    Ascent,
     log_likelihood_gradient,
     parameters_of,
     with_parameters,
 )
 from helpers.activities import activity_of
-from helpers.contexts import BINS, model_of, pieces_of, predictive
+from helpers.contexts import BINS, KINDS_TRIED, model_of, pieces_of, predictive
 from helpers.trained_in_context import (
     ends,
     exact_chains,
@@ -65,6 +71,8 @@ def planted(names, bins=4000, seed=0):
             odds = odds + shape * np.sin(place[one] / 3)
         if "epoch" in names:
             odds = odds + shape * (2 * epoch[one] - 1)
+        if "own" in names and place[one]:
+            odds = odds + 3.0 * states[one - 1]
         if "assemblies" in names:
             odds = odds + 3.0 * led[one] * ~member
         states[one] = rng.random(NEURONS) < expit(odds)
@@ -92,7 +100,7 @@ def likelihood_of(model, given):
     return likelihood
 
 
-@pytest.mark.parametrize("kind", ["bernoulli", "drelu", "gaussian"])
+@pytest.mark.parametrize("kind", KINDS_TRIED)
 @pytest.mark.parametrize("names", ["past", "trial,epoch"])
 def test_the_gradient_is_that_of_the_enumerated_likelihood(kind, names):
     # bins against all states of their own law, weighted: what a step takes with chains for these
@@ -118,7 +126,7 @@ def test_the_gradient_is_that_of_the_enumerated_likelihood(kind, names):
             assert share * float(mean[0, 1]) == pytest.approx(wanted, abs=2e-8), key
 
 
-@pytest.mark.parametrize("kind", ["bernoulli", "drelu", "gaussian", "ising"])
+@pytest.mark.parametrize("kind", KINDS_TRIED)
 def test_the_gradient_through_time_is_that_of_the_enumerated_likelihood(kind):
     model, given = model_of(kind, "assemblies"), pieces_of(0, pieces=2)
     rbm, offsets = model.rbm, model.offsets(given)
@@ -152,6 +160,42 @@ def test_the_gradient_through_time_is_that_of_the_enumerated_likelihood(kind):
             ),
         )
         assert float(value.reshape(-1)[1]) == pytest.approx(wanted, abs=2e-7), name
+
+
+@pytest.mark.parametrize("kind", KINDS_TRIED)
+@pytest.mark.parametrize("names", ["assemblies", "past,assemblies"])
+def test_a_step_of_following_assemblies_is_that_gradient(kind, names):
+    # what the training itself takes, self-history too, with the law of each bin for its chain
+    model, given = model_of(kind, names), pieces_of(1, pieces=2)
+    context = model.contexts.parts[-1]
+    plan = make_plan(hidden=2, hidden_kind=kind, context=names, self_history=2, batch=50, l2=0.0)
+    state = RecurrentState(plan, given, model.contexts, torch.device("cpu"), None)
+    state.ascent = Ascent(model.rbm, plan)
+    state._take(
+        model.contexts.moved({key: one.double() for key, one in model.contexts.learnt().items()}),
+        model.contexts,
+    )
+    bins = state._next_bins()
+    assert bins.tolist() == list(range(2 * BINS))
+    state.batch = state.data[bins]
+    offsets = state._offsets(bins)
+    data = model.rbm.moments(state.batch, offsets=offsets)
+    chains, apart = exact_chains(model.rbm, given, offsets)
+    chains = replace(
+        chains, states=data.states - apart["visible"], means=data.means - apart["hidden"]
+    )
+    state._through(offsets)(data, chains)
+    found = state._gradient(bins, data, chains)
+    likelihood, start = likelihood_of(model, given), parameters_of(model.rbm)
+    for name in ("recurrence", "first", "own"):
+        wanted = slope(
+            getattr(context, name).double(),
+            lambda one, name=name: likelihood(
+                start, model.contexts.moved({f"assemblies.{name}": one})
+            ),
+        )
+        value = float(found[f"assemblies.{name}"].reshape(-1)[1])
+        assert value == pytest.approx(wanted, abs=2e-7), name
 
 
 def test_a_bin_without_a_label_moves_no_label():
@@ -193,6 +237,54 @@ def test_an_assembly_that_leads_another_is_found(tmp_path):
     back = (weights @ context.recurrence.double() @ weights.T)[:4, 4:].mean()
     assert lead > 1
     assert lead > 3 * abs(back)
+
+
+def unit_follows_itself(run):
+    """Return what the mean of the members' fields gains by themselves a bin later, through U."""
+    model = run.in_context()
+    (context,) = model.contexts.parts
+    weights, recurrence = model.rbm.weights.double(), context.recurrence.double()
+    return float((weights @ recurrence @ weights.T)[:4, :4].mean())
+
+
+def test_what_neurons_owe_themselves_is_not_read_as_an_assembly_that_lasts(tmp_path):
+    # assemblies without memory, neurons with: U takes it for theirs where it is not told of it
+    activity = planted("own")
+    plan = {**QUICK, "context": "assemblies"}
+    told = train(activity, make_plan(**plan, self_history=1), tmp_path / "told")
+    untold = train(activity, make_plan(**plan, self_history=0), tmp_path / "untold")
+    (context,) = told.in_context().contexts.parts
+    assert context.own[0].min() > 1
+    assert unit_follows_itself(untold) > 1
+    assert abs(unit_follows_itself(told)) < 0.3 * unit_follows_itself(untold)
+
+
+def test_assemblies_do_not_follow_each_other_in_shuffled_bins(tmp_path):
+    activity, rng = planted("assemblies"), np.random.default_rng(1)
+    bins = np.concatenate(
+        [rng.permutation(PIECE) + first for first in range(0, activity.n_bins, PIECE)]
+    )
+    activity = replace(activity, states=activity.states[bins])
+    run = train(activity, make_plan(**QUICK, context="assemblies"), tmp_path / "run")
+    model, test = run.in_context(), Sequences.of_fold(activity, "test")
+    (context,) = model.contexts.parts
+    still = torch.zeros_like(context.recurrence)
+    apart = model.contexts.moved({"assemblies.recurrence": still, "assemblies.first": still[0]})
+    gain = predictive(model, test) - predictive(replace(model, contexts=apart), test)
+    # beside what the planted bins gain in order: by what noise is learnt it may lie a little below
+    assert gain.mean() < 3 * gain.std() / np.sqrt(len(gain))
+    assert gain.mean() > -0.02
+
+
+def test_calcium_traces_are_given_their_own_history_unless_the_past_is_known():
+    activity = planted("past", bins=1500)
+    calcium = replace(activity, steps=(Step("deconvolve", {}),))
+    for which, asked, lags in (
+        (activity, {}, 0), (calcium, {}, 2), (calcium, {"self_history": 0}, 0),
+        (calcium, {"context": "past,assemblies"}, 0),
+    ):  # fmt: skip
+        plan = make_plan(**{"hidden": 3, "context": "assemblies", **asked})
+        assert len(fit_contexts(which, plan).parts[-1].own) == lags
 
 
 def test_a_run_in_context_tells_its_score_by_annealing(runs):
@@ -242,6 +334,17 @@ def test_log_z_of_bins_is_that_of_enumeration():
     # weights of 60 rungs spread little; five errors of the mean fail by chance once in a million
     assert abs(apart.mean()) < 5 * apart.std() / np.sqrt(len(apart))
     assert apart.std() < 0.1
+
+
+def test_log_z_of_assemblies_that_move_nothing_is_that_of_the_rbm():
+    model, given = model_of("drelu", "assemblies"), pieces_of(4, pieces=20)
+    still = {name: torch.zeros_like(one) for name, one in model.contexts.learnt().items()}
+    single = ContextualRBM(model.rbm, model.contexts.moved(still)).to(torch.float32)
+    generator = Generator.from_seed(0, "annealing")
+    logs = anneal_bins(single.rbm, single.offsets(given), model.contexts.foot, generator)
+    apart = (jackknifed(logs)[0] - exact_log_partition(model.rbm)).numpy()
+    # five errors of the mean: by chance once in a million
+    assert abs(apart.mean()) < 5 * apart.std() / np.sqrt(len(apart))
 
 
 def test_chains_of_bins_reach_the_means_of_their_own_bins():

@@ -276,7 +276,10 @@ def start_study(
     }
     for one in runs.values():
         if one.plan.context is not None:
-            must = "have no context: its hidden units alone do not say what a bin is"
+            must = (
+                "have no context, as its hidden units alone do not say what a bin is (train one "
+                "without --context, or give the recording in place of the run)"
+            )
             raise bad_input("the run", must, one.plan.context, file=one.folder)
     register, frame = Register.of(asked["by"]), Frame(**asked["frame"])
     every = {

@@ -185,7 +185,7 @@ def coincidences(
     return counts
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _count_shared(words: Any, first: Any, second: Any, counts: Any) -> None:
     for row in prange(len(first)):
         a, b = words[first[row]], words[second[row]]
@@ -332,7 +332,7 @@ def connected(
     return result[:, 0] if weights is None else result
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _less_pairs(result: Any, rates: Any, place: Any) -> None:
     for row in prange(len(result)):
         a, b = rates[place[row, 0]], rates[place[row, 1]]
@@ -340,7 +340,7 @@ def _less_pairs(result: Any, rates: Any, place: Any) -> None:
             result[row, weighting] -= a[weighting] * b[weighting]
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _less_triplets(result: Any, rates: Any, place: Any, pairs: Any, which: Any) -> None:
     for row in prange(len(result)):
         a, b, c = rates[place[row, 0]], rates[place[row, 1]], rates[place[row, 2]]

@@ -31,6 +31,7 @@ from boltzbrain.interpretation.file import (
 from boltzbrain.interpretation.in_time.find import find_in_time
 from boltzbrain.interpretation.regions.find import find_region_maps
 from boltzbrain.kernels.cpu.threads import unshared
+from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.run.repeated import repeats_of
 from boltzbrain.training.run.run import TrainingRun
@@ -46,6 +47,7 @@ def interpret_model(
     seed: int = 0,
     members: NDArray[np.bool_] | None = None,
     along: Sequence[tuple[int, Callable[[], RBM]]] = (),
+    in_context: ContextualRBM | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Interpretation:
     """Read couplings, assemblies and regions out of a model.
@@ -65,6 +67,8 @@ def interpret_model(
         they are chosen by the sizes of weights.
     along
         Update and how to get its model, for the norms along training; the model alone if empty.
+    in_context
+        The model with its context, if it has one: what behaviour is compared with.
     callbacks
         Told about progress.
 
@@ -128,7 +132,11 @@ def interpret_model(
         entries |= maps
         summary["regions"] = of_regions or None
     of_behaviour, told, why = find_behaviour(
-        model, activity, choices, generator.child("behaviour"), tell.phase("behaviour")
+        in_context or model,
+        activity,
+        choices,
+        generator.child("behaviour"),
+        tell.phase("behaviour"),
     )
     entries |= of_behaviour
     summary["behaviour"] = told
@@ -185,6 +193,7 @@ def _interpreted(
     places = np.linspace(0, len(kept) - 1, min(choices.checkpoints, len(kept)))
     updates = sorted({kept[place] for place in places.round().astype(int).tolist()} | {chosen})
     activity, seed = run.activity(), run.plan.seed if seed is None else seed
+    model = None if run.plan.context is None else run.in_context()
     found = interpret_model(
         run.at_mean_context(),
         activity,
@@ -192,13 +201,14 @@ def _interpreted(
         seed=seed,
         members=run.members(chosen),
         along=[(update, _loader(run, update)) for update in updates],
+        in_context=model,
         callbacks=callbacks,
     )
     entries, summary = dict(found.entries), {**found.summary, "in_time": None}
-    if run.plan.context is not None:
+    if model is not None:
         generator = Generator.from_seed(seed, "interpretation", "in time")
         tell = Teller(callbacks).phase("in time")
-        more, summary["in_time"] = find_in_time(run.in_context(), activity, generator, tell)
+        more, summary["in_time"] = find_in_time(model, activity, generator, tell)
         entries |= more
     summary["assemblies"] = {**summary["assemblies"], "returning": None}
     again = [one.at_mean_context() for one in repeats_of(run) if _converged(one)]

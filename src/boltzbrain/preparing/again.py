@@ -49,6 +49,8 @@ class Again:
         (neuron,) bool, those that the recording lacks.
     steps
         What was done, in order.
+    epoch, epoch_names
+        As of `Activity`.
     """
 
     states: NDArray[np.uint8]
@@ -57,6 +59,8 @@ class Again:
     bin_width_s: float
     missing: NDArray[np.bool_]
     steps: tuple[Step, ...]
+    epoch: NDArray[np.int32] | None = None
+    epoch_names: tuple[str, ...] = ()
 
 
 def prepare_again(
@@ -142,6 +146,8 @@ def prepare_again(
         activity.bin_width_s,
         missing,
         (*activity.steps, Step("match_neurons", {"file": where, **told})),
+        activity.epoch,
+        activity.epoch_names,
     )
 
 

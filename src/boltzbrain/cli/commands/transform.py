@@ -92,6 +92,7 @@ def transform(
 def _show(run: TrainingRun, found: Transformed, output: Path) -> None:
     """Print what was written, and how the model fits beside the bins that it was chosen by."""
     from boltzbrain.foundations.checks import Undefined
+    from boltzbrain.training.context.names import given_what
 
     facts = found.facts
     matched = f"{facts['matched']} of {facts['neurons']} matched by id"
@@ -105,6 +106,11 @@ def _show(run: TrainingRun, found: Transformed, output: Path) -> None:
     ]
     log = run.log().set_index("update").loc[facts["update"]]
     fold = "validation" if "validation_nats_per_bin" in log else "train"
+    given = facts.get("context")
+    if found.states is not None:
+        rows.append(("hidden states", f"{found.states.shape[1]}, as the bins so far tell them"))
+    elif given is not None:
+        rows.append(("given", given_what(given)))
     if isinstance(found.log_probability, Undefined):
         rows.append(("log-probability", f"none: {found.log_probability.reason}"))
     else:
@@ -113,7 +119,8 @@ def _show(run: TrainingRun, found: Transformed, output: Path) -> None:
             (
                 "log-probability",
                 f"{figure(float(found.log_probability.mean()))} nats per bin ({beside}; log Z "
-                f"± {facts['log_partition_stderr']:.2g} shared by all bins)",
+                f"± {facts['log_partition_stderr']:.2g} "
+                f"{'shared by all bins' if given is None else 'in the mean'})",
             )
         )
     out().pairs(rows, soft_wrap=True)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from boltzbrain.data.recording import Recording
-from boltzbrain.evaluation.likelihood import log_likelihood
+from boltzbrain.evaluation.new_data.said import said_alone, said_in_context
 from boltzbrain.evaluation.new_data.transformed import ENDINGS, Transformed
-from boltzbrain.evaluation.results import evaluation_of
-from boltzbrain.foundations.checks import Undefined, bad_input, one_of, whole_number_in
+from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
 from boltzbrain.foundations.folders import given_path, new_file
-from boltzbrain.foundations.progress import Callback
-from boltzbrain.model.hidden_activity import hidden_activity
+from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.preparing.again import prepare_again
 from boltzbrain.training.run.run import TrainingRun
 
@@ -40,6 +35,10 @@ def transform(
     recording is prepared as the run's was: bins of the same width, traces made binary by the
     method, threshold and kernel of the run, the same faults of spikes and of time mended.
 
+    A run with a context says it of every bin given the earlier ones of its segment, its place and
+    epoch; hidden states are as probable as the bins so far make them, the bin itself among them.
+    The first bin of a segment has no past.
+
     Parameters
     ----------
     run
@@ -51,7 +50,8 @@ def transform(
         empty.
     missing
         "refuse" a recording that lacks neurons of the model, by their ids; or take each at its
-        "mean" over the training bins. log P is not defined then.
+        "mean" over the training bins. log P is not defined then, nor what hidden states (the
+        context `states`) are told by, so that these refuse it.
     update
         A kept checkpoint; the chosen one if None.
     out
@@ -59,7 +59,7 @@ def transform(
     memory_limit_gb
         Memory that the states may take, GB.
     callbacks
-        Told the progress of finding events in traces.
+        Told the progress of finding events in traces, and of log Z of bins in their context.
 
     Warns
     -----
@@ -71,7 +71,7 @@ def transform(
     ------
     InputError
         If the run is not finished, neurons are missing or doubled, or the recording cannot be
-        prepared as the run's was.
+        prepared as the run's was, or does not tell epochs that a context follows.
     """
     one_of("missing", missing, MISSING)
     if out is not None:
@@ -81,7 +81,7 @@ def transform(
         raise bad_input("recording", must, type(recording).__name__)
     run = TrainingRun.open(run.folder if isinstance(run, TrainingRun) else given_path("run", run))
     number = run.chosen_update if update is None else whole_number_in("update", update, low=1)
-    model, before = run.model(number), run.activity()
+    before, where = run.activity(), recording.source.path
     again = prepare_again(
         recording,
         before,
@@ -90,49 +90,32 @@ def transform(
         memory_limit_gb=memory_limit_gb,
         callbacks=callbacks,
     )
-    added, told = None, _log_partition(run, number)
-    log_probability: Any = Undefined("the recording lacks neurons of the model")
-    if again.missing.any():
-        means = torch.from_numpy(before.states_of("train")[:, again.missing].mean(axis=0))
-        weights = model.weights[torch.from_numpy(again.missing)]
-        added = means.to(weights.dtype) @ weights
+    if run.plan.context is None:
+        said = said_alone(run, number, again, before)
     else:
-        log_probability = log_likelihood(model, told["log_partition"], again.states)
+        tell = Teller(callbacks).phase("bins in context")
+        said = said_in_context(run, number, again, before, where, tell)
     (matched,) = (step.options for step in again.steps[-1:])
     facts = {
         "run": str(run.folder),
         "run_id": run.id,
         "update": number,
-        "recording": recording.source.path,
+        "recording": where,
         "recording_sha256": recording.source.sha256,
-        "neurons": model.weights.shape[0],
+        "neurons": before.n_neurons,
         **{name: matched[name] for name in ("matched", "missing", "of_no_use")},
-        **told,
+        **said.told,
         "steps": [{"name": one.name, "options": dict(one.options)} for one in again.steps],
     }
     found = Transformed(
         again.times_s,
         again.segment,
         again.bin_width_s,
-        hidden_activity(model, again.states, added),
-        log_probability,
+        said.hidden,
+        said.log_probability,
         facts,
+        said.states,
     )
     if out is not None:
         found.save(out)
     return found
-
-
-def _log_partition(run: TrainingRun, update: int) -> dict[str, Any]:
-    """Return log Z of the model of an update: as `evaluate` found it, else as the training did."""
-    if update == run.chosen_update and (run.folder / "evaluation.json").is_file():
-        name, found = "evaluation.json", evaluation_of(run)["log_likelihood"]["log_partition"]
-        value, stderr = (found["forward"][key] for key in ("value", "stderr"))
-    else:
-        name, log = "log.csv", run.log().set_index("update")
-        value, stderr = (log[key][update] for key in ("log_partition", "log_partition_stderr"))
-    return {
-        "log_partition": float(value),
-        "log_partition_stderr": float(stderr),
-        "log_partition_from": name,
-    }

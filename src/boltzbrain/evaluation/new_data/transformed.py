@@ -35,13 +35,18 @@ class Transformed:
     bin_width_s
         Seconds per bin.
     hidden
-        (bin, hidden) float32, the mean of every hidden unit given the neurons.
+        (bin, hidden) float32, the mean of every hidden unit given the neurons, and the context of
+        the bin where the model has one.
     log_probability
-        (bin,) float64 log P(v) in nats; `Undefined` where neurons are missing.
+        (bin,) float64 log P(v) in nats, given the context; `Undefined` where neurons are missing.
     facts
         In the types of JSON: run, update, recording, neurons ``matched`` and ``missing``,
         ``log_partition`` with ``log_partition_stderr`` (an error that all bins share) and
-        ``log_partition_from``, the file that it stands in, and the steps of the preparation.
+        ``log_partition_from``, the file that it stands in, and the steps of the preparation. With
+        ``context``, whose name it holds, log Z is the mean over bins, and its error that of it.
+    states
+        (bin, state) float32 probability of each hidden state given the bins so far, this one among
+        them; None where the model has none.
     """
 
     times_s: NDArray[np.float64]
@@ -50,6 +55,7 @@ class Transformed:
     hidden: NDArray[np.float32]
     log_probability: NDArray[np.float64] | Undefined
     facts: Mapping[str, Any]
+    states: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         """Refuse lengths that disagree."""
@@ -57,6 +63,8 @@ class Transformed:
             values = getattr(self, name)
             if not isinstance(values, Undefined):
                 has_shape(name, values, (len(self.hidden),))
+        if self.states is not None:
+            has_shape("states", self.states, (len(self.hidden), None))
 
     def __len__(self) -> int:
         """Return the number of bins."""
@@ -66,6 +74,9 @@ class Transformed:
     def series(self) -> dict[str, Series]:
         """What there is per bin, by name: what every file of it holds."""
         found = {"hidden": Series(self.hidden, "1", "mean of every hidden unit given the neurons")}
+        if self.states is not None:
+            told = "probability of every hidden state given the bins so far"
+            found["states"] = Series(self.states, "1", told)
         if not isinstance(self.log_probability, Undefined):
             found["log_probability"] = Series(
                 self.log_probability, "nats", "log-probability of the pattern of the neurons"

@@ -29,6 +29,7 @@ from boltzbrain.interpretation.behaviour.tuning import is_series, series_tuning,
 from boltzbrain.interpretation.behaviour.units import KINDS, Units, units_of
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.file import Entries, Entry
+from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.rbm import RBM
 
 ROOM = "behaviour"
@@ -43,7 +44,7 @@ _Told = tuple[Entries, dict[str, Any] | None, dict[str, str]]
 
 
 def find_behaviour(
-    model: RBM,
+    model: RBM | ContextualRBM,
     activity: Activity,
     choices: Choices,
     generator: Generator,
@@ -54,7 +55,7 @@ def find_behaviour(
     Parameters
     ----------
     model
-        The model.
+        The model, with its context if it has one.
     activity
         With trials or covariates, or without.
     choices

@@ -34,6 +34,8 @@ from boltzbrain.interpretation.behaviour.trials import (
     tuning_of_trials,
 )
 from boltzbrain.interpretation.behaviour.units import KINDS, Units, units_of
+from boltzbrain.model.context.contextual import ContextualRBM
+from boltzbrain.model.rbm import RBM
 from boltzbrain.training.run.run import TrainingRun
 
 DRAWS, DECODING_DRAWS = 2000, 200
@@ -91,7 +93,7 @@ def tuning(
     activity = opened.activity()
     whole_number_in("draws", draws, low=20)
     generator = _generator(opened, seed).child("tuning", of, units)
-    chosen = units_of(opened.at_mean_context(), activity, units)
+    chosen = units_of(_model_of(opened), activity, units)
     if is_series(activity, of):
         found: Any = series_tuning(
             activity, of, chosen, null=null, lags_s=lags_s, draws=draws, generator=generator
@@ -174,7 +176,7 @@ def decode(
     )
     rows: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
-        units = units_of(opened.at_mean_context(), activity, kind)
+        units = units_of(_model_of(opened), activity, kind)
         one = decoded(units.values, target, generator.child("bootstrap"))
         rows[kind] = {"number": units.number, **_of_decoded(one)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("units")
@@ -229,7 +231,7 @@ def explained(
     names = behaviour_of(activity) if names is None else list(names)
     for name in names:
         is_series(activity, name)
-    chosen = units_of(opened.at_mean_context(), activity, units)
+    chosen = units_of(_model_of(opened), activity, units)
     where = activity.source.path
     found = explained_by(
         activity,
@@ -325,6 +327,10 @@ def _of_decoded(one: Decoded) -> dict[str, Any]:
 
 def _opened(run: TrainingRun | str | Path) -> TrainingRun:
     return TrainingRun.open(run.folder if isinstance(run, TrainingRun) else given_path("run", run))
+
+
+def _model_of(run: TrainingRun) -> RBM | ContextualRBM:
+    return run.best if run.plan.context is None else run.in_context()
 
 
 def _generator(run: TrainingRun, seed: int | None) -> Generator:

@@ -13,7 +13,9 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import one_of
 from boltzbrain.interpretation.references import some_bins
 from boltzbrain.kernels.dispatch import sum_active_rows
-from boltzbrain.model.hidden_activity import hidden_activity
+from boltzbrain.model.context.contextual import ContextualRBM
+from boltzbrain.model.context.sequences import Sequences
+from boltzbrain.model.hidden_activity import hidden_activity, hidden_in_context
 from boltzbrain.model.rbm import RBM
 
 KINDS = ("hidden", "neurons", "components")
@@ -47,13 +49,14 @@ class Units:
         return _NAMED[self.kind]
 
 
-def units_of(model: RBM, activity: Activity, kind: str) -> Units:
+def units_of(model: RBM | ContextualRBM, activity: Activity, kind: str) -> Units:
     """Return the values of the units of a kind.
 
     Parameters
     ----------
     model
-        Its hidden units are taken with weights that sum to 0 or more, as `interpret` shows them.
+        Its hidden units are taken with weights that sum to 0 or more, as `interpret` shows them;
+        with a context under the fields of each bin, which begin anew in each segment.
     activity
         The activity.
     kind
@@ -70,12 +73,19 @@ def units_of(model: RBM, activity: Activity, kind: str) -> Units:
     if kind == "neurons":
         return Units(kind, activity.states)
     if kind == "hidden":
-        return Units(kind, hidden_activity(model.in_sign_gauge(), activity.states))
+        return Units(kind, _hidden(model, activity))
     from sklearn.decomposition import PCA
 
     train = some_bins(activity.states_of("train"), _BINS).astype(np.float32)
-    number = min(len(model.hidden), *train.shape)
+    rbm = model.rbm if isinstance(model, ContextualRBM) else model
+    number = min(len(rbm.hidden), *train.shape)
     fitted = PCA(number, svd_solver="randomized", random_state=0).fit(train)
     axes = torch.from_numpy(np.ascontiguousarray(fitted.components_.T))
     values = sum_active_rows(torch.from_numpy(activity.states), axes).numpy()
     return Units(kind, values - fitted.mean_ @ fitted.components_.T)
+
+
+def _hidden(model: RBM | ContextualRBM, activity: Activity) -> NDArray[np.float32]:
+    if isinstance(model, ContextualRBM):
+        return hidden_in_context(model.in_sign_gauge(), Sequences.of_segments(activity))
+    return hidden_activity(model.in_sign_gauge(), activity.states)

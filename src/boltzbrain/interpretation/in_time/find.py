@@ -10,6 +10,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.progress import Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.file import Entries, Entry
+from boltzbrain.interpretation.in_time.chance import BeyondChance, beyond_chance
 from boltzbrain.interpretation.in_time.differences import MOST_NEURONS, differences
 from boltzbrain.interpretation.in_time.influence import (
     filtered_means,
@@ -21,9 +22,6 @@ from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.context.labelled import OfEpoch
 from boltzbrain.model.context.sequences import Sequences
 
-ERRORS = 3.0
-"""Standard errors beyond which an influence is counted; by chance 0.27% are."""
-BY_CHANCE = 0.0027
 LISTED = 10
 SHORT_BINS, LONG_SHARE = 2.0, 0.1
 """Time constants below so many bins, or above this share of the longest piece, are flagged."""
@@ -39,7 +37,8 @@ def find_in_time(
     model
         The model.
     activity
-        What it was trained on; its training bins are looked at.
+        What it was trained on; its training bins are looked at, and for what is chance where
+        assemblies follow each other its validation bins, if there are any.
     generator
         Moves on.
     tell
@@ -47,7 +46,12 @@ def find_in_time(
     """
     train = Sequences.of_fold(activity, "train")
     if "assemblies" in model.contexts.names:
-        return _following(model, train, generator, tell)
+        held = (
+            Sequences.of_fold(activity, "validation")
+            if len(activity.bins_of("validation"))
+            else train
+        )
+        return _following(model, train, held, generator, tell)
     labels = _labels(model, train)
     if labels is None or activity.n_neurons > MOST_NEURONS:
         return {}, None
@@ -107,10 +111,11 @@ def _changing(
 
 
 def _following(
-    model: ContextualRBM, train: Sequences, generator: Generator, tell: Teller
+    model: ContextualRBM, train: Sequences, held: Sequences, generator: Generator, tell: Teller
 ) -> tuple[Entries, dict[str, Any]]:
     found, means = influence(model, train, generator, tell), filtered_means(model, train)
     seconds, modes = time_constants(means, train), propagator_times(means, train)
+    chance = beyond_chance(model, held, found.covariance, generator.child("chance"), tell)
     (part,) = (one for one in model.contexts.parts if one.name == "assemblies")
     entries = {
         "in_time/influence": Entry(
@@ -118,7 +123,14 @@ def _following(
             "(hidden, hidden) change of the mean of a unit (row), before its bin is seen, by that "
             "of a unit (column) in the bin before: mean over training bins of Cov(h) U",
         ),
-        "in_time/influence_stderr": Entry(found.stderr, "(hidden, hidden) its standard error"),
+        "in_time/influence_stderr": Entry(
+            found.stderr, "(hidden, hidden) its standard error over bins, U as it is"
+        ),
+        "in_time/influence_clear": Entry(
+            chance.clear.astype(np.uint8),
+            "(hidden, hidden) 1 where, U fitted anew to validation bins, it lies beyond those of "
+            "units at other times",
+        ),
         "in_time/recurrence": Entry(
             part.tensors()["recurrence"].numpy().astype(np.float64),
             "(hidden, hidden) U, from the mean of a unit (column) to the field of one (row)",
@@ -131,15 +143,19 @@ def _following(
             modes, "(mode, 2) time constant and period (0: none) of all units together", "s"
         ),
     }
-    return entries, _summary(found.value, found.stderr, seconds, train)
+    return entries, _summary(found.value, found.stderr, chance, seconds, train)
 
 
 def _summary(
-    value: np.ndarray, stderr: np.ndarray, seconds: np.ndarray, train: Sequences
+    value: np.ndarray,
+    stderr: np.ndarray,
+    chance: BeyondChance,
+    seconds: np.ndarray,
+    train: Sequences,
 ) -> dict[str, Any]:
     units = len(value)
     off = ~np.eye(units, dtype=bool)
-    clear = (np.abs(value) > ERRORS * stderr) & (value != 0)
+    clear = chance.clear
     size = np.where(off & clear, np.abs(value), 0.0)
     order = np.argsort(-size, axis=None, kind="stable")[:LISTED]
     longest = float(np.diff(train.edges).max()) * train.bin_width_s
@@ -147,7 +163,8 @@ def _summary(
         "kind": "assemblies",
         "pairs": units * (units - 1),
         "clear": int((clear & off).sum()),
-        "expected": BY_CHANCE * units * (units - 1),
+        "expected": chance.expected,
+        "threshold": chance.threshold,
         "strongest": [
             {
                 "unit": int(to),

@@ -38,11 +38,14 @@ class Influence:
     Attributes
     ----------
     value, stderr
-        (hidden, hidden).
+        (hidden, hidden); the error is over bins, and knows nothing of how well U is known.
+    covariance
+        (hidden, hidden) mean over bins of Cov_t(h).
     """
 
     value: Floats
     stderr: Floats
+    covariance: Floats
 
 
 def influence(
@@ -84,15 +87,16 @@ def influence(
     recurrence = part.recurrence.to(torch.float64)
     # bins beside each other fall into one group, so that groups are apart in time
     place = torch.arange(count) * groups // count
-    found = []
+    found, whole = [], torch.zeros_like(recurrence)
     for group in range(groups):
         mine = place == group
         covariance = apart[mine].T @ apart[mine] / (2 * int(mine.sum()))
         covariance += torch.diag(own[mine].mean(dim=0))
         found.append(covariance @ recurrence)
+        whole += covariance / groups
     each = torch.stack(found).numpy()
     error = each.std(axis=0, ddof=1) / np.sqrt(groups) if groups > 1 else np.zeros(each.shape[1:])
-    return Influence(each.mean(axis=0), error)
+    return Influence(each.mean(axis=0), error, whole.numpy())
 
 
 def filtered_means(model: ContextualRBM, given: Sequences) -> Floats:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import h5py
 import torch
@@ -27,6 +27,8 @@ from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
 __all__ = ["FollowingAssemblies", "FollowingPast", "HiddenStates", "OfEpoch", "PlaceInTrial"]
+
+_OF_AN_RBM = {*RBM.__dataclass_fields__, *(one for one in vars(RBM) if not one.startswith("_"))}
 
 FORMAT = FileFormat(
     "boltzbrain context", what="the context", names=("context_format", "context_version")
@@ -192,6 +194,17 @@ class ContextualRBM(SelfTold):
         mean = self.contexts.mean_offsets(Sequences.of_fold(activity, "train"), self.rbm)
         return self.rbm.with_fields_moved(mean)
 
+    def in_sign_gauge(self) -> Self:
+        """Return the same law with every hidden unit's weights summing to 0 or more.
+
+        As `RBM.in_sign_gauge`, with what the context does to the units that change sign.
+        """
+        turned = self.rbm.in_sign_gauge()
+        if turned is self.rbm:
+            return self
+        units = self.rbm.weights.sum(dim=0) < 0
+        return replace(self, rbm=turned, contexts=self.contexts.flipped(units))
+
     def to(self, target: torch.dtype | torch.device | str) -> Self:
         """Return this model with its RBM in another floating type or on another device."""
         return replace(self, rbm=self.rbm.to(target))
@@ -207,6 +220,18 @@ class ContextualRBM(SelfTold):
         with atomic_hdf5(Path(path)) as file:
             write_model(file, self.rbm)
             self.contexts.write(file)
+
+    if not TYPE_CHECKING:  # so that types still know which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where to find what an RBM has and a model with a context has not."""
+            words = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in _OF_AN_RBM:
+                words += (
+                    ": it has no one law for all bins; the RBM at the mean of its context is "
+                    "run.at_mean_context() or .at_mean(activity), that without offsets .rbm"
+                )
+            raise AttributeError(words)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -65,6 +65,13 @@ class Sequences:
             epoch=epoch,
         )
 
+    @classmethod
+    def of_segments(cls, activity: Activity) -> Sequences:
+        """Take all bins, a piece for each segment, whatever fold they lie in."""
+        epoch = None if activity.epoch is None else activity.epoch.astype(np.int64)
+        label = activity.segment.astype(np.int64)
+        return cls(activity.states, label, activity.bin_width_s, epoch=epoch)
+
     def __len__(self) -> int:
         """Return the number of bins."""
         return len(self.states)

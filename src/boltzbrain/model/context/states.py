@@ -114,6 +114,16 @@ class HiddenStates(Tabled):
         logs = -torch.tensor(free, dtype=torch.float64) - values.cpu()
         return replace(self, silence=logs)
 
+    def filtered(self, given: Sequences, rbm: RBM) -> tuple[Floats, Floats]:
+        """Return what the bins of a piece say so far.
+
+        log P(v_t | earlier bins), (bin,) nats, and the probability of each state given these and
+        the bin itself, (bin, state).
+        """
+        emission = self.emission(given.states, rbm)
+        score, log_filtered = filtered(self.chain, emission, given.edges)
+        return score, np.exp(log_filtered)
+
     def predictive(self, given: Sequences, rbm: RBM) -> Floats:
         """Return log P(v_t | earlier bins of the piece), (bin,) nats."""
         return filtered(self.chain, self.emission(given.states, rbm), given.edges)[0]

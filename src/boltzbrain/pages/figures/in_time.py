@@ -215,17 +215,17 @@ def state_scores(ax: Axes, curves: Mapping[str, Sequence[tuple[float, float]]]) 
 
 
 @figure((4.2, 3.4))
-def influences(ax: Axes, value: Floats, stderr: Floats) -> None:
-    """Draw which unit follows which, those within three standard errors left white.
+def influences(ax: Axes, value: Floats, shown: NDArray[np.bool_]) -> None:
+    """Draw which unit follows which, and leave white what is not to be shown.
 
     Parameters
     ----------
-    value, stderr
+    value, shown
         (hidden, hidden), from the column to the row; the diagonal is drawn, but sets no colour.
     ax
         Axes to draw on.
     """
-    clear = np.where(np.abs(value) > 3 * stderr, value, 0.0)
+    clear = np.where(shown, value, 0.0)
     off = np.abs(clear[~np.eye(len(value), dtype=bool)])
     widest = float(off.max(initial=0.0)) or 1.0
     image = ax.imshow(

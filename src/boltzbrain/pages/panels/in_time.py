@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from boltzbrain.foundations.showing.numbers import with_error
 from boltzbrain.interpretation.file import Interpretation
@@ -274,18 +275,20 @@ def _changing(page: PageData, found: Interpretation, told: Mapping[str, Any]) ->
 
 def _influences(page: PageData, found: Interpretation, told: Mapping[str, Any]) -> Panel:
     """Return which assemblies follow which."""
-    value, error = found["in_time/influence"], found["in_time/influence_stderr"]
+    value = found["in_time/influence"]
+    shown = _clear_of(found, value)
     shortest = 2 * page.bin_width_s
     return Panel(
         "time-influences",
         "Which assemblies follow which",
         "How much the mean of a hidden unit in the next bin, before that bin is seen, changes "
         "with the mean of each unit in this one (the covariance of the units times the "
-        "recurrence; within three standard errors white), and how long the activity of each "
+        "recurrence; white where, fitted anew to validation bins, it is no larger than that of "
+        "units at other times), and how long the activity of each "
         "unit is remembered (dashed: two bins).",
         "A few strong influences off the diagonal. On it stands what lasts.",
         [
-            draw(figures.influences.later(value, error), "Influence of units on each other"),
+            draw(figures.influences.later(value, shown), "Influence of units on each other"),
             draw(
                 figures.unit_memories.later(found["in_time/time_constant_s"], shortest),
                 "Time constants of hidden units",
@@ -294,6 +297,14 @@ def _influences(page: PageData, found: Interpretation, told: Mapping[str, Any]) 
         wide=True,
         verdict=verdicts.influences(told, page.bin_width_s),
     )
+
+
+def _clear_of(found: Interpretation, value: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which influences are shown: of a file of before they were held against chance, all."""
+    if "in_time/influence_clear" not in found:
+        return np.ones(value.shape, dtype=bool)
+    clear: NDArray[np.bool_] = found["in_time/influence_clear"] > 0
+    return clear
 
 
 def _curves(page: PageData, curves: Mapping[str, Sequence[tuple[float, float]]]) -> Panel:

@@ -155,8 +155,8 @@ def states(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
 def influences(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
     """Say which assemblies follow which: good where more do than by chance, by far."""
     text = (
-        f"{told['clear']} of {told['pairs']} influences between units lie beyond three standard "
-        f"errors, where {told['expected']:.0f} are expected by chance"
+        f"{told['clear']} of {told['pairs']} influences between units, fitted anew to validation "
+        f"bins, lie beyond those of units at other times, where {told['expected']:.0f} are expected"
     )
     named = "; ".join(
         f"{one['unit']} follows {one['follows']} by "

@@ -77,11 +77,13 @@ def given_what(context: str) -> str:
 
     Examples
     --------
-    >>> given_what("past,trial"), given_what("states:3"), given_what("states:1")
-    ('past and trial', '3 hidden states', '1 hidden state')
+    >>> given_what("past,trial"), given_what("assemblies"), given_what("states:1")
+    ('past and trial', 'the assemblies before', '1 hidden state')
     """
     name, _, number = context.partition(":")
-    return f"{number} hidden state{'s' * (number != '1')}" if number else joined(name)
+    if number:
+        return f"{number} hidden state{'s' * (number != '1')}"
+    return joined(name).replace("assemblies", "the assemblies before")
 
 
 def require_fitting(plan: Mapping[str, Any], chains: int) -> None:

@@ -1,4 +1,4 @@
-"""Offsets of labels fitted anew beside weights that rest: what a surrogate of labels is given."""
+"""Offsets of labels, or a recurrence, fitted anew beside weights that rest, as surrogates are."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ UPDATES, BATCH, CHAINS, SWEEPS = 150, 1000, 48, 3
 _RATE, _AVERAGED = 0.3, 0.33
 """Rate of a step in units of the inverse variance, and share of the last updates averaged over."""
 _LEAST = 0.01
+_RIDGE = 1.0
+"""Curvature of the log of the Gaussian prior of a recurrence, as a share of what the data have
+along a mean direction: where units go together it is shared among them."""
 
 
 def refitted(rbm: RBM, states: Tensor, posterior: Tensor, generator: Generator) -> Offsets:
@@ -71,3 +74,51 @@ def refitted(rbm: RBM, states: Tensor, posterior: Tensor, generator: Generator) 
             if update >= first:
                 total.add_(table)
     return Offsets(*(total / (UPDATES - first) for total in sums))
+
+
+def refitted_recurrence(
+    rbm: RBM, states: Tensor, before: Tensor, beside: Tensor | None, generator: Generator
+) -> Tensor:
+    """Return a recurrence U from none on, (hidden, hidden): hidden fields of a bin are U times x.
+
+    Steps along the gradient of the log-likelihood of the bins, x at rest, by the inverse of the
+    variance of each unit and of the covariance of x. Every bin is held against a chain of its own
+    law, which begins at the bin.
+
+    Parameters
+    ----------
+    rbm
+        The model; its weights and fields rest.
+    states
+        (bin, neuron) uint8.
+    before
+        (bin, hidden) x: what came before each bin, centred.
+    beside
+        (bin, neuron) offsets of the visible fields, which rest; None where there are none.
+    generator
+        Moves on.
+    """
+    kind, bins = rbm.weights.dtype, len(states)
+    size = min(BATCH, bins)
+    x = before.to(kind)
+    spread = (x.T @ x / bins).to(torch.float64)
+    ridge = max(_RIDGE * float(spread.trace()) / len(spread), 1e-12)
+    spread += ridge * torch.eye(len(spread), dtype=torch.float64)
+    whiten = torch.linalg.inv(spread).to(kind)
+    still = rbm.inputs_to_hidden(states)
+    means = rbm.hidden.mean(still)
+    variance = means.var(dim=0) + rbm.hidden.variance(still).mean(dim=0)
+    variance = variance.clamp_min(_LEAST)[:, None]
+    found = rbm.weights.new_zeros((len(rbm.hidden), x.shape[1]))
+    total, chains = torch.zeros_like(found), states.clone()
+    first = round((1 - _AVERAGED) * UPDATES)
+    for update in range(UPDATES):
+        some = torch.from_numpy(generator.integers(bins, size))
+        laws = Offsets(None if beside is None else beside[some], x[some] @ found.T)
+        chains[some], _ = rbm.sweep(chains[some], generator, SWEEPS, laws)
+        apart = rbm.mean_hidden(states[some], laws) - rbm.mean_hidden(chains[some], laws)
+        step = (apart.T @ x[some] / size / variance - ridge * found) @ whiten
+        found += _RATE * step.clamp(-1.0, 1.0)
+        if update >= first:
+            total += found
+    return total / (UPDATES - first)

@@ -39,6 +39,9 @@ def model_to_start_from(run: TrainingRun, activity: Activity, plan: TrainingPlan
     if plan.context is None:
         must = "be left out without a context: a finished training is not gone on with"
         raise bad_input("from", must, run.folder)
+    if run.plan.context is not None:
+        must = "be a run without a context, whose weights one with a context begins with"
+        raise bad_input("from", must, f"one with {run.plan.context_told}", file=run.folder)
     model = run.best
     here, there = activity.neurons["id"].tolist(), run.activity().neurons["id"].tolist()
     if here != there:

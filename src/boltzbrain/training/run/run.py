@@ -223,7 +223,7 @@ class TrainingRun(SelfTold):
         """
         model, contexts = self._read(update)
         if contexts is not None:
-            must = "be of a model without a context here (in_context gives it with its context)"
+            must = "be of a model without a context here (see run.in_context, run.at_mean_context)"
             raise bad_input("run", must, ",".join(contexts.names), file=self.folder)
         return model
 
