@@ -24,6 +24,8 @@ import torch
 from selenium import webdriver
 
 from benchmarks.timing import arguments, publish, row
+from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.in_silico.kept_clamps import find_clamps
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages.viewer.scene import Frames, Scene
@@ -79,7 +81,8 @@ def made_up(neurons: int, hidden: int) -> Scene:
         rates=states.mean(axis=0), model=model, weights=weights,
         membership=size >= np.quantile(size[:200], 0.99), strongest=size.argmax(axis=1),
         order=np.arange(hidden), rule="effective", partners=None, couplings=None,
-        frames=(recorded,), states=states[:400], generated=False, bin_width_s=0.4, seed=0,
+        frames=(recorded,), bin_width_s=0.4,
+        clamps=find_clamps(model, states, states[:400], Generator.from_seed(0)),
     )  # fmt: skip
 
 

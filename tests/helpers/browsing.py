@@ -31,7 +31,10 @@ def open_browser():
     ):  # fmt: skip
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    # on a busy machine the faults of a long page take more than the half minute of the default
+    browser.set_script_timeout(180)
+    return browser
 
 
 def open_page(browser, path, width, height=900):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.in_silico.kept_clamps import find_clamps
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages.viewer.scene import Frames, Scene
@@ -28,7 +30,12 @@ def make_scene(neurons=60, hidden=4, bins=90, seed=0, **changes):
         return (generator.random((frames, neurons)) < p).astype(np.uint8)
 
     train, generated = states(max(200, bins)), states(300)
-    recorded = Frames("recorded", "recorded", "Recorded.", states(bins), [bins // 3], timed=True)
+    third = bins // 3
+    recorded = Frames(
+        "recorded", "recorded", "Recorded.", states(bins), [third], timed=True,
+        bands=[(0, third, 0), (third, bins - 10, 1)], band_names=["rest", "task"],
+        bands_are="epoch",
+    )  # fmt: skip
     drawn = Frames("generated", "generated", "Generated.", generated[:40], [], timed=False)
     fields = {
         "title": "made up.npz",
@@ -46,9 +53,7 @@ def make_scene(neurons=60, hidden=4, bins=90, seed=0, **changes):
         "partners": np.argsort(generator.random((neurons, neurons)), axis=1)[:, :5],
         "couplings": np.round(generator.normal(size=(neurons, 5)), 3),
         "frames": (recorded, drawn),
-        "states": generated,
-        "generated": True,
+        "clamps": find_clamps(model, train, generated, Generator.from_seed(0)),
         "bin_width_s": 0.02,
-        "seed": 0,
     }
     return Scene(**{**fields, **changes})

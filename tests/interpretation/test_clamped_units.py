@@ -7,8 +7,14 @@ import pytest
 import torch
 
 from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.interpretation.in_silico import clamped_units
 from boltzbrain.interpretation.in_silico.clamped_units import clamp_units, low_and_high
+from boltzbrain.interpretation.in_silico.kept_clamps import (
+    clamp_entries,
+    find_clamps,
+    kept_clamps,
+)
 from boltzbrain.interpretation.in_silico.perturb import Clamp, perturb
 from boltzbrain.model.layers.layer import KINDS
 from boltzbrain.sampling.enumeration import exact_samples
@@ -77,3 +83,27 @@ def test_one_hidden_unit_can_be_clamped():
     found = clamp_units(model, np.array([[0.0, 1.0]]), states, Generator.from_seed(0))
     truth = torch.sigmoid(model.visible.field + model.weights[:, 0]).numpy()
     np.testing.assert_allclose(found.before + found.change[0, 1], truth, atol=1e-6)
+
+
+@pytest.mark.parametrize("summed", [True, False])
+def test_what_a_reading_keeps_of_clamps_comes_back_within_a_step(summed, monkeypatch):
+    if not summed:
+        monkeypatch.setattr(clamped_units, "_EXACT_TERMS", 0)
+    model = model_of("bernoulli")
+    states = states_of(model, 500)
+    clamps = find_clamps(model, states, states, Generator.from_seed(0))
+    entries, told = clamp_entries(clamps)
+    found = Interpretation(entries, {"clamped": told})
+    kept = kept_clamps(found)
+    assert kept is not None
+    assert (kept.support is None) is summed
+    assert kept.generated
+    oriented = model.in_sign_gauge()
+    values = low_and_high(oriented, states)
+    truth = clamp_units(oriented, values, states, Generator.from_seed(0))
+    np.testing.assert_array_equal(kept.values, values)
+    np.testing.assert_allclose(kept.before, truth.before, atol=1e-6)
+    change = kept.change * kept.step[:, :, None]
+    np.testing.assert_allclose(change, truth.told(), atol=0.51 * kept.step.max())
+    # a reading of an older version holds none
+    assert kept_clamps(Interpretation({}, {})) is None

@@ -21,6 +21,7 @@ from boltzbrain.pages import figures
 from boltzbrain.pages.figures.couplings import clustered
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.figures.sweep import TrainingCurve
+from boltzbrain.pages.plates.data import data_of
 from boltzbrain.pages.style import data_uri, save_svg
 
 
@@ -322,7 +323,7 @@ every_case = pytest.mark.parametrize(("draw", "args", "options"), CASES.values()
 
 
 @every_case
-def test_a_figure_is_drawn_in_the_house_style_and_returned(draw, args, options):
+def test_a_figure_is_drawn_in_the_house_style_and_returned(draw, args, options, request):
     before = dict(mpl.rcParams)
     ax = draw(*args, **options)
     assert isinstance(ax, Axes)
@@ -331,6 +332,8 @@ def test_a_figure_is_drawn_in_the_house_style_and_returned(draw, args, options):
     content = save_svg(ax)
     assert content.startswith(b"<?xml")
     assert ax.get_xlabel()
+    # as a figure for a paper it has its data beside it; silence has none
+    assert data_of(ax).size or "silence" in request.node.callspec.id
 
 
 @every_case

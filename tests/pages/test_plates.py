@@ -189,9 +189,86 @@ def test_what_guides_the_eye_is_no_data():
     np.testing.assert_array_equal(table["y"], np.linspace(0.3, 1, 12))
 
 
-def test_ridges_are_named():
-    table = data_of(figures.region_histograms({"a (n = 9)": normal(36), "b": normal(6, 1)}, "J"))
-    assert set(table["series"]) == {"a (n = 9)", "b"}
+# --- where what is drawn is not the data, a figure tells these
+
+
+def test_ridges_are_counts_and_named():
+    sets = {"a (n = 9)": normal(36), "_b": normal(6, 1)}
+    table = data_of(figures.region_histograms(sets, "J"))
+    assert set(table["series"]) == set(sets)
+    for name, values in sets.items():
+        found = of(table, name, "histogram")
+        edges = np.append(found["x"], found["x_to"].iloc[-1])
+        np.testing.assert_array_equal(found["y"], np.histogram(values, edges)[0])
+
+
+def test_a_neuron_that_is_silent_in_one_fold_has_a_rate_of_zero():
+    recorded, generated = np.array([0.0, 0.1, 0.2]), np.array([0.1, 0.0, 0.3])
+    table = data_of(figures.rates(Comparison(recorded, generated)))
+    np.testing.assert_array_equal(table[["x", "y"]], np.column_stack((recorded, generated)))
+
+
+def test_all_bins_along_the_principal_axes_are_told_whatever_is_drawn():
+    recorded = normal((4000, 2))
+    table = data_of(figures.principal_components(recorded, normal((50, 2)), np.array([0.2, 0.1])))
+    np.testing.assert_array_equal(of(table, "test", "point")[["x", "y"]], recorded)
+
+
+def test_the_ribbon_of_states_is_their_probability():
+    states = (normal((30, 4)) > 1).astype(np.uint8)
+    posterior = np.random.default_rng(0).dirichlet(np.ones(3), 30)
+    table = data_of(figures.state_ribbon(states, posterior, None, 0.1))
+    for number in range(3):
+        found = of(table, f"state {number + 1}", "line")
+        np.testing.assert_array_equal(found["value"], posterior[:, number])
+        np.testing.assert_allclose(found["x"], 0.1 * (np.arange(30) + 0.5))
+    assert (table["kind"] == "point").sum() == states.sum()
+
+
+def test_steps_between_states_are_probabilities():
+    transition = np.array([[0.999, 0.001], [0.2, 0.8]])
+    table = data_of(figures.state_transitions(transition, np.array([0.6, 0.4])))
+    np.testing.assert_array_equal(table.iloc[:, 1:], transition)
+
+
+def test_tuning_is_told_as_shares_with_what_is_tuned():
+    effect, tuned = np.array([[0.04, -0.25], [0.0, 0.09]]), np.array([[True, False], [False, True]])
+    table = data_of(figures.tuning_map(["side", "speed"], effect, tuned))
+    cells = table[table["kind"] == "cell"]
+    np.testing.assert_array_equal(cells["value"], effect.ravel())
+    assert of(table, "tuned", "point")["y_name"].tolist() == ["side", "speed"]
+
+
+def test_decoding_is_told_with_its_chance_and_by_name():
+    scores = {"hidden": [(0.7, 0.1, 0.5, 0.6), (0.8, 0.1, 0.4, 0.5)]}
+    table = data_of(figures.decoding_scores(["side", "choice"], scores, "accuracy"))
+    ours = of(table, "hidden units", "bar").set_index("y_name")
+    assert ours.loc["side", ["x", "x_low", "x_high"]].tolist() == pytest.approx([0.7, 0.6, 0.8])
+    chance = of(table, "hidden units, chance", "bar").set_index("y_name")
+    assert chance.loc["choice", ["x", "x_high"]].tolist() == [0.4, 0.5]
+
+
+def test_shares_of_regions_and_of_variance_are_told_by_name():
+    shares = {"side": np.array([0.1, 0.2])}
+    table = data_of(figures.tuned_regions(["CA1 (9)", "VISp (8)"], shares, "share"))
+    assert dict(zip(table["y_name"], table["x"], strict=True)) == {"CA1 (9)": 0.1, "VISp (8)": 0.2}
+    alone = np.linspace(0, 1, 21)[None].repeat(2, axis=0)
+    table = data_of(figures.explained_shares(["side", "speed"], alone, alone / 2, alone[0]))
+    found = of(table, "alone", "point")
+    assert found["y_name"].tolist() == ["side", "speed"]
+    assert found[["x_low", "x", "x_high"]].iloc[0].tolist() == pytest.approx([0.05, 0.5, 0.95])
+    assert of(table, "all together", "point")["y_name"].tolist() == ["all together"]
+
+
+def test_trials_are_told_with_their_level():
+    single = np.abs(normal((6, 4)))
+    level = np.array([0, 0, 1, 1, 1, 1])
+    table = data_of(
+        figures.trial_raster(single, level, ["left", "right"], np.array([0.1, 0.2, 0.3, 0.4]))
+    )
+    cells = table[table["kind"] == "cell"]
+    np.testing.assert_array_equal(cells["value"], single.ravel())
+    assert of(table, "right", "band")[["y_low", "y_high"]].to_numpy().tolist() == [[2, 6]]
 
 
 # --- a figure drawn later

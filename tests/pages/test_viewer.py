@@ -13,13 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import neuron_table
+from boltzbrain.data.steps import Source
 from boltzbrain.evaluation.samples import Samples
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.choices import RULES as KNOWN_RULES
 from boltzbrain.interpretation.in_silico.perturb import Clamp, perturb
 from boltzbrain.pages.viewer.content import RULES, pack_scene
 from boltzbrain.pages.viewer.places import find_places, region_hulls
-from boltzbrain.pages.viewer.scene import drawn
+from boltzbrain.pages.viewer.scene import _free_run, _recorded, drawn
 from boltzbrain.pages.viewer.view import render_scene
 from helpers.scenes import make_scene
 
@@ -59,6 +62,7 @@ def test_states_and_members_come_out_as_they_went_in(scene, packed):
         assert told["frames"] == len(frames.states)
         assert told["breaks"] == list(frames.breaks)
         assert told["timed"] == frames.timed
+        assert [tuple(one) for one in told["bands"]] == list(frames.bands)
     members = np.unpackbits(arrays["members"], axis=1)[:, :neurons]
     np.testing.assert_array_equal(members.T, scene.membership)
     assert header["ids"] == scene.ids
@@ -105,9 +109,7 @@ def test_the_same_scene_gives_the_same_page(scene):
 
 
 def test_without_a_reading_and_samples_there_are_no_couplings_and_draws(scene):
-    bare = replace(
-        scene, partners=None, couplings=None, frames=scene.frames[:1], generated=False
-    )  # fmt: skip
+    bare = replace(scene, partners=None, couplings=None, frames=scene.frames[:1])
     header, arrays = unpacked(pack_scene(bare).parts)
     assert not {"partners", "couplings", "states1"} & set(arrays)
     assert len(header["sources"]) == 1
@@ -228,6 +230,53 @@ def test_draws_come_from_different_chains():
     shown = drawn(Samples(states, chain, 10))
     np.testing.assert_array_equal(shown.states, states[[0, 1, 2, 9]])
     assert not shown.timed
+
+
+def activity_of(bins, epoch=None, names=()):
+    fold = np.zeros(bins, dtype=np.int8)
+    fold[bins // 2 :] = 2
+    fold[bins // 2 - 2 : bins // 2] = -1
+    return Activity(
+        np.random.default_rng(0).integers(0, 2, (bins, 3)).astype(np.uint8), 0.1,
+        np.zeros(bins, dtype=np.int32), fold, neuron_table(list("abc")), {}, (),
+        Source("npz", "x.npz", "0"), epoch=epoch, epoch_names=names,
+    )  # fmt: skip
+
+
+def test_a_short_recording_is_shown_whole_and_its_folds_are_marked():
+    activity = activity_of(40)
+    shown = _recorded(activity)
+    np.testing.assert_array_equal(shown.states, activity.states)
+    assert shown.bands_are == "fold"
+    assert [shown.band_names[of] for _, _, of in shown.bands] == ["training", "test"]
+    assert [(first, stop) for first, stop, _ in shown.bands] == [(0, 18), (20, 40)]
+
+
+def test_of_a_long_recording_the_test_fold_is_shown_and_no_fold_marked():
+    activity = activity_of(9000)
+    shown = _recorded(activity)
+    np.testing.assert_array_equal(shown.states, activity.states[4500:8500])
+    assert shown.bands == []
+    assert "the first 4,000 of 4,500 bins of the test fold" in shown.words
+
+
+def test_epochs_are_marked_where_there_are_some_and_end_where_time_does():
+    epoch = np.repeat(np.array([1, -1, 0, 1], dtype=np.int32), 10)
+    shown = _recorded(activity_of(40, epoch, ("rest", "<task>")))
+    assert shown.bands_are == "epoch"
+    assert [(first, stop, shown.band_names[of]) for first, stop, of in shown.bands] == [
+        (0, 10, "<task>"), (20, 30, "rest"), (30, 40, "<task>"),
+    ]  # fmt: skip
+
+
+def test_a_free_run_is_played_and_begins_anew_at_its_pieces():
+    states = np.random.default_rng(0).integers(0, 2, (7, 11)).astype(np.uint8)
+    kept = {"free_run/states": np.packbits(states, axis=1), "free_run/piece": np.arange(7) // 4}
+    (shown,) = _free_run(kept, 11)
+    np.testing.assert_array_equal(shown.states, states)
+    assert shown.timed
+    assert shown.breaks == [4]
+    assert _free_run({}, 11) == []
 
 
 def test_every_rule_of_members_is_told_in_words():

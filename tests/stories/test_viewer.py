@@ -120,7 +120,7 @@ def test_recorded_activity_plays_pauses_and_is_scrubbed(browser, written, scene)
     assert told(browser)["frame"] == str(frame - 1)
     words = browser.find_element("css selector", ".viewer [data-part=time]").text
     active = int(scene.frames[0].states[frame - 1].sum())
-    assert words == f"bin {frame} of 90, {0.02 * (frame - 1):.2f} s: {active} active"
+    assert words == f"bin {frame} of 90, {0.02 * (frame - 1):.2f} s: {active} active, task"
     assert line.get_attribute("aria-valuenow") == str(frame - 1)
 
 

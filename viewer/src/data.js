@@ -134,6 +134,12 @@ export class Data {
     }
   }
 
+  // the epoch or fold that a frame lies in, "" for none
+  bandAt(source, frame) {
+    const found = source.bands.find(([first, stop]) => first <= frame && frame < stop);
+    return found ? source.band_names[found[2]] : "";
+  }
+
   trace(source, unit, frame) {
     const level = source.traces[unit * source.frames + frame] / 255;
     return source.low[unit] + level * (source.high[unit] - source.low[unit]);

@@ -175,7 +175,7 @@ export class Panels {
       lines.push(button);
     }
     parts.list.replaceChildren(...lines.map((one) => { const line = make("li"); line.append(one); return line; }));
-    parts.found.textContent = words ? `${units.length} assemblies, ${found.length} neurons found` : `${data.hidden} assemblies, alike ones beside each other`;
+    parts.found.textContent = words ? `${units.length} assemblies, ${found.length} neurons found` : `${data.sizes.filter((one) => one).length} assemblies of ${data.hidden} hidden units, alike ones beside each other`;
     this.markList();
   }
 

@@ -1,7 +1,7 @@
-// The time line: how many neurons are active, the chosen hidden unit, and all of them as shades.
+// The time line: how many neurons are active, epochs, the chosen hidden unit, all of them as shades.
 import { INK, SOFT, UP, short } from "./colours.js";
 
-const LEFT = 72, RIGHT = 8, AXIS = 18, COUNT = 54, UNIT = 40, GAP = 8, BLUE = "#0072b2";
+const LEFT = 72, RIGHT = 8, AXIS = 18, COUNT = 54, UNIT = 40, BAND = 15, GAP = 8, BLUE = "#0072b2";
 
 export class TimeLine {
   constructor(canvas, viewer) {
@@ -23,7 +23,12 @@ export class TimeLine {
       const unit = this.unitAt(event);
       if (unit !== null) viewer.chooseUnit(unit);
     });
-    canvas.addEventListener("pointermove", (event) => { if (held) seek(event); });
+    canvas.addEventListener("pointermove", (event) => {
+      if (held) { seek(event); return; }
+      const box = canvas.getBoundingClientRect(), { source } = viewer.state;
+      const part = (event.clientX - box.left - LEFT) / Math.max(1, box.width - LEFT - RIGHT);
+      canvas.title = viewer.data.bandAt(source, Math.floor(part * source.frames));
+    });
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { held = false; });
     canvas.addEventListener("keydown", (event) => {
       const { frame, source } = viewer.state, page = Math.max(1, Math.round(source.frames / 20));
@@ -39,7 +44,8 @@ export class TimeLine {
   }
 
   get shades() { return this.viewer.data.hidden ? Math.min(90, Math.max(24, 2 * this.viewer.data.hidden)) : 0; }
-  get height() { return COUNT + (this.viewer.state.unit === null ? 0 : UNIT + GAP) + (this.shades ? this.shades + GAP : 0) + AXIS; }
+  get bands() { return this.viewer.state.source.bands.length ? BAND : 0; }
+  get height() { return COUNT + this.bands + (this.viewer.state.unit === null ? 0 : UNIT + GAP) + (this.shades ? this.shades + GAP : 0) + AXIS; }
 
   unitAt(event) {
     const y = event.clientY - this.canvas.getBoundingClientRect().top, top = this.height - AXIS - this.shades;
@@ -84,7 +90,13 @@ export class TimeLine {
     const most = Math.max(1, source.counts.reduce((a, b) => Math.max(a, b), 0));
     this.area(pen, source.frames, inner, top + 2, COUNT - 2, (frame) => source.counts[frame] / most, BLUE);
     label("active", top + COUNT / 2 - 7); label(`0 to ${most}`, top + COUNT / 2 + 7);
-    top += COUNT + GAP;
+    top += COUNT;
+    if (this.bands) {
+      this.stretches(pen, source, at, top + 1, BAND - 1, data.palette);
+      label(source.named, top + BAND / 2);
+      top += BAND;
+    }
+    top += GAP;
     if (state.unit !== null) {
       const span = source.high[state.unit] - source.low[state.unit];
       const tidy = (one) => (Math.abs(one) < 0.01 * span ? "0" : short(Number(one.toPrecision(2))));
@@ -109,6 +121,19 @@ export class TimeLine {
       pen.stroke();
     }
     this.ticks(pen, source, at, inner, top, width);
+  }
+
+  stretches(pen, source, at, top, tall, palette) {
+    pen.textAlign = "center"; pen.textBaseline = "middle";
+    for (const [first, stop, number] of source.bands) {
+      const left = at(first), wide = Math.max(1, at(stop) - left), name = source.band_names[number];
+      pen.globalAlpha = 0.4;
+      pen.fillStyle = palette[number % palette.length];
+      pen.fillRect(left, top, wide, tall);
+      pen.globalAlpha = 1;
+      pen.fillStyle = INK;
+      if (pen.measureText(name).width < wide - 4) pen.fillText(name, left + wide / 2, top + tall / 2 + 0.5);
+    }
   }
 
   area(pen, frames, inner, top, tall, value, colour) {

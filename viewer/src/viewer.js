@@ -252,7 +252,8 @@ export class Viewer {
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     drawOverlay(pen, data, this.orbit, state, width, height);
     this.line.draw();
-    parts.time.textContent = `${this.timeWords()}: ${source.counts[state.frame]} active`;
+    const band = data.bandAt(source, state.frame);
+    parts.time.textContent = `${this.timeWords()}: ${source.counts[state.frame]} active${band && `, ${band}`}`;
     this.filming?.frame();
     this.drawn++;
     Object.assign(root.dataset, {

@@ -139,7 +139,7 @@ def _evaluated(
             told, arrays = found_states(found.states, activity, generator)
             _put(result, "predictive.states", told)
             shown.update(arrays)
-        free = free_run_agreement(contextual, activity, seed, tell.phase("free run"))
+        free = free_run_agreement(contextual, activity, seed, tell.phase("free run"), shown)
         _put(result, "predictive.free_run", free)
     result["seconds"] += drawing
     result["device"] = words_of(there)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from boltzbrain.evaluation.samples import Samples, read_samples
 from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.foundations.checks import Undefined, bad_input
 from boltzbrain.foundations.files import FileFormat, read_ours, require_sha256, write_ours
@@ -113,13 +114,35 @@ def require_of_run(
         If it was.
     """
     chosen = run.chosen_update
-    if update != chosen or (told is not None and told != run.id):
+    if not _is_of_run(run, told, update):
         raise bad_input(
             path.name,
             f"be of this run and its chosen update {chosen} (make it anew: `{command}`)",
             f"that of update {update}" + ("" if told in (None, run.id) else " of another run"),
             file=run.folder,
         )
+
+
+def _is_of_run(run: TrainingRun, told: str | None, update: int | None) -> bool:
+    return update == run.chosen_update and told in (None, run.id)
+
+
+def samples_of(run: TrainingRun) -> Samples | None:
+    """Read what the chosen model of a run generated; None where `evaluate` has not drawn of it.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged, or the samples are not those of the evaluation.
+    """
+    path, samples = run.folder / "evaluation.json", run.folder / "samples.h5"
+    if not (path.exists() and samples.exists()):
+        return None
+    evaluation = read_evaluation(path)
+    told = evaluation.get("belongs", {}).get("run")
+    if not _is_of_run(run, told, evaluation["chosen_update"]):
+        return None
+    return read_samples(require_beside(evaluation, samples))
 
 
 def require_beside(evaluation: Mapping[str, Any], path: Path) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
-from boltzbrain.evaluation.results import require_of_run
+from boltzbrain.evaluation.results import require_of_run, samples_of
 from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.folders import one_writer
 from boltzbrain.foundations.memory import require_size
@@ -28,6 +28,7 @@ from boltzbrain.interpretation.file import (
     read_interpretation,
     write_interpretation,
 )
+from boltzbrain.interpretation.in_silico.kept_clamps import clamp_entries, find_clamps
 from boltzbrain.interpretation.in_time.find import find_in_time
 from boltzbrain.interpretation.regions.find import find_region_maps
 from boltzbrain.kernels.cpu.threads import unshared
@@ -48,6 +49,7 @@ def interpret_model(
     members: NDArray[np.bool_] | None = None,
     along: Sequence[tuple[int, Callable[[], RBM]]] = (),
     in_context: ContextualRBM | None = None,
+    samples: NDArray[np.uint8] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Interpretation:
     """Read couplings, assemblies and regions out of a model.
@@ -69,6 +71,9 @@ def interpret_model(
         Update and how to get its model, for the norms along training; the model alone if empty.
     in_context
         The model with its context, if it has one: what behaviour is compared with.
+    samples
+        (sample, neuron) that the model generated, for clamps of models too large to be summed;
+        training bins stand for them if None.
     callbacks
         Told about progress.
 
@@ -109,12 +114,16 @@ def interpret_model(
     assemblies, of_assemblies, _ = find_assemblies(
         model, activity, regions, choices, generator, members
     )
+    clamps, of_clamps = clamp_entries(
+        find_clamps(model, states, samples, generator.child("clamped"))
+    )
     finding(1, 1)
-    entries |= norms | assemblies | _neurons(activity, choices)
+    entries |= norms | assemblies | clamps | _neurons(activity, choices)
     summary: dict[str, Any] = {
         "options": {**choices.model_dump(), "seed": seed},
         "couplings": {**of_couplings, "norms": of_norms},
         "assemblies": of_assemblies,
+        "clamped": of_clamps,
         "regions": None,
     }
     reasons = {"regions": "the recording names no regions"}
@@ -194,6 +203,7 @@ def _interpreted(
     updates = sorted({kept[place] for place in places.round().astype(int).tolist()} | {chosen})
     activity, seed = run.activity(), run.plan.seed if seed is None else seed
     model = None if run.plan.context is None else run.in_context()
+    samples = samples_of(run)
     found = interpret_model(
         run.at_mean_context(),
         activity,
@@ -202,6 +212,7 @@ def _interpreted(
         members=run.members(chosen),
         along=[(update, _loader(run, update)) for update in updates],
         in_context=model,
+        samples=None if samples is None else samples.states,
         callbacks=callbacks,
     )
     entries, summary = dict(found.entries), {**found.summary, "in_time": None}

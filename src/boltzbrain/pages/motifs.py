@@ -19,6 +19,7 @@ from boltzbrain.foundations.showing.numbers import number
 from boltzbrain.foundations.showing.told import counted, listed
 from boltzbrain.interpretation.motifs.choices import MotifChoices
 from boltzbrain.interpretation.motifs.find import Motifs, find_motifs
+from boltzbrain.interpretation.motifs.rank import AGREE, LEAST
 from boltzbrain.pages import figures
 from boltzbrain.pages.html import rendered, write_html
 from boltzbrain.pages.panels.panel import Image, draw
@@ -95,7 +96,24 @@ def motif_words(found: Motifs) -> list[str]:
     )
     if facts["asked"]:
         sentences.append("The number of motifs was asked for.")
+    doubts = motif_doubts(found)
+    if doubts:
+        sentences.append(f"These motifs should not be interpreted: {'; '.join(doubts)}.")
     return sentences
+
+
+def motif_doubts(found: Motifs) -> list[str]:
+    """Return why motifs should not be interpreted, as where a number that fails was asked for."""
+    facts = found.summary
+    row = next((one for one in facts["tried"] if one["rank"] == len(found)), None)
+    if row is None:
+        return []
+    doubts = []
+    if (row["agreement"] or 0.0) < AGREE or (row["least"] or 0.0) < LEAST:
+        doubts.append("random starts do not agree on them")
+    if row["held_out"] <= max(row["by_chance"], default=row["held_out"]):
+        doubts.append("they tell entries that were held out no better than shifted neurons do")
+    return doubts
 
 
 def write_motifs_page(found: Motifs, path: Path) -> Path:
@@ -109,6 +127,7 @@ def write_motifs_page(found: Motifs, path: Path) -> Path:
     text = rendered(
         "motifs/motifs.html.j2",
         answer=motif_words(found),
+        doubtful=bool(motif_doubts(found)),
         motifs=[_motif(found, one) for one in range(len(found))],
         heads=("motifs", "explained", "agreement of starts", "least", "held out", "by chance"),
         rows=[_row(one, len(found)) for one in found.summary["tried"]],

@@ -48,6 +48,8 @@ _LISTED = {
     "segments_dropped": "segment",
 }
 """Options of steps that list names, and what each name is of."""
+_TOLD_ABOVE = frozenset({"losses", "memory_bytes"})
+"""Options of steps that other rows of the data card tell in words."""
 _FEW = 6
 """Most entries of a list that are shown one by one."""
 
@@ -181,6 +183,7 @@ def page_data(run: TrainingRun) -> PageData:
     evaluation = evaluation_of(run)
     beside = require_beside(evaluation, run.folder / "samples.h5")
     samples = read_samples(beside)
+    kept = read_details(beside)
     plan, chosen, path = run.plan, run.chosen_update, run.folder / INTERPRETATION
     penalties = run.penalties_at(chosen)
     model, found = run.at_mean_context(), interpretation_of(run) if path.exists() else None
@@ -218,8 +221,8 @@ def page_data(run: TrainingRun) -> PageData:
         convergence=info.get("convergence"),
         assemblies={} if baselines is None else read_assemblies(baselines),
         states={} if baselines is None else read_states(baselines),
-        scene=scene_of(run, activity, model, samples, found),
-        kept=read_details(beside),
+        scene=scene_of(run, activity, model, samples, found, kept),
+        kept=kept,
     )
 
 
@@ -262,7 +265,9 @@ def _options(options: Mapping[str, Any]) -> str:
     shown = [
         f"{name.replace('_', ' ')} {_option(name, value)}"
         for name, value in options.items()
-        if value is not None and not (isinstance(value, (str, Sequence)) and len(value) == 0)
+        if value is not None
+        and name not in _TOLD_ABOVE
+        and not (isinstance(value, (str, Sequence)) and len(value) == 0)
     ]
     return ", ".join(shown) or "no options"
 

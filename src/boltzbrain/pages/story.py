@@ -132,8 +132,11 @@ def _in_space(interpretation: Interpretation) -> list[str]:
     values = values[~np.isnan(values)]
     if not len(values):
         return []
+    used = int((np.asarray(interpretation["assemblies/sizes"]) > 0).sum())
+    count = len(values)
+    which = f"the {count} assemblies that can be judged" if count < used else f"{count} assemblies"
     return [
-        f"{int((values < COMPACT_P).sum())} of {len(values)} assemblies lie closer in space than "
+        f"{int((values < COMPACT_P).sum())} of {which} lie closer in space than "
         f"shuffled ones (p < {COMPACT_P:g}, which {COMPACT_P:.0%} do by chance)."
     ]
 

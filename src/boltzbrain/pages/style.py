@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, wraps
@@ -202,6 +202,29 @@ def figure(
         return cast("DrawingFunction[P]", drawn)
 
     return decorate
+
+
+_TOLD = "boltzbrain_data"
+
+
+def tell(artist: Any, **columns: Any) -> None:
+    """Say what the data of something drawn are, where its outline or its colour is not they.
+
+    Parameters
+    ----------
+    artist
+        What was drawn.
+    columns
+        Of `pages.plates.data.COLUMNS`, each a value or one per row; of a map ``value`` alone. None:
+        what is drawn is told elsewhere.
+    """
+    vars(artist)[_TOLD] = columns
+
+
+def told(artist: Any) -> Mapping[str, Any] | None:
+    """Return what `tell` said of something drawn; None where it said nothing."""
+    found: Mapping[str, Any] | None = vars(artist).get(_TOLD)
+    return found
 
 
 def plain_logarithms(ax: Axes) -> None:

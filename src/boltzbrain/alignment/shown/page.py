@@ -85,6 +85,7 @@ def write_study_page(study: StudyFolder | str | Path, path: str | Path | None = 
         numbered=list(_short(names).values()) != names,
         by=info["asked"]["by"],
         answer=study_words(info),
+        doubtful=_apart(pairs)[0] == 0,
         matrices=_matrices(names, pairs),
         controls=_controls(names, pairs),
         units=_units(opened, pairs, neurons),
@@ -101,14 +102,7 @@ def write_study_page(study: StudyFolder | str | Path, path: str | Path | None = 
 def study_words(info: Mapping[str, Any]) -> list[str]:
     """Return in sentences what a study found."""
     pairs = info["pairs"]
-    apart, judged = 0, 0
-    for one in pairs:
-        same, none = one["blind_half"], one["blind_half_shuffled"]
-        if same["value"] is None or none["value"] is None:
-            continue
-        judged += 1
-        error = float(np.hypot(same["stderr"] or 0.0, none["stderr"] or 0.0))
-        apart += same["value"] - none["value"] > APART_ERRORS * error
+    apart, judged = _apart(pairs)
     told = []
     if judged:
         told.append(
@@ -127,6 +121,19 @@ def study_words(info: Mapping[str, Any]) -> list[str]:
                 f"({min(values):.2f} to {max(values):.2f})."
             )
     return told or ["No pair has a score; the table says why."]
+
+
+def _apart(pairs: Sequence[Pair]) -> tuple[int, int]:
+    """Return how many pairs are told apart from their refitted control, and how many have one."""
+    apart, judged = 0, 0
+    for one in pairs:
+        same, none = one["blind_half"], one["blind_half_shuffled"]
+        if same["value"] is None or none["value"] is None:
+            continue
+        judged += 1
+        error = float(np.hypot(same["stderr"] or 0.0, none["stderr"] or 0.0))
+        apart += same["value"] - none["value"] > APART_ERRORS * error
+    return apart, judged
 
 
 def _short(names: Sequence[str]) -> dict[str, str]:

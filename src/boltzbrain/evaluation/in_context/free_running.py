@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
@@ -29,6 +30,8 @@ LONGEST_PIECE = 200
 
 LAGS = (0, 1, 2, 4, 8)
 _MOST_NEURONS = 2000
+_KEPT = 2000
+"""Bins of the run that are kept for the viewer."""
 
 
 def covariances_at(given: Sequences, lag: int, every: int = 1) -> NDArray[np.float64]:
@@ -52,7 +55,11 @@ def covariances_at(given: Sequences, lag: int, every: int = 1) -> NDArray[np.flo
 
 
 def free_run_agreement(
-    model: ContextualRBM, activity: Activity, seed: int, tell: Teller = SILENT
+    model: ContextualRBM,
+    activity: Activity,
+    seed: int,
+    tell: Teller = SILENT,
+    kept: Kept | None = None,
 ) -> dict[str, Any]:
     """Compare a free run as long as the training fold, in pieces like its own, with the test fold.
 
@@ -66,6 +73,9 @@ def free_run_agreement(
         Seed of the run.
     tell
         Told the bins.
+    kept
+        Gets the first bins of the run, ``free_run/states`` in bits, and the number of the piece of
+        each, ``free_run/piece``.
 
     Returns
     -------
@@ -77,6 +87,9 @@ def free_run_agreement(
     layout = no_longer(train, LONGEST_PIECE)
     generator = Generator.from_seed(seed, "evaluation", "free run")
     drawn = free_run(model, layout, generator, tell=tell)
+    if kept is not None:
+        kept["free_run/states"] = np.packbits(drawn.states[:_KEPT], axis=1)
+        kept["free_run/piece"] = drawn.label[:_KEPT]
     every = -(-activity.n_neurons // _MOST_NEURONS)
     rates = [one.states.mean(axis=0, dtype=np.float64) for one in (drawn, test)]
     found: dict[str, Any] = {"rates_pearson": _pearson(*rates), "covariances": {}}

@@ -23,6 +23,7 @@ from boltzbrain.pages.style import (
     WIDE,
     as_text,
     figure,
+    tell,
     text_size,
 )
 
@@ -63,9 +64,11 @@ def tuning_map(ax: Axes, names: Sequence[str], effect: Floats, tuned: NDArray[np
         norm=Normalize(-np.sqrt(size), np.sqrt(size)), interpolation="nearest",
         alpha=np.where(tuned, 1.0, 0.35),
     )  # fmt: skip
+    tell(image, value=effect)
     row, column = np.nonzero(tuned)
     dot = float(np.clip(900 / max(effect.shape[1], 1), 0.6, 6))
-    ax.scatter(column, row, s=dot, color=INK, linewidths=0)
+    dots = ax.scatter(column, row, s=dot, color=INK, linewidths=0)
+    tell(dots, series="tuned", kind="point", x=column, y=row)
     ax.set_yticks(np.arange(len(names)), [as_text(name) for name in names])
     ax.tick_params(axis="y", length=0)
     ax.spines[:].set_visible(False)
@@ -115,8 +118,9 @@ def trial_raster(
         if not len(mine):
             continue
         first, stop = int(mine[0]), int(mine[-1]) + 1
-        ax.plot([-0.02, -0.02], [first + 0.5, stop - 0.5], transform=along, clip_on=False,
-                color=colours[number], linewidth=4, solid_capstyle="butt")  # fmt: skip
+        bar = ax.plot([-0.02, -0.02], [first + 0.5, stop - 0.5], transform=along, clip_on=False,
+                      color=colours[number], linewidth=4, solid_capstyle="butt")[0]  # fmt: skip
+        tell(bar, series=name, kind="band", y_low=[first], y_high=[stop])
         if first:
             ax.axhline(first, color=colours[number], linewidth=0.7)
         if stop - first >= 0.04 * len(level):
@@ -209,13 +213,18 @@ def decoding_scores(
         words, colour = _UNITS.get(kind, (kind, MUTED))
         places = top - np.arange(len(names)) + 0.4 - (number + 0.5) * height
         value, error, mean, high = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-        ax.barh(places, value, xerr=error, height=0.86 * height, color=colour, alpha=0.85,
-                label=words, error_kw={"elinewidth": 1.0, "ecolor": INK})  # fmt: skip
+        bars = ax.barh(places, value, xerr=error, height=0.86 * height, color=colour, alpha=0.85,
+                       label=words, error_kw={"elinewidth": 1.0, "ecolor": INK})  # fmt: skip
+        at = {"kind": "bar", "y": top - np.arange(len(names))}
+        tell(bars, series=words, x=value, x_low=value - error, x_high=value + error, **at)
+        tell_chance = {"series": f"{words}, chance", "x": mean, "x_high": high, **at}
         chance = "chance: mean and 95 %" if number == 0 else None
         for row, place in enumerate(places):
             low = place - 0.3 * height
-            ax.plot([mean[row], high[row]], [low, low], color=INK, linewidth=2.6, alpha=0.55,
-                    solid_capstyle="butt", label=chance if row == 0 else None)  # fmt: skip
+            line, = ax.plot([mean[row], high[row]], [low, low], color=INK, linewidth=2.6,
+                            alpha=0.55, solid_capstyle="butt",
+                            label=chance if row == 0 else None)  # fmt: skip
+            tell(line, **(tell_chance if row == 0 else {}))
             ax.plot([mean[row]] * 2, [low - 0.12 * height, low + 0.12 * height], color=INK,
                     linewidth=1.1)  # fmt: skip
     ax.set_yticks(top - np.arange(len(names)), [as_text(name) for name in names])
@@ -247,8 +256,9 @@ def tuned_regions(
     height = 0.8 / max(len(names), 1)
     places = np.arange(len(regions))[::-1].astype(np.float64)
     for number, name in enumerate(names):
-        ax.barh(places + 0.4 - (number + 0.5) * height, shares[name], height=0.9 * height,
-                color=CATEGORIES[number], label=as_text(name))  # fmt: skip
+        bars = ax.barh(places + 0.4 - (number + 0.5) * height, shares[name], height=0.9 * height,
+                       color=CATEGORIES[number], label=as_text(name))  # fmt: skip
+        tell(bars, series=name, kind="bar", x=shares[name], y=places)
     ax.set_yticks(places, [as_text(name) for name in regions])
     ax.tick_params(axis="y", length=0, labelsize=text_size(8 if len(regions) <= 20 else 5.5))
     ax.grid(axis="x", color=FAINT, linewidth=0.6)
@@ -279,11 +289,13 @@ def explained_shares(
     ):  # fmt: skip
         middle = np.median(table, axis=1)
         low, high = np.quantile(table, (0.05, 0.95), axis=1)
-        ax.hlines(places + shift, low, high, color=colour, linewidth=1.1)
-        ax.plot(middle, places + shift, "o", color=colour, label=words)
+        tell(ax.hlines(places + shift, low, high, color=colour, linewidth=1.1))
+        dots = ax.plot(middle, places + shift, "o", color=colour, label=words)[0]
+        tell(dots, series=words, kind="point", x=middle, x_low=low, x_high=high, y=places)
     low, middle, high = np.quantile(together, (0.05, 0.5, 0.95))
-    ax.hlines(0, low, high, color=INK, linewidth=1.1)
-    ax.plot(middle, 0, "o", color=INK)
+    tell(ax.hlines(0, low, high, color=INK, linewidth=1.1))
+    dot = ax.plot(middle, 0, "o", color=INK)[0]
+    tell(dot, series="all together", kind="point", x=[middle], x_low=low, x_high=high, y=0.0)
     ax.set_yticks([*places, 0.0], [*(as_text(name) for name in names), "all together"])
     ax.tick_params(axis="y", length=0)
     ax.axvline(0, color=MUTED, linewidth=0.7, linestyle=":")

@@ -24,6 +24,7 @@ from boltzbrain.pages.style import (
     as_text,
     figure,
     plain_logarithms,
+    tell,
     text_size,
 )
 
@@ -166,14 +167,14 @@ def region_histograms(ax: Axes, sets: Mapping[str, Floats], label: str) -> None:
         counts = np.histogram(values, bins=bins)[0].astype(np.float64)
         height = np.sqrt(counts / max(counts.max(), 1.0))
         colour = CATEGORIES[(len(sets) - 1 - row) % len(CATEGORIES)]
-        words = as_text(name)
-        ax.fill_between(
-            middle, row, row + 0.92 * height, color=colour, alpha=0.5, linewidth=0, label=words
+        ridge = ax.fill_between(
+            middle, row, row + 0.92 * height, color=colour, alpha=0.5, linewidth=0
         )
-        ax.plot(middle, row + 0.92 * height, color=colour, linewidth=0.9, label=words)
+        tell(ridge, series=name, kind="histogram", x=bins[:-1], x_to=bins[1:], y=counts)
+        tell(ax.plot(middle, row + 0.92 * height, color=colour, linewidth=0.9)[0])
         ax.text(
-            1.01, row + 0.08, words, transform=ax.get_yaxis_transform(), fontsize=text_size(7.5),
-            va="bottom",
+            1.01, row + 0.08, as_text(name), transform=ax.get_yaxis_transform(),
+            fontsize=text_size(7.5), va="bottom",
         )  # fmt: skip
     ax.axvline(0, color=MUTED, linewidth=0.7, linestyle=":")
     ax.set_yticks([])

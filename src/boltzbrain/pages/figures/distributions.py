@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from boltzbrain.pages.figures.statistics import COLOURS
-from boltzbrain.pages.style import SMALL, TEST, figure
+from boltzbrain.pages.style import SMALL, TEST, figure, tell
 
 
 @figure(SMALL)
@@ -100,10 +100,11 @@ def principal_components(
     most = max(1, min(len(recorded), len(generated), 3000))
     for name, points in sets:
         some = points[np.linspace(0, len(points) - 1, most).round().astype(int)]
-        ax.scatter(
+        drawn = ax.scatter(
             some[:, 0], some[:, 1], s=4, c=COLOURS[name], alpha=0.4, linewidths=0, label=name,
             rasterized=True,
         )  # fmt: skip
+        tell(drawn, series=name, kind="point", x=points[:, 0], y=points[:, 1])
     top = ax.inset_axes((0, 1.02, 1, 0.16), sharex=ax)
     side = ax.inset_axes((1.02, 0, 0.16, 1), sharey=ax)
     directions: tuple[Literal["vertical", "horizontal"], ...] = ("vertical", "horizontal")

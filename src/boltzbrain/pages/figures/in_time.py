@@ -21,6 +21,7 @@ from boltzbrain.pages.style import (
     TEST,
     as_text,
     figure,
+    tell,
     text_size,
 )
 
@@ -115,10 +116,13 @@ def state_ribbon(
     height = _RIBBON * (bottom + 0.5)
     top, edges = bottom + 0.12 * height, np.arange(len(states) + 1) * bin_width_s
     below = np.zeros(len(states))
-    for colour, share in zip(state_colours(posterior.shape[1]), posterior.T, strict=True):
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    shades = zip(state_colours(posterior.shape[1]), posterior.T, strict=True)
+    for number, (colour, share) in enumerate(shades):
         above = below + share
         low, high = (top + height * np.append(one, one[-1]) for one in (below, above))
-        ax.fill_between(edges, low, high, step="post", color=colour, linewidth=0)
+        part = ax.fill_between(edges, low, high, step="post", color=colour, linewidth=0)
+        tell(part, series=f"state {number + 1}", kind="line", x=middle, value=share)
         below = above
     ax.set_ylim(top + height, -0.5)
     ax.text(-0.01, top + height / 2, "state", transform=ax.get_yaxis_transform(), ha="right",
@@ -145,6 +149,7 @@ def state_transitions(ax: Axes, transition: Floats, occupancy: Floats) -> None:
     number = len(transition)
     shown = np.log10(np.maximum(transition, 1e-4))
     image = ax.imshow(shown, cmap="Greys", vmin=-4, vmax=0, interpolation="nearest")
+    tell(image, value=transition)
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
     bar.set_ticks([-4, -3, -2, -1, 0], labels=["≤0.0001", "0.001", "0.01", "0.1", "1"])
     bar.ax.tick_params(labelsize=text_size(7))

@@ -26,6 +26,7 @@ from boltzbrain.pages.style import (
     TEST,
     TRAIN,
     figure,
+    tell,
     text_size,
 )
 
@@ -91,9 +92,10 @@ def rates(
     x, y = (np.maximum(one, floor) for one in (comparison.reference, comparison.values))
     high = float(max(x.max(initial=floor), y.max(initial=floor)))
     ax.plot([floor, high], [floor, high], color=MUTED, linewidth=0.8, zorder=1)
-    ax.scatter(
+    points = ax.scatter(
         x, y, s=5, c=COLOURS[kind], alpha=0.55, linewidths=0, rasterized=len(x) > 3000, label=kind
     )
+    tell(points, series=kind, kind="point", x=comparison.reference, y=comparison.values)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlim(floor / 1.3, high * 1.5)

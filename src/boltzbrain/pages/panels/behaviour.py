@@ -180,15 +180,22 @@ def _places(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
             names[place]: _by_region(member[:, tuned[place]].sum(axis=1) > 0, labels, regions)
             for place in order
         }
-        for shares, label in (
-            (of_neurons, "share of the region's neurons that are tuned"),
-            (of_members, "share that belong to a tuned assembly"),
+        for shares, label, heading in (
+            (of_neurons, "share of the region's neurons that are tuned", "tuned neurons"),
+            (of_members, "share that belong to a tuned assembly", "members of tuned assemblies"),
         ):
-            images.append(
-                draw(figures.tuned_regions.later(words, shares, label), label, label.split(" ")[-1])
-            )
+            images.append(draw(figures.tuned_regions.later(words, shares, label), label, heading))
+    by_region = (
+        "By region: the share of neurons that are tuned, and that are members of an assembly that "
+        "is. "
+    )
+    caption = by_region if images else ""
     known = found["neurons/positioned"].astype(bool)
     if known.sum() > 1:
+        caption += (
+            "In space: every neuron in the colour of what its strongest assembly is tuned to most "
+            "(grey: to nothing)."
+        )
         effect = np.where(tuned, np.maximum(found["behaviour/hidden/effect"], 0), 0)
         strongest = found["neurons/strongest_assembly"]
         best = np.where(effect.max(axis=0) > 0, effect.argmax(axis=0), -1)
@@ -207,9 +214,7 @@ def _places(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
         Finding(
             "behaviour-places",
             "Where what is tuned lies",
-            "By region: the share of neurons that are tuned, and that are members of an assembly "
-            "that is. In space: every neuron in the colour of what its strongest assembly is "
-            "tuned to most (grey: to nothing).",
+            caption.strip(),
             "",
             images,
             wide=True,
@@ -250,7 +255,8 @@ def _decoding(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
                 for place, kind in enumerate(kinds)
             }
             drawn = figures.decoding_scores.later([names[row] for row in rows], scores, label)
-            images.append(draw(drawn, f"Decoding by {label}", measure))
+            heading = "share of variance" if measure == "r2" else measure
+            images.append(draw(drawn, f"Decoding by {label}", heading))
     above = {
         kind: [name for row, name in enumerate(names) if p_value[row, place] <= LEVEL]
         for place, kind in enumerate(kinds)
@@ -296,5 +302,6 @@ def _explained(found: Interpretation) -> list[Finding]:
             f"All together: {float(np.median(together)):.1%} of the median assembly, "
             f"{float(together.max()):.1%} of the best.",
             [draw(drawn, "Variance explained by each name")],
+            wide=True,
         )
     ]

@@ -76,7 +76,9 @@ def time_section(page: PageData) -> TimeSection | None:
     panels += _read(page)
     name = _best_of(models, page)
     if name is not None:
-        panels += _states(page, page.states[name], models[name]["states"], models[name]["title"])
+        one = models[name]
+        doubt = verdicts.not_interpreted(one)
+        panels += _states(page, page.states[name], one["states"], one["title"], doubt)
     curves = {
         one["title"]: points for one in models.values() if len(points := _tried(one["fit"])) > 1
     }
@@ -84,7 +86,7 @@ def time_section(page: PageData) -> TimeSection | None:
         panels.append(_curves(page, curves))
     given = given_words(page.evaluation)
     lead = (
-        f"The RBM{given}, and models that see the earlier bins of a segment"
+        f"The RBM{given}{', and models that see the earlier bins of a segment' if models else ''}"
         if given
         else "Models that see the earlier bins of a segment, beside the RBM, which sees a bin alone"
     )
@@ -195,9 +197,19 @@ def _gains(page: PageData, controls: Mapping[str, Any]) -> Panel:
 
 
 def _states(
-    page: PageData, kept: Mapping[str, np.ndarray], told: Mapping[str, Any], title: str
+    page: PageData,
+    kept: Mapping[str, np.ndarray],
+    told: Mapping[str, Any],
+    title: str,
+    doubt: str = "",
 ) -> list[Panel]:
+    """Return the figures of hidden states, with what forbids to interpret them."""
     mark = "rbm-" if title == _OWN else ""
+    # states of another model do not hang on whether the RBM may be interpreted
+    doubtful = None if title == _OWN else bool(doubt)
+    judged = [verdicts.states(told, page.bin_width_s), verdicts.profiles(told)]
+    if doubt:
+        judged = [Verdict("poor", doubt + one.text) for one in judged]
     states, posterior = page.test.states, kept["posterior"].astype(np.float64)
     order = region_order(page.regions, states.mean(axis=0))
     bins = min(RIBBON_BINS, len(states))
@@ -229,7 +241,8 @@ def _states(
             "other segments.",
             [draw(ribbon, "Raster of test bins, the probability of each state below")],
             wide=True,
-            verdict=verdicts.states(told, page.bin_width_s),
+            verdict=judged[0],
+            doubtful=doubtful,
         ),
         Panel(
             f"time-{mark}profiles",
@@ -241,7 +254,8 @@ def _states(
             "neurons.",
             drawn,
             wide=True,
-            verdict=verdicts.profiles(told),
+            verdict=judged[1],
+            doubtful=doubtful,
         ),
     ]
 
@@ -316,4 +330,5 @@ def _curves(page: PageData, curves: Mapping[str, Sequence[tuple[float, float]]])
         "best are taken, as the score creeps up with every state.",
         [draw(figures.state_scores.later(curves), "Validation score against the number of states")],
         verdict=verdicts.number_of_states(page.evaluation),
+        doubtful=False,
     )

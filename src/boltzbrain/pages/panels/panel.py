@@ -56,6 +56,9 @@ class Panel:
         The judgement, where the panel is no check of the model: where it tells what kind of model
         this is, or whether the order of bins in time, which the training does not see, is
         reproduced. A check has its verdict from `verdicts.checks`.
+    doubtful
+        Whether it is greyed out, as what it shows should not be interpreted; None: where the RBM
+        should not be.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Panel:
     images: Sequence[Image]
     wide: bool = False
     verdict: Verdict | None = None
+    doubtful: bool | None = None
 
 
 def check_panel(

@@ -81,7 +81,7 @@ def _assemblies(found: Interpretation) -> SortableTable:
             heads.append(head)
             columns.append([values[rows[unit]] if unit in rows else None for unit in range(units)])
     words = "One row per hidden unit. Regions that it spans hold a tenth of its members or more."
-    return SortableTable("Assemblies", words, heads, columns)
+    return SortableTable("All assemblies", words, heads, columns)
 
 
 def _couplings(found: Interpretation) -> SortableTable:

@@ -1,4 +1,4 @@
-"""The data of a figure, read back from what was drawn, so that no figure says its data twice."""
+"""The data of a figure, read back from what was drawn, or as the figure tells them itself."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from matplotlib.patches import Polygon, StepPatch
 from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
+from boltzbrain.pages.style import told
+
 Floats = NDArray[np.float64]
 
 COLUMNS = (
@@ -35,7 +37,8 @@ def data_of(ax: Axes) -> pd.DataFrame:
     corner of a band, bar or point, in data coordinates: ``series`` is its name in the legend,
     ``kind`` one of line, band, histogram, bar, point and cell; ``x_to`` and ``y_to`` are the ends
     of a histogram's bins, ``low`` and ``high`` those of bands and error bars, ``x_name`` and
-    ``y_name`` the names that stand at the axes. Lines that only guide the eye are left out.
+    ``y_name`` the names that stand at the axes. Lines that only guide the eye are left out. What a
+    figure told of a part of it (`pages.style.tell`) stands in the place of what was drawn.
     """
     axes = [ax, *(one for one in ax.child_axes if isinstance(one, Axes))]
     parts = [pd.DataFrame(one) for each in axes for one in _series(each)]
@@ -60,10 +63,16 @@ def _says(column: pd.Series[Any]) -> bool:
 def _series(ax: Axes) -> Iterator[dict[str, Any]]:
     """Yield the columns of everything that was drawn as lines, bands, bars or points."""
     done: set[int] = set()
+    for one in (*ax.containers, *ax.lines, *ax.patches, *ax.collections):
+        if not isinstance(one, QuadMesh) and (columns := told(one)) is not None:
+            done.add(id(one))
+            if columns:
+                yield dict(columns)
     for container in ax.containers:
         if isinstance(container, BarContainer):
             done |= {id(one) for one in (container.errorbar, *(container.patches or ()))}
-            yield _bars(container)
+            if id(container) not in done:
+                yield _bars(container)
     for container in ax.containers:
         if isinstance(container, ErrorbarContainer):
             line, caps, bars = container.lines
@@ -76,12 +85,16 @@ def _series(ax: Axes) -> Iterator[dict[str, Any]]:
             yield _line(ax, line)
             named.setdefault(_rgb(line.get_color()), _label(line))
     for patch in ax.patches:
+        if id(patch) in done:
+            continue
         if isinstance(patch, StepPatch):
             values, edges, _ = patch.get_data()
             yield _histogram(_label(patch), edges, values)
         elif isinstance(patch, Polygon):
             yield _outline(patch)
     for collection in ax.collections:
+        if id(collection) in done:
+            continue
         if isinstance(collection, PathCollection):
             yield _points(collection)
         elif isinstance(collection, PolyCollection):
@@ -131,7 +144,11 @@ def _errors(container: ErrorbarContainer) -> dict[str, Any]:
     names = [name for name, has in (("x", container.has_xerr), ("y", container.has_yerr)) if has]
     columns: dict[str, Any] = {}
     for name, one in zip(names, container.lines[2], strict=True):
-        ends = np.array(one.get_segments())[:, :, 0 if name == "x" else 1]
+        axis = 0 if name == "x" else 1
+        # where an error is not known there is no segment
+        ends = np.array(
+            [part[:, axis] if len(part) == 2 else (np.nan, np.nan) for part in one.get_segments()]
+        ).reshape(-1, 2)
         columns |= {f"{name}_low": ends[:, 0], f"{name}_high": ends[:, 1]}
     return columns
 
@@ -182,7 +199,8 @@ def _bands(name: str, collection: PolyCollection) -> Iterator[dict[str, Any]]:
 
 def _places(one: AxesImage | QuadMesh) -> tuple[Floats, Floats, Floats]:
     """Return the middles of columns and rows of a map, and its values, NaN where it has none."""
-    values = np.ma.filled(np.ma.asarray(one.get_array(), dtype=np.float64), np.nan)
+    shown = (told(one) or {}).get("value", one.get_array())
+    values = np.ma.filled(np.ma.asarray(shown, dtype=np.float64), np.nan)
     x: Floats
     y: Floats
     if isinstance(one, QuadMesh):

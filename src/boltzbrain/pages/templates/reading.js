@@ -145,7 +145,7 @@
   function show(unit) {
     chooser.value = unit;
     const one = units[unit];
-    byId("gallery-words").textContent = `${one.members.length} members, ${order.indexOf(unit) + 1} of ${units.length}`;
+    byId("gallery-words").textContent = `${one.members.length} members, ${order.indexOf(unit) + 1} of ${units.length} hidden units`;
     bars(byId("gallery-weights"), one.top.map((n, k) => [label(n), one.weights[k]]));
     trace(one.trace);
     byId("gallery-regions-head").hidden = !one.regions;

@@ -7,7 +7,7 @@ from typing import Any
 
 from boltzbrain.evaluation.in_context.free_running import words_of
 from boltzbrain.foundations.showing.numbers import number, with_error
-from boltzbrain.pages.verdicts.baselines import doubts_of
+from boltzbrain.pages.verdicts.baselines import doubts_of, gain_error
 from boltzbrain.pages.verdicts.score import given_words
 from boltzbrain.pages.verdicts.thresholds import BY_CHANCE_TIMES, CLEAR, LOCKED_SHARE, LONG_STAY
 from boltzbrain.pages.verdicts.verdict import Level, Verdict, at_most, figure_at
@@ -22,6 +22,18 @@ def with_time(baselines: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         and one.get("predictive", {}).get("uses_time")
         and one["predictive"]["gain"]["value"] is not None
     }
+
+
+def not_interpreted(one: Mapping[str, Any]) -> str:
+    """Say why what a model with time holds should not be read; empty where it may be."""
+    gain = one["predictive"]["gain"]
+    if gain["value"] > CLEAR * (gain_error(gain) or 0.0):
+        return ""
+    return (
+        f"The {one['title']} does not clearly tell more of test bins than rates do "
+        f"({with_error(gain['value'], gain.get('stderr'), 2, '+')} nats): what it found should "
+        "not be interpreted. "
+    )
 
 
 def beside_time(evaluation: Mapping[str, Any]) -> Verdict:

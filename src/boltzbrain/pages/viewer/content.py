@@ -16,12 +16,6 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from boltzbrain.foundations.random import Generator
-from boltzbrain.interpretation.in_silico.clamped_units import (
-    ClampedUnits,
-    clamp_units,
-    low_and_high,
-)
 from boltzbrain.interpretation.marginal import Floats
 from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.pages.style import CATEGORIES
@@ -121,14 +115,14 @@ def pack_scene(scene: Scene, *, alone: bool = False) -> Packed:
         states, traces, told = _frames(scene, frames)
         arrays[f"states{place}"], arrays[f"traces{place}"] = states, traces
         header["sources"].append(told)
-    held = _clamped(scene)
-    arrays["held"], arrays["before"] = _held(held)
+    held = scene.clamps
+    arrays["held"], arrays["before"] = held.change, held.before
     header["clamp"] = {
         "values": held.values.tolist(),
-        "step": _steps(held).tolist(),
-        "support": [] if held.exact else held.support.round(1).tolist(),
-        "how": "exact" if held.exact else "sampled",
-        "of": "samples" if scene.generated else "training bins",
+        "step": held.step.tolist(),
+        "support": [] if held.support is None else held.support.round(1).tolist(),
+        "how": "exact" if held.support is None else "sampled",
+        "of": "samples" if held.generated else "training bins",
     }
     header["arrays"] = {
         name: {"type": str(array.dtype), "shape": list(array.shape)}
@@ -204,27 +198,12 @@ def _frames(
         "words": frames.words,
         "frames": len(frames.states),
         "breaks": list(frames.breaks),
+        "bands": [list(one) for one in frames.bands],
+        "band_names": list(frames.band_names),
+        "named": frames.bands_are,
         "timed": frames.timed,
         "width_s": scene.bin_width_s,
         "low": low.tolist(),
         "high": high.tolist(),
     }
     return np.packbits(frames.states, axis=1), traces, told
-
-
-def _clamped(scene: Scene) -> ClampedUnits:
-    values = low_and_high(scene.model, scene.frames[0].states)
-    generator = Generator.from_seed(scene.seed, "viewer", "clamped")
-    return clamp_units(scene.model, values, scene.states, generator)
-
-
-def _steps(held: ClampedUnits) -> Floats:
-    """Return the probability of a step of each clamp, (hidden, 2)."""
-    most = np.abs(held.told()).max(axis=2, initial=0.0).astype(np.float64)
-    result: Floats = np.where(most > 0, most, 1.0) / _LEVELS
-    return result
-
-
-def _held(held: ClampedUnits) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    steps = _steps(held)[:, :, None].astype(np.float32)
-    return (held.told() / steps).round().astype(np.int8), held.before.astype(np.float32)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.samples import Samples
+from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.units import order_by_activity
 from boltzbrain.interpretation.assemblies.find import assemblies_of, positions
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.file import Interpretation
+from boltzbrain.interpretation.in_silico.kept_clamps import Clamps, find_clamps, kept_clamps
 from boltzbrain.interpretation.marginal import Floats, Indices
 from boltzbrain.interpretation.references import some_bins
 from boltzbrain.model.hidden_activity import hidden_activity
@@ -24,6 +27,7 @@ from boltzbrain.training.run.run import TrainingRun
 _MOST_FRAMES, _MOST_DRAWS = 4000, 500
 _MOST_STATES = 160_000_000
 _PARTNERS = 12
+_FOLD_NAMES = ["training", "validation", "test"]
 _ORDER_BINS = 1000
 
 
@@ -41,6 +45,11 @@ class Frames:
         Frames at which a segment begins, without the first.
     timed
         Whether they follow each other in time; else they are independent draws.
+    bands, band_names
+        First frame, frame after the last and number of the name of every stretch that is marked
+        on the time line, and the names.
+    bands_are
+        What they are, "epoch" or "fold".
     """
 
     name: str
@@ -49,6 +58,9 @@ class Frames:
     states: NDArray[np.uint8]
     breaks: Sequence[int]
     timed: bool
+    bands: Sequence[tuple[int, int, int]] = ()
+    band_names: Sequence[str] = ()
+    bands_are: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +91,10 @@ class Scene:
         (neuron, place) strongest partners and their couplings in nats; None without a reading.
     frames
         Recorded ones first.
-    states, generated
-        (state, neuron) samples of the model, or without any the training bins; which of both.
+    clamps
+        What becomes of the neurons with each hidden unit held.
     bin_width_s
         Seconds per bin.
-    seed
-        Seed of what is drawn.
     """
 
     title: str
@@ -102,10 +112,8 @@ class Scene:
     partners: Indices | None
     couplings: Floats | None
     frames: tuple[Frames, ...]
-    states: NDArray[np.uint8]
-    generated: bool
+    clamps: Clamps
     bin_width_s: float
-    seed: int
 
 
 def scene_of(
@@ -114,6 +122,7 @@ def scene_of(
     model: RBM,
     samples: Samples | None,
     found: Interpretation | None,
+    kept: Mapping[str, NDArray[Any]] | None = None,
 ) -> Scene:
     """Gather what the viewer shows.
 
@@ -128,6 +137,8 @@ def scene_of(
     found
         What `interpret` read out of the model; without it, assemblies are found by their weights as
         `interpret` finds them, and there are no couplings.
+    kept
+        What `evaluate` kept for figures, a free run of a model with a context among it.
     """
     train = activity.states_of("train")
     model = model.in_sign_gauge()
@@ -160,12 +171,29 @@ def scene_of(
         rule=rule,
         partners=partners,
         couplings=couplings,
-        frames=(_recorded(activity), *(() if samples is None else (drawn(samples),))),
-        states=train if samples is None else samples.states,
-        generated=samples is not None,
+        frames=(
+            _recorded(activity),
+            *(() if samples is None else (drawn(samples, run.plan.context is not None),)),
+            *_free_run(kept or {}, activity.n_neurons),
+        ),
+        clamps=_clamps(run, model, train, samples, found),
         bin_width_s=activity.bin_width_s,
-        seed=run.plan.seed,
     )
+
+
+def _clamps(
+    run: TrainingRun,
+    model: RBM,
+    train: NDArray[np.uint8],
+    samples: Samples | None,
+    found: Interpretation | None,
+) -> Clamps:
+    """Return what a reading holds; found anew where there is none, or an older one."""
+    kept = None if found is None else kept_clamps(found)
+    if kept is not None:
+        return kept
+    generator = Generator.from_seed(run.plan.seed, "viewer", "clamped")
+    return find_clamps(model, train, None if samples is None else samples.states, generator)
 
 
 def _partners(found: Interpretation | None) -> tuple[Indices | None, Floats | None]:
@@ -178,30 +206,77 @@ def _partners(found: Interpretation | None) -> tuple[Indices | None, Floats | No
 
 
 def _recorded(activity: Activity) -> Frames:
-    bins = activity.bins_of("test")
-    fold = "test" if len(bins) else "training"
-    bins = bins if len(bins) else activity.bins_of("train")
+    """Return the whole recording where it fits, else the test fold, without one the training's."""
+    most = min(_MOST_FRAMES, max(1, _MOST_STATES // activity.n_neurons))
+    name, bins = "all folds", np.arange(activity.n_bins)
+    if len(bins) > most:
+        name, bins = "test fold", activity.bins_of("test")
+    if not len(bins):
+        name, bins = "training fold", activity.bins_of("train")
     whole = len(bins)
-    bins = bins[: min(_MOST_FRAMES, max(1, _MOST_STATES // activity.n_neurons))]
+    bins = bins[:most]
     segment = activity.segment[bins]
     # a fold may skip bins within a segment
     breaks = np.flatnonzero((np.diff(segment) != 0) | (np.diff(bins) != 1)) + 1
     some = f"the first {len(bins):,} of {whole:,}" if len(bins) < whole else f"all {whole:,}"
     width = f"{1000 * activity.bin_width_s:g} ms"
-    words = f"Recorded: {some} bins of the {fold} fold, {width} each."
+    what = "recording" if name == "all folds" else name
+    words = f"Recorded: {some} bins of the {what}, {width} each."
     if len(breaks):
         words += " Grey lines: the next segment or piece of the fold begins, at another time."
-    title = f"recorded ({fold} fold)"
-    return Frames("recorded", title, words, activity.states[bins], breaks.tolist(), timed=True)
+    bands, names, are = _bands(activity, bins, breaks)
+    words += f" Coloured: {are}s." if bands else ""
+    return Frames(
+        "recorded", f"recorded ({name})", words, activity.states[bins], breaks.tolist(),
+        timed=True, bands=bands, band_names=names, bands_are=are,
+    )  # fmt: skip
 
 
-def drawn(samples: Samples) -> Frames:
-    """Return independent draws of the model."""
+def _bands(
+    activity: Activity, bins: Indices, breaks: Indices
+) -> tuple[list[tuple[int, int, int]], list[str], str]:
+    """Return stretches of epochs, without any those of folds, their names, and what they are."""
+    epoch = None if activity.epoch is None else activity.epoch[bins]
+    if epoch is not None and (epoch >= 0).any():
+        number, names, are = epoch.astype(np.int64), list(activity.epoch_names), "epoch"
+    else:
+        number, names, are = activity.fold[bins].astype(np.int64), _FOLD_NAMES, "fold"
+        if (number == number[0]).all():
+            return [], [], ""
+    ends = np.union1d(np.flatnonzero(np.diff(number)) + 1, breaks)
+    first = np.r_[0, ends].astype(np.int64)
+    last = np.r_[ends, len(number)].astype(np.int64)
+    of = number[first]
+    used = sorted(set(of[of >= 0].tolist()))
+    stretches = zip(first.tolist(), last.tolist(), of.tolist(), strict=True)
+    bands = [(a, b, used.index(one)) for a, b, one in stretches if one >= 0]
+    return bands, [names[one] for one in used], are
+
+
+def drawn(samples: Samples, in_context: bool = False) -> Frames:
+    """Return independent draws of the model, of one with a context each given a recorded one."""
     # one of each chain: those of one chain are correlated
     most = min(_MOST_DRAWS, max(1, _MOST_STATES // 4 // samples.states.shape[1]))
     states = samples.states[np.sort(np.unique(samples.chain, return_index=True)[1])[:most]]
+    knows = "each given the context of a recorded bin" if in_context else "which knows no time"
     words = (
-        f"Generated: {len(states):,} independent draws of the model, which knows no time. Step "
-        "from one to the next; there is no order in which they could be played."
+        f"Generated: {len(states):,} independent draws of the model, {knows}. Step from one to the "
+        "next; there is no order in which they could be played."
     )
     return Frames("generated", "generated by the model", words, states, [], timed=False)
+
+
+def _free_run(kept: Mapping[str, NDArray[Any]], neurons: int) -> list[Frames]:
+    """Return what a model with a context generated bin after bin, if it is kept."""
+    if "free_run/states" not in kept:
+        return []
+    most = min(_MOST_FRAMES, max(1, _MOST_STATES // neurons))
+    states = np.unpackbits(kept["free_run/states"][:most], axis=1, count=neurons)
+    breaks = np.flatnonzero(np.diff(kept["free_run/piece"][: len(states)])) + 1
+    words = (
+        f"Generated bin after bin: {len(states):,} bins in which the model knows its own past "
+        "alone, and nothing of the recording."
+    )
+    words += " Grey lines: it begins anew." if len(breaks) else ""
+    title = "generated in time"
+    return [Frames("free-run", title, words, states, breaks.tolist(), timed=True)]

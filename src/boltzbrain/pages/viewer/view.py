@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from boltzbrain.evaluation.details import read_details
 from boltzbrain.evaluation.results import evaluation_of, require_beside
-from boltzbrain.evaluation.samples import Samples, read_samples
+from boltzbrain.evaluation.samples import read_samples
 from boltzbrain.foundations.folders import given_path, one_writer, page_file
 from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
 from boltzbrain.interpretation.interpret import interpretation_of
@@ -51,17 +52,17 @@ def render_scene(scene: Scene) -> str:
 
 
 def _scene(run: TrainingRun) -> Scene:
-    reading = run.folder / INTERPRETATION
+    reading, evaluated = run.folder / INTERPRETATION, run.folder / "evaluation.json"
+    beside = (
+        require_beside(evaluation_of(run), run.folder / "samples.h5")
+        if evaluated.exists()
+        else None
+    )
     return scene_of(
         run,
         run.activity(),
         run.at_mean_context(),
-        _samples(run),
+        None if beside is None else read_samples(beside),
         interpretation_of(run) if reading.exists() else None,
+        None if beside is None else read_details(beside),
     )
-
-
-def _samples(run: TrainingRun) -> Samples | None:
-    if not (run.folder / "evaluation.json").exists():
-        return None
-    return read_samples(require_beside(evaluation_of(run), run.folder / "samples.h5"))
