@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.special import expit, logsumexp
 
+from boltzbrain.baselines.in_time.by_state import StateRegression
 from boltzbrain.baselines.in_time.changes import changing_couplings
 from boltzbrain.baselines.in_time.history import fit_at, fit_history, history_of
 from boltzbrain.baselines.in_time.hmm import climb_from_blocks, fit_hmm, reordered
@@ -218,22 +219,43 @@ def test_one_state_is_the_regression_on_the_past(folds):
 def test_the_slope_is_that_of_the_penalised_likelihood(folds):
     train = folds[0]
     part = Sequences(train.states[:200], train.label[:200], WIDTH)
-    regression, rng = PastRegression(part, 16), np.random.default_rng(0)
+    given, rng = PastRegression(part, 16), np.random.default_rng(0)
     fields = torch.from_numpy(rng.normal(size=(2, 8)) - 2)
-    point = regression.with_states(regression.start(), fields, "all")
-    rows = torch.from_numpy(rng.normal(size=(sum(map(len, point.parts())), 8)) * 0.1)
     posterior = rng.dirichlet(np.ones(2), 200)
-    weight, penalties = torch.from_numpy(posterior).float(), Penalties(3.0, 5.0)
+    for kind in ("none", "own", "all"):
+        point = given.with_states(given.start(), fields, kind)
+        rows = torch.from_numpy(rng.normal(size=(sum(map(len, point.parts())), 8)) * 0.1)
+        regression = StateRegression(given, point, Penalties(3.0, 5.0))
+        held = regression._held(posterior)
+        slope = torch.cat(regression._loss(point.of(rows), held)[1].parts())
+        for row in rng.choice(len(rows), 8, replace=False):
+            step = torch.zeros_like(rows)
+            step[row, 3] = 0.05
+            ahead, behind = (
+                regression._loss(point.of(at), held)[0] for at in (rows + step, rows - step)
+            )
+            found = (ahead - behind) / 0.1
+            assert float(found[3]) == pytest.approx(float(slope[row, 3]), rel=2e-2, abs=2e-2)
+            # neurons are independent: no other has changed
+            assert float(found.abs().sum() - found[3].abs()) < 1e-9
 
-    def value(at):
-        return regression._loss(point.of(at), weight, penalties)[0]
 
-    slope = torch.cat(regression._loss(point.of(rows), weight, penalties)[1])
-    for row in rng.choice(len(rows), 12, replace=False):
-        step = torch.zeros_like(rows)
-        step[row, 3] = 0.05
-        found = (value(rows + step) - value(rows - step)) / 0.1
-        assert found == pytest.approx(float(slope[row, 3]), rel=2e-2, abs=2e-2)
+def test_the_loss_is_that_of_the_weighted_score_and_bins_of_no_weight_cost_none(folds):
+    """Emission and loss are two loops over the bins; they agree, whatever is left out."""
+    train, rng = folds[0], np.random.default_rng(1)
+    given = PastRegression(train, 16)
+    fields = torch.from_numpy(rng.normal(size=(3, 8)) - 2)
+    posterior = rng.dirichlet(np.full(3, 0.02), len(train))
+    for kind in ("none", "all"):
+        shape = given.with_states(given.start(), fields, kind)
+        rows = torch.from_numpy(rng.normal(size=(sum(map(len, shape.parts())), 8)) * 0.1)
+        regression = StateRegression(given, shape.of(rows), Penalties(3.0, 5.0))
+        held = regression._held(posterior)
+        kept = sum(len(state.bins) for part in held for state in part)
+        assert kept < 0.7 * posterior.size
+        loss = float(regression._loss(regression.point, held)[0].sum())
+        plain = -(posterior * regression.emission()).sum() - regression.log_prior()
+        assert loss == pytest.approx(plain, rel=1e-6)
 
 
 def test_each_model_finds_what_was_planted_and_both_together_most(models, folds):

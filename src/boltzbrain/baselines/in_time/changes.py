@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from boltzbrain.baselines.in_time.by_state import StateRegression
 from boltzbrain.baselines.in_time.model import InTime
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
 from boltzbrain.foundations.random import Generator
@@ -18,7 +19,7 @@ from boltzbrain.model.context.sequences import Sequences
 SURROGATES = 3
 QUANTILE = 0.999
 """Of the changes of the surrogates: beyond it a pair is said to change."""
-_ITERATIONS = 10
+_PASSES = 10
 
 
 def changing_couplings(
@@ -58,9 +59,10 @@ def changing_couplings(
     penalties = Penalties(float(chosen["l2"]), float(chosen["change_l2"]))
 
     def sizes(posterior: NDArray[np.float64]) -> Floats:
-        solved, _ = regression.solve(point, posterior, penalties, _ITERATIONS)
-        assert solved.change is not None
-        return _sizes(solved.change, law.past, posterior.mean(axis=0))
+        solved = StateRegression(regression, point, penalties)
+        solved.climb(posterior, _PASSES)
+        assert solved.point.change is not None
+        return _sizes(solved.point.change, law.past, posterior.mean(axis=0))
 
     posterior = model.posterior(train)
     own = sizes(posterior)

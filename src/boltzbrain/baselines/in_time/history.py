@@ -59,8 +59,7 @@ def fit_at(
 ) -> Point:
     """Fit one state at a penalty, from a point near it if there is one."""
     begin = regression.start() if start is None else start
-    every_bin = np.ones((len(regression.states), 1))
-    return regression.solve(begin, every_bin, Penalties(penalty), iterations)[0]
+    return regression.solve(begin, Penalties(penalty), iterations)[0]
 
 
 def fit_history(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from boltzbrain.baselines.in_time.by_state import StateRegression
 from boltzbrain.baselines.in_time.choosing import Candidate, choose
 from boltzbrain.baselines.in_time.history import LARGE, fit_history, point_of
 from boltzbrain.baselines.in_time.hmm import (
@@ -23,14 +24,14 @@ from boltzbrain.baselines.in_time.model import HmmGlm
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
 from boltzbrain.baselines.protocol import Fit, Trial
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.context.chain import Chain, Smoothed, smoothed
+from boltzbrain.model.context.chain import Chain, smoothed
 from boltzbrain.model.context.sequences import Sequences
 
 STATES = (1, 2, 4, 8)
 CHANGES = (100.0, 1000.0)
 """Penalties on what a state adds to the weights; without one a state only shifts the rates."""
-ROUNDS, STEPS = 15, 6
-"""Most rounds of expectation and maximisation, and iterations of L-BFGS in each."""
+ROUNDS, PASSES = 15, 4
+"""Most rounds of expectation and maximisation, and steps of L-BFGS in each."""
 
 
 def fit_states(
@@ -41,7 +42,7 @@ def fit_states(
     penalties: Penalties,
     *,
     rounds: int = ROUNDS,
-    steps: int = STEPS,
+    passes: int = PASSES,
 ) -> tuple[HmmGlm, Point, list[float]]:
     """Climb from a chain and parameters by expectation and maximisation.
 
@@ -53,7 +54,7 @@ def fit_states(
         Where to start.
     penalties
         On the parameters.
-    rounds, steps
+    rounds, passes
         See `ROUNDS`.
 
     Returns
@@ -66,38 +67,23 @@ def fit_states(
         The penalised log-likelihood before each round, which never falls.
     """
     course: list[float] = []
-    found = _smoothed(regression, train, chain, point)
+    here = StateRegression(regression, point, penalties)
+    found = smoothed(chain, here.emission(), train.edges)
     for _ in range(rounds):
-        course.append(
-            float(found.score.sum()) + log_prior(chain) - regression.penalty(point, penalties)
-        )
+        course.append(float(found.score.sum()) + log_prior(chain) + here.log_prior())
         if len(course) > 1 and course[-1] - course[-2] < SETTLED * abs(course[-1]):
             break
         chain = law_of(found, train.edges)
-        point, _ = regression.solve(point, found.posterior, penalties, steps)
-        found = _smoothed(regression, train, chain, point)
+        here.climb(found.posterior, passes)
+        found = smoothed(chain, here.emission(), train.edges)
     held = found.posterior.mean(axis=0)
     order = np.argsort(-held, kind="stable")
-    point = _in_order(point, torch.from_numpy(order))
-    return _model(regression, train, chain.reordered(order), held[order], point), point, course
-
-
-def _model(
-    regression: PastRegression,
-    train: Sequences,
-    chain: Chain,
-    occupancy: np.ndarray,
-    point: Point,
-    fit: Fit | None = None,
-) -> HmmGlm:
-    return HmmGlm(
-        fit or Fit("", 0, 0.0, {}), chain, occupancy, point.fields, regression.law(point),
-        piece_bins_of(train), train.bin_width_s,
+    point = _in_order(here.point, torch.from_numpy(order))
+    model = HmmGlm(
+        Fit("", 0, 0.0, {}), chain.reordered(order), held[order], point.fields,
+        regression.law(point), piece_bins_of(train), train.bin_width_s,
     )  # fmt: skip
-
-
-def _smoothed(regression: PastRegression, train: Sequences, chain: Chain, point: Point) -> Smoothed:
-    return smoothed(chain, regression.emission(point), train.edges)
+    return model, point, course
 
 
 def _in_order(point: Point, order: torch.Tensor) -> Point:

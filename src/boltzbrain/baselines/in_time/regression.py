@@ -1,9 +1,7 @@
-"""Logistic regression of all neurons on the past, weighted by the posterior of hidden states.
+"""Logistic regression of all neurons on the past.
 
-What a state adds to the weights is drawn to 0 by a penalty of its own: a Gaussian prior around the
-weights that all states share, which are learnt with it. L-BFGS runs on all neurons at once, in
-coordinates in which the diagonal of the Hessian is about 1; along the axes of the past it has
-little beside its diagonal.
+L-BFGS runs on all neurons at once, in units in which the diagonal of the Hessian is about 1; along
+the axes of the past it has little beside its diagonal.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from boltzbrain.baselines.in_time.bernoulli import scores, scores_and_slopes
+from boltzbrain.baselines.in_time.bernoulli import scores_and_slopes
 from boltzbrain.foundations.memory import VALUES, slices
 from boltzbrain.model.context.from_past import FromThePast
 from boltzbrain.model.context.past import SECONDS, fit_past, raw_traces
@@ -145,33 +143,25 @@ class PastRegression:
             own_change.to(single), None if point.change is None else point.change.to(single),
         )  # fmt: skip
 
-    def solve(
-        self,
-        point: Point,
-        posterior: NDArray[np.float64],
-        penalties: Penalties,
-        iterations: int,
-    ) -> tuple[Point, float]:
-        """Climb from a point; return where it ends, and the penalised log-likelihood there.
+    def solve(self, point: Point, penalties: Penalties, iterations: int) -> tuple[Point, float]:
+        """Climb from a point of one state; return the end, and the penalised log-likelihood there.
 
         Parameters
         ----------
         point
             Where to start.
-        posterior
-            (bin, state) weight of each bin in each state.
         penalties
             On the parameters.
         iterations
             Most iterations of L-BFGS.
         """
-        scale = torch.cat(self._scales(point, posterior, penalties))
-        weight = torch.from_numpy(posterior).to(torch.float32)
+        every_bin = np.ones((len(self.states), 1))
+        scale = torch.cat(self.units(point, every_bin, penalties))
 
         def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             self.evaluations += 1
             here = point.of(torch.from_numpy(flat).reshape(scale.shape) * scale)
-            value, slope = self._loss(here, weight, penalties)
+            value, slope = self._loss(here, penalties)
             return value, (torch.cat(slope) * scale).numpy().reshape(-1)
 
         start = torch.cat([one.to(torch.float64) for one in point.parts()])
@@ -181,7 +171,7 @@ class PastRegression:
         )  # fmt: skip
         return point.of(torch.from_numpy(found.x).reshape(scale.shape) * scale), -float(found.fun)
 
-    def _scales(
+    def units(
         self, point: Point, posterior: NDArray[np.float64], penalties: Penalties
     ) -> list[Tensor]:
         """Return 1 / sqrt of the diagonal of the Hessian near the rates, in the order of parts."""
@@ -204,67 +194,29 @@ class PastRegression:
             curves.append(each.expand(-1, len(point.own), -1).flatten(0, 1))
         return [1 / torch.sqrt(curve) for curve in curves]
 
-    def _loss(
-        self, point: Point, weight: Tensor, penalties: Penalties
-    ) -> tuple[float, list[Tensor]]:
+    def _loss(self, point: Point, penalties: Penalties) -> tuple[float, list[Tensor]]:
         """Return the penalised negative log-likelihood and its slope, in the order of parts."""
-        law, fields = self.law(point), point.fields.to(torch.float32)
-        slope = point.of(torch.zeros((sum(map(len, point.parts())), fields.shape[1])))
-        value = 0.0
+        law, field = self.law(point), point.fields[0].to(torch.float32)
+        slope = point.of(torch.zeros((sum(map(len, point.parts())), len(field))))
+        value, weight = 0.0, torch.ones(len(self.states))
         for part in slices(len(self.states), self.states.shape[1], VALUES):
             traces, seen, begins = self.traces[part], self.seen[part], self.begins[part]
-            shared, total = law.shared(seen, begins), None
-            for state, field in enumerate(fields):
-                odds, own = law.in_state(state, shared, seen)
-                here = weight[part, state].contiguous()
-                score, residual, by_field, by_own = scores_and_slopes(
-                    odds, field, own, traces, self.states[part], here
-                )
-                value -= float(here.to(torch.float64) @ score)
-                slope.fields[state] += by_field
-                slope.own.add_(by_own)
-                if slope.own_change is not None:
-                    slope.own_change[state] += by_own
-                if slope.change is not None:
-                    slope.change[state] += seen.T @ residual
-                total = residual if total is None else total.add_(residual)
-            assert total is not None
-            slope.weights.add_(seen.T @ total)
-            slope.first.add_(total[begins].sum(dim=0))
-        return self._penalised(value, slope, point, penalties)
-
-    def emission(self, point: Point) -> NDArray[np.float64]:
-        """Return log P of every training bin given each state and the past, (bin, state) nats."""
-        law, fields, result = self.law(point), point.fields.to(torch.float32), []
-        for part in slices(len(self.states), self.states.shape[1], VALUES):
-            traces, seen = self.traces[part], self.seen[part]
-            shared, each = law.shared(seen, self.begins[part]), []
-            for state, field in enumerate(fields):
-                odds, own = law.in_state(state, shared, seen)
-                each.append(scores(odds, field, own, traces, self.states[part]))
-            result.append(torch.stack(each, dim=1))
-        found: NDArray[np.float64] = torch.cat(result).numpy()
-        return found
-
-    def penalty(self, point: Point, penalties: Penalties) -> float:
-        """Return what the penalties and the pseudo-bins take off the log-likelihood."""
-        nothing = point.of(torch.zeros((sum(map(len, point.parts())), len(self.rates))))
-        return self._penalised(0.0, nothing, point, penalties)[0]
-
-    def _penalised(
-        self, value: float, slope: Point, point: Point, penalties: Penalties
-    ) -> tuple[float, list[Tensor]]:
-        pulled = [
+            odds, own = law.in_state(0, law.shared(seen, begins), seen)
+            score, residual, by_field, by_own = scores_and_slopes(
+                odds, field, own, traces, self.states[part], weight[part]
+            )
+            value -= float(weight[part].to(torch.float64) @ score)
+            slope.fields[0] += by_field
+            slope.own.add_(by_own)
+            slope.weights.add_(seen.T @ residual)
+            slope.first.add_(residual[begins].sum(dim=0))
+        for one, at, pull in (
             (slope.weights, point.weights, penalties.weights),
             (slope.own, point.own, OWN_PENALTY),
             (slope.first, point.first, OWN_PENALTY),
-            (slope.change, point.change, penalties.change or 0.0),
-            (slope.own_change, point.own_change, penalties.change or 0.0),
-        ]
-        for one, at, pull in pulled:
-            if one is not None and at is not None:
-                one.add_(pull * at.to(torch.float32))
-                value += pull / 2 * float((at**2).sum())
+        ):
+            one.add_(pull * at.to(torch.float32))
+            value += pull / 2 * float((at**2).sum())
         prior, rates = penalties.pseudo_bins, self.rates
         value += prior * float((softplus(point.fields) - rates * point.fields).sum())
         slope.fields.add_((prior * (torch.sigmoid(point.fields) - rates)).to(torch.float32))
