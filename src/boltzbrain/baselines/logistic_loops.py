@@ -75,7 +75,7 @@ class Listed(NamedTuple):
 def listed_bins(states: NDArray[np.uint8]) -> Listed:
     """List what is active in states (bin, neuron) in {0, 1}."""
     number, neurons = states.shape
-    ends = np.concatenate(([0], np.cumsum(np.count_nonzero(states, axis=1))))
+    ends = np.concatenate(([0], np.cumsum(states.sum(axis=1, dtype=np.int64))))
     of_bins = np.empty(ends[-1], np.uint16 if neurons <= 1 << 16 else np.uint32)
     of_neurons = np.empty(ends[-1], np.uint16)
     block_ends = np.empty((-(-number // BLOCK), neurons + 1), np.int64)

@@ -40,7 +40,8 @@ class SideBySide:
 
     def add_square(self, change: Floats) -> None:
         """Tell that ``change / 2 * point**2`` (entry,) was added to all losses."""
-        self._turned += change * self._moved
+        for place in range(_HISTORY):
+            self._turned[:, place] += change * self._moved[:, place]
         curvature = np.einsum("nij,nij->ni", self._moved, self._turned)
         self._inverse = np.divide(1.0, curvature, out=np.zeros_like(curvature), where=curvature > 0)
 

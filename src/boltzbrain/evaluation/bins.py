@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity, FoldName
 from boltzbrain.data.clusters import clusters_of
+from boltzbrain.data.timescale import population_count
 from boltzbrain.evaluation.samples import Samples
 from boltzbrain.foundations.checks import has_shape
 from boltzbrain.foundations.moments import Packed, pack
@@ -57,6 +58,11 @@ class BinSet:
     def clusters(self) -> int:
         """Number of clusters."""
         return int(self.cluster.max(initial=-1)) + 1
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Population count of every bin, (bin,)."""
+        return population_count(self.states)
 
     @cached_property
     def packed(self) -> Packed:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from boltzbrain.evaluation.statistics.population import population_counts
+from boltzbrain.data.timescale import population_count
 from boltzbrain.foundations.moments import shared_bits
 from boltzbrain.kernels.dispatch import sum_active_rows
 
@@ -122,7 +122,7 @@ class Recorded:
         self.segment, self.cluster = segment, cluster
         self.clusters = int(cluster.max(initial=-1)) + 1
         rates = states.mean(axis=0, dtype=np.float64)
-        counts = population_counts(states).astype(np.float64)
+        counts = population_count(states).astype(np.float64)
         self.counts = counts
         self.deviation = counts - counts.mean()
         self._square = float(rates @ rates)

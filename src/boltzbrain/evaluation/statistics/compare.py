@@ -233,7 +233,7 @@ def keep_counts(kept: Kept, train: BinSet, test: BinSet, generated: BinSet) -> N
     held = {"train": train, "generated": generated, "test": test}
     for name, one in held.items():
         if len(one):
-            kept[f"counts/{name}"] = count_distribution(one.states)
+            kept[f"counts/{name}"] = count_distribution(one)
     if test.clusters > 1:
         band = count_band(test, Generator.from_seed(0, "presentation", "count band"))
         kept["counts/low"], kept["counts/high"] = band
@@ -245,14 +245,14 @@ def _compare_counts(
     """Add the distances between the distributions of the population count."""
     name = "population_count"
     distributions = {
-        "train": count_distribution(train.states),
-        "generated": count_distribution(generated.states),
+        "train": count_distribution(train),
+        "generated": count_distribution(generated),
     }
     result["generated_vs_train"][name] = {
         "total_variation": total_variation(*distributions.values())
     }
     if len(test):
-        of_test = count_distribution(test.states)
+        of_test = count_distribution(test)
         generator = Generator.from_seed(seed, "statistics", "population count")
         result[name] = {
             "total_variation": total_variation(distributions["generated"], of_test),

@@ -6,32 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.clusters import bootstrap_weights
+from boltzbrain.data.timescale import population_count
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.random import Generator
 
 
-def population_counts(states: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return the number of active neurons of every bin, (bin,)."""
-    return np.asarray(states.sum(axis=1, dtype=np.int64))
-
-
-def count_distribution(
-    states: NDArray[np.uint8], longest: int | None = None
-) -> NDArray[np.float64]:
+def count_distribution(states: NDArray[np.uint8] | BinSet) -> NDArray[np.float64]:
     """Return P(K): how often K neurons are active in one bin, (K from 0,).
 
     Parameters
     ----------
     states
-        (bin, neuron) uint8.
-    longest
-        Largest K; that of the states where None.
+        (bin, neuron) uint8, or a set of bins, which counts once.
     """
-    counts = population_counts(states)
-    size = int(counts.max()) if longest is None else longest
-    histogram = np.bincount(counts, minlength=size + 1)[: size + 1]
-    return histogram / len(states)
+    counts = states.counts if isinstance(states, BinSet) else population_count(states)
+    return np.bincount(counts) / len(counts)
 
 
 def independent_distribution(rates: NDArray[np.float64], longest: int) -> NDArray[np.float64]:
@@ -57,7 +47,7 @@ def total_variation(first: NDArray[np.float64], second: NDArray[np.float64]) -> 
 def _by_cluster(bins: BinSet, longest: int) -> NDArray[np.float64]:
     """Return how often each K occurs in each cluster, (cluster, K)."""
     histogram = np.zeros((bins.clusters, longest + 1))
-    np.add.at(histogram, (bins.cluster, population_counts(bins.states)), 1.0)
+    np.add.at(histogram, (bins.cluster, bins.counts), 1.0)
     return histogram
 
 
@@ -82,7 +72,7 @@ def distance_band(
     sizes = (first.clusters, second.clusters)
     if min(sizes) < 2:
         return Undefined(f"a band needs at least 2 clusters of bins in each fold; got {min(sizes)}")
-    longest = max(int(population_counts(one.states).max()) for one in (first, second))
+    longest = max(int(one.counts.max()) for one in (first, second))
     pool = np.concatenate([_by_cluster(one, longest) for one in (first, second)])
     distances = np.zeros(draws)
     sets = [generator.integers(len(pool), draws * size).reshape(draws, size) for size in sizes]
@@ -114,7 +104,7 @@ def distance_interval(
     few = min(first.clusters, second.clusters)
     if few < 2:
         return Undefined(f"a band needs at least 2 clusters of bins in each fold; got {few}")
-    longest = max(int(population_counts(one.states).max()) for one in (first, second))
+    longest = max(int(one.counts.max()) for one in (first, second))
     drawn, own = [], []
     for one in (first, second):
         histogram = _by_cluster(one, longest)
@@ -141,7 +131,7 @@ def count_band(
     draws
         Number of bootstrap draws.
     """
-    histogram = _by_cluster(bins, int(population_counts(bins.states).max()))
+    histogram = _by_cluster(bins, int(bins.counts.max()))
     drawn = bootstrap_weights(bins.clusters, draws, generator) @ histogram
     drawn /= drawn.sum(axis=1, keepdims=True)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
