@@ -64,12 +64,14 @@ bench: $(STAMP)
 	@for name in memory deconvolution small_model viewer; do \
 		echo "== $$name"; \
 		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
-	@kind=$$($(BIN)/python -m benchmarks.timing); for name in sweep update small_updates scaling bandwidth offsets; do \
+	@kind=$$($(BIN)/python -m benchmarks.timing); for name in sweep update small_updates scaling bandwidth offsets ladder_steps; do \
 		echo "== $$name, $$kind"; \
 		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$kind/$$name.json || exit 1; \
 		test $$kind = avx512 || continue; \
 		echo "== $$name, avx2"; $(BIN)/python -m benchmarks.restricted $$name \
 			--json benchmarks/results/avx2/$$name.json || exit 1; done
+	@echo "== spills"; $(BIN)/python -m benchmarks.spills | tee benchmarks/results/spills.txt
+	$(BIN)/python docs/timings.py
 	@echo "== time_to_likelihood"; $(BIN)/python -m benchmarks.time_to_likelihood \
 		--json benchmarks/results/time_to_likelihood.json \
 		--curves benchmarks/results/time_to_likelihood_curves.json

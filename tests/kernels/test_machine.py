@@ -164,6 +164,7 @@ for units, others, chains in ((70, 33, 100), (300, 20, 37), (40, 70, 300)):
         path = AnnealedPath(model.independent(visible.field - 1), model)
         found = model.sweep(states, Generator(3), 3)
         found += path.climb(states, [0.0, 0.3, 0.6, 1.0], Generator(4))
+        found += model.hidden.responses(model.inputs_to_hidden(states)).answers[:1]
         for tensor in found:
             digest.update(tensor.contiguous().numpy().tobytes())
 print(machine().path, digest.hexdigest())

@@ -59,6 +59,17 @@ def test_the_tables_of_options_are_those_of_the_fields():
             assert any(f"| `{field}` | " in page(name) for name in tables["PAGES"]), field
 
 
+def test_the_table_of_timings_is_that_of_the_results():
+    timings = runpy.run_path(str(ROOT / "docs" / "timings.py"))
+    told = page("performance.md")
+    assert timings["with_table"](told) == told, "run docs/timings.py"
+    # a bar stands beside every figure that it is for
+    for name, bars in timings["BARS"].items():
+        for kind in {"avx512", "avx2"} & set(bars):
+            if name in timings["measured"](kind):
+                assert re.search(rf"`{name}`.*at most {bars[kind]:g}\b", told), (name, kind)
+
+
 def test_every_recipe_filter_and_way_to_split_is_explained():
     for name, known in (
         ("training.md", PRESETS),
