@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from boltzbrain.baselines.in_time.climbing import Climber
 from boltzbrain.baselines.in_time.weighted_pass import scores, slopes
 
 
@@ -54,31 +53,3 @@ def test_slopes_are_those_of_the_weighted_scores_of_the_bins_given(packed):
     np.testing.assert_allclose(residual - 0.5, wanted, atol=1e-6)
     np.testing.assert_allclose(by_field, free[1].grad, atol=1e-4)
     np.testing.assert_allclose(by_own, free[2].grad, atol=1e-4)
-
-
-def test_each_problem_comes_to_its_own_lowest_point_and_never_rises():
-    """Logistic losses, some a thousand times as steep as their units say."""
-    rng = np.random.default_rng(2)
-    rows, problems = 6, 5
-    matrix = torch.from_numpy(rng.normal(size=(problems, 40, rows)))
-    sign = torch.from_numpy(rng.choice([-1.0, 1.0], size=(problems, 40)))
-    steep = torch.tensor([1e-3, 1.0, 1.0, 30.0, 1000.0], dtype=torch.float64)
-    calls = []
-
-    def loss(point):
-        odds = torch.einsum("pbr,rp->pb", matrix, point) * sign
-        value = softplus(-odds).sum(dim=1) + 0.5 * (point**2).sum(dim=0)
-        left = -torch.sigmoid(-odds) * sign
-        slope = torch.einsum("pb,pbr->rp", left, matrix) + point
-        calls.append(value * steep)
-        return value * steep, slope * steep
-
-    climber = Climber(torch.zeros((rows, problems), dtype=torch.float64))
-    values = [climber.descend(loss, 5) for _ in range(12)]
-    assert len(calls) == 12 * 6
-    course = torch.stack([calls[0], *values])
-    assert float(course.diff(dim=0).max()) <= 1e-6 * float(course.abs().max())
-    _, slope = loss(climber.point)
-    assert float((slope[:, 1:] / steep[1:]).abs().max()) < 1e-4
-    # the flat one takes the step that its slope tells, and is lower
-    assert float(values[-1][0]) < float(calls[0][0])

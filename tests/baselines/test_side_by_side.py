@@ -91,3 +91,27 @@ def test_no_more_evaluations_than_allowed(iterations):
         curvature=bowls.curvature, iterations=iterations, precision=0.0,
     )  # fmt: skip
     assert search.evaluations == len(bowls.asked) == iterations
+
+
+def test_searches_that_go_on_from_each_other_never_rise():
+    """Each of few evaluations, some problems a thousand times as steep as they are said to be."""
+    search, bowls = SideBySide(PROBLEMS, ENTRIES), Bowls()
+    steep = np.array([1e-3, 1.0, 1.0, 30.0, 1000.0])
+
+    def losses(points, problems):
+        value, slope = bowls(points, problems)
+        return value * steep[problems], slope * steep[problems, None]
+
+    point, course = np.zeros((PROBLEMS, ENTRIES)), []
+    for _ in range(30):
+        course.append(losses(point, np.arange(PROBLEMS))[0])
+        point = search.minimise(
+            losses, point, np.arange(PROBLEMS),
+            curvature=bowls.curvature, iterations=6, precision=0.0,
+        )  # fmt: skip
+    course = np.array(course)
+    assert np.diff(course, axis=0).max() <= 1e-6 * np.abs(course).max()
+    slope = bowls(point, np.arange(PROBLEMS))[1]
+    assert np.abs(slope[1:]).max() < 1e-3
+    # the flat one takes the step that its slope tells, and is lower
+    assert course[-1][0] < course[0][0]

@@ -1,8 +1,10 @@
 """L-BFGS on many independent problems side by side, which share each evaluation.
 
-Every problem has a history and a step of its own, and leaves when it has converged: the losses are
-then asked of fewer. Where the losses become others by a known quadratic term, what was learnt of
-their curvature stays.
+Every problem has a history (Nocedal, Math. Comput. 35:773, 1980) and a step of its own, and leaves
+when it has converged: the losses are then asked of fewer. None waits for another: where a step
+gained too little, it is tried again, shorter, while the others take their next one. What was learnt
+of the curvature is kept from one search to the next, whose losses are alike, or differ by a known
+quadratic term.
 """
 
 from __future__ import annotations
@@ -29,10 +31,12 @@ class SideBySide:
     ----------
     problems, entries
         How many there are, and of how many numbers a point consists.
+    rounding
+        Share of a loss that its rounding hides: a step that rises by less is taken.
     """
 
-    def __init__(self, problems: int, entries: int) -> None:
-        self.evaluations = 0
+    def __init__(self, problems: int, entries: int, *, rounding: float = 0.0) -> None:
+        self.evaluations, self.rounding = 0, rounding
         self._moved = np.zeros((problems, _HISTORY, entries))
         self._turned = np.zeros((problems, _HISTORY, entries))
         self._inverse = np.zeros((problems, _HISTORY))
@@ -83,7 +87,7 @@ class SideBySide:
             tried = point + step[:, None] * direction
             new_value, new_slope = losses(tried, left)
             self.evaluations += 1
-            taken = new_value <= value + _ENOUGH * promised
+            taken = new_value <= value + _ENOUGH * promised + self.rounding * np.abs(value)
             gained = np.where(taken, value - new_value, -promised)
             self._learn(problems[left[taken]], (tried - point)[taken], (new_slope - slope)[taken])
             point = np.where(taken[:, None], tried, point)

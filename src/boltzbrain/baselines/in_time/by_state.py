@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from boltzbrain.baselines.in_time.climbing import Climber
 from boltzbrain.baselines.in_time.regression import OWN_PENALTY, PastRegression, Penalties, Point
 from boltzbrain.baselines.in_time.weighted_pass import scores, slopes
+from boltzbrain.baselines.side_by_side import Floats, Numbers, SideBySide
 from boltzbrain.foundations.memory import VALUES, slices
 
 NEGLIGIBLE = 1e-6
 """Probability of a state in a bin below which the bin is not counted to it."""
+_ROUNDING = 1e-7
+"""Of losses whose odds are summed in float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,8 @@ class StateRegression:
 
     def __init__(self, given: PastRegression, point: Point, penalties: Penalties) -> None:
         self.given, self.penalties, self.point = given, penalties, point
-        self._climber: Climber | None = None
-        self._unit = torch.empty(0)
+        self._search: SideBySide | None = None
+        self._curvature = np.empty(0)
 
     def climb(self, posterior: NDArray[np.float64], passes: int) -> None:
         """Take steps up the log-likelihood of the bins, each in its states.
@@ -61,18 +63,23 @@ class StateRegression:
             Passes over the bins, beside one at the point where the parameters are.
         """
         held, shape = self._held(posterior), self.point
-        if self._climber is None:
+        tried = torch.cat([one.to(torch.float64) for one in shape.parts()]).T.contiguous().numpy()
+        if self._search is None:
             # kept from round to round, so that what is known of the curvature stays true
-            self._unit = torch.cat(self.given.units(self.point, posterior, self.penalties))
-            rows = torch.cat([one.to(torch.float64) for one in self.point.parts()])
-            self._climber = Climber(rows / self._unit)
+            self._search = SideBySide(*tried.shape, rounding=_ROUNDING)
+            unit = torch.cat(self.given.units(shape, posterior, self.penalties))
+            self._curvature = (1 / unit.square()).T.contiguous().numpy()
 
-        def loss(rows: Tensor) -> tuple[Tensor, Tensor]:
-            value, slope = self._loss(shape.of(rows * self._unit), held)
-            return value, torch.cat(slope.parts()) * self._unit
+        def losses(points: Floats, asked: Numbers) -> tuple[Floats, Floats]:
+            tried[asked] = points
+            value, slope = self._loss(shape.of(torch.from_numpy(tried).T.contiguous()), held)
+            return value.numpy()[asked], torch.cat(slope.parts()).numpy().T[asked]
 
-        self._climber.descend(loss, passes)
-        self.point = shape.of(self._climber.point * self._unit)
+        found = self._search.minimise(
+            losses, tried.copy(), np.arange(len(tried)),
+            curvature=self._curvature, iterations=passes + 1, precision=0.0,
+        )  # fmt: skip
+        self.point = shape.of(torch.from_numpy(found).T.contiguous())
 
     def log_prior(self) -> float:
         """Return what the penalties and the pseudo-bins add to the log-likelihood."""
