@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from helpers.browsing import open_browser
+
 # no test opens a window; set before anything imports matplotlib
 os.environ.setdefault("MPLBACKEND", "Agg")
 # threads that wait sleep: on a machine shared with others, spinning ones cost a factor of ten
@@ -31,3 +33,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("shared/data is absent")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, opened once."""
+    opened = open_browser()
+    yield opened
+    opened.quit()

@@ -22,6 +22,7 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.simulated.animals import simulate_animals
 from boltzbrain.sampling.synthetic import random_model
 from boltzbrain.training.run.run import TrainingRun
+from helpers.browsing import require_sound
 from helpers.command_line import run_command
 
 SMALL = {
@@ -161,13 +162,14 @@ def test_every_animal_is_trained_by_itself(study, tmp_path):
     assert in_parallel(fits, workers=0, device="cpu") == done
 
 
-def test_the_page_shows_every_pair(study, tmp_path, capsys):
+def test_the_page_shows_every_pair(browser, study, tmp_path, capsys):
     page = tmp_path / "study.html"
     assert run_command(("report", study.folder, "-o", page), capsys).status == 0
     text = page.read_text()
     for words in ("One set of assemblies in 2 animals", "b of a", "a of b", "Assembly 0 of a"):
         assert words in text
     assert "a 60, b 70" in repr(study)
+    require_sound(browser, page)
 
 
 def test_calibration_keeps_rates_and_takes_up_what_is_linear():

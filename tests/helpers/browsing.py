@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -49,6 +50,31 @@ def open_page(browser, path, width, height=900):
 def console(browser):
     """Return what the page wrote to the console; what the driver says of its own speed is left."""
     return [one for one in browser.get_log("browser") if one["source"] != "rendering"]
+
+
+def requests_of(browser):
+    """Return the addresses that were asked for since the log was last read."""
+    messages = [json.loads(one["message"])["message"] for one in browser.get_log("performance")]
+    return [
+        one["params"]["request"]["url"]
+        for one in messages
+        if one["method"] == "Network.requestWillBeSent"
+    ]
+
+
+def require_sound(browser, path):
+    """Fail where a page asks for anything, complains, overflows, or has a serious fault."""
+    for width in (1280, 390):
+        browser.get_log("browser"), browser.get_log("performance")
+        open_page(browser, path, width)
+        assert console(browser) == []
+        asked = [one for one in requests_of(browser) if not one.startswith(("data:", "blob:"))]
+        assert asked == [path.as_uri()]
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    browser.execute_script(
+        "for (const one of document.querySelectorAll('details')) one.open = true"
+    )
+    assert serious_faults(browser) == []
 
 
 def serious_faults(browser):

@@ -9,6 +9,8 @@ import boltzbrain as bb
 from boltzbrain.cli.main import main
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.interpretation.motifs.find import read_motifs
+from boltzbrain.pages.motifs import motif_doubts, motif_words, write_motifs_page
+from helpers.browsing import require_sound
 
 FEW = {"rank": 1, "starts": 2, "surrogates": 2}
 
@@ -25,13 +27,14 @@ def recordings():
     }
 
 
-def test_the_page_tells_animals_communities_and_numbers(recordings, tmp_path):
+def test_the_page_tells_animals_communities_and_numbers(browser, recordings, tmp_path):
     found = bb.connectome(recordings, out=tmp_path / "found", progress=False, **FEW)
     page = (tmp_path / "found" / "motifs.html").read_text(encoding="utf-8")
     assert "1 motif of 8 neurons in 2 animals" in page
     assert "<two>" not in page
     assert page.count("data:image/svg+xml") == 3
     assert "1 (taken)" in page
+    require_sound(browser, tmp_path / "found" / "motifs.html")
     assert (
         read_motifs(tmp_path / "found" / "motifs.h5")["motifs/pair"] == found["motifs/pair"]
     ).all()
@@ -39,6 +42,20 @@ def test_the_page_tells_animals_communities_and_numbers(recordings, tmp_path):
     label = found["motifs/community"][0]
     assert len(set(label[:4])) == 1
     assert label[0] not in label[4:]
+
+
+def test_motifs_whose_number_fails_are_greyed_out_and_say_so(recordings, tmp_path):
+    found = bb.connectome(recordings, progress=False, **FEW)
+    (row,) = found.summary["tried"]
+    row |= {"agreement": 0.99, "least": 0.97, "held_out": 0.3, "by_chance": [0.1]}
+    assert motif_doubts(found) == []
+    assert 'class="doubtful"' not in write_motifs_page(found, tmp_path / "a.html").read_text()
+    row |= {"least": 0.5, "by_chance": [0.4]}
+    assert motif_words(found)[-1] == (
+        "These motifs should not be interpreted: random starts do not agree on them; they tell "
+        "entries that were held out no better than shifted neurons do."
+    )
+    assert 'class="doubtful"' in write_motifs_page(found, tmp_path / "b.html").read_text()
 
 
 def test_spikes_and_regions_work_too_and_an_atlas_that_is_not_there_is_refused():

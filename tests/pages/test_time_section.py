@@ -86,6 +86,21 @@ def test_every_model_has_a_row_and_states_their_ribbon():
     assert all(one.verdict is not None for one in section.panels)
 
 
+def test_a_model_with_time_that_tells_no_more_than_rates_is_greyed_out_and_says_why():
+    sound = {one.name: one for one in time_section(shown(evaluation(hmm=11.0))).panels}
+    # the RBM's own verdict does not reach it
+    assert sound["time-states"].doubtful is False
+    found = {one.name: one for one in time_section(shown(evaluation(hmm=0.1))).panels}
+    for name in ("time-states", "time-profiles"):
+        assert found[name].doubtful
+        assert found[name].verdict.level == "poor"
+        assert "what it found should not be interpreted" in found[name].verdict.text
+    own = evaluation()
+    own["predictive"] |= {"context": "states:2", "uses_time": True, "states": STATES}
+    panels = {one.name: one for one in time_section(shown(own, own=True)).panels}
+    assert panels["time-rbm-states"].doubtful is None
+
+
 def test_the_states_of_the_rbm_have_their_own_ribbon():
     found = evaluation()
     found["predictive"] |= {"context": "states:2", "uses_time": True, "states": STATES}

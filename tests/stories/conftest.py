@@ -8,7 +8,6 @@ import pytest
 
 from boltzbrain.evaluation import samples
 from boltzbrain.evaluation.evaluate import evaluate_model
-from helpers.browsing import open_browser
 from helpers.working import one_after_another
 
 
@@ -33,11 +32,3 @@ def in_process(monkeypatch):
 def undrawn(monkeypatch):
     """Leave the pictures of a page empty: they take seconds, and are drawn in other tests."""
     monkeypatch.setattr("boltzbrain.pages.panels.panel._picture", lambda _image: "data:,")
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium, opened once."""
-    opened = open_browser()
-    yield opened
-    opened.quit()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import boltzbrain as bb
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.pages.panels.interpretation import interpretation_section
+from helpers.browsing import require_sound
 from helpers.command_line import QUICK, SEGMENTS, make, run_command, small_arrays, write_small
 
 
@@ -75,23 +74,21 @@ def test_a_name_that_is_not_there_and_a_recording_without_behaviour_are_told(fol
         bb.tuning(tmp_path / "bare", "noise")
 
 
-def test_the_page_shows_what_assemblies_do(folder):
+def test_the_page_shows_what_assemblies_do(browser, folder, quick_evaluation):
     run = bb.TrainingRun.open(folder / "run")
-    # what the section takes of the page, which takes an evaluation to be whole
-    page = SimpleNamespace(
-        interpretation=run.interpretation, model=run.best, chosen_update=run.chosen_update,
-        hidden_in_time=np.zeros((20, 6)), test=[0], bin_width_s=0.02,
-    )  # fmt: skip
-    section = interpretation_section(page)
-    shown = {one.name: one for one in section.findings if one.name.startswith("behaviour")}
-    assert list(shown) == [
+    make("evaluate", run.folder)
+    make("report", run.folder)
+    require_sound(browser, run.folder / "report.html")
+    names = browser.execute_script("return [...document.querySelectorAll('figure')].map(f => f.id)")
+    assert [one for one in names if one.startswith("behaviour")] == [
         "behaviour", "behaviour-trials-0", "behaviour-trials-1", "behaviour-curves",
         "behaviour-places", "behaviour-decoding", "behaviour-explained",
     ]  # fmt: skip
-    assert shown["behaviour-trials-0"].title == "Trials by noise"
-    for one in shown.values():
-        for image in one.images:
-            assert image.address.startswith("data:image/svg")
+    title = "return document.querySelector('#behaviour-trials-0 h3').textContent"
+    assert browser.execute_script(title) == "Trials by noise"
+    assert browser.execute_script(
+        "return [...document.querySelectorAll('[id^=behaviour] img')].every(i => i.naturalWidth)"
+    )
 
 
 def test_info_lists_trials_and_series(folder, capsys):

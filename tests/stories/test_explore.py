@@ -14,8 +14,8 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.pages import report
 from boltzbrain.pages.explore import explore_data
 from boltzbrain.pages.report import write_page
-from helpers.browsing import console, open_page
-from stories.test_page import HOSTILE, make_page, requests_of, states
+from helpers.browsing import console, open_page, requests_of
+from stories.test_page import HOSTILE, make_page, states
 
 WAIT = "const done = arguments[arguments.length - 1]; requestAnimationFrame(() => "
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 
@@ -28,7 +27,7 @@ from boltzbrain.pages.verdicts.checks import TITLES, WORDS, belief, checks, coun
 from boltzbrain.pages.verdicts.verdict import Verdict
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.train import train
-from helpers.browsing import Keys, console, open_page, serious_faults
+from helpers.browsing import Keys, console, open_page, requests_of, serious_faults
 
 HOSTILE = '</script><b>MB & "x"</b>'  # a region's name comes from a file and must stay text
 
@@ -117,15 +116,6 @@ def small_activity():
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     return write_page(make_page(), tmp_path_factory.mktemp("page") / "report.html")
-
-
-def requests_of(browser):
-    messages = [json.loads(one["message"])["message"] for one in browser.get_log("performance")]
-    return [
-        one["params"]["request"]["url"]
-        for one in messages
-        if one["method"] == "Network.requestWillBeSent"
-    ]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

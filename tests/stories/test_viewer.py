@@ -8,10 +8,9 @@ import pytest
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.in_silico.perturb import Clamp, perturb
 from boltzbrain.pages.viewer.view import render_scene
-from helpers.browsing import console, open_page, serious_faults
+from helpers.browsing import console, open_page, requests_of, serious_faults
 from helpers.command_line import QUICK, make, run_command, write_small
 from helpers.scenes import make_scene
-from stories.test_page import requests_of
 
 READY = (
     "const done = arguments[arguments.length - 1]; const wait = () => {"
