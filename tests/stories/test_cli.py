@@ -478,6 +478,13 @@ def test_unknown_words_are_guessed(capsys):
         assert guess in told.err
 
 
+def test_which_way_the_loops_go_is_told_and_kept_in_the_run(run, capsys):
+    told = json.loads(run_command(["info", "--machine"], capsys).out)["loops"]
+    assert told["path"] in {"AVX-512", "AVX2", "NEON", "other"}
+    assert {"processor", "lanes", "registers", "tile", "cores"} <= set(told)
+    assert json.loads((run / "run.json").read_text())["environment"]["loops"] == told
+
+
 def test_commands_that_do_nothing_are_not_offered():
     names = {command.name or command.callback.__name__ for command in app.registered_commands}
     known = {"info", "fit", "convert", "evaluate", "interpret", "compare", "sample", "report"}
