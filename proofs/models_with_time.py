@@ -13,7 +13,7 @@ cluster of test bins, so that differences between models have paired errors. Par
   couplings in turn, five seeds (hidden states over RBMs tell them, a hidden Markov model does not);
   five assemblies that follow each other in a ring, two seeds (the recurrent RBM must come at least
   half the way from the static one to the truth, its W U W' must be the planted one, what it
-  generates must have the lagged covariances, and on shuffled bins it must gain nothing).
+  generates must have the lagged covariances, and shuffled bins gain less than a tenth as much).
 - steinmetz: sessions and splits, each the RBM by its recipe and with the past or with hidden states
   as context, the hidden Markov model, the regression on the past, the HMM-GLM, the rate by place,
   and the regression with the past of another segment and with shuffled bins. On session 10 the past
@@ -24,7 +24,8 @@ cluster of test bins, so that differences between models have paired errors. Par
   beside the others.
 - allen: do states match the periods of the experiment, against circular shifts? Those of a hidden
   Markov model, and eight over RBMs.
-- worms: do these tell the velocity, against circular shifts?
+- worms: do these tell the velocity, against circular shifts? And is a recurrent RBM, which gets its
+  own history as of calcium, above the others, and does it keep covariances when it runs freely?
 
 Writes models_with_time.txt from all lines there are; exits 1 if a planted part, the
 lift or a speed fails.
@@ -61,7 +62,7 @@ from boltzbrain.comparison.score import TestScorer
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.clusters import stderr_of_sums
 from boltzbrain.data.steps import Source
-from boltzbrain.evaluation.in_context.free_running import free_run_agreement
+from boltzbrain.evaluation.in_context.free_running import free_run_agreement, words_of
 from boltzbrain.evaluation.in_context.predict import predicted
 from boltzbrain.evaluation.in_context.rows import describe_rows
 from boltzbrain.evaluation.likelihood import log_likelihood
@@ -82,7 +83,7 @@ COLUMNS = ("part", "name", "model", "value", "limit", "good", "gain", "without",
 PARTS = ("planted", "steinmetz", "retina", "allen", "worms")
 MODELS = ("hmm", "history", "hmmglm")
 STATIC = ("ising", "kpairwise")
-CONTEXTS = ("past", "states:8")
+CONTEXTS = ("past", "states:8", "assemblies", "past,assemblies")
 DECISIVE, RECURRENT = 5, 2
 STATES = 8
 LEAST_LIFT, ERRORS = 0.7, 5.0
@@ -242,7 +243,7 @@ def led(model: ContextualRBM) -> np.ndarray:
 def recurrent(seed: int) -> list[Line]:
     """Tell who sees that assemblies follow each other, and whether the recurrence is found."""
     activity, truth = ring(seed)
-    plan = {"hidden": 5, "hidden_kind": "bernoulli", "updates": 1000, "seed": seed}
+    plan = {"hidden": 5, "hidden_kind": "bernoulli", "seed": seed}
 
     def fitted(which: Activity, context: str | None) -> tuple[Any, np.ndarray, float]:
         began = time.monotonic()
@@ -271,14 +272,16 @@ def recurrent(seed: int) -> list[Line]:
         mixed[there] = activity.states[rng.permutation(there)]
     mixed = replace(activity, states=mixed)
     more = fitted(mixed, "assemblies")[1] - fitted(mixed, None)[1]
+    noise, most = float(more.mean()), 0.1 * float((scores - alone).mean())
     lines += [
         {"model": "way from the RBM to the truth", "value": way, "limit": 0.5, "good": way >= 0.5},
         {"model": "W U W', correlated", "value": like, "limit": 0.9, "good": like >= 0.9},
-        {"model": "gain of assemblies over the RBM, bins shuffled", "value": float(more.mean()),
-         "limit": 0.05, "good": float(more.mean()) <= 0.05},
+        {"model": "gain of assemblies over the RBM, bins shuffled", "value": noise, "limit": most,
+         "good": noise <= most},
     ]  # fmt: skip
     for lag, one in free.items():
-        least = one["ceiling"] - 0.1
+        # the ceiling itself is but 0.1 to 0.5 at 8 bins
+        least = one["ceiling"] - 0.1 if int(lag) < 8 else one["ceiling"] / 2
         lines.append({"model": f"free run, covariances at lag {lag}", "value": one["pearson"],
                       "limit": least, "good": one["pearson"] >= least})  # fmt: skip
     return lines
@@ -324,7 +327,7 @@ def rbm(activity: Activity) -> list[Line]:
     return [line_of(activity, scores, "rbm", seconds=time.monotonic() - began)]
 
 
-def in_context(activity: Activity, names: str) -> list[Line]:
+def in_context(activity: Activity, names: str, *, free: bool = False) -> list[Line]:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         model = bb.fit(activity, out=Path(folder) / "run", seed=0, context=names).in_context()
@@ -339,8 +342,11 @@ def in_context(activity: Activity, names: str) -> list[Line]:
     without = float((alone_scores - scorer.base).mean())
     told = describe_rows(found.partitions)
     chosen = json.dumps({name: told[name] for name in ("value", "stderr", "effective_share")})
+    chosen = f"log Z {chosen}"
+    if free:
+        chosen += f"; {words_of(free_run_agreement(model, activity, 0))}"
     return [line_of(activity, found.scores, f"rbm, {names}", without=without, seconds=seconds,
-                    chosen=f"log Z {chosen}")]  # fmt: skip
+                    chosen=chosen)]  # fmt: skip
 
 
 def controls(activity: Activity) -> list[Line]:
@@ -494,6 +500,16 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], 
         if "velocity" in np.load(path, allow_pickle=False).files:
             yield "worms", path.stem, lambda path=path: worm(path)
             yield "worms", f"{path.stem}: states", lambda path=path: worm_states(path)
+
+            def split(path: Path = path) -> Activity:
+                return bb.read(path).deconvolve().binarize().split()
+
+            yield "worms", f"worm {path.stem}: rbm", lambda split=split: rbm(split())
+            for model in ("hmm", "history"):
+                yield ("worms", f"worm {path.stem}: {model}",
+                       lambda split=split, model=model: with_time(split(), model))  # fmt: skip
+            yield ("worms", f"worm {path.stem}: rbm, assemblies",
+                   lambda split=split: in_context(split(), "assemblies", free=True))  # fmt: skip
 
 
 def of_recording(

@@ -55,7 +55,7 @@ def test_a_run_says_what_its_context_is_and_where_it_began(run, static):
 def test_evaluate_scores_bins_given_their_context(run, capsys):
     done = run_command(["evaluate", run], capsys)
     assert done.status == 0, done.err
-    assert "given past and trial" in done.out
+    assert "given the past and the place in the trial" in done.out
     assert "over the run it began with" in done.out
     told = json.loads((run / "evaluation.json").read_text())["predictive"]
     assert told["uses_time"] is True
@@ -66,7 +66,7 @@ def test_evaluate_scores_bins_given_their_context(run, capsys):
 def test_transform_says_of_every_bin_what_its_context_tells(run, recording, tmp_path, capsys):
     done = run_command(["transform", run, recording, "-o", tmp_path / "hidden.csv"], capsys)
     assert done.status == 0, done.err
-    assert "past and trial" in done.out
+    assert "the past and the place in the trial" in done.out
     assert "in the mean" in done.out
     table = pd.read_csv(tmp_path / "hidden.csv")
     told = json.loads((run / "evaluation.json").read_text())["predictive"]
@@ -97,7 +97,7 @@ def test_the_page_says_what_the_context_adds(run, tmp_path, capsys):
         done = run_command([words[0], run, *words[1:]], capsys)
         assert done.status == 0, done.err
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert "given past and trial" in page
+    assert "given the past and the place in the trial" in page
     assert "What the context adds" in page
     assert "Run freely, covariances a bin apart" in page
     done = run_command(["sample", run, "-n", "30", "-o", tmp_path / "drawn.npz"], capsys)

@@ -10,6 +10,12 @@ from boltzbrain.foundations.showing.numbers import joined
 
 NAMES = ("past", "trial", "epoch", "assemblies", "states")
 """In the order in which they are fitted."""
+_WORDS = {
+    "past": "the past",
+    "trial": "the place in the trial",
+    "epoch": "the epoch",
+    "assemblies": "the assemblies before",
+}
 
 
 def with_number_of_states(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,13 +83,13 @@ def given_what(context: str) -> str:
 
     Examples
     --------
-    >>> given_what("past,trial"), given_what("assemblies"), given_what("states:1")
-    ('past and trial', 'the assemblies before', '1 hidden state')
+    >>> given_what("past,assemblies"), given_what("states:1")
+    ('the past and the assemblies before', '1 hidden state')
     """
     name, _, number = context.partition(":")
     if number:
         return f"{number} hidden state{'s' * (number != '1')}"
-    return joined(name).replace("assemblies", "the assemblies before")
+    return joined(",".join(_WORDS.get(one, one) for one in name.split(",")))
 
 
 def require_fitting(plan: Mapping[str, Any], chains: int) -> None:
