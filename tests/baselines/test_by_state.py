@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from boltzbrain.baselines.in_time.weighted_pass import scores, slopes
+from boltzbrain.baselines.in_time.by_state.weighted_pass import scores, slopes
 
 
 def bins_of(rng, bins=150, neurons=37, traces=2):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.special import expit, logsumexp
 
-from boltzbrain.baselines.in_time.by_state import StateRegression
+from boltzbrain.baselines.in_time.by_state.regression import StateRegression
 from boltzbrain.baselines.in_time.changes import changing_couplings
 from boltzbrain.baselines.in_time.history import fit_at, fit_history, history_of
 from boltzbrain.baselines.in_time.hmm import climb_from_blocks, fit_hmm, reordered

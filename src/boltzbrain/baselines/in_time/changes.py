@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from boltzbrain.baselines.in_time.by_state import StateRegression
+from boltzbrain.baselines.in_time.by_state.regression import StateRegression
 from boltzbrain.baselines.in_time.model import InTime
 from boltzbrain.baselines.in_time.regression import PastRegression, Penalties, Point
 from boltzbrain.foundations.random import Generator

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from boltzbrain.baselines.in_time.by_state import StateRegression
+from boltzbrain.baselines.in_time.by_state.regression import StateRegression
 from boltzbrain.baselines.in_time.choosing import Candidate, choose
 from boltzbrain.baselines.in_time.history import LARGE, fit_history, point_of
 from boltzbrain.baselines.in_time.hmm import (

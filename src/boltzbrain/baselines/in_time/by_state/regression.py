@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from boltzbrain.baselines.in_time.by_state.weighted_pass import scores, slopes
 from boltzbrain.baselines.in_time.regression import OWN_PENALTY, PastRegression, Penalties, Point
-from boltzbrain.baselines.in_time.weighted_pass import scores, slopes
 from boltzbrain.baselines.side_by_side import Floats, Numbers, SideBySide
 from boltzbrain.foundations.memory import VALUES, slices
 
