@@ -207,9 +207,10 @@ def _states(
     mark = "rbm-" if title == _OWN else ""
     # states of another model do not hang on whether the RBM may be interpreted
     doubtful = None if title == _OWN else bool(doubt)
-    judged = [verdicts.states(told, page.bin_width_s), verdicts.profiles(told)]
-    if doubt:
-        judged = [Verdict("poor", doubt + one.text) for one in judged]
+    judged = [
+        verdicts.doubted(one, doubt)
+        for one in (verdicts.states(told, page.bin_width_s), verdicts.profiles(told))
+    ]
     states, posterior = page.test.states, kept["posterior"].astype(np.float64)
     order = region_order(page.regions, states.mean(axis=0))
     bins = min(RIBBON_BINS, len(states))

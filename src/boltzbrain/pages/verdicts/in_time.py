@@ -36,6 +36,11 @@ def not_interpreted(one: Mapping[str, Any]) -> str:
     )
 
 
+def doubted(found: Verdict, doubt: str) -> Verdict:
+    """Return a verdict, poor where `not_interpreted` forbids to read what it is of."""
+    return Verdict("poor", doubt + found.text) if doubt else found
+
+
 def beside_time(evaluation: Mapping[str, Any]) -> Verdict:
     """Say which model predicts a bin best, and how far the RBM lies from it.
 
