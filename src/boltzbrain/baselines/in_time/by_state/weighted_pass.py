@@ -6,6 +6,7 @@ takes them for as many neurons at once as the processor has room for.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ import torch
 from numba import njit, prange
 from numpy.polynomial import Chebyshev, Polynomial
 from torch import Tensor
+
+from boltzbrain.foundations.compiling.cache import kept
 
 _GROUPS = 16
 """Bins are summed over in so many groups, whatever the number of cores."""
@@ -103,7 +106,7 @@ def _leave(z: Any, states: Any, weight: Any, value: Any) -> None:
         z[neuron] = weight * (top / (_ONE + small) - active)
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _scores(odds: Any, field: Any, own: Any, traces: Any, states: Any, score: Any) -> None:
     bins, neurons = odds.shape
     for group in prange(_GROUPS):
@@ -125,7 +128,7 @@ def _add(left: Any, traces: Any, residual: Any, by_field: Any, by_own: Any) -> N
             slope[neuron] += left[neuron] * heard[neuron]
 
 
-@njit(parallel=True, cache=True)
+@functools.partial(kept, parallel=True)
 def _slopes(
     odds: Any, field: Any, own: Any, traces: Any, states: Any, bins: Any, weight: Any,
     packed: bool, residual: Any, value: Any, by_field: Any, by_own: Any,
