@@ -334,12 +334,14 @@ def together(folder: Path) -> Iterator[Callable[[str], Path]]:
         names.append(name)
         return _new(folder, name)
 
-    try:
-        yield place
-    except BaseException:
+    def remove() -> None:
         for name in names:
             _new(folder, name).unlink(missing_ok=True)
-        raise
+
+    with contextlib.ExitStack() as left_early:
+        left_early.callback(remove)
+        yield place
+        left_early.pop_all()
     with atomic_write(folder / _COMMITTED) as temporary:
         temporary.write_text(json.dumps(names), encoding="utf-8")
     settle(folder)

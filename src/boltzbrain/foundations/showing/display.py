@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from rich.console import RenderableType
@@ -187,11 +187,10 @@ class Display:
 
         stage = Stage(title, phases, show)
         handle = display(bar(), display_id=True)
-        try:
+        with ExitStack() as left_early:
+            left_early.callback(lambda: handle.update(bar("stopped: ")))
             yield stage
-        except BaseException:
-            handle.update(bar("stopped: "))
-            raise
+            left_early.pop_all()
         told = stage.progress
         whole = told is not None and told.total and not phases
         figures = f", {told.done} of {told.total} {told.unit}" if told and whole else ""

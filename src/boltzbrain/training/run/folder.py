@@ -114,7 +114,16 @@ class FolderKind:
                 f"{folder}: the output folder must be one that can be made; got {error}"
             ) from error
         stored = folder / "activity.h5"
-        try:
+
+        def remove() -> None:
+            stored.unlink(missing_ok=True)
+            for empty in (folder / self.below, folder):
+                with contextlib.suppress(OSError):  # something else lies there
+                    empty.rmdir()
+
+        with contextlib.ExitStack() as left_early:
+            # without its file it is nothing: leave nothing behind
+            left_early.callback(remove)
             write_activity(stored, activity)
             data = {
                 "sha256": sha256(stored),
@@ -125,13 +134,7 @@ class FolderKind:
             }
             whole = {**content, "data": data, "environment": environment()}
             write_ours(folder / self.file, self.format, {**whole, "id": self._id(whole)})
-        except BaseException:
-            # without its file it is nothing: leave nothing behind
-            stored.unlink(missing_ok=True)
-            for empty in (folder / self.below, folder):
-                with contextlib.suppress(OSError):
-                    empty.rmdir()
-            raise
+            left_early.pop_all()
 
     def require(self, folder: Path) -> None:
         """Refuse a folder that is none of this kind.
