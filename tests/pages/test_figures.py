@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -22,7 +23,7 @@ from boltzbrain.pages.figures.couplings import clustered
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.figures.sweep import TrainingCurve
 from boltzbrain.pages.plates.data import data_of
-from boltzbrain.pages.style import data_uri, save_svg
+from boltzbrain.pages.style import Drawing, data_uri, save_svg
 
 
 def states(bins=120, neurons=30, seed=0):
@@ -332,6 +333,9 @@ def test_a_figure_is_drawn_in_the_house_style_and_returned(draw, args, options, 
     content = save_svg(ax)
     assert content.startswith(b"<?xml")
     assert ax.get_xlabel()
+    assert not [one for one in texts_of(ax) if one._preprocess_math(one.get_text())[1]], (
+        "a formula takes ten times as long to draw as text"
+    )
     # as a figure for a paper it has its data beside it; silence has none
     assert data_of(ax).size or "silence" in request.node.callspec.id
 
@@ -465,6 +469,20 @@ def test_a_name_is_text_in_every_figure(draw, name):
         words, formula = one._preprocess_math(one.get_text())
         assert formula is False
         assert shown in words
+
+
+def test_ticks_of_logarithmic_axes_and_colour_bars_are_text_with_raised_powers():
+    def draw(ax):
+        ax.set_yscale("log")
+        ax.set_ylim(1e-12, 1e3)
+        mesh = ax.pcolormesh(np.array([[1.0, 100.0]]), norm=LogNorm(1, 100))
+        ax.figure.colorbar(mesh, ax=ax)
+
+    ax = Drawing((4, 3), draw).alone()
+    save_svg(ax)
+    shown = {one.get_text() for one in texts_of(ax)}
+    assert {"10⁻¹⁰", "10⁰", "10²"} <= shown
+    assert not [one for one in shown if "$" in one]
 
 
 def test_a_user_s_settings_change_no_figure_of_ours():

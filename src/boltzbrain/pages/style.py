@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,7 +17,12 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogFormatterSciNotation,
+    LogLocator,
+    NullFormatter,
+)
 
 INK, MUTED, FAINT = "#1b1b1f", "#6a6a72", "#dcdce2"
 TEST, GENERATED, TRAIN, VALIDATION, INDEPENDENT = (
@@ -153,6 +159,7 @@ class Drawing:
         """Draw it on some axes in the house style, with text so much smaller, and return them."""
         with house_style(scale):
             self.draw(ax)
+            _write_powers_plainly(ax)
         return ax
 
     def alone(self, width: float | None = None) -> Axes:
@@ -225,6 +232,42 @@ def told(artist: Any) -> Mapping[str, Any] | None:
     """Return what `tell` said of something drawn; None where it said nothing."""
     found: Mapping[str, Any] | None = vars(artist).get(_TOLD)
     return found
+
+
+def power_of_ten(power: int) -> str:
+    """Return 10 to a power with raised signs of the font.
+
+    Examples
+    --------
+    >>> power_of_ten(-12)
+    '10⁻¹²'
+    """
+    return "10" + str(power).translate(_RAISED)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_EXPONENT = re.compile(r"\^\{(.+?)\}")
+
+
+class _PlainPowers(LogFormatterSciNotation):
+    """Powers in raised signs of the font: a formula takes ten times as long to draw."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return the label of a tick."""
+        formula = str(super().__call__(x, pos))
+        text = formula.removeprefix(r"$\mathdefault{").removesuffix("}$").replace(r"\times", " × ")
+        return _EXPONENT.sub(lambda found: found[1].translate(_RAISED), text)
+
+
+def _write_powers_plainly(ax: Axes) -> None:
+    """Replace formulas at the ticks of logarithmic axes, those of colour bars among them."""
+    bars = [one.colorbar.ax for one in (*ax.collections, *ax.images) if one.colorbar is not None]
+    for axis in (axis for one in (ax, *bars) for axis in (one.xaxis, one.yaxis)):
+        major, minor = axis.get_major_formatter(), axis.get_minor_formatter()
+        if type(major) is LogFormatterSciNotation:
+            axis.set_major_formatter(_PlainPowers(vars(major)["_base"]))
+        if type(minor) is LogFormatterSciNotation:
+            axis.set_minor_formatter(_PlainPowers(vars(minor)["_base"]))
 
 
 def plain_logarithms(ax: Axes) -> None:
