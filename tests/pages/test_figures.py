@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +26,7 @@ from boltzbrain.pages.figures.couplings import clustered
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.figures.sweep import TrainingCurve
 from boltzbrain.pages.plates.data import data_of
-from boltzbrain.pages.style import Drawing, data_uri, save_svg
+from boltzbrain.pages.style import Drawing, save_svg, svg_uri
 
 
 def states(bins=120, neurons=30, seed=0):
@@ -355,7 +358,32 @@ def test_a_figure_takes_given_axes_and_leaves_its_input_alone(draw, args, option
 def test_the_same_figure_gives_the_same_bytes():
     pictures = [save_svg(figures.rates(rates)) for _ in range(2)]
     assert pictures[0] == pictures[1]
-    assert data_uri(pictures[0]).startswith("data:image/svg+xml;base64,")
+
+
+def test_the_address_of_a_figure_is_all_that_it_shows_with_coordinates_of_two_digits():
+    content = save_svg(figures.rates(rates))
+    address = svg_uri(content)
+    assert not set('"<>&#') & set(address), "in an attribute nothing of it has a meaning of its own"
+    kind, _, text = address.partition(",")
+    assert kind == "data:image/svg+xml"
+    assert len(address) < len(content)
+    asked, found = (
+        [one for one in ET.fromstring(tree).iter() if "svg" in one.tag]
+        for tree in (content, unquote(text))
+    )
+    whole = [one for one in asked if not one.tag.endswith("metadata")]
+    assert [one.tag for one in whole] == [one.tag for one in found]
+    for one, other in zip(whole, found, strict=True):
+        assert one.attrib.keys() == other.attrib.keys()
+        for name, value in one.attrib.items():
+            if name in ("d", "x", "y"):
+                far, near = (
+                    [float(part) for part in text.split() if not part.isalpha()]
+                    for text in (value, other.attrib[name])
+                )
+                np.testing.assert_allclose(near, far, atol=0.01)
+            else:
+                assert other.attrib[name].split() == value.split()
 
 
 def test_a_raster_holds_one_dot_per_spike():
