@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from boltzbrain.grid.repeats import repeat
     from boltzbrain.grid.sweep import resume_sweep, sweep
     from boltzbrain.interpretation.behaviour.tuning import decode, explained, tuning
+    from boltzbrain.interpretation.common_drive import common_drive
     from boltzbrain.interpretation.couplings.couplings import couplings
     from boltzbrain.model.foreign import read_pgm, read_rbms
     from boltzbrain.model.layers.continuous import Gaussian
@@ -60,6 +61,7 @@ __all__ = [
     "TrainingRun",
     "__version__",
     "align",
+    "common_drive",
     "compare",
     "connectome",
     "convert",
@@ -117,6 +119,7 @@ _HOME = {
     "TrainingPlan": "training.plan",
     "TrainingRun": "training.run.run",
     "align": "alignment.align",
+    "common_drive": "interpretation.common_drive",
     "compare": "api",
     "connectome": "pages.motifs",
     "convert": "api",

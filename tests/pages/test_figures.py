@@ -145,6 +145,16 @@ CASES = {
          [("rate by place", 0.4, 0.1)]),
         {},
     ),
+    "gain_parts": (
+        figures.gain_parts,
+        ([("trial", 0.4, 0.1), ("side & <contrast>", -0.1, None), ("couplings", 5.0, 0.3)],),
+        {},
+    ),
+    "drive_shares": (
+        figures.drive_shares,
+        ([("VISp", 0.2, 0.4, 0.1), ("VISp, CA1", 0.1, -0.3, 0.0)],),
+        {},
+    ),
     "state_ribbon": (
         figures.state_ribbon,
         (np.eye(12, 6, dtype=np.uint8), np.tile([[0.7, 0.2, 0.1]], (12, 1)), ["a"] * 3 + ["b"] * 3,

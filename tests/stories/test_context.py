@@ -100,6 +100,8 @@ def test_the_page_says_what_the_context_adds(run, tmp_path, capsys):
     assert "given the past and the place in the trial" in page
     assert "What the context adds" in page
     assert "Run freely, covariances a bin apart" in page
+    assert "Common drive" in page
+    assert "beside those of the run that the training began with" in page
     done = run_command(["sample", run, "-n", "30", "-o", tmp_path / "drawn.npz"], capsys)
     assert done.status == 0, done.err
     assert "bins that follow in time" in done.out

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 from boltzbrain.baselines.protocol import Fit
@@ -26,12 +25,13 @@ from boltzbrain.evaluation.in_context.predict import (
     predictive_in_context,
     samples_given_context,
 )
+from boltzbrain.evaluation.in_context.split import gain_split
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain, write_evaluation
 from boltzbrain.evaluation.samples import CHAINS, samples_of, write_samples
 from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.evaluation.statistics.kept import Kept
-from boltzbrain.foundations.checks import InputError, Undefined
+from boltzbrain.foundations.checks import Undefined
 from boltzbrain.foundations.files import sha256
 from boltzbrain.foundations.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
@@ -43,6 +43,7 @@ from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.partition import LogPartition
 from boltzbrain.training.device import device_for
 from boltzbrain.training.run.run import TrainingRun
+from boltzbrain.training.run.started_from import started_from
 
 
 def evaluate_run(
@@ -193,33 +194,21 @@ def _put_in_context(
 ) -> None:
     """Put what a model with a context says of the test bins in place of what it says without."""
     forward = result["log_likelihood"]["log_partition"]["forward"]["value"]
-    start = _started_from(run, activity, seed)
+    began = started_from(run, activity)
+    start: tuple[RBM, float] | Undefined
+    if isinstance(began, Undefined):
+        start = began
+    else:
+        field = independent_field(torch.from_numpy(activity.states_of("train")))
+        start = began[1], forward_log_partition(began[1], field, seed).value
     told = predictive_in_context(found, activity, (model, forward), start)
     result["reasons"] = {
         path: why for path, why in result["reasons"].items() if not path.startswith("predictive.")
     }
     _put(result, "predictive", {"context": run.plan.context_told, **told})
-
-
-def _started_from(run: TrainingRun, activity: Activity, seed: int) -> tuple[RBM, float] | Undefined:
-    """Return the model of the run that a training began with and its log Z, or why there is none.
-
-    Its test bins must be the same, so that it has seen none of them.
-    """
-    told = run.info.get("from")
-    if told is None:
-        return Undefined("the training began with no other run (fit --from)")
-    try:
-        before = TrainingRun.open(told["folder"])
-        model, same = before.model(told["update"]), before.activity()
-    except InputError as error:
-        return Undefined(f"the run that the training began with is not there: {error}")
-    if before.id != told["run"]:
-        return Undefined(f"{before.folder} is another run than the one the training began with")
-    if not np.array_equal(same.fold, activity.fold):
-        return Undefined("the run that the training began with has other folds")
-    field = independent_field(torch.from_numpy(activity.states_of("train")))
-    return model, forward_log_partition(model, field, seed).value
+    if found.states is None and run.plan.context != "assemblies":
+        split = gain_split(run.in_context(), run.plan, found, activity, start)
+        _put(result, "predictive.split", split)
 
 
 def _beside(

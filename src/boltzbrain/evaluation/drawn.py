@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.behaviour.covariates import BinnedCovariate
+from boltzbrain.data.behaviour.trials import no_trials
 from boltzbrain.data.steps import Source, Step
 from boltzbrain.evaluation.in_context.free_running import LONGEST_PIECE
 from boltzbrain.foundations.checks import bad_input, whole_number_in
@@ -79,6 +81,8 @@ def draw_of_run(
         fold=np.zeros(n, dtype=np.int8),
         epoch=None,
         epoch_names=(),
+        covariates={},
+        trials=no_trials(),
         steps=(*activity.steps, Step("sample", facts)),
         source=Source("boltzbrain run", str(run.folder), "", facts),
     )
@@ -118,9 +122,22 @@ def _generated(
         fold=np.zeros(n, dtype=np.int8),
         epoch=epoch,
         epoch_names=() if epoch is None else activity.epoch_names,
+        covariates=_known_of(activity, layout),
+        trials=no_trials(),
         steps=(*activity.steps, Step("sample", facts)),
         source=Source("boltzbrain run", str(run.folder), "", facts),
     )
+
+
+def _known_of(activity: Activity, layout: Sequences) -> dict[str, BinnedCovariate]:
+    """Return the covariates in the recorded bins that a layout was made of."""
+    known = layout.behaviour
+    if known is None:
+        return {}
+    return {
+        name: replace(one, values=one.values[known.bins])
+        for name, one in activity.covariates.items()
+    }
 
 
 def _like(layout: Sequences, n: int) -> Sequences:
@@ -134,4 +151,5 @@ def _like(layout: Sequences, n: int) -> Sequences:
         layout.bin_width_s,
         in_segment=in_segment,
         epoch=epoch,
+        behaviour=None if layout.behaviour is None else layout.behaviour.taking(row),
     )

@@ -19,6 +19,7 @@ from boltzbrain.interpretation.assemblies.find import find_assemblies, positions
 from boltzbrain.interpretation.assemblies.returning import find_returning
 from boltzbrain.interpretation.behaviour.find import find_behaviour
 from boltzbrain.interpretation.choices import Choices
+from boltzbrain.interpretation.common_drive import find_common_drive
 from boltzbrain.interpretation.couplings.find import find_couplings, find_norms
 from boltzbrain.interpretation.file import (
     Entries,
@@ -216,7 +217,11 @@ def _interpreted(
         callbacks=callbacks,
     )
     entries, summary = dict(found.entries), {**found.summary, "in_time": None}
+    summary["common_drive"] = None
     if model is not None:
+        more, summary["common_drive"], why = find_common_drive(run, activity, choices)
+        entries |= more
+        summary["reasons"] = {**summary["reasons"], **why}
         generator = Generator.from_seed(seed, "interpretation", "in time")
         tell = Teller(callbacks).phase("in time")
         more, summary["in_time"] = find_in_time(model, activity, generator, tell)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.behaviour.of_bins import BehaviourOfBins
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import SpikeTimes, Traces
 from boltzbrain.data.steps import Step
@@ -51,6 +52,8 @@ class Again:
         What was done, in order.
     epoch, epoch_names
         As of `Activity`.
+    behaviour
+        Its trials and covariates, in these bins.
     """
 
     states: NDArray[np.uint8]
@@ -61,6 +64,7 @@ class Again:
     steps: tuple[Step, ...]
     epoch: NDArray[np.int32] | None = None
     epoch_names: tuple[str, ...] = ()
+    behaviour: BehaviourOfBins | None = None
 
 
 def prepare_again(
@@ -148,6 +152,7 @@ def prepare_again(
         (*activity.steps, Step("match_neurons", {"file": where, **told})),
         activity.epoch,
         activity.epoch_names,
+        BehaviourOfBins(activity.covariates, activity.trials, np.arange(activity.n_bins)),
     )
 
 

@@ -53,14 +53,15 @@ class TrainingPlan(Options):
     fixed_precisions: bool = setting(False, "precisions of hidden units stay as they begin")
     context: str | None = setting(
         None,
-        "what gives every bin an offset of the fields: `past`, `trial`, `epoch`, `assemblies`, or "
-        "several with commas; or `states:K`, K hidden states",
+        "what gives every bin an offset of the fields: `past`, `trial`, `epoch`, `assemblies`, "
+        "`behaviour:NAME` (a column of the trials or a covariate), or several with commas; or "
+        "`states:K`, K hidden states",
         none="nothing",
         flag="--context",
         metavar="NAME,...",
     )
     context_hidden: bool = setting(
-        False, "let epochs and places in the trial move the hidden fields, too"
+        False, "let epochs, places in the trial and behaviour move the hidden fields, too"
     )
     states: int = setting(
         8, "number of hidden states, with the context `states` (`states:8` says both)", ge=1, le=64

@@ -81,7 +81,8 @@ def said_in_context(
     Raises
     ------
     InputError
-        If neurons are missing that hidden states are told by, or bins tell no epoch that is known.
+        If neurons are missing that hidden states are told by, bins tell no epoch that is known, or
+        the recording lacks the behaviour that the fields follow.
     """
     model = run.in_context(update)
     names, states = model.contexts.names, model.contexts.states
@@ -90,8 +91,12 @@ def said_in_context(
         raise bad_input("neurons", must, f"{int(again.missing.sum())} missing", file=file)
     epoch = _epochs(again, before, file) if "epoch" in names else None
     given = Sequences(
-        again.states, again.segment.astype(np.int64), again.bin_width_s, epoch=epoch
-    )  # fmt: skip
+        again.states,
+        again.segment.astype(np.int64),
+        again.bin_width_s,
+        epoch=epoch,
+        behaviour=again.behaviour,
+    )
     if states is not None:
         score, held = states.filtered(given, model.rbm)
         told = {**_log_partition(run, update, "log.csv"), "context": run.plan.context_told}

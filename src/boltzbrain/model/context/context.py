@@ -52,6 +52,11 @@ class Context(Brief, ABC):
     learnt: ClassVar[tuple[str, ...]] = ()
     """Names of the parameters that a training moves; the others are fitted beforehand."""
 
+    @property
+    def key(self) -> str:
+        """Its name among the contexts of a model."""
+        return self.name
+
     def __init_subclass__(cls) -> None:
         """Enter the context into `CONTEXTS`."""
         if "name" in cls.__dict__:

@@ -19,6 +19,7 @@ from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.model.context.context import CONTEXTS, Context
 from boltzbrain.model.context.following import FollowingPast
 from boltzbrain.model.context.labelled import OfEpoch, PlaceInTrial
+from boltzbrain.model.context.of_behaviour import OfBehaviour
 from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.context.states import HiddenStates
@@ -26,7 +27,9 @@ from boltzbrain.model.files import open_readable, read_tensor, write_model
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
 
-__all__ = ["FollowingAssemblies", "FollowingPast", "HiddenStates", "OfEpoch", "PlaceInTrial"]
+__all__ = [
+    "FollowingAssemblies", "FollowingPast", "HiddenStates", "OfBehaviour", "OfEpoch", "PlaceInTrial"
+]  # fmt: skip
 
 _OF_AN_RBM = {*RBM.__dataclass_fields__, *(one for one in vars(RBM) if not one.startswith("_"))}
 
@@ -42,7 +45,7 @@ class Contexts:
     Attributes
     ----------
     parts
-        At least one, no two of a name.
+        At least one, no two of a key.
     foot
         (neuron,) float64 visible fields of the model without its weights: with the offsets it is
         fitted to the data by itself, and every annealing begins there.
@@ -82,7 +85,7 @@ class Contexts:
     def learnt(self) -> dict[str, Tensor]:
         """Return the parameters that a training moves, by NAME.PARAMETER."""
         return {
-            f"{one.name}.{name}": value
+            f"{one.key}.{name}": value
             for one in self.parts
             for name, value in one.tensors().items()
             if name in one.learnt
@@ -92,7 +95,7 @@ class Contexts:
         """Return the contexts with other values of what is learnt, by the names of `learnt`."""
         parts = []
         for one in self.parts:
-            begins = f"{one.name}."
+            begins = f"{one.key}."
             own = {
                 name.removeprefix(begins): value
                 for name, value in parameters.items()
@@ -111,7 +114,7 @@ class Contexts:
         place.attrs.update(FORMAT.told)
         place.create_dataset("foot", data=self.foot.cpu().numpy())
         for one in self.parts:
-            part = place.create_group(one.name)
+            part = place.create_group(one.key)
             part.attrs["facts"] = json.dumps(one.facts())
             for name, value in one.tensors().items():
                 part.create_dataset(name, data=value.detach().cpu().numpy())
@@ -131,16 +134,23 @@ class Contexts:
         FORMAT.require(place.attrs, file)
         parts = []
         # in the order in which contexts are known, whatever the file's
-        for name in sorted(set(place) - {"foot"}, key=[*CONTEXTS, *place].index):
-            one_of("context", name, CONTEXTS, file=file)
-            tensors = {key: read_tensor(place[name], key) for key in place[name]}
+        known = list(CONTEXTS)
+        for key in set(place) - {"foot"}:
+            one_of("context", key.partition(".")[0], known, file=file)
+        for key in sorted(set(place) - {"foot"}, key=lambda one: _place_of(one, known)):
+            tensors = {name: read_tensor(place[key], name) for name in place[key]}
             try:
-                facts = json.loads(place[name].attrs["facts"])
-                parts.append(CONTEXTS[name].of(tensors, facts))
+                facts = json.loads(place[key].attrs["facts"])
+                parts.append(CONTEXTS[key.partition(".")[0]].of(tensors, facts))
             except (KeyError, TypeError, ValueError) as error:
                 must = "hold what a context of this name does"
-                raise bad_input(f"context/{name}", must, error, file=file) from error
+                raise bad_input(f"context/{key}", must, error, file=file) from error
         return cls(tuple(parts), read_tensor(place, "foot"))
+
+
+def _place_of(key: str, known: list[str]) -> tuple[int, int]:
+    name, _, number = key.partition(".")
+    return known.index(name), int(number) if number.isdecimal() else 0
 
 
 def added(offsets: list[Offsets]) -> Offsets:

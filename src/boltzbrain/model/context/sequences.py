@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.data.activity import Activity, FoldName, stretches
+from boltzbrain.data.behaviour.of_bins import BehaviourOfBins
 from boltzbrain.foundations.checks import has_shape, number_in
 
 
@@ -32,6 +33,8 @@ class Sequences:
         in another fold; that in its piece where None.
     epoch
         (bin,) number of the epoch of every bin, -1 where it has none; no epochs where None.
+    behaviour
+        Trials and covariates in these bins; None where nothing is known of them.
     """
 
     states: NDArray[np.uint8]
@@ -40,6 +43,7 @@ class Sequences:
     heard: NDArray[np.uint8] | None = None
     in_segment: NDArray[np.int64] | None = None
     epoch: NDArray[np.int64] | None = None
+    behaviour: BehaviourOfBins | None = None
 
     def __post_init__(self) -> None:
         """Refuse lengths that disagree and pieces that interleave."""
@@ -48,6 +52,8 @@ class Sequences:
             if getattr(self, name) is not None:
                 has_shape(name, getattr(self, name), (len(self.states),))
         number_in("bin_width_s", self.bin_width_s, low=0.0, include_low=False)
+        if self.behaviour is not None:
+            has_shape("behaviour", self.behaviour.bins, (len(self.states),))
         stretches(self.label)
 
     @classmethod
@@ -63,6 +69,7 @@ class Sequences:
             activity.bin_width_s,
             in_segment=places[bins],
             epoch=epoch,
+            behaviour=BehaviourOfBins(activity.covariates, activity.trials, bins),
         )
 
     @classmethod
@@ -70,7 +77,9 @@ class Sequences:
         """Take all bins, a piece for each segment, whatever fold they lie in."""
         epoch = None if activity.epoch is None else activity.epoch.astype(np.int64)
         label = activity.segment.astype(np.int64)
-        return cls(activity.states, label, activity.bin_width_s, epoch=epoch)
+        bins = np.arange(activity.n_bins)
+        behaviour = BehaviourOfBins(activity.covariates, activity.trials, bins)
+        return cls(activity.states, label, activity.bin_width_s, epoch=epoch, behaviour=behaviour)
 
     def __len__(self) -> int:
         """Return the number of bins."""

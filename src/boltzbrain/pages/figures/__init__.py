@@ -38,6 +38,8 @@ from boltzbrain.pages.figures.dynamics import (
 )
 from boltzbrain.pages.figures.in_time import (
     changing_pairs,
+    drive_shares,
+    gain_parts,
     influences,
     state_profiles,
     state_ribbon,
@@ -77,10 +79,12 @@ __all__ = [
     "coupling_norms",
     "covariances",
     "decoding_scores",
+    "drive_shares",
     "embedded_neurons",
     "embedding_curve",
     "energies",
     "explained_shares",
+    "gain_parts",
     "grid_map",
     "hidden_correlations",
     "hidden_covariances",

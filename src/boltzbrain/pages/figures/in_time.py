@@ -85,6 +85,51 @@ def time_gains(
     ax.set_xlabel("gain (nats per test bin)")
 
 
+@figure((4.6, 2.6))
+def gain_parts(ax: Axes, parts: Sequence[tuple[str, float, float | None]]) -> None:
+    """Draw what each context tells beyond those before it, and what the couplings tell beyond all.
+
+    Parameters
+    ----------
+    parts
+        Name, nats per test bin and standard error, the couplings last.
+    ax
+        Axes to draw on.
+    """
+    for place, (_, value, error) in enumerate(parts):
+        colour = GENERATED if place == len(parts) - 1 else TEST
+        ax.barh(-place, value, xerr=error, color=colour, alpha=0.85, height=0.62,
+                error_kw={"elinewidth": 1.1, "ecolor": INK})  # fmt: skip
+    ax.set_yticks([-place for place in range(len(parts))], [as_text(one[0]) for one in parts])
+    ax.tick_params(axis="y", length=0)
+    ax.axvline(0, color=INK, linewidth=0.7)
+    ax.grid(axis="x", color=MUTED, alpha=0.15, linewidth=0.6)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.set_xlabel("gain beyond what stands above\n(nats per test bin)")
+
+
+@figure((4.6, 3.4))
+def drive_shares(ax: Axes, rows: Sequence[tuple[str, float, float, float]]) -> None:
+    """Draw the sizes of couplings with and without a context, and the share that is gone.
+
+    Parameters
+    ----------
+    rows
+        Pair of regions, mean |J| without the context, share that is gone given it, and its error.
+    ax
+        Axes to draw on.
+    """
+    for place, (_, size, share, error) in enumerate(rows):
+        ax.barh(-place, size, color=FAINT, edgecolor=MUTED, linewidth=0.7, height=0.68)
+        ax.barh(-place, size * (1 - share), xerr=size * error, color=TEST, alpha=0.85, height=0.4,
+                error_kw={"elinewidth": 1.1, "ecolor": INK})  # fmt: skip
+    ax.set_yticks([-place for place in range(len(rows))], [as_text(one[0]) for one in rows])
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(left=0)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.set_xlabel("mean |J| (nats): grey without, blue given the context")
+
+
 @figure((6.4, 4.0))
 def state_ribbon(
     ax: Axes,

@@ -14,6 +14,7 @@ from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.page import PageData
+from boltzbrain.pages.panels.common_drive import common_drive_panels
 from boltzbrain.pages.panels.panel import Panel, draw
 from boltzbrain.pages.verdicts import in_time as verdicts
 from boltzbrain.pages.verdicts.score import given_words
@@ -73,6 +74,7 @@ def time_section(page: PageData) -> TimeSection | None:
     panels = [_gains(page, controls or {})] if models or controls else []
     if "states" in own and own_states(page):
         panels += _states(page, own_states(page), own["states"], _OWN)
+    panels += common_drive_panels(page)
     panels += _read(page)
     name = _best_of(models, page)
     if name is not None:

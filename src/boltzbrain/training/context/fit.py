@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,6 +22,8 @@ from boltzbrain.model.context.labelled import Labelled, OfEpoch, PlaceInTrial, r
 from boltzbrain.model.context.recurrent import FollowingAssemblies
 from boltzbrain.model.context.sequences import Sequences
 from boltzbrain.model.independent import independent_field
+from boltzbrain.training.context.behaviour import following, require_followed
+from boltzbrain.training.context.names import followed
 from boltzbrain.training.context.states import states_alike
 from boltzbrain.training.plan import TrainingPlan
 
@@ -70,9 +74,13 @@ def require_contexts(activity: Activity, plan: TrainingPlan) -> None:
                 ", ".join(activity.epoch_names[one] for one in sorted(found)) or "none",
                 file=where,
             )
+    for name in followed(plan.contexts):
+        require_followed(activity, name)
 
 
-def fit_contexts(activity: Activity, plan: TrainingPlan) -> Contexts:
+def fit_contexts(
+    activity: Activity, plan: TrainingPlan, trained: Contexts | None = None
+) -> Contexts:
     """Fit the contexts of a plan one after the other, each beside those before it.
 
     The neurons of a bin are independent here; penalties are chosen on the validation bins.
@@ -83,6 +91,9 @@ def fit_contexts(activity: Activity, plan: TrainingPlan) -> Contexts:
         States and folds.
     plan
         Names at least one context.
+    trained
+        The contexts after the training, whose regression on the past, which rests, is taken as it
+        is; else it is fitted.
 
     Raises
     ------
@@ -98,13 +109,16 @@ def fit_contexts(activity: Activity, plan: TrainingPlan) -> Contexts:
     parts: list[Context] = []
     base: list[Tensor | None] = [None, None]
     if "past" in plan.contexts:
-        past, field = _past(train, held, plan)
+        known = [] if trained is None else trained.parts
+        past = next((one for one in known if isinstance(one, FollowingPast)), None)
+        if trained is None or past is None:
+            past, field = _past(train, held, plan)
+        else:
+            field = trained.foot
         parts.append(past)
         base = [past.law.odds(train), None if held is None else past.law.odds(held)]
-    for kind in (PlaceInTrial, OfEpoch):
-        if kind.name not in plan.contexts:
-            continue
-        part = _labelled(kind, activity, (train, held), base, field, plan)
+    for empty in _empty(activity, train, plan):
+        part = _labelled(empty, (train, held), base, field)
         parts.append(part)
         for number, bins in enumerate((train, held)):
             if bins is not None:
@@ -150,33 +164,38 @@ def _past(
     return FollowingPast(model.from_past), model.fields[0]
 
 
+def _empty(activity: Activity, train: Sequences, plan: TrainingPlan) -> Iterator[Labelled]:
+    """Yield the contexts of labels with offsets of 0, in the order in which they are fitted."""
+    neurons = train.states.shape[1]
+
+    def tables(count: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        hidden = torch.zeros((count, plan.hidden)) if plan.context_hidden else None
+        return torch.zeros((count, neurons)), torch.zeros(neurons), hidden
+
+    if PlaceInTrial.name in plan.contexts:
+        assert train.in_segment is not None
+        yield PlaceInTrial(*tables(int(train.in_segment.max()) + 1))
+    if OfEpoch.name in plan.contexts:
+        yield OfEpoch(*tables(len(activity.epoch_names)), activity.epoch_names)
+    for number, name in enumerate(followed(plan.contexts)):
+        yield following(name, number, train, tables)
+
+
 def _labelled(
-    kind: type[Labelled],
-    activity: Activity,
+    empty: Labelled,
     bins: tuple[Sequences, Sequences | None],
     base: list[Tensor | None],
     field: Tensor,
-    plan: TrainingPlan,
 ) -> Labelled:
     """Return offsets for the labels of training bins, drawn to 0 as the validation bins choose."""
-    train, held = bins
-    if kind is OfEpoch:
-        names = activity.epoch_names
-        count = len(names)
-    else:
-        assert train.in_segment is not None
-        names, count = (), int(train.in_segment.max()) + 1
-    hidden = torch.zeros((count, plan.hidden)) if plan.context_hidden else None
-    neurons = train.states.shape[1]
-    empty = kind(torch.zeros((count, neurons)), torch.zeros(neurons), hidden, names)
     sets = [
         None
         if one is None
         else LabelledBins(torch.from_numpy(one.states), torch.from_numpy(empty.labels(one)), beside)
-        for one, beside in zip((train, held), base, strict=True)
+        for one, beside in zip(bins, base, strict=True)
     ]
     assert sets[0] is not None
-    table, pseudo = fit_labels(sets[0], sets[1], field, count)
+    table, pseudo = fit_labels(sets[0], sets[1], field, len(empty.visible))
     rate = torch.sigmoid(field)
     prior = (pseudo * rate * (1 - rate)).to(torch.float32)
-    return kind(table.to(torch.float32), prior, hidden, names)
+    return replace(empty, visible=table.to(torch.float32), prior=prior)

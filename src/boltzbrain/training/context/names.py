@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.foundations.showing.numbers import joined
 
-NAMES = ("past", "trial", "epoch", "assemblies", "states")
+NAMES = ("past", "trial", "epoch", "behaviour", "assemblies", "states")
 """In the order in which they are fitted."""
+BEHAVIOUR = "behaviour:"
+"""What begins the context of a covariate or a column of the trials, its name behind."""
 _WORDS = {
     "past": "the past",
     "trial": "the place in the trial",
@@ -37,8 +39,12 @@ def with_number_of_states(given: Mapping[str, Any]) -> dict[str, Any]:
     names, numbers = [], []
     for one in context.split(","):
         name, colon, number = one.strip().partition(":")
+        if name == BEHAVIOUR[:-1]:
+            names.append(one.strip())
+            continue
         if colon and name != "states":
-            raise bad_input("context", "have a number after `states:` only", context)
+            must = "have a number after `states:` and a name after `behaviour:` only"
+            raise bad_input("context", must, context)
         if colon and not number.strip().isdecimal():
             raise bad_input("context", "be `states:K` with a whole number K", context)
         names.append(name.strip())
@@ -61,21 +67,35 @@ def in_order(value: str) -> str:
 
     Examples
     --------
-    >>> in_order("epoch, past")
-    'past,epoch'
+    >>> in_order("behaviour:side, epoch, past")
+    'past,epoch,behaviour:side'
     """
     names = [one.strip() for one in value.split(",")]
     for name in names:
-        one_of("context", name, NAMES)
+        kind, colon, what = name.partition(":")
+        one_of("context", kind, NAMES)
+        if (kind == BEHAVIOUR[:-1]) != bool(colon and what):
+            must = "be `behaviour:NAME` with a column of the trials or a covariate"
+            raise bad_input("context", must, name)
     if len(set(names)) < len(names):
         raise bad_input("context", "name each context once", value)
     if "states" in names and len(names) > 1:
-        must = (
-            "be `states` alone, as each state has one log Z (the others go with each other: "
-            f"{', '.join(NAMES[:-1])})"
-        )
+        others = ", ".join(NAMES[:-1]).replace("behaviour", f"{BEHAVIOUR}NAME")
+        alone = "be `states` alone, as each state has one log Z"
+        must = f"{alone} (the others go with each other: {others})"
         raise bad_input("context", must, value)
-    return ",".join(sorted(names, key=NAMES.index))
+    return ",".join(sorted(names, key=lambda one: NAMES.index(one.partition(":")[0])))
+
+
+def followed(contexts: Sequence[str]) -> list[str]:
+    """Return the covariates and columns of the trials among contexts.
+
+    Examples
+    --------
+    >>> followed(["trial", "behaviour:side"])
+    ['side']
+    """
+    return [one.removeprefix(BEHAVIOUR) for one in contexts if one.startswith(BEHAVIOUR)]
 
 
 def given_what(context: str) -> str:
@@ -83,13 +103,14 @@ def given_what(context: str) -> str:
 
     Examples
     --------
-    >>> given_what("past,assemblies"), given_what("states:1")
-    ('the past and the assemblies before', '1 hidden state')
+    >>> given_what("past,behaviour:side"), given_what("states:1")
+    ('the past and side', '1 hidden state')
     """
     name, _, number = context.partition(":")
-    if number:
+    if name == "states" and number:
         return f"{number} hidden state{'s' * (number != '1')}"
-    return joined(",".join(_WORDS.get(one, one) for one in name.split(",")))
+    names = [one.removeprefix(BEHAVIOUR) for one in context.split(",")]
+    return joined(",".join(_WORDS.get(one, one) for one in names))
 
 
 def require_fitting(plan: Mapping[str, Any], chains: int) -> None:

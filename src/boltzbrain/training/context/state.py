@@ -107,7 +107,7 @@ class ContextState(State):
         still = [one.offsets(self.train, rbm) for one in rests]
         self._still = added(still) if still else None
         self._labels: dict[str, Tensor] = {
-            one.name: torch.from_numpy(one.labels(self.train)).to(device)
+            one.key: torch.from_numpy(one.labels(self.train)).to(device)
             for one in live.parts
             if isinstance(one, Labelled)
         }
@@ -143,7 +143,7 @@ class ContextState(State):
         """Return the offsets of training bins under the live contexts."""
         parts = [] if self._still is None else [self._still[bins]]
         parts += [
-            one.rows_of(self._labels[one.name][bins], self.ascent.model)
+            one.rows_of(self._labels[one.key][bins], self.ascent.model)
             for one in self.live_contexts.parts
             if isinstance(one, Labelled)
         ]
@@ -198,20 +198,20 @@ class ContextState(State):
             prior = one.prior.to(label.device)
             priors = {"visible": prior, "hidden": prior.new_tensor(HIDDEN_PRIOR)}
             for name in one.learnt:
-                table = self._learnt.get(f"{one.name}.{name}")
+                table = self._learnt.get(f"{one.key}.{name}")
                 if table is not None:
-                    gradient[f"{one.name}.{name}"] = (
+                    gradient[f"{one.key}.{name}"] = (
                         mean_by_label(apart[name], label, count) - priors[name] * table / fold
                     )
         return gradient
 
     def _labels_of(self, one: Tabled, bins: slice | Tensor) -> Tensor:
         """Return the labels of training bins, (bin,) int64, -1 where a bin has none."""
-        return self._labels[one.name][bins]
+        return self._labels[one.key][bins]
 
     def _bins_of(self, one: Tabled) -> Tensor:
         """Return the number of training bins of every label, (label,)."""
-        whole = self._labels[one.name]
+        whole = self._labels[one.key]
         return torch.bincount(whole[whole >= 0], minlength=len(one.visible))
 
     def symptom(self) -> Symptom | None:
