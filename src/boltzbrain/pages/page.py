@@ -167,6 +167,11 @@ class PageData:
         return hidden_activity(self.model.in_sign_gauge(), self.in_time[0].states)
 
     @property
+    def in_context(self) -> bool:
+        """Whether the model knows a context of every bin."""
+        return "context" in self.evaluation.get("predictive", {})
+
+    @property
     def neurons(self) -> int:
         """Number of neurons."""
         return int(self.generated.states.shape[1])
