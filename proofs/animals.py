@@ -1,8 +1,8 @@
 """Are assemblies shared by animals, and can activity of one be read in another? Planted and real.
 
-    python proofs/animals.py [--only planted four worms sessions] [--seeds 0 1 2]
-        [--kinds bernoulli drelu] [--cases aligned shuffled mirrored off elsewhere] [--small]
-        [--table FILE.csv] [--folder FOLDER]
+    python proofs/animals.py [--only planted four worms sessions groups] [--seeds 0 1 2]
+        [--sets 200] [--kinds bernoulli drelu] [--cases aligned shuffled mirrored off elsewhere]
+        [--small] [--table FILE.csv] [--folder FOLDER]
 
 One line of animals.csv a student, by its name; a study whose lines stand there is not made again,
 and one that was stopped goes on, so that the proof can be stopped and gone on with. Parts:
@@ -14,6 +14,12 @@ and one that was stopped goes on, so that the proof can be stopped and gone on w
   in at most 50 minutes on two cores; an assembly that the fourth lacks is listed as not found.
 - worms: four worms by the names of their neurons, all ordered pairs, against shuffled names.
 - sessions: Steinmetz sessions 10 and 12 by regions, against shuffled regions; as found.
+- groups: two groups of eight simulated animals, compared by permutation over animals. `--sets`
+  studies without a difference and a quarter of them in which the second group lacks an assembly, by
+  maps of covariances: no more false alarms than 5 % by the exact binomial test, four planted of
+  five found; the negative control permutes neurons in place of animals and must have three times as
+  many false alarms. Then one of each, every animal trained and read, by `bb.compare(groups=...)`:
+  the difference found, and nothing where there is none. Lines of animals_groups.csv.
 
 Writes animals.txt from all lines there are; exits 1 if a planted part fails.
 """
@@ -30,13 +36,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 import boltzbrain as bb
 from boltzbrain.alignment.folder import StudyFolder
 from boltzbrain.alignment.translation import translated_rates
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.regions import Regions
 from boltzbrain.data.study import Frame
 from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.animals.groups import group_test
 from boltzbrain.sampling.simulated.animals import (
     BOX_UM,
     SimulatedAnimal,
@@ -46,7 +55,7 @@ from boltzbrain.sampling.simulated.animals import (
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
-PARTS = ("planted", "four", "worms", "sessions")
+PARTS = ("planted", "four", "worms", "sessions", "groups")
 WORMS = ("2022-07-26-31", "2022-07-26-38", "2022-07-27-31", "2022-07-27-45")
 COLUMNS = (
     "part", "name", "teacher", "receiver", "translation", "blind_half", "blind_half_stderr",
@@ -54,6 +63,10 @@ COLUMNS = (
     "over_own_stderr", "divergence", "not_found", "units", "seconds",
 )  # fmt: skip
 LEAST, MOST, ERRORS, MINUTES = 0.6, 0.0, 5.0, 50.0
+GROUP_COLUMNS = ("name", "planted", "found", "p_value", "neurons", "effect", "smallest", "needed")
+EACH, LEVEL, LEAST_FOUND, LEAST_CONTROL = 8, 0.05, 0.8, 3.0
+"""Animals of a group; level of a test; share of planted studies to find; false alarms of the
+control over the level."""
 
 CASES = ("aligned", "shuffled", "mirrored", "off", "elsewhere")
 PLANTED: dict[str, Any] = {"radius": 0.15, "strength": 4.5, "probability": 0.12, "rate": 0.04}
@@ -315,6 +328,157 @@ def judged(lines: list[Line]) -> tuple[list[str], bool]:
     return told, good
 
 
+def groups_of_animals(seed: int, planted: bool, bins: int, neurons: int) -> SimulatedAnimals:
+    """Return twice eight animals; of a planted study the second eight lack an assembly."""
+    lacking = {number: [0] for number in range(EACH, 2 * EACH)} if planted else {}
+    return simulate_animals(
+        Generator.from_seed(seed, "groups"), neurons=[neurons] * (2 * EACH), bins=bins, paired=1,
+        radius=0.2, strength=4.0, lacking=lacking,
+    )  # fmt: skip
+
+
+def octants(one: SimulatedAnimal) -> Regions:
+    """Return the eight halves of halves of halves of the box as regions."""
+    upper = (one.xyz_um > BOX_UM * np.array([np.sqrt(0.5), 0.5, 0.5])).astype(int)
+    return Regions.from_labels([f"octant{x}{y}{z}" for x, y, z in upper.tolist()])
+
+
+def of_covariances(seed: int, planted: bool) -> Line:
+    """Return what maps of covariances of one study tell, by animals and by neurons."""
+    told = groups_of_animals(seed, planted, bins=600, neurons=60)
+    second = np.arange(2 * EACH) >= EACH
+    rows, of_neurons = [], []
+    for one in told.animals.values():
+        regions = octants(one)
+        order = np.argsort(regions.names)
+        member = regions.membership.toarray().astype(float)[:, order]
+        together = np.cov(one.states.T.astype(float))
+        np.fill_diagonal(together, 0.0)
+        counts = member.sum(axis=0)
+        pairs = np.outer(counts, counts) - np.diag(counts)
+        rows.append((member.T @ together @ member / np.maximum(pairs, 1))[np.triu_indices(8)])
+        of_neurons.append(together @ member / counts)
+    names = [str(number) for number in range(len(rows[0]))]
+    found = group_test(names, np.array(rows), second, Generator.from_seed(seed), most=2000)
+    neurons = group_test(
+        names[:8],
+        np.concatenate(of_neurons),
+        second.repeat(60),
+        Generator.from_seed(seed),
+        most=500,
+    )
+    best = int(np.abs(found.effect).argmax())
+    return {
+        "found": len(found.found), "p_value": found.corrected.min(), "neurons": len(neurons.found),
+        "effect": found.effect[best], "smallest": found.smallest, "needed": found.needed[best],
+    }  # fmt: skip
+
+
+def of_models(seed: int, planted: bool, place: Path) -> Line:
+    """Return what couplings between regions tell, every animal trained and read."""
+    told = groups_of_animals(seed, planted, bins=3000, neurons=60)
+    runs = []
+    for name, one in told.animals.items():
+        folder = place / f"groups-{planted}-{seed}" / name
+        if not (folder / "interpretation.h5").exists():
+            recording = replace(one.recording(), regions={"octants": octants(one)})
+            activity = recording.binarize().split(seed=0)
+            if (folder / "run.json").exists():
+                run = bb.resume(folder, progress=False)
+            else:
+                run = bb.fit(activity, out=folder, hidden=8, updates=500, batch=500, chains=200,
+                             progress=False)  # fmt: skip
+            bb.interpret(run, min_neurons=3, triplets=100, shuffles=10, progress=False)
+        runs.append(folder)
+    labels = ["full"] * EACH + ["lacking" if planted else "full too"] * EACH
+    out = place / f"groups-{planted}-{seed}-compared"
+    found = bb.compare(runs, groups=labels, out=out).groups
+    assert found is not None
+    maps = found.families["maps.uniform"]
+    best = int(np.abs(maps.effect).argmax())
+    print(f"{len(maps.entries)} pairs of regions; page: {out / 'comparison.html'}", flush=True)
+    return {
+        "found": len(maps.found), "p_value": maps.corrected.min(), "neurons": "",
+        "effect": maps.effect[best], "smallest": maps.smallest, "needed": maps.needed[best],
+    }  # fmt: skip
+
+
+def groups(args: argparse.Namespace, place: Path, table: Path) -> None:
+    table = table.with_name(f"{table.stem}_groups.csv")
+    done = set()
+    if table.exists():
+        with table.open(newline="") as handle:
+            done = {one["name"] for one in csv.DictReader(handle)}
+    wanted = [
+        *((f"covariances {one}", one, False) for one in range(args.sets)),
+        *((f"covariances, planted {one}", one, True) for one in range(args.sets // 4)),
+        ("models", 0, False), ("models, planted", 0, True),
+    ]  # fmt: skip
+    for name, seed, is_planted in wanted:
+        if name in done:
+            continue
+        if name.startswith("models"):
+            line = of_models(seed, is_planted, place)
+        else:
+            line = of_covariances(seed, is_planted)
+        new = not table.exists()
+        with table.open("a", newline="") as handle:
+            writer = csv.DictWriter(handle, GROUP_COLUMNS)
+            if new:
+                writer.writeheader()
+            told = {key: rounded(value) for key, value in line.items()}
+            writer.writerow({"name": name, "planted": int(is_planted), **told})
+
+
+def judged_groups(table: Path) -> tuple[list[str], bool]:
+    """Return what the lines of two groups of animals say, and whether they hold."""
+    table = table.with_name(f"{table.stem}_groups.csv")
+    if not table.exists():
+        return [], True
+    with table.open(newline="") as handle:
+        lines = list(csv.DictReader(handle))
+    sets = {
+        planted: [one for one in lines
+                  if one["name"].startswith("covariances") and one["planted"] == planted]
+        for planted in "01"
+    }  # fmt: skip
+    told, good = [f"two groups of {EACH} animals, permutation over animals"], True
+    if sets["0"]:
+        number = len(sets["0"])
+        alarms, wrong = (
+            sum(int(one[key]) > 0 for one in sets["0"]) for key in ("found", "neurons")
+        )
+        low, high = binomtest(alarms, number, LEVEL).proportion_ci(method="exact")
+        fits = binomtest(alarms, number, LEVEL, alternative="greater").pvalue > LEVEL
+        more = wrong >= LEAST_CONTROL * LEVEL * number
+        good &= bool(fits and more)
+        told.append(
+            f"  no difference: {alarms} of {number} sets have a finding, {alarms / number:.1%} "
+            f"({low:.1%} to {high:.1%}) {'ok' if fits else 'NO'}; neurons permuted in place of "
+            f"animals: {wrong / number:.1%} {'ok' if more else 'NO'}"
+        )
+    if sets["1"]:
+        found = sum(int(one["found"]) > 0 for one in sets["1"]) / len(sets["1"])
+        good &= found >= LEAST_FOUND
+        effect = np.median([abs(float(one["effect"])) for one in sets["1"]])
+        smallest = np.median([float(one["smallest"]) for one in sets["1"]])
+        told.append(
+            f"  an assembly lacking: found in {found:.1%} of {len(sets['1'])} sets "
+            f"{'ok' if found >= LEAST_FOUND else 'NO'}; largest effect {effect:.1f} sd, seen in "
+            f"four of five from {smallest:.1f} on"
+        )
+    for one in lines:
+        if one["name"].startswith("models"):
+            fits = (int(one["found"]) > 0) == (one["planted"] == "1")
+            good &= fits
+            told.append(
+                f"  {one['name']}: {one['found']} pairs of regions differ (smallest corrected p "
+                f"{one['p_value']}, effect {one['effect']} sd, seen from {one['smallest']} on, "
+                f"{one['needed']} animals a group) {'ok' if fits else 'NO'}"
+            )
+    return told, good
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
@@ -322,15 +486,18 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=list(PLANS), choices=list(PLANS))
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--sets", type=int, default=200)
     parser.add_argument("--table", type=Path, default=ROOT / "proofs" / "animals.csv")
     parser.add_argument("--folder", type=Path, default=None)
     args = parser.parse_args()
     place = args.folder or Path(tempfile.mkdtemp(prefix="animals"))
     place.mkdir(parents=True, exist_ok=True)
-    for name, part in zip(PARTS, (planted, four, worms, sessions), strict=True):
+    for name, part in zip(PARTS, (planted, four, worms, sessions, groups), strict=True):
         if name in args.only:
             part(args, place, args.table)
     told, good = judged(list(read_lines(args.table).values()))
+    more, fits = judged_groups(args.table)
+    told, good = told + more, good and fits
     text = "\n".join(told)
     print(text)
     args.table.with_suffix(".txt").write_text(text.strip() + "\n", encoding="utf-8")

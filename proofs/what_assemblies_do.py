@@ -1,7 +1,7 @@
 """What assemblies do: planted tuning is found, chance is kept, and what real assemblies tell.
 
-    python proofs/what_assemblies_do.py [--only planted steinmetz worms] [--sets 200]
-        [--sessions 10 12] [--splits 0 1 2 3 4] [--runs FOLDER] [--table FILE.csv]
+    python proofs/what_assemblies_do.py [--only planted steinmetz worms noise] [--sets 200]
+        [--sessions 10 12] [--splits 0 1 2 3 4] [--updates N] [--runs FOLDER] [--table FILE.csv]
 
 One line of what_assemblies_do.csv a data set, or a column of a run; a line that stands there is not
 made again, so that the proof can be stopped and gone on with. Parts (`--only`):
@@ -18,6 +18,9 @@ made again, so that the proof can be stopped and gone on with. Parts (`--only`):
   from hidden units, neurons and components, with chance; tuned assemblies, tuned neurons by region.
 - worms: four worms, velocity and reversals; are the same named neurons tuned in each, beyond names
   shuffled among the neurons that are named?
+- noise: fields that follow the place in the trial and both contrasts, on from the run of
+  `steinmetz`: the share of |J| between regions, and of the couplings' gain, that was common drive,
+  beside a context of contrasts permuted among trials. `--updates` of these trainings.
 
 Writes what_assemblies_do.txt from all lines there are; exits 1 if a planted part fails. Recordings
 are reported as found. Runs are kept in `--runs`, where the training of a line goes on.
@@ -51,7 +54,8 @@ from boltzbrain.interpretation.behaviour.trials import column_of, tuning_of_tria
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
-PARTS = ("planted", "steinmetz", "worms")
+PARTS = ("planted", "steinmetz", "worms", "noise")
+CONTEXT = "trial,behaviour:contrast_left,behaviour:contrast_right"
 COLUMNS = ("part", "name", "design", "unit", "p_value", "p_plain", "figures")
 LEVEL, LEAST_FOUND, LEAST_CONTROL = 0.05, 0.9, 3.0
 MEMBERS, DRAWS = 10, 400
@@ -201,6 +205,38 @@ def steinmetz(session: int, split: int, runs: Path) -> bb.TrainingRun:
     return run_of(runs / f"session{session}_split{split}", activity, hidden=100, seed=split)
 
 
+def noise(session: int, split: int, permuted: bool, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what of the couplings and of the gain goes when the fields follow the stimulus."""
+    start = steinmetz(session, split, options.runs)
+    activity = start.activity()
+    if permuted:
+        order = np.random.default_rng(split).permutation(len(activity.trials))
+        columns = ["contrast_left", "contrast_right"]
+        moved = activity.trials[columns].iloc[order].reset_index(drop=True)
+        activity = replace(activity, trials=activity.trials.assign(**moved))
+    name = f"session{session}_split{split}_{'permuted' if permuted else 'stimulus'}"
+    plan = {} if options.updates is None else {"updates": options.updates}
+    run = run_of(options.runs / name, activity, context=CONTEXT, start=start, **plan)
+    evaluated = bb.evaluate(run, progress=False)["predictive"]
+    found = bb.interpret(run, progress=False, behaviour=())
+    told = found.summary["common_drive"]
+    regions = bb.common_drive(run).sort_values("without", ascending=False)
+    regions = regions[regions["first"] != regions["second"]]
+    # both went on as long from the same weights: what only the stimulus takes away
+    control = options.runs / f"session{session}_split{split}_permuted"
+    beside = bb.common_drive(run, without=control)
+    beside = beside[beside["first"] != beside["second"]]
+    size = beside.pairs * beside.without
+    over = float((size * beside.share).sum() / size.sum())
+    return {
+        "totals": told["totals"], "over_permuted": over,
+        "remaining": [told["remaining"], told["assemblies"]],
+        "split": evaluated["split"], "over_run": evaluated["over_run"],
+        "regions": {f"{row['first']}, {row.second}": [round(row.share, 3), round(row.stderr, 3)]
+                    for _, row in regions.head(8).iterrows()},
+    }  # fmt: skip
+
+
 def worm(name: str, runs: Path) -> bb.TrainingRun:
     """Return the run of one worm, its neurons named, with velocity and reversals."""
     recording = bb.read(DATA / "celegans" / f"{name}.npz")
@@ -238,6 +274,15 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[str, str, Any]]:
                             figures_of(steinmetz(session, split, options.runs), name, "region"))}
                     ],
                 )  # fmt: skip
+    for session in options.sessions:
+        for split in options.splits:
+            for kind in ("permuted", "stimulus"):
+                yield "noise", f"session {session}, split {split}: {kind} as context", (
+                    lambda session=session, split=split, kind=kind: [
+                        {"design": f"session {session}", "unit": kind, "figures": json.dumps(
+                            noise(session, split, kind == "permuted", options))}
+                    ]
+                )  # fmt: skip
     for one in WORMS:
         for name in ("velocity", "reversal"):
             yield "worms", f"{one}: {name}", lambda one=one, name=name: [
@@ -270,6 +315,7 @@ def summary(table: pd.DataFrame) -> tuple[str, bool]:
     for part in ("steinmetz", "worms"):
         text += _recorded(table[table.part == part])
     text += _same_neurons(table[table.part == "worms"])
+    text += _noise(table[table.part == "noise"])
     return "\n".join(text), bool(good)
 
 
@@ -326,12 +372,42 @@ def _same_neurons(table: pd.DataFrame) -> Iterator[str]:
         )
 
 
+def _noise(table: pd.DataFrame) -> Iterator[str]:
+    """Yield what was common drive, beside a context that means nothing."""
+    for (design, unit), lines in table.groupby(["design", "unit"], sort=False):
+        told = [json.loads(one) for one in lines.figures]
+        yield f"{design}, {unit} as context ({len(told)} runs): share that was common drive"
+        for name in ("between", "within"):
+            yield f"  of |J| {name} regions: {_mean([one['totals'][name] for one in told])}"
+        over = np.mean([one["over_permuted"] for one in told])
+        yield f"  of |J| between regions beside permuted contrasts: {over:.3f}"
+        yield f"  of the couplings' gain: {_mean([one['split']['common_drive'] for one in told])}"
+        for place, part in enumerate(told[0]["split"]["parts"]):
+            some = [one["split"]["parts"][place] for one in told]
+            yield f"  gain by {part['name']}: {_mean(some)} nats"
+        left, units = np.mean([one["remaining"] for one in told], axis=0)
+        yield f"  assemblies that keep half of their weights: {left:.1f} of {units:.0f}"
+        shares = pd.DataFrame([{name: one[0] for name, one in each["regions"].items()}
+                               for each in told]).mean()  # fmt: skip
+        yield "  pairs of regions: " + ", ".join(
+            f"{one} {share:.1%}" for one, share in shares.items()
+        )
+
+
+def _mean(some: list[dict[str, float]]) -> str:
+    """Return the mean of figures and its error, over runs where there are several."""
+    values = np.array([one["value"] for one in some])
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else some[0]["stderr"]
+    return f"{values.mean():.3f} +- {error:.3f}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=list(PARTS), choices=PARTS)
     parser.add_argument("--sets", type=int, default=200)
     parser.add_argument("--sessions", nargs="*", type=int, default=[10, 12])
     parser.add_argument("--splits", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--updates", type=int)
     parser.add_argument("--runs", type=Path, default=Path("what_assemblies_do_runs"))
     parser.add_argument("--table", type=Path, default=ROOT / "proofs" / "what_assemblies_do.csv")
     options = parser.parse_args()

@@ -244,19 +244,22 @@ def compare(
     *,
     structure: RegionMatrix | str | Path | None = None,
     out: str | Path | None = None,
+    groups: Sequence[str] | None = None,
     kind: str = "l1",
     seed: int = 0,
 ) -> Comparison:
-    """Compare runs that `interpret` has read: repeats, animals, a structural matrix.
+    """Compare runs that `interpret` has read: repeats, animals, two groups, a structural matrix.
 
     Parameters
     ----------
     runs
-        Runs or their folders. Those of the same recording and neurons are repeats of one animal.
+        Runs or their folders, or studies. Those of one recording and its neurons are repeats.
     structure
         Structural matrix or its csv file, region names in the first row and column.
     out
-        Folder for comparison.html, comparison.json and average maps; nothing written if None.
+        Folder for comparison.html, comparison.json and tables; nothing written if None.
+    groups
+        Group of each run, of two groups of animals; those that a study tells if None.
     kind
         Which region map is compared: "mean", "l1" or "rms".
     seed
@@ -267,15 +270,15 @@ def compare(
     InputError
         If a run is not interpreted, the matrix cannot be read, or the folder cannot be made.
     """
+    from boltzbrain.alignment.every import runs_to_compare
     from boltzbrain.interpretation.animals.compare import compare_into, load_structure
     from boltzbrain.pages.comparison import write_comparison_page
 
     whole_number_in("seed", seed, low=0)
     folder = None if out is None else folder_to_write("out", out)
-    opened = [_opened(run) for run in runs]
-    return compare_into(
-        folder, opened, load_structure(structure), page=write_comparison_page, kind=kind, seed=seed
-    )
+    found, told = runs_to_compare(runs)
+    of: dict[str, Any] = {"groups": groups or told, "kind": kind, "seed": seed}
+    return compare_into(folder, found, load_structure(structure), page=write_comparison_page, **of)
 
 
 def sample(

@@ -145,6 +145,12 @@ CASES = {
          [("rate by place", 0.4, 0.1)]),
         {},
     ),
+    "group_differences": (
+        figures.group_differences,
+        (["CA1, VISp", "<b>LP</b>"], normal((5, 2)), np.arange(5) > 2, np.array([True, False]),
+         ("wt", "mut & more")),
+        {},
+    ),
     "gain_parts": (
         figures.gain_parts,
         ([("trial", 0.4, 0.1), ("side & <contrast>", -0.1, None), ("couplings", 5.0, 0.3)],),

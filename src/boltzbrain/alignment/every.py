@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from boltzbrain.alignment.folder import StudyFolder
+from boltzbrain.alignment.folder import FILE, StudyFolder
 from boltzbrain.alignment.work import complete
 from boltzbrain.comparison.evaluate_run import evaluate_run
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.activity_file import write_activity
 from boltzbrain.foundations.checks import TrainingFailedError
 from boltzbrain.foundations.files import sha256
+from boltzbrain.foundations.folders import given_path
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.grid.workers import completed_by
+from boltzbrain.interpretation.choices import Choices
+from boltzbrain.interpretation.interpret import interpret_run
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.folder import environment
 from boltzbrain.training.run.run import TrainingRun
@@ -41,9 +44,28 @@ def write_animals(folder: Path, activities: Mapping[str, Activity]) -> list[dict
     return animals
 
 
-def start_fits(folder: Path, activities: Mapping[str, Activity], plan: TrainingPlan) -> StudyFolder:
-    """Make the folder of a study whose animals are trained by one plan, each by itself."""
+def start_fits(
+    folder: Path,
+    activities: Mapping[str, Activity],
+    plan: TrainingPlan,
+    groups: Sequence[str] = (),
+) -> StudyFolder:
+    """Make the folder of a study whose animals are trained by one plan, each by itself.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    activities
+        Animal to its activity.
+    plan
+        How all are trained.
+    groups
+        The group of each animal, if they have one.
+    """
     animals = write_animals(folder, activities)
+    for one, group in zip(animals, groups, strict=False):
+        one["group"] = group
     content = {
         "asked": {"plan": plan.model_dump()},
         "animals": animals,
@@ -57,6 +79,45 @@ def evaluate_one(folder: str, name: str, *, full: bool, device: str = "auto") ->
     del full
     found = evaluate_run(TrainingRun.open(Path(folder) / name), device=device)
     return {"gain": found["log_likelihood"]["gain"]}
+
+
+def interpret_one(
+    folder: str,
+    name: str,
+    *,
+    choices: Mapping[str, Any],
+    seed: int | None = None,
+    full: bool = False,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Interpret the own run of an animal, in a process of its own."""
+    del full, device
+    run = TrainingRun.open(Path(folder) / name)
+    found = interpret_run(run, Choices(**choices), seed=seed)
+    return {"assemblies": found.summary["assemblies"]}
+
+
+def runs_to_compare(
+    places: Iterable[TrainingRun | str | Path],
+) -> tuple[list[TrainingRun], list[str]]:
+    """Return runs, and those of the animals of studies among them, and their groups.
+
+    Returns
+    -------
+    list, list
+        The groups are empty unless every place is a study that tells them.
+    """
+    runs: list[TrainingRun] = []
+    groups: list[str] = []
+    for one in places:
+        place = one.folder if isinstance(one, TrainingRun) else given_path("run", one)
+        if (place / FILE).is_file():
+            study = StudyFolder.open(place)
+            runs += [TrainingRun.open(place / "runs" / name) for name in study.animals]
+            groups += study.groups
+        else:
+            runs.append(TrainingRun.open(place))
+    return runs, groups if len(groups) == len(runs) else []
 
 
 def in_parallel(
@@ -75,7 +136,7 @@ def in_parallel(
     study
         The study.
     work
-        `work.complete`, which trains and scores, or `evaluate_one`.
+        `work.complete`, which trains and scores, `evaluate_one`, or `interpret_one` with choices.
     workers, scheduler, device, callbacks
         As of `grid.workers.completed_by`.
 

@@ -136,6 +136,12 @@ class StudyFolder(SelfTold):
         return [one["name"] for one in self.info["animals"]]
 
     @property
+    def groups(self) -> list[str]:
+        """The group of each animal, empty where the study tells none."""
+        animals = self.info["animals"]
+        return [one["group"] for one in animals] if all("group" in one for one in animals) else []
+
+    @property
     def register(self) -> Register:
         """By what neurons are told to lie at one place."""
         return Register.of(self.asked["by"])

@@ -91,11 +91,14 @@ class Study(SelfTold):
         One per animal.
     frame
         In which their positions are told, micrometres.
+    groups
+        The group of each animal, a condition or genotype; empty where none is told.
     """
 
     names: tuple[str, ...]
     recordings: tuple[Recording, ...]
     frame: Frame = Frame()
+    groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names that do not tell the animals apart."""
@@ -105,6 +108,9 @@ class Study(SelfTold):
             )
         if len(set(self.names)) != len(self.names):
             raise bad_input("names", "be different", list(self.names))
+        if self.groups and len(self.groups) != len(self.names):
+            must = f"be one per animal ({len(self.names)}), or none"
+            raise bad_input("groups", must, len(self.groups))
 
     @classmethod
     def of(

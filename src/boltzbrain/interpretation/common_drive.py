@@ -331,7 +331,8 @@ def common_drive(
     run
         A finished run with a context.
     without
-        One without, of the same neurons; that which the training began with (`--from`) if None.
+        Another of the same neurons, without a context, or with one whose labels mean nothing; that
+        which the training began with (`--from`) if None.
     atlas
         Which regions; the first atlas if None.
     min_neurons
@@ -364,7 +365,7 @@ def common_drive(
         model = began[1]
     else:
         other = _opened("without", without)
-        model = other.best
+        model = other.at_mean_context()
         if other.activity().neurons["id"].tolist() != activity.neurons["id"].tolist():
             must = "be of the same neurons, in one order"
             raise bad_input("without", must, other.folder, file=run.folder)

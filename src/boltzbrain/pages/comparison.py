@@ -14,6 +14,7 @@ from boltzbrain.foundations.showing.told import counted
 from boltzbrain.interpretation.animals.compare import Comparison
 from boltzbrain.pages import figures
 from boltzbrain.pages.figures.couplings import clustered
+from boltzbrain.pages.groups import group_images, group_table, group_words
 from boltzbrain.pages.html import rendered, write_html
 from boltzbrain.pages.panels.panel import Image, draw
 
@@ -77,7 +78,7 @@ def comparison_words(summary: Mapping[str, Any]) -> list[str]:
             f"Couplings between regions follow the structural matrix with a rank correlation of "
             f"{number(anatomy['spearman'], 2)} (p = {anatomy['mantel_p']:.2g}, regions permuted)."
         )
-    return sentences
+    return sentences + group_words(summary.get("groups"))
 
 
 def write_comparison_page(found: Comparison, path: Path) -> Path:
@@ -93,6 +94,7 @@ def write_comparison_page(found: Comparison, path: Path) -> Path:
         answer=comparison_words(found.summary),
         maps=_maps(found),
         matched=_matched(found.summary),
+        groups=group_images(found.groups),
         tables=[table for table in _tables(found.summary) if table.rows],
         reasons=_reasons(found.summary["reasons"]),
     )
@@ -157,6 +159,7 @@ def _tables(summary: Mapping[str, Any]) -> list[Table]:
         for matrix, one in (summary["structure"] or {}).items()
     ]
     return [
+        Table("Two groups of animals", *group_table(summary.get("groups"))),
         Table("Runs", ("run", "animal", "gain on validation (nats per bin)", "converged"), runs),
         Table("Maps of regions", ("map", "between", "which", "correlation"), maps),
         Table("Anatomy", ("map", "Spearman", "p (regions permuted)"), structure),

@@ -21,7 +21,7 @@ UNITS: Mapping[str, float] = {"um": 1.0, "mm": 1e3, "m": 1e6}
 """Unit of positions to micrometres."""
 _SIDES = ("left", "right", "both")
 _OF_STUDY = ("atlas", "axes", "hemisphere", "midline_um")
-_OF_ANIMAL = ("recording", "unit", "axes", "hemisphere", "read")
+_OF_ANIMAL = ("recording", "unit", "axes", "hemisphere", "group", "read")
 _XYZ = ["x_um", "y_um", "z_um"]
 
 
@@ -41,8 +41,9 @@ def read_study(path: str | Path, **options: Any) -> Study:
         called by their stems. In a toml file the table ``study`` may say ``atlas``, ``axes``
         (where x, y and z lead to, as "RAS"), ``hemisphere`` and ``midline_um``; the table
         ``animals.NAME`` says ``recording`` (a relative path is taken from the toml file), and may
-        say ``unit`` of its positions (um, mm, m), its own ``axes`` and ``hemisphere``, and
-        ``read``, options of its reader.
+        say ``unit`` of its positions (um, mm, m), its own ``axes`` and ``hemisphere``, its
+        ``group`` (a condition or genotype; of all animals or of none), and ``read``, options of its
+        reader.
     options
         Of `boltzbrain.read`, for every animal.
 
@@ -71,14 +72,18 @@ def read_study(path: str | Path, **options: Any) -> Study:
     if not isinstance(animals, dict) or not animals:
         raise bad_input("animals", "be tables [animals.NAME], one an animal", "none", file=file)
     frame = Frame(str(general.get("atlas", "")), str(general.get("axes", "")))
-    found = {}
+    found, groups = {}, []
     for name, table in animals.items():
         entry = _known(table, _OF_ANIMAL, f"animals.{name}", file)
         if "recording" not in entry:
             raise bad_input(f"animals.{name}.recording", "be given", "none", file=file)
         recording = read(file.parent / entry["recording"], **{**options, **entry.get("read", {})})
         found[name] = _in_frame(recording, entry, general, frame, file)
-    return Study.of(list(found.values()), list(found), frame)
+        groups += [str(entry["group"])] if "group" in entry else []
+    if groups and len(groups) < len(found):
+        bare = next(name for name, table in animals.items() if "group" not in table)
+        raise bad_input(f"animals.{bare}.group", "be given, as of other animals", "none", file=file)
+    return Study(tuple(found), tuple(found.values()), frame, tuple(groups))
 
 
 def _parsed(file: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from boltzbrain.cli.opening import open_runs
 from boltzbrain.cli.options import RunFolder, option, takes
+from boltzbrain.cli.several.every import interpret_animals
 from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.results import show_interpretation
 from boltzbrain.cli.terminal import out, say
@@ -25,8 +26,12 @@ def interpret(
     *,
     choices: Mapping[str, Any],
 ) -> None:
-    """Read couplings, assemblies and regions out of the chosen model."""
+    """Read couplings, assemblies and regions out of the chosen model, or of every animal's."""
     display = Display()
+    if (run / "study.json").is_file():
+        interpret_animals(run, display, choices, seed)
+        say(f"next:    boltzbrain compare {path_to_type(run)} -o FOLDER")
+        return
     open_runs(display, [run])
     with display.stage("reading", phases=True) as stage:
         from boltzbrain import api

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +57,22 @@ def fit_animals(
             activities = {
                 name: prepare_recording(preparation, one, plan.seed, display) for name, one in told
             }
-            study = start_fits(folder, activities, plan)
+            study = start_fits(folder, activities, plan, told.groups)
         with display.stage("training") as stage:
             in_parallel(study, device=device, callbacks=(stage.show,))
     return study
+
+
+def interpret_animals(
+    folder: Path, display: Display, choices: Mapping[str, Any], seed: int | None
+) -> None:
+    """Interpret the own run of every animal."""
+    with display.stage("reading") as stage:
+        from boltzbrain.alignment.every import in_parallel, interpret_one
+        from boltzbrain.alignment.folder import StudyFolder
+
+        work = partial(interpret_one, choices=dict(choices), seed=seed)
+        in_parallel(StudyFolder.open(folder), work, callbacks=(stage.show,))
 
 
 def evaluate_animals(folder: Path, display: Display, device: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from boltzbrain.data.atlas import canonical_name
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, whole_number_in
+from boltzbrain.foundations.files import atomic_write
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.assemblies.returning import unit_columns
 from boltzbrain.interpretation.marginal import Floats, Indices
@@ -77,6 +80,24 @@ def average_maps(
         animals[np.ix_(mine, mine)] += share > 0
     values = total / np.where(weight > 0, weight, 1.0)
     return AverageMap(tuple(names), values, weight, animals)
+
+
+def write_map(path: Path, average: AverageMap) -> None:
+    """Write an average map as a csv with names in its first row and column, whole or not at all."""
+    with (
+        atomic_write(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as handle,
+    ):
+        rows = csv.writer(handle)
+        rows.writerow(["", *average.names])
+        for name, row, animals in zip(
+            average.names, average.values.tolist(), average.animals.tolist(), strict=True
+        ):
+            # a pair of regions that no animal has is unknown, not 0
+            cells = [
+                repr(value) if count else "" for value, count in zip(row, animals, strict=True)
+            ]
+            rows.writerow([name, *cells])
 
 
 @dataclass(frozen=True)

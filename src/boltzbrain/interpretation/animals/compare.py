@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,13 @@ from boltzbrain.interpretation.animals.agreement import (
     average_maps,
     map_agreement,
     match_assemblies,
+    write_map,
+)
+from boltzbrain.interpretation.animals.by_group import (
+    Groups,
+    OfAnimal,
+    compare_groups,
+    two_groups,
 )
 from boltzbrain.interpretation.animals.structure import (
     RegionMatrix,
@@ -85,10 +91,13 @@ class Comparison(SelfTold):
         The content of comparison.json.
     averages
         Matrix to the map averaged over animals (eq. 22), or None where nothing has regions.
+    groups
+        What differs between two groups of animals, if they were named.
     """
 
     summary: Mapping[str, Any]
     averages: Mapping[str, AverageMap]
+    groups: Groups | None = None
 
 
 def read_runs(runs: Sequence[TrainingRun]) -> list[FoundInRun]:
@@ -150,6 +159,7 @@ def compare_runs(
     runs: Sequence[TrainingRun],
     structure: RegionMatrix | None = None,
     *,
+    groups: Sequence[str] | None = None,
     kind: str = "l1",
     permutations: int = 10_000,
     seed: int = 0,
@@ -163,6 +173,8 @@ def compare_runs(
         animal.
     structure
         Structural matrix, if any.
+    groups
+        The group of each run, of two groups of animals, which are compared.
     kind
         Which map: "mean", "l1" or "rms".
     permutations
@@ -173,6 +185,7 @@ def compare_runs(
     one_of("kind", kind, KINDS)
     whole_number_in("permutations", permutations, low=10)
     interpreted = read_runs(runs)
+    names = two_groups(groups, [one.animal for one in interpreted]) if groups else None
     generator = Generator.from_seed(seed, "comparison")
     reasons: dict[str, str] = {}
     averages: dict[str, AverageMap] = {}
@@ -198,6 +211,10 @@ def compare_runs(
             }
         except InputError as error:
             reasons[f"structure.{matrix}"] = str(error)
+    grouped = None
+    if groups and names:
+        animals = _animals(interpreted, groups)
+        grouped = compare_groups(animals, names, MATRICES, kind, generator.child("groups"))
     summary = {
         **FORMAT.told,
         "options": {"kind": kind, "permutations": permutations, "seed": seed},
@@ -215,9 +232,22 @@ def compare_runs(
         "maps": of_maps,
         "assemblies": _matchings(interpreted, generator.child("assemblies")),
         "structure": of_structure or None,
+        "groups": None if grouped is None else grouped.told(),
         "reasons": reasons if structure is not None else {**reasons, "structure": "none was given"},
     }
-    return Comparison(summary, averages)
+    return Comparison(summary, averages, grouped)
+
+
+def _animals(interpreted: Sequence[FoundInRun], groups: Sequence[str]) -> list[OfAnimal]:
+    """Return the animals of which a run converged, each with its group."""
+    found: dict[int, tuple[list[FoundInRun], str]] = {}
+    for one, group in zip(interpreted, groups, strict=True):
+        if one.converged:
+            found.setdefault(one.animal, ([], group))[0].append(one)
+    return [
+        OfAnimal(", ".join(one.name for one in some), group, [one.found for one in some])
+        for some, group in found.values()
+    ]
 
 
 def _why_no_map(interpreted: Sequence[FoundInRun]) -> str:
@@ -348,28 +378,14 @@ def compare_into(
         found = compare_runs(runs, structure, **options)
         with together(folder) as place:
             for matrix, average in found.averages.items():
-                _write_map(place(f"map_{matrix}.csv"), average)
+                write_map(place(f"map_{matrix}.csv"), average)
             write_ours(place("comparison.json"), FORMAT, found.summary)
+            if found.groups is not None:
+                with atomic_write(place("groups.csv")) as temporary:
+                    found.groups.to_dataframe().to_csv(temporary, index=False)
             if page is not None:
                 page(found, place("comparison.html"))
     return found
-
-
-def _write_map(path: Path, average: AverageMap) -> None:
-    with (
-        atomic_write(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as handle,
-    ):
-        rows = csv.writer(handle)
-        rows.writerow(["", *average.names])
-        for name, row, animals in zip(
-            average.names, average.values.tolist(), average.animals.tolist(), strict=True
-        ):
-            # a pair of regions that no animal has is unknown, not 0
-            cells = [
-                repr(value) if count else "" for value, count in zip(row, animals, strict=True)
-            ]
-            rows.writerow([name, *cells])
 
 
 def load_structure(structure: RegionMatrix | str | Path | None) -> RegionMatrix | None:

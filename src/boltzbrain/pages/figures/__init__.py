@@ -66,6 +66,7 @@ from boltzbrain.pages.figures.statistics import (
     rates,
     triplets,
 )
+from boltzbrain.pages.figures.study import group_differences
 from boltzbrain.pages.figures.sweep import grid_map, sweep_curves, sweep_scores
 from boltzbrain.pages.figures.training import training_curve
 
@@ -86,6 +87,7 @@ __all__ = [
     "explained_shares",
     "gain_parts",
     "grid_map",
+    "group_differences",
     "hidden_correlations",
     "hidden_covariances",
     "hidden_means",

@@ -149,3 +149,49 @@ def at_names(ax: Axes, names: Sequence[str], values: Floats, top: float) -> None
     ax.set_xlim(-top, top)
     ax.axvline(0, color=MUTED, linewidth=0.7)
     ax.invert_yaxis()
+
+
+@figure((6.4, 3.4))
+def group_differences(
+    ax: Axes,
+    entries: Sequence[str],
+    values: Floats,
+    second: NDArray[np.bool_],
+    differ: NDArray[np.bool_],
+    groups: tuple[str, str],
+) -> None:
+    """Draw every animal of two groups, entry by entry, and the means of the groups.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    entries
+        Names; in black those that differ.
+    values
+        (animal, entry), each entry in units of its own spread within a group about the common mean.
+    second
+        (animal,) whether it is of the second group.
+    differ
+        (entry,) whether it differs, corrected over all entries.
+    groups
+        Their names.
+    """
+    for row in range(len(entries)):
+        for side, (mine, colour) in enumerate(((~second, MUTED), (second, TEST))):
+            # a little apart, and animals of one group beside each other
+            place = -row + (0.16 if side == 0 else -0.16)
+            spread = np.linspace(-0.1, 0.1, int(mine.sum()))
+            ax.scatter(values[mine, row], place + spread, s=11, color=colour, alpha=0.75,
+                       linewidths=0, label=as_text(groups[side]) if row == 0 else None)  # fmt: skip
+            mean = float(values[mine, row].mean())
+            ax.plot([mean, mean], [place - 0.15, place + 0.15], color=colour, linewidth=2.0)
+    ax.set_yticks([-row for row in range(len(entries))], [as_text(one) for one in entries])
+    for label, black in zip(ax.get_yticklabels(), differ.tolist(), strict=True):
+        label.set_color(INK if black else MUTED)
+        label.set_fontweight("bold" if black else "normal")
+    ax.tick_params(axis="y", length=0)
+    ax.axvline(0, color=FAINT, linewidth=0.8)
+    ax.set_xlabel("each animal (standard deviations within a group)")
+    ax.legend(loc="upper left", bbox_to_anchor=(0.0, 1.12), ncols=2, frameon=False,
+              fontsize=text_size(8), handletextpad=0.2)  # fmt: skip

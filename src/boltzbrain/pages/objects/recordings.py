@@ -171,5 +171,9 @@ def activity_told(activity: Activity) -> Told:
 
 def study_told(study: Study) -> Told:
     """Return what a study tells: its animals with their neurons."""
-    rows = [(name, f"{counted(len(one), 'neuron')}, {_source(one)}") for name, one in study]
+    groups = [f"{one}, " for one in study.groups] or [""] * len(study)
+    rows = [
+        (name, f"{group}{counted(len(one), 'neuron')}, {_source(one)}")
+        for (name, one), group in zip(study, groups, strict=True)
+    ]
     return Told(f"Study of {counted(len(study), 'animal')}", tuple(rows))
