@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import boltzbrain as bb
 from boltzbrain.data.activity import GAP, TRAIN
@@ -11,6 +12,8 @@ from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.grid.repeats import half_of, names_of, repeat
 from boltzbrain.interpretation.assemblies.returning import agreement
+from boltzbrain.interpretation.couplings.low_rank import LowRank, top_partners
+from boltzbrain.interpretation.couplings.returning import find_returning_couplings
 from boltzbrain.sampling.synthetic import simulate_assemblies
 from boltzbrain.training.run.repeated import repeats_of
 
@@ -90,6 +93,40 @@ def test_planted_assemblies_come_back(run):
     assert told["share_returning"] >= 0.75
     assert told["chance"] < 0.4
     assert "agreement" in found.to_dataframe("assemblies")
+    told = found.summary["couplings"]["returning"]
+    assert told["median_agreement"] > 0.5
+    assert told["chance"] < 0.3
+    table = found.to_dataframe("couplings")
+    assert table["agreement"].between(0, 1).all()
+    assert table["agreement"][:50].median() > table["agreement"][-50:].median()
+
+
+@pytest.mark.parametrize("form", ["dense", "low rank"])
+def test_the_agreement_of_a_coupling_is_its_share_in_another_training(form):
+    rng = np.random.default_rng(7)
+    modes = rng.normal(size=(12, 3))
+    own = modes @ modes.T
+    np.fill_diagonal(own, 0)
+    partners, _ = top_partners(own, 4)
+
+    def trained_again(factor):
+        if form == "dense":
+            return factor * own
+        low = LowRank(
+            modes.astype(np.float32), np.full(3, factor),
+            sparse.csr_array((12, 3), dtype=np.float32), sparse.csr_array((12, 12)),
+        )  # fmt: skip
+        np.testing.assert_allclose(low.dense(), factor * own, atol=1e-5)
+        return low
+
+    for factors, expected in (((0.6, 0.8, 0.7), 0.7), ((2.0,), 1.0), ((-1.0,), 0.0)):
+        again = [trained_again(one) for one in factors]
+        entries, told = find_returning_couplings(partners, own, again, Generator.from_seed(0))
+        found = entries["couplings/partner_agreement"].values
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert told["median_agreement"] == pytest.approx(expected, abs=1e-5)
+    # of neurons in another order half have the other sign
+    assert told["chance"] < 0.6
 
 
 def test_a_half_is_left_out_and_told():

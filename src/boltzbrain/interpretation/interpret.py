@@ -20,7 +20,8 @@ from boltzbrain.interpretation.assemblies.returning import find_returning
 from boltzbrain.interpretation.behaviour.find import find_behaviour
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.common_drive import find_common_drive
-from boltzbrain.interpretation.couplings.find import find_couplings, find_norms
+from boltzbrain.interpretation.couplings.find import find_couplings, find_norms, pairs_under
+from boltzbrain.interpretation.couplings.returning import find_returning_couplings
 from boltzbrain.interpretation.file import (
     Entries,
     Entry,
@@ -227,6 +228,7 @@ def _interpreted(
         more, summary["in_time"] = find_in_time(model, activity, generator, tell)
         entries |= more
     summary["assemblies"] = {**summary["assemblies"], "returning": None}
+    summary["couplings"] = {**summary["couplings"], "returning": None}
     again = [one.at_mean_context() for one in repeats_of(run) if _converged(one)]
     if again:
         states = activity.states_of("train")
@@ -234,6 +236,14 @@ def _interpreted(
         more, told = find_returning(run.at_mean_context(), again, states, generator)
         entries |= more
         summary["assemblies"] = {**summary["assemblies"], "returning": told}
+        if "couplings/partners" in entries:
+            more, summary["couplings"]["returning"] = find_returning_couplings(
+                entries["couplings/partners"].values,
+                found.pairs("data"),
+                [pairs_under(one, "data", states, choices) for one in again],
+                generator.child("couplings"),
+            )
+            entries |= more
     found = Interpretation(entries, {"run": run.id, "chosen_update": chosen, **summary})
     write_interpretation(run.folder / FILE, found)
     return found

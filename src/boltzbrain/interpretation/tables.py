@@ -62,17 +62,18 @@ def _couplings(found: Interpretation) -> pd.DataFrame:
     once = once[np.argsort(-np.abs(coupling[once]), kind="stable")]
     ids, regions = found["neurons/id"], found["neurons/region"]
     low, high = low[once], high[once]
-    return pd.DataFrame(
-        {
-            "neuron": low,
-            "partner": high,
-            "coupling": coupling[once],
-            "neuron_id": ids[low],
-            "partner_id": ids[high],
-            "neuron_region": regions[low],
-            "partner_region": regions[high],
-        }
-    )
+    table: dict[str, Any] = {
+        "neuron": low,
+        "partner": high,
+        "coupling": coupling[once],
+        "neuron_id": ids[low],
+        "partner_id": ids[high],
+        "neuron_region": regions[low],
+        "partner_region": regions[high],
+    }
+    if "couplings/partner_agreement" in found:
+        table["agreement"] = found["couplings/partner_agreement"].ravel()[once]
+    return pd.DataFrame(table)
 
 
 def _assemblies(found: Interpretation) -> pd.DataFrame:

@@ -93,21 +93,32 @@ def found(interpretation: Interpretation) -> list[str]:
     ]
     return [
         *sentences,
-        *_coming_back(summary["assemblies"].get("returning")),
+        *_coming_back(
+            summary["assemblies"].get("returning"),
+            summary.get("couplings", {}).get("returning"),
+        ),
         *_between_regions(summary),
         *_in_space(interpretation),
         *_by_behaviour(summary.get("behaviour")),
     ]
 
 
-def _coming_back(returning: Mapping[str, Any] | None) -> list[str]:
+def _coming_back(
+    returning: Mapping[str, Any] | None, couplings: Mapping[str, Any] | None
+) -> list[str]:
     if returning is None:
         return []
     repeats = counted(returning["repeats"], "repeat")
+    pairs = (
+        ""
+        if couplings is None
+        else f" Of the strongest couplings {couplings['median_agreement']:.0%} of the size is "
+        f"found again ({couplings['chance']:.0%} by chance)."
+    )
     return [
         f"{returning['share_returning']:.0%} of the assemblies come back when the model is trained "
         f"again ({repeats}; agreement {returning['returns_from']:g} or more, "
-        f"{returning['chance']:.2f} by chance)."
+        f"{returning['chance']:.2f} by chance).{pairs}"
     ]
 
 

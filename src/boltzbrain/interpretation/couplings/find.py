@@ -69,13 +69,7 @@ def find_couplings(
         entries[f"{folder}/fields"] = Entry(
             fields, f"(neuron,) field H_i {_SPINS}, {_OTHERS[reference]}", "nats"
         )
-        if dense:
-            found: Couplings = couplings(
-                model, 2, reference, check=False,
-                memory_limit_gb=choices.memory_limit_gb, **options,
-            )  # fmt: skip
-        else:
-            found = low_rank_couplings(model, reference, **options)
+        found = pairs_under(model, reference, states, choices)
         told = f"pair coupling J_ij {_SPINS}, {_OTHERS[reference]}, zero diagonal"
         if reference == "data" and not dense:
             told += ", in Taylor form (van der Plas et al. 2023, eq. 17)"
@@ -107,6 +101,15 @@ def find_couplings(
         )
     beyond(3, 3)
     return entries, summary, pairs
+
+
+def pairs_under(model: RBM, reference: str, states: States, choices: Choices) -> Couplings:
+    """Return the couplings of all pairs: one array where the memory allows it, else in factors."""
+    options: dict[str, Any] = {"data": states, "bins": choices.bins}
+    limit = choices.memory_limit_gb
+    if pair_memory_gb(len(model.visible)) <= limit:
+        return couplings(model, 2, reference, check=False, memory_limit_gb=limit, **options)
+    return low_rank_couplings(model, reference, **options)
 
 
 def _strong(pairs: Couplings, partners: Indices, values: Floats) -> Indices:

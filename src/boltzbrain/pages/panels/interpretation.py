@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from boltzbrain.interpretation.assemblies.returning import RETURNS
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages.html import embedded
 from boltzbrain.pages.page import PageData
@@ -120,6 +121,9 @@ def _assemblies(found: Interpretation, page: PageData) -> dict[str, Any]:
                 for number in best.tolist()
                 if occupancy[number] > 0
             ]
+        if "assemblies/agreement" in found:
+            agreement = float(found["assemblies/agreement"][unit])
+            one |= {"agreement": round(agreement, 2), "returns": agreement >= RETURNS}
         listed.append(one)
     return {
         "units": listed,

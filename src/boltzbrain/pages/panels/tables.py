@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from boltzbrain.interpretation.assemblies.returning import RETURNS
 from boltzbrain.interpretation.couplings.low_rank import LowRank
 from boltzbrain.interpretation.file import Interpretation
 
 PAIRS, NEURONS = 2000, 50_000
 """Most rows of the tables of couplings and of neurons."""
+AGREEMENT = "agreement"
+"""Head of the column that tells what comes back in other trainings."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,23 @@ class SortableTable:
         Column names.
     columns
         One list of values per column; None where a figure does not exist.
+    fades
+        Head of the column, and the value below which a row is faded.
     """
 
     title: str
     words: str
     heads: Sequence[str]
     columns: Sequence[Sequence[Any]]
+    fades: tuple[str, float] | None = None
 
     def content(self) -> dict[str, Any]:
         """Return heads and columns for the script of the page."""
-        return {"heads": list(self.heads), "columns": [list(column) for column in self.columns]}
+        fades = None
+        if self.fades is not None:
+            fades = {"column": self.heads.index(self.fades[0]), "below": self.fades[1]}
+        columns = [list(column) for column in self.columns]
+        return {"heads": list(self.heads), "columns": columns, "fades": fades}
 
 
 def interpretation_tables(found: Interpretation) -> dict[str, SortableTable]:
@@ -81,7 +91,12 @@ def _assemblies(found: Interpretation) -> SortableTable:
             heads.append(head)
             columns.append([values[rows[unit]] if unit in rows else None for unit in range(units)])
     words = "One row per hidden unit. Regions that it spans hold a tenth of its members or more."
-    return SortableTable("All assemblies", words, heads, columns)
+    if "assemblies/agreement" not in found:
+        return SortableTable("All assemblies", words, heads, columns)
+    heads.append(AGREEMENT)
+    columns.append(_rounded(found["assemblies/agreement"], 2))
+    words += " Grey: it does not come back in other trainings."
+    return SortableTable("All assemblies", words, heads, columns, (AGREEMENT, RETURNS))
 
 
 def _couplings(found: Interpretation) -> SortableTable:
@@ -109,7 +124,12 @@ def _couplings(found: Interpretation) -> SortableTable:
         heads.append("R (uniform)")
         columns.append(_rounded(found["couplings/r_pairs"][one, two]))
     words = "Pairs of largest coupling under the uniform reference, among each neuron's strongest."
-    return SortableTable("Strongest couplings", words, heads, columns)
+    if "couplings/partner_agreement" not in found:
+        return SortableTable("Strongest couplings", words, heads, columns)
+    heads.append(AGREEMENT)
+    columns.append(_rounded(found["couplings/partner_agreement"].ravel()[top], 2))
+    words += " Agreement: share of J (data) found in other trainings, grey below a half."
+    return SortableTable("Strongest couplings", words, heads, columns, (AGREEMENT, RETURNS))
 
 
 def _regions(found: Interpretation) -> SortableTable:

@@ -12,7 +12,7 @@
   const compare = (a, b) =>
     a === null ? 1 : b === null ? -1 : typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true });
   for (const figure of document.querySelectorAll(".sortable")) {
-    const { heads, columns } = data.tables[figure.dataset.table];
+    const { heads, columns, fades } = data.tables[figure.dataset.table];
     const all = columns[0].map((_, row) => row);
     const state = { column: -1, down: false, rows: all };
     const [head, body, note] = [figure.querySelector("thead"), figure.querySelector("tbody"), figure.querySelector(".controls span")];
@@ -46,6 +46,7 @@
       });
       body.replaceChildren(...rows.slice(0, SHOWN).map((row) => {
         const line = document.createElement("tr");
+        if (fades && columns[fades.column][row] < fades.below) line.className = "not-returning";
         line.append(...columns.map((one) => {
           const cell = document.createElement("td");
           cell.textContent = one[row] ?? "";
@@ -145,7 +146,9 @@
   function show(unit) {
     chooser.value = unit;
     const one = units[unit];
-    byId("gallery-words").textContent = `${one.members.length} members, ${order.indexOf(unit) + 1} of ${units.length} hidden units`;
+    const back = one.agreement === undefined ? "" : `, ${one.returns ? "comes back" : "does not come back"} in other trainings (agreement ${one.agreement})`;
+    byId("gallery-words").textContent = `${one.members.length} members, ${order.indexOf(unit) + 1} of ${units.length} hidden units${back}`;
+    byId("gallery").classList.toggle("not-returning", one.returns === false);
     bars(byId("gallery-weights"), one.top.map((n, k) => [label(n), one.weights[k]]));
     trace(one.trace);
     byId("gallery-regions-head").hidden = !one.regions;
