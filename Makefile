@@ -5,6 +5,7 @@
 # make prove   the long proofs (proofs/), make bench the timings (benchmarks/)
 # make docs    the site, into build/site (MkDocs, needs npm)
 # make dist    build the sdist and the wheel and try them as users would (proofs/wheels.py)
+# make release try a release: what is missing, then test, docs and dist; publishes nothing
 # make viewer  bundle the scripts of the brain viewer (viewer/, needs npm) into the package
 # make clean   remove what these targets write, .venv excepted
 #
@@ -24,7 +25,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-avx2 lint prove bench docs dist viewer clean
+.PHONY: help demo test test-avx2 lint prove bench docs dist release viewer clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -61,10 +62,10 @@ prove: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.[bench]'
-	@for name in memory deconvolution small_model viewer; do \
+	@for name in memory deconvolution small_model viewer covariates; do \
 		echo "== $$name"; \
 		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
-	@kind=$$($(BIN)/python -m benchmarks.timing); for name in sweep update small_updates scaling bandwidth offsets ladder_steps; do \
+	@kind=$$($(BIN)/python -m benchmarks.timing); for name in sweep update small_updates scaling bandwidth offsets ladder_steps sweep_parts; do \
 		echo "== $$name, $$kind"; \
 		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$kind/$$name.json || exit 1; \
 		test $$kind = avx512 || continue; \
@@ -87,6 +88,11 @@ dist: $(STAMP)
 	$(BIN)/python -m hatchling build
 	$(BIN)/python -m twine check --strict dist/*
 	$(BIN)/python proofs/wheels.py dist
+
+release: $(STAMP)
+	$(BIN)/python docs/developer/release.py
+	$(MAKE) test docs dist
+	@echo "ready: tag the commit, push the tag, upload dist/*"
 
 viewer:
 	cd viewer && npm ci --no-audit --no-fund && npm run build

@@ -18,8 +18,9 @@ and one that was stopped goes on, so that the proof can be stopped and gone on w
   studies without a difference and a quarter of them in which the second group lacks two of four
   assemblies, by maps of covariances: no more false alarms than 5 % by the exact binomial test, four
   planted of five found; the negative control permutes neurons in place of animals and must have
-  three times as many false alarms. Then one of each, every animal trained and read, by `bb.compare(groups=...)`:
-  the difference found, and nothing where there is none. Lines of animals_groups.csv.
+  three times as many false alarms. Then one of each, every animal trained and read, by
+  `bb.compare(groups=...)`: the difference found, and nothing where there is none. Lines of
+  animals_groups.csv.
 
 Writes animals.txt from all lines there are; exits 1 if a planted part fails.
 """

@@ -21,6 +21,7 @@ from boltzbrain.interpretation.behaviour.decoding import (
     target_of_trials,
 )
 from boltzbrain.interpretation.behaviour.encoding import PLACE, explained
+from boltzbrain.interpretation.behaviour.find import NOT_ASKED, find_behaviour
 from boltzbrain.interpretation.behaviour.nulls import SeriesNull
 from boltzbrain.interpretation.behaviour.power import tail_p_values
 from boltzbrain.interpretation.behaviour.ridge import PENALTIES, Ridge, inner_folds
@@ -32,6 +33,8 @@ from boltzbrain.interpretation.behaviour.trials import (
     responses,
     tuning_of_trials,
 )
+from boltzbrain.interpretation.choices import Choices
+from boltzbrain.sampling.synthetic import random_model
 from helpers.activities import activity_of
 
 ONE = np.zeros(3000, dtype=np.int32)
@@ -332,3 +335,15 @@ def test_courses_are_means_over_the_trials_of_a_level():
     )
     assert single.shape == (160, 10, 12)
     np.testing.assert_allclose(found.seconds[:2], [0.01, 0.03])
+
+
+def test_nothing_is_read_where_an_empty_list_is_asked_for():
+    states = (np.random.default_rng(0).random((200, 4)) < 0.3).astype(np.uint8)
+    series = {"speed": BinnedCovariate(np.arange(200.0))}
+    activity = replace(activity_of(states), covariates=series)
+    model = random_model("bernoulli", 4, 2, Generator.from_seed(0))
+    asked = Choices(behaviour=())
+    entries, summary, why = find_behaviour(
+        model, activity, asked, Generator.from_seed(1), lambda *_: None
+    )
+    assert (entries, summary, why) == ({}, None, {"behaviour": NOT_ASKED})

@@ -9,10 +9,11 @@ import pytest
 from sklearn.decomposition import NMF
 from sklearn.metrics import adjusted_rand_score
 
+import boltzbrain as bb
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.motifs.affinities import affinities_of
-from boltzbrain.interpretation.motifs.changes import SPIKES, Signal, changes_of
+from boltzbrain.interpretation.motifs.changes import SPIKES, Signal, changes_of, signal_of
 from boltzbrain.interpretation.motifs.choices import MotifChoices
 from boltzbrain.interpretation.motifs.communities import find_communities, log_evidence
 from boltzbrain.interpretation.motifs.factors import Block, factorise, pairs_given
@@ -203,3 +204,16 @@ def test_animals_that_share_too_few_names_and_clocks_that_differ_are_refused():
         find_motifs({"a": one, "b": longer}, CHOICES)
     with pytest.raises(InputError, match="memory_limit_gb"):
         affinities_of({"a": one, "b": longer}, memory_limit_gb=1e-6)
+
+
+def test_a_region_is_the_mean_of_its_neurons_each_in_units_of_its_spread():
+    states = (np.random.default_rng(3).random((300, 5)) < 0.3).astype(np.uint8)
+    states[:, 4] = 0  # never active: it is in no mean
+    labels = np.array(["CA1", "VISp", "CA1", "", "VISp"])
+    recording = bb.from_states(states, 0.05, region=labels)
+    found = signal_of(recording, next(iter(recording.regions)))
+    scaled = states / np.where(states.std(axis=0) > 0, states.std(axis=0), 1.0)
+    expected = {"CA1": scaled[:, [0, 2]].mean(axis=1), "VISp": scaled[:, 1]}
+    assert found.names == ("CA1", "VISp")
+    for column, name in enumerate(found.names):
+        np.testing.assert_allclose(found.values[:, column], expected[name], rtol=1e-5)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -22,7 +26,7 @@ from boltzbrain.pages.figures.couplings import clustered
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.figures.sweep import TrainingCurve
 from boltzbrain.pages.plates.data import data_of
-from boltzbrain.pages.style import data_uri, save_svg
+from boltzbrain.pages.style import Drawing, save_svg, svg_uri
 
 
 def states(bins=120, neurons=30, seed=0):
@@ -348,6 +352,9 @@ def test_a_figure_is_drawn_in_the_house_style_and_returned(draw, args, options, 
     content = save_svg(ax)
     assert content.startswith(b"<?xml")
     assert ax.get_xlabel()
+    assert not [one for one in texts_of(ax) if one._preprocess_math(one.get_text())[1]], (
+        "a formula takes ten times as long to draw as text"
+    )
     # as a figure for a paper it has its data beside it; silence has none
     assert data_of(ax).size or "silence" in request.node.callspec.id
 
@@ -367,7 +374,32 @@ def test_a_figure_takes_given_axes_and_leaves_its_input_alone(draw, args, option
 def test_the_same_figure_gives_the_same_bytes():
     pictures = [save_svg(figures.rates(rates)) for _ in range(2)]
     assert pictures[0] == pictures[1]
-    assert data_uri(pictures[0]).startswith("data:image/svg+xml;base64,")
+
+
+def test_the_address_of_a_figure_is_all_that_it_shows_with_coordinates_of_two_digits():
+    content = save_svg(figures.rates(rates))
+    address = svg_uri(content)
+    assert not set('"<>&#') & set(address), "in an attribute nothing of it has a meaning of its own"
+    kind, _, text = address.partition(",")
+    assert kind == "data:image/svg+xml"
+    assert len(address) < len(content)
+    asked, found = (
+        [one for one in ET.fromstring(tree).iter() if "svg" in one.tag]
+        for tree in (content, unquote(text))
+    )
+    whole = [one for one in asked if not one.tag.endswith("metadata")]
+    assert [one.tag for one in whole] == [one.tag for one in found]
+    for one, other in zip(whole, found, strict=True):
+        assert one.attrib.keys() == other.attrib.keys()
+        for name, value in one.attrib.items():
+            if name in ("d", "x", "y"):
+                far, near = (
+                    [float(part) for part in text.split() if not part.isalpha()]
+                    for text in (value, other.attrib[name])
+                )
+                np.testing.assert_allclose(near, far, atol=0.01)
+            else:
+                assert other.attrib[name].split() == value.split()
 
 
 def test_a_raster_holds_one_dot_per_spike():
@@ -481,6 +513,20 @@ def test_a_name_is_text_in_every_figure(draw, name):
         words, formula = one._preprocess_math(one.get_text())
         assert formula is False
         assert shown in words
+
+
+def test_ticks_of_logarithmic_axes_and_colour_bars_are_text_with_raised_powers():
+    def draw(ax):
+        ax.set_yscale("log")
+        ax.set_ylim(1e-12, 1e3)
+        mesh = ax.pcolormesh(np.array([[1.0, 100.0]]), norm=LogNorm(1, 100))
+        ax.figure.colorbar(mesh, ax=ax)
+
+    ax = Drawing((4, 3), draw).alone()
+    save_svg(ax)
+    shown = {one.get_text() for one in texts_of(ax)}
+    assert {"10⁻¹⁰", "10⁰", "10²"} <= shown
+    assert not [one for one in shown if "$" in one]
 
 
 def test_a_user_s_settings_change_no_figure_of_ours():

@@ -162,3 +162,4 @@ def test_words_are_explained_once_and_text_stays_text():
     assert "&amp;" in told
     assert GLOSSARY["assembly"] in told
     assert explained("nothing of the kind") == "nothing of the kind"
+    assert explained("told after `a <b>`") == "told after <code>a &lt;b&gt;</code>"

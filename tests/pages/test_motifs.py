@@ -58,7 +58,7 @@ def test_motifs_whose_number_fails_are_greyed_out_and_say_so(recordings, tmp_pat
     assert 'class="doubtful"' in write_motifs_page(found, tmp_path / "b.html").read_text()
 
 
-def test_spikes_and_regions_work_too_and_an_atlas_that_is_not_there_is_refused():
+def test_spikes_work_too_and_an_atlas_that_is_not_there_is_refused():
     rng = np.random.default_rng(1)
     states = (rng.random((400, 6)) < 0.2).astype(np.uint8)
     found = bb.connectome(bb.from_states(states, 0.05), progress=False, **FEW)

@@ -9,6 +9,7 @@ import pytest
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.interpretation.file import Entry, Interpretation
 from boltzbrain.pages.page import PageData
+from boltzbrain.pages.panels.activity import rasters, reference_of
 from boltzbrain.pages.panels.in_time import time_section
 from boltzbrain.pages.verdicts import in_time as verdicts
 from boltzbrain.pages.verdicts.baselines import without_time
@@ -184,3 +185,15 @@ def test_states_are_good_that_stay(stay, level):
 def test_scores_of_a_bin_alone_are_named_so():
     titles = [one["title"] for one in without_time(evaluation()["baselines"]).values()]
     assert titles == ["RBM", "hidden Markov model, without time", "GLM on the past, without time"]
+
+
+def test_samples_of_a_model_with_a_context_are_not_called_draws_without_order():
+    found = evaluation()
+    for context in (False, True):
+        if context:
+            found["predictive"] |= {"context": "past", "uses_time": True}
+        page = shown(found)
+        panel = rasters(page, reference_of(page))
+        label = panel.images[1].drawing.alone().get_xlabel()
+        assert ("no order in time" in label) is not context
+        assert ("independent draws" in panel.caption) is not context

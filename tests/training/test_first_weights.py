@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
+from sklearn import decomposition
 from sklearn.metrics import roc_auc_score
 
 from boltzbrain.foundations.random import Generator
@@ -48,3 +51,18 @@ def test_first_weights_point_along_assemblies() -> None:
     for members in truth.membership.T:
         areas = [abs(roc_auc_score(members, column) - 0.5) for column in control.T.numpy()]
         assert max(areas) < 0.3
+
+
+def test_components_that_still_turn_are_a_start_without_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = decomposition.FastICA
+    monkeypatch.setattr(
+        decomposition, "FastICA", lambda **asked: whole(**{**asked, "max_iter": 2, "tol": 1e-12})
+    )
+    truth = simulate_assemblies(
+        Generator.from_seed(4), neurons=60, bins=500, assemblies=3, sizes=(15, 25)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert component_weights(torch.from_numpy(truth.states), 4, 0).isfinite().all()

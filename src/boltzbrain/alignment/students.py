@@ -76,7 +76,7 @@ def student_plan(
     onward = plan.model_dump()
     if plan.weights_from == "assemblies":
         # a recipe of moves: its neighbour climbs by sweeps
-        onward |= {**PRESETS["compositional"], "preset": "compositional"}
+        onward |= {**PRESETS["compositional"], "preset": "compositional", "chains_by": "gibbs"}
     count = max(_LEAST_UPDATES, plan.updates // 2) if updates is None else updates
     place = Path(os.path.relpath(samples, run))
     changed: dict[str, Any] = {

@@ -27,6 +27,9 @@ FOLDS: Mapping[str, int] = {"train": TRAIN, "validation": VALIDATION, "test": TE
 
 FoldName = Literal["train", "validation", "test"]
 
+_SUMMED = 255
+"""Bins whose sum a byte holds."""
+
 
 def stretches(
     segment: NDArray[Any], *, file: object = None
@@ -56,6 +59,17 @@ def stretches(
             file=file,
         )
     return first, np.diff(np.r_[first, len(segment)]).astype(np.int64)
+
+
+def active_bins(states: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return in how many bins every neuron is active, (neuron,), from (bin, neuron) in {0, 1}."""
+    bins, neurons = states.shape
+    whole = bins - bins % _SUMMED
+    # bytes hold the sum of 255 bins, and are added many at a time
+    blocks = states[:whole].reshape(-1, _SUMMED, neurons).sum(axis=1, dtype=np.uint8)
+    rest = states[whole:].sum(axis=0, dtype=np.int64)
+    counts: NDArray[np.int64] = blocks.sum(axis=0, dtype=np.int64) + rest
+    return counts
 
 
 @dataclass(frozen=True, repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.data.activity import stretches
+from boltzbrain.data.activity import active_bins, stretches
 from boltzbrain.foundations.autocorrelation import lagged_products, windowed_sum
 from boltzbrain.foundations.memory import slices
 
@@ -62,18 +62,17 @@ def lag1_correlation_of_neurons(
     """
     together = segment[1:] == segment[:-1]
     neurons = states.shape[1]
-    both, now, after = (np.zeros(neurons, dtype=np.float64) for _ in range(3))
-    for part in slices(len(together), neurons):
-        pairs = together[part]
-        first = states[part][pairs]
-        second = states[part.start + 1 : part.stop + 1][pairs]
-        both += (first & second).sum(axis=0, dtype=np.int64)
-        now += first.sum(axis=0, dtype=np.int64)
-        after += second.sum(axis=0, dtype=np.int64)
     count = int(together.sum())
     if count < 2:
         return np.empty(0)
-    both, now, after = both / count, now / count, after / count
+    ends = np.flatnonzero(~together)
+    active = active_bins(states)
+    now = (active - states[-1] - active_bins(states[ends])) / count
+    after = (active - states[0] - active_bins(states[ends + 1])) / count
+    both = -active_bins(states[ends] & states[ends + 1]).astype(np.float64)
+    for part in slices(len(together), neurons):
+        both += active_bins(states[part] & states[part.start + 1 : part.stop + 1])
+    both /= count
     scale = np.sqrt(now * (1 - now) * after * (1 - after))
     varies = scale > 0
     result: NDArray[np.float64] = (both - now * after)[varies] / scale[varies]

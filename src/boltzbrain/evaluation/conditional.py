@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boltzbrain.data.activity import active_bins
 from boltzbrain.data.clusters import Clusters, clustered_stderr
 from boltzbrain.evaluation.bins import BinSet
 from boltzbrain.evaluation.calibration import Calibration, calibrate
@@ -158,7 +159,7 @@ def conditional_scores(found: Conditionals | None, field: Tensor) -> dict[str, A
         }
     base = field.to(torch.float64).numpy()
     gains = found.scores_of_bins(base)
-    spikes = found.states.sum(axis=0, dtype=np.int64)
+    spikes = active_bins(found.states)
     calibration = found.calibration()
     scores: dict[str, Any] = {"bins": len(found.states)}
     if spikes.sum() == 0:

@@ -76,7 +76,7 @@ class Choices(Options):
     behaviour: tuple[str, ...] | None = setting(
         None,
         "column of the trials, or covariate, whose tuning and decoding are read",
-        none="the first 12 that the recording has",
+        none="the first 12 that the recording has; in Python, an empty tuple reads none",
         flag="--behaviour",
         metavar="NAME",
     )

@@ -40,10 +40,13 @@ _FOUND = re.compile(
     r"\b(" + "|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True)) + r")\b",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def explained(text: str) -> Markup:
     """Return a text as HTML with the first of each known word explained on hover.
+
+    What stands between backticks is code.
 
     Examples
     --------
@@ -63,4 +66,5 @@ def explained(text: str) -> Markup:
             Markup('<abbr title="{}">{}</abbr>').format(GLOSSARY[word], match[0]),
         ]
         end = match.end()
-    return Markup("").join([*parts, escape(text[end:])])
+    whole = Markup("").join([*parts, escape(text[end:])])
+    return Markup(_CODE.sub(r"<code>\1</code>", str(whole)))

@@ -28,6 +28,8 @@ REFERENCES = {
     "likelihood gradient, ICML (2008)",
     "centred": "Melchior, Fischer and Wiskott, How to center deep Boltzmann machines, JMLR 17:99 "
     "(2016)",
+    "trajectory": "Béreux, Decelle, Furtlehner, Rosset and Seoane, Fast training and "
+    "sampling of restricted Boltzmann machines, ICLR (2025)",
     "annealing": "Neal, Annealed importance sampling, Statistics and Computing 11:125 (2001)",
 }
 _FAMILY = {"bereux2026": "binary", "assemblies": "compositional", "vanderplas2023": "compositional"}
@@ -37,6 +39,11 @@ _UNITS = {
     "relu": "rectified linear",
     "drelu": "double rectified linear (dReLU)",
     "gaussian": "Gaussian",
+}
+_MOVED = {
+    "moves": ", each with a Metropolis move of every hidden unit, the neurons integrated out,",
+    "trajectory": " and exchanges with earlier models of the training (parallel tempering along "
+    "its trajectory)",
 }
 _WAYS = {
     "segments": "whole segments at random",
@@ -178,6 +185,8 @@ def _training(run: TrainingRun) -> str:
     moved = counted(plan.sweeps, "sweep")
     if plan.weights_from == "assemblies":
         moved = "one Metropolis move of every hidden unit, the neurons integrated out,"
+    elif plan.chains_by != "gibbs":
+        moved += _MOVED[plan.chains_by]
     text = (
         f"It was trained by persistent contrastive divergence (recipe `{plan.preset}`, seed "
         f"{plan.seed}): {info['updates_done']:,} updates of batches of {plan.batch:,} bins and "
@@ -227,5 +236,6 @@ def _software(run: TrainingRun) -> str:
 
 def _references(plan: TrainingPlan) -> list[str]:
     names = [_FAMILY.get(plan.preset, plan.preset)] if plan.preset else []
-    names += ["pcd", *(["centred"] if plan.centred else []), "annealing"]
+    names += ["pcd", *(["centred"] if plan.centred else [])]
+    names += [*(["trajectory"] if plan.chains_by == "trajectory" else []), "annealing"]
     return [name for name in names if name in REFERENCES]

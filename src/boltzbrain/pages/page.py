@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -166,6 +167,11 @@ class PageData:
         return hidden_activity(self.model.in_sign_gauge(), self.in_time[0].states)
 
     @property
+    def in_context(self) -> bool:
+        """Whether the model knows a context of every bin."""
+        return "context" in self.evaluation.get("predictive", {})
+
+    @property
     def neurons(self) -> int:
         """Number of neurons."""
         return int(self.generated.states.shape[1])
@@ -192,18 +198,22 @@ def page_data(run: TrainingRun) -> PageData:
         if "baselines" in evaluation
         else None
     )
+    with ThreadPoolExecutor() as pool:  # each copies or reads all states
+        card = pool.submit(card_rows, activity)
+        train, test = (pool.submit(BinSet.of_fold, activity, fold) for fold in ("train", "test"))
+        scene = scene_of(run, activity, model, samples, found, kept)
     rows = [*_plan_rows(info["plan"])]
     rows += [("l1 of the chosen update", _shown(penalties.l1))] if plan.l1_choices else []
     recipe = dict(_plan_rows(make_plan(plan.preset).model_dump(mode="json")))
     return PageData(
         title=Path(activity.source.path).name or f"({activity.source.format})",
-        card=card_rows(activity),
+        card=card.result(),
         plan=rows,
         log=run.log(),
         chosen_update=chosen,
         evaluation=evaluation,
-        train=BinSet.of_fold(activity, "train"),
-        test=BinSet.of_fold(activity, "test"),
+        train=train.result(),
+        test=test.result(),
         generated=BinSet.of_samples(samples),
         test_segment=activity.segment[activity.bins_of("test")],
         bin_width_s=activity.bin_width_s,
@@ -221,7 +231,7 @@ def page_data(run: TrainingRun) -> PageData:
         convergence=info.get("convergence"),
         assemblies={} if baselines is None else read_assemblies(baselines),
         states={} if baselines is None else read_states(baselines),
-        scene=scene_of(run, activity, model, samples, found, kept),
+        scene=scene,
         kept=kept,
     )
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 import io
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, cast
+from urllib.parse import quote
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogFormatterSciNotation,
+    LogLocator,
+    NullFormatter,
+)
 
 INK, MUTED, FAINT = "#1b1b1f", "#6a6a72", "#dcdce2"
 TEST, GENERATED, TRAIN, VALIDATION, INDEPENDENT = (
@@ -153,6 +160,7 @@ class Drawing:
         """Draw it on some axes in the house style, with text so much smaller, and return them."""
         with house_style(scale):
             self.draw(ax)
+            _write_powers_plainly(ax)
         return ax
 
     def alone(self, width: float | None = None) -> Axes:
@@ -227,6 +235,42 @@ def told(artist: Any) -> Mapping[str, Any] | None:
     return found
 
 
+def power_of_ten(power: int) -> str:
+    """Return 10 to a power with raised signs of the font.
+
+    Examples
+    --------
+    >>> power_of_ten(-12)
+    '10⁻¹²'
+    """
+    return "10" + str(power).translate(_RAISED)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_EXPONENT = re.compile(r"\^\{(.+?)\}")
+
+
+class _PlainPowers(LogFormatterSciNotation):
+    """Powers in raised signs of the font: a formula takes ten times as long to draw."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return the label of a tick."""
+        formula = str(super().__call__(x, pos))
+        text = formula.removeprefix(r"$\mathdefault{").removesuffix("}$").replace(r"\times", " × ")
+        return _EXPONENT.sub(lambda found: found[1].translate(_RAISED), text)
+
+
+def _write_powers_plainly(ax: Axes) -> None:
+    """Replace formulas at the ticks of logarithmic axes, those of colour bars among them."""
+    bars = [one.colorbar.ax for one in (*ax.collections, *ax.images) if one.colorbar is not None]
+    for axis in (axis for one in (ax, *bars) for axis in (one.xaxis, one.yaxis)):
+        major, minor = axis.get_major_formatter(), axis.get_minor_formatter()
+        if type(major) is LogFormatterSciNotation:
+            axis.set_major_formatter(_PlainPowers(vars(major)["_base"]))
+        if type(minor) is LogFormatterSciNotation:
+            axis.set_minor_formatter(_PlainPowers(vars(minor)["_base"]))
+
+
 def plain_logarithms(ax: Axes) -> None:
     """Make the horizontal axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
     ax.set_xscale("log")
@@ -248,6 +292,21 @@ def save_svg(ax: Axes) -> bytes:
         return buffer.getvalue()
 
 
-def data_uri(content: bytes, kind: str = "image/svg+xml") -> str:
-    """Return content as a ``data:`` address, so that a page needs no second file."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+_COMMENT = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
+_SPACE = re.compile(r"\s*\n\s*")
+_COORDINATES = re.compile(r' (?:d|x|y)="[^"]*"')
+_DIGITS = re.compile(r"(\.\d\d)\d+")
+_IN_ADDRESS = " !$'()*+,-./:;=?@[]_~|^{}"
+
+
+def svg_uri(content: bytes) -> Markup:
+    """Return an SVG of `save_svg` as a ``data:`` address for an attribute in double quotes.
+
+    It is 30 % shorter than in base 64: coordinates, in points, have two digits behind the point,
+    and what is not shown (comments, who made it) is left out.
+    """
+    text = _SPACE.sub(" ", _COMMENT.sub("", content.decode()))
+    text = _COORDINATES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), text).replace("> <", "><")
+    # quotes of one kind need no escape within the other's
+    text = text.replace("'", "&#39;").replace('"', "'")
+    return Markup("data:image/svg+xml," + quote(text, safe=_IN_ADDRESS))

@@ -58,7 +58,7 @@ def resample(log_weights: Tensor, generator: Generator) -> Tensor:
     return torch.searchsorted(ends, places * ends[-1], right=True).clamp_max_(count - 1)
 
 
-def _snapshot(model: RBM) -> RBM:
+def snapshot(model: RBM) -> RBM:
     """Return a copy that later steps of the optimiser cannot change."""
 
     def frozen(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -140,7 +140,7 @@ class RunningLogPartition:
         if visible_field is not None:
             has_shape("visible_field", visible_field, (len(model.visible),))
         stream = generator.copy()
-        model = _snapshot(model)
+        model = snapshot(model)
         path = AnnealedPath(model.independent(visible_field), model)
         ts = annealing_schedule(model, stream, rungs, visible_field=visible_field)
         visible, gains = path.climb(path.start(chains, stream), ts, stream)
@@ -179,7 +179,7 @@ class RunningLogPartition:
             If `steps` or `most` is below 1.
         """
         state = replace(self, generator=self.generator.copy())
-        target = _snapshot(model)
+        target = snapshot(model)
         if steps is None:
             spread = float(log_weight(self.model, target, self.visible).std())
             steps = min(max(1, math.ceil(spread / STEP_SPREAD)), most)
@@ -295,7 +295,7 @@ class RunningLogPartition:
         words = [int(word) for word in tensors["integers"]]
         settled, variance, lost = (float(number) for number in tensors["numbers"])
         return cls(
-            _snapshot(model),
+            snapshot(model),
             tensors["visible"],
             tensors["log_weights"],
             Generator(words[0] | words[1] << 32, words[2] | words[3] << 32),

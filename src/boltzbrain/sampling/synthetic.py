@@ -123,7 +123,7 @@ def simulate_assemblies(
     ):
         number_in(name, value, low=0.0, high=1.0)
     number_in("background_spread", background_spread, low=0.0)
-    membership = _members(generator, neurons, assemblies, sizes, round(overlap * neurons))
+    membership = draw_members(generator, neurons, assemblies, sizes, round(overlap * neurons))
     low, high = on_fraction
     fraction = low + (high - low) * generator.uniform((1, assemblies)).numpy()[0]
     order = generator.uniform((assemblies, bins)).numpy().argsort(axis=1).argsort(axis=1)
@@ -140,7 +140,7 @@ def simulate_assemblies(
     return PlantedAssemblies(states, np.ascontiguousarray(on), membership, silent, firing)
 
 
-def _members(
+def draw_members(
     generator: Generator, neurons: int, assemblies: int, sizes: tuple[int, int], twice: int
 ) -> NDArray[np.bool_]:
     """Draw the members of assemblies: `twice` neurons in two, the others in one or none."""

@@ -19,8 +19,7 @@ def device_for(
     asked
         As of `kernels.devices.device_of`.
     plan
-        The plan. Units that are on or off are moved one by one, for which there is a kernel for the
-        CPU alone.
+        The plan. For moves of single hidden units there is a kernel for the CPU alone.
     neurons
         Number of neurons.
     chains
@@ -33,9 +32,9 @@ def device_for(
     """
     products = float(plan.chains if chains is None else chains) * neurons * plan.hidden
     device = device_of(asked, products)
-    if plan.weights_from != "assemblies" or device.type == "cpu":
+    if plan.chains_by != "moves" or device.type == "cpu":
         return device
     if asked != "auto":
-        must = "be cpu or auto where the recipe is assemblies, whose moves have no GPU kernel"
+        must = "be cpu or auto where chains go by moves, which have no GPU kernel"
         raise bad_input("device", must, asked)
     return torch.device("cpu")

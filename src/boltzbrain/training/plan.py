@@ -12,15 +12,14 @@ from pydantic import field_validator, model_validator
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.foundations.options import Options, setting
 from boltzbrain.training.anchor import Anchor, require_no_other
+from boltzbrain.training.chains.names import require_together, with_what_moves
 from boltzbrain.training.context.names import in_order, require_fitting, with_number_of_states
 from boltzbrain.training.kinds import hidden_kinds, require_scale
 from boltzbrain.training.presets import PRESETS as PRESETS
-from boltzbrain.training.schedule import decayed, kept_updates, scaled
+from boltzbrain.training.schedule import RATES, decayed, kept_updates, last_rate
 
 if TYPE_CHECKING:
     from boltzbrain.training.update.penalties import Penalties
-
-_RATES = ("learning_rate", "final_learning_rate")
 
 
 class TrainingPlan(Options):
@@ -103,6 +102,13 @@ class TrainingPlan(Options):
         500, "persistent chains (with a context one for every bin)", flag="--chains", ge=2
     )
     sweeps: int = setting(5, "Gibbs sweeps of every chain per update", flag="--sweeps", ge=1)
+    chains_by: Literal["gibbs", "moves", "trajectory"] = setting(
+        "gibbs",
+        "what moves the chains: `gibbs` sweeps, `moves` of single hidden units with all neurons "
+        "beside them, or exchange with models along the `trajectory` of the training",
+        flag="--chains-by",
+        metavar="WHAT",
+    )
     optimizer: Literal["sgd", "adam", "rmsprop"] = setting("sgd", "gradient rule")
     learning_rate: float = setting(0.5, "learning rate at the start", flag="--learning-rate", gt=0)
     final_learning_rate: float | None = setting(
@@ -203,9 +209,8 @@ class TrainingPlan(Options):
             return given
         given = with_number_of_states(given)
         recipe = dict(PRESETS.get(str(given.get("preset")), {}))
-        rate = cls._scaled_rate(recipe, given)
-        if rate is not None:
-            recipe["final_learning_rate"] = rate
+        usual = {name: cls.model_fields[name].default for name in RATES}
+        recipe |= last_rate({**usual, **recipe}, given)
         if "l1" in given:
             # who gives the penalty does not want another
             recipe["l1_choices"] = None
@@ -214,14 +219,7 @@ class TrainingPlan(Options):
             recipe["score_every"] = None
             # with neurons as many as that, its moves know no context
             recipe["assemblies"] = False
-        return {**recipe, **given}
-
-    @classmethod
-    def _scaled_rate(cls, recipe: Mapping[str, Any], given: Mapping[str, Any]) -> float | None:
-        """Return the last learning rate where only the first is given, at the recipe's ratio."""
-        default = {name: cls.model_fields[name].default for name in _RATES}
-        first, last = (recipe.get(name, default[name]) for name in _RATES)
-        return None if _RATES[1] in given else scaled(first, last, given.get(_RATES[0]))
+        return {**with_what_moves(recipe, given), **given}
 
     @field_validator("context")
     @classmethod
@@ -248,6 +246,7 @@ class TrainingPlan(Options):
     def _fit_together(self) -> Self:
         if self.normalised:
             require_scale(self.hidden_kind)
+        require_together(self.model_dump())
         if self.anchor is not None:
             require_no_other(self.model_dump())
         if self.context is not None:

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+RATES = ("learning_rate", "final_learning_rate")
+"""Names of the first and of the last learning rate in a plan."""
+
+
+def last_rate(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, float]:
+    """Return the last learning rate by its name where only the first is given, at a recipe's ratio.
+
+    Parameters
+    ----------
+    recipe
+        Hyperparameter to value, both rates among them.
+    given
+        What was given beside.
+
+    Examples
+    --------
+    >>> last_rate({"learning_rate": 0.5, "final_learning_rate": 0.02}, {"learning_rate": 1.0})
+    {'final_learning_rate': 0.04}
+    """
+    first, last = RATES
+    found = None if last in given else scaled(recipe[first], recipe[last], given.get(first))
+    return {} if found is None else {last: found}
 
 
 def scaled(first: float, last: float | None, asked: Any) -> float | None:

@@ -34,6 +34,7 @@ from boltzbrain.model.rbm import RBM
 
 ROOM = "behaviour"
 NONE = "the recording has neither trials nor covariates"
+NOT_ASKED = "no column and no covariate was asked for"
 MOST_NAMES = 12
 """Columns and covariates that are read unless others are asked for by name."""
 SINGLE = 3
@@ -76,7 +77,8 @@ def find_behaviour(
     """
     names, left_out = _names(activity, choices)
     if not names:
-        return {}, None, {ROOM: NONE if not left_out else "; ".join(left_out.values())}
+        why = NOT_ASKED if choices.behaviour is not None else "; ".join(left_out.values()) or NONE
+        return {}, None, {ROOM: why}
     units = {kind: units_of(model, activity, kind) for kind in KINDS}
     found: dict[str, TrialTuning | SeriesTuning] = {}
     of_neurons: dict[str, TrialTuning | SeriesTuning] = {}
@@ -130,7 +132,7 @@ def find_behaviour(
 
 def _names(activity: Activity, choices: Choices) -> tuple[list[str], dict[str, str]]:
     """Return what is read, and why the rest is not."""
-    if choices.behaviour:
+    if choices.behaviour is not None:
         for name in choices.behaviour:
             is_series(activity, name)
         return list(dict.fromkeys(choices.behaviour)), {}

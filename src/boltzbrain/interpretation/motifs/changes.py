@@ -168,7 +168,7 @@ def _of_regions(signal: Signal, animal: Recording | Activity, atlas: str) -> Sig
         must = f"be an atlas that every animal has ({', '.join(animal.regions) or 'none'})"
         raise bad_input("atlas", must, atlas)
     regions = animal.regions[atlas]
-    members = np.asarray(regions.membership, dtype=np.float64)
+    members = regions.membership.toarray().astype(np.float64)
     spread = signal.values.std(axis=0)
     usable = np.isfinite(spread) & (spread > 0)
     members[~usable] = 0.0

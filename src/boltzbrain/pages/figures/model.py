@@ -93,8 +93,8 @@ def activation_curve(ax: Axes, calibration: Calibration) -> None:
     ax.yaxis.set_minor_locator(NullLocator())
     low, high = (1 / (1 + np.exp(-end)) for end in _ends(fields))
     ax.set_ylim(low / 2, 1 - (1 - high) / 2)
-    ax.set_xlabel("effective field $h_{eff}$")
-    ax.set_ylabel(r"P(active | $h_{eff}$)")
+    ax.set_xlabel("effective field")
+    ax.set_ylabel("P(active | effective field)")
     ax.legend(loc="upper left")
 
 

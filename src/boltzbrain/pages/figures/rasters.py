@@ -19,6 +19,10 @@ def region_order(regions: Sequence[str], rates: NDArray[np.float64]) -> NDArray[
     return np.lexsort((-rates, names, names == "")).astype(np.int64)
 
 
+DRAWS = "bin (no order in time)"
+"""Label of an axis of independent draws."""
+
+
 @figure(BROAD)
 def raster(
     ax: Axes,
@@ -27,6 +31,7 @@ def raster(
     bin_width_s: float | None = None,
     breaks: Sequence[int] = (),
     colour: str = TEST,
+    columns: str = DRAWS,
 ) -> None:
     """Draw one dot for every active neuron and bin.
 
@@ -42,10 +47,12 @@ def raster(
         Bins at which a new segment begins, marked by thin lines.
     colour
         Of the dots.
+    columns
+        Label of the axis where it is not in seconds.
     ax
         Axes to draw on.
     """
-    draw_raster(ax, states, regions, bin_width_s, breaks, colour)
+    draw_raster(ax, states, regions, bin_width_s, breaks, colour, columns)
 
 
 def draw_raster(
@@ -55,6 +62,7 @@ def draw_raster(
     bin_width_s: float | None = None,
     breaks: Sequence[int] = (),
     colour: str = TEST,
+    columns: str = DRAWS,
 ) -> None:
     """Draw a raster on axes that hold more than it; parameters as in `raster`."""
     neurons = states.shape[1]
@@ -72,7 +80,7 @@ def draw_raster(
         ax.axvline(place * scale, color=INK, linewidth=0.3, alpha=0.35)
     ax.set_xlim(0, len(states) * scale)
     ax.set_ylim(rows - 0.5, -0.5)
-    ax.set_xlabel("bin (no order in time)" if bin_width_s is None else "time (s)")
+    ax.set_xlabel(columns if bin_width_s is None else "time (s)")
     if regions is None or not any(regions):
         ax.set_ylabel("neuron")
         return

@@ -26,6 +26,7 @@ from boltzbrain.pages.style import (
     TEST,
     TRAIN,
     figure,
+    power_of_ten,
     tell,
     text_size,
 )
@@ -143,7 +144,7 @@ def _density(
     bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.75, pad=0.02, aspect=22)
     bar.set_label(counted, fontsize=text_size(8))
     bar.outline.set_visible(False)
-    unit = "" if power == 0 else rf" ($10^{{{power}}}$)"
+    unit = "" if power == 0 else f" ({power_of_ten(power)})"
     _label(ax, f"{quantity}{unit}", kind, reference)
     _caption_figures(ax, found)
 
@@ -219,7 +220,7 @@ def hidden_means(
     ax.set_aspect("equal")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(4))
-    _label(ax, r"$\langle h \rangle$", kind, reference)
+    _label(ax, "⟨h⟩", kind, reference)
     _caption_figures(ax, comparison)
 
 
@@ -236,7 +237,7 @@ def hidden_products(
 
     Parameters are those of `covariances`.
     """
-    _density(ax, comparison, kind, reference, limits, r"$\langle v h \rangle$", "pairs")
+    _density(ax, comparison, kind, reference, limits, "⟨v h⟩", "pairs")
 
 
 @figure(SMALL)

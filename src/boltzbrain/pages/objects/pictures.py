@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from typing import TYPE_CHECKING, cast
 
@@ -101,8 +102,9 @@ def picture_of_map(
 def _png(ax: Axes) -> str:
     from matplotlib.figure import Figure
 
-    from boltzbrain.pages.style import data_uri, house_style
+    from boltzbrain.pages.style import house_style
 
     with house_style(), io.BytesIO() as buffer:
         cast(Figure, ax.figure).savefig(buffer, format="png", dpi=110)
-        return data_uri(buffer.getvalue(), "image/png")
+        content = base64.b64encode(buffer.getvalue()).decode("ascii")
+        return f"data:image/png;base64,{content}"

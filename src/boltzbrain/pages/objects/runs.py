@@ -27,7 +27,7 @@ def run_told(run: TrainingRun) -> Told:
         )
         known = [
             ("folder", str(run.folder)),
-            ("recipe", f"{plan['preset']}, seed {plan['seed']}"),
+            ("recipe", _recipe(plan)),
             ("recording", str(data["recording"])),
         ]
     except (InputError, KeyError, TypeError) as error:
@@ -46,6 +46,13 @@ def run_told(run: TrainingRun) -> Told:
     rows.append(("next", _next(run, status)))
     draws = log is not None and len(log) > 1
     return Told(title, tuple(rows), (lambda: picture_of_training(log, chosen)) if draws else None)  # type: ignore[arg-type]
+
+
+def _recipe(plan: dict[str, Any]) -> str:
+    # runs of before have no word of it
+    by = plan.get("chains_by", "gibbs")
+    told = f"{plan['preset']}, seed {plan['seed']}"
+    return told if by == "gibbs" else f"{told}, chains by {by}"
 
 
 def _updates(run: TrainingRun, info: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from boltzbrain.evaluation.statistics.agreement import Comparison
 from boltzbrain.evaluation.statistics.kept import kept_density
 from boltzbrain.evaluation.statistics.population import independent_distribution
 from boltzbrain.pages import figures
-from boltzbrain.pages.figures.rasters import region_order
+from boltzbrain.pages.figures.rasters import DRAWS, region_order
 from boltzbrain.pages.page import PageData
 from boltzbrain.pages.panels.panel import Panel, check_panel, draw
 from boltzbrain.pages.style import GENERATED, TEST, Drawing
@@ -69,13 +69,20 @@ def rasters(page: PageData, reference: Reference) -> Panel:
     real = figures.raster.later(
         recorded[:bins][:, order], names, page.bin_width_s, breaks, colour=TEST
     )
-    made = figures.raster.later(generated[:bins][:, order], names, None, colour=GENERATED)
+    drawn = (
+        "Each sample is drawn given the recorded context of a training bin, in their order."
+        if page.in_context
+        else "The samples are independent draws, so their columns have no order in time."
+    )
+    columns = "training bin, given its context" if page.in_context else DRAWS
+    made = figures.raster.later(
+        generated[:bins][:, order], names, None, colour=GENERATED, columns=columns
+    )
     return Panel(
         "rasters",
         "Recorded and generated activity",
         f"{bins} bins of the recording and {bins} samples of the model, neurons in the same order, "
-        "by region and then by rate. Thin lines separate segments. The samples are independent "
-        "draws, so their columns have no order in time.",
+        f"by region and then by rate. Thin lines separate segments. {drawn}",
         "The same neurons are busy, and columns in which many neurons of a region fire together "
         "are as common in the samples as in the recording.",
         [

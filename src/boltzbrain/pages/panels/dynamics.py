@@ -32,6 +32,11 @@ def memory(page: PageData) -> list[Panel]:
     units: dict[str, Any] = {
         kind: (scale.get(kind) or {}).get("seconds_per_sweep") for kind in KINDS
     }
+    knows = (
+        "The model is taken at its mean context, so that it knows no other bin here."
+        if page.in_context
+        else "The model was trained on bins in random order and knows nothing of time."
+    )
     result = []
     if found.get("stationary"):
         result.append(
@@ -41,9 +46,8 @@ def memory(page: PageData) -> list[Panel]:
                 "How the population count and the whole pattern (overlap) "
                 "resemble what they were a lag earlier, within segments; bands hold 95%. "
                 "Orange: Monte Carlo of the model in equilibrium, laid over the recording by one "
-                "factor, seconds per sweep, for each kind of update. The model was trained on bins "
-                "in random order and knows nothing of time. Grey: recordings whose bins, or whose "
-                "trials at the same place, were shuffled.",
+                f"factor, seconds per sweep, for each kind of update. {knows} Grey: recordings "
+                "whose bins, or whose trials at the same place, were shuffled.",
                 "One of the orange curves bends as the recording's does, over the whole range; "
                 "shuffled bins lie at 0. Where shuffled trials lie on the recording, the stimulus "
                 "alone makes this memory.",

@@ -61,10 +61,10 @@ def time_section(page: PageData) -> TimeSection | None:
     models = verdicts.with_time(page.evaluation.get("baselines", {}))
     own = page.evaluation.get("predictive", {})
     controls = own.get("controls")
-    if not models and not controls and "context" not in own:
+    if not models and not controls and not page.in_context:
         return None
     judged = []
-    if "context" in own:
+    if page.in_context:
         judged.append(("What the context adds", verdicts.of_context(page.evaluation)))
     if models:
         judged.append(("A bin given earlier ones", verdicts.beside_time(page.evaluation)))

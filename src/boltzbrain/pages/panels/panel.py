@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from markupsafe import Markup
+
 from boltzbrain.pages.sharing import shared
-from boltzbrain.pages.style import Drawing, data_uri, save_svg
+from boltzbrain.pages.style import Drawing, save_svg, svg_uri
 from boltzbrain.pages.verdicts.checks import TITLES
 from boltzbrain.pages.verdicts.verdict import Verdict
 
@@ -28,10 +30,10 @@ class Image:
     words: str
     heading: str = ""
     wide: bool = False
-    _address: str = field(default="", init=False, repr=False)
+    _address: Markup = field(default=Markup(), init=False, repr=False)
 
     @property
-    def address(self) -> str:
+    def address(self) -> Markup:
         """Its picture as a ``data:`` address, drawn when it is first asked for."""
         if not self._address:
             self._address = _picture(self)
@@ -98,5 +100,5 @@ def draw_together(*entries: Shown) -> None:
         image._address = address
 
 
-def _picture(image: Image) -> str:
-    return data_uri(save_svg(image.drawing.alone()))
+def _picture(image: Image) -> Markup:
+    return svg_uri(save_svg(image.drawing.alone()))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from boltzbrain.data.activity import FOLDS, TRAIN, Activity, stretches
+from boltzbrain.data.activity import FOLDS, TRAIN, Activity, active_bins, stretches
 from boltzbrain.data.epochs import summarise_epochs
 from boltzbrain.data.losses import UNITS_LEFT_OUT, losses_of
 from boltzbrain.data.recording import Recording
@@ -205,7 +205,7 @@ _FIGURES = (
 
 def _card_of_activity(activity: Activity, recording: Recording | None) -> DataCard:
     counts = population_count(activity.states)
-    per_neuron = activity.states.sum(axis=0, dtype=np.int64)
+    per_neuron = active_bins(activity.states)
     of_neurons = lag1_correlation_of_neurons(activity.states, activity.segment)
     rates = per_neuron / (activity.n_bins * activity.bin_width_s)
     binned = activity.step("binarize")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.data.activity import Activity
+from boltzbrain.data.activity import Activity, active_bins
 
 BLOCKS = 20
 """The recording is looked at in this many blocks of equal length."""
@@ -44,10 +44,7 @@ def drifting(activity: Activity) -> Drift:
     if lengths.min() == 0:
         return Drift((), np.empty(0, dtype=np.int64))
     counts = np.stack(
-        [
-            activity.states[first:stop].sum(axis=0, dtype=np.int64)
-            for first, stop in itertools.pairwise(edges)
-        ]
+        [active_bins(activity.states[first:stop]) for first, stop in itertools.pairwise(edges)]
     )
     rates = counts.sum(axis=1) / lengths
     middle = float(np.median(rates))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.data.activity import Activity
+from boltzbrain.data.activity import Activity, active_bins
 
 LIMIT = 0.9
 """Pearson's correlation of the states from which two neurons count as one."""
@@ -29,7 +29,7 @@ def duplicate_neurons(activity: Activity) -> list[tuple[int, int, float]]:
     step = -(-activity.n_bins // _BINS)
     states = activity.states[::step]
     count = len(states)
-    active = states.sum(axis=0, dtype=np.int64)
+    active = active_bins(states)
     rows = np.flatnonzero((active >= _LEAST_ACTIVE) & (active < count))
     # the correlation of two neurons is near 1 only if they are active in about as many bins
     rows = rows[np.argsort(active[rows], kind="stable")]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.data.activity import Activity
+from boltzbrain.data.activity import Activity, active_bins
 from boltzbrain.data.epochs import unusable
 from boltzbrain.data.losses import (
     COARSE_TIMES,
@@ -256,13 +256,13 @@ def _of_spikes(signal: SpikeTimes) -> Iterator[Point]:
 
 def silent_neurons(activity: Activity) -> NDArray[np.int64]:
     """Return the rows of neurons that are active in no bin, or in every one."""
-    active = activity.states.sum(axis=0, dtype=np.int64)
+    active = active_bins(activity.states)
     return np.flatnonzero((active == 0) | (active == activity.n_bins))
 
 
 def rare_neurons(activity: Activity) -> NDArray[np.int64]:
     """Return the rows of neurons that an even split would drop, but for the silent ones."""
-    active = activity.states.sum(axis=0, dtype=np.int64)
+    active = active_bins(activity.states)
     asked = Preparation()
     trained = active * (1 - asked.validation - asked.test)
     return np.flatnonzero((active > 0) & (trained < asked.min_active_bins))

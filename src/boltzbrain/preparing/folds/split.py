@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.data.activity import FOLDS, TEST, TRAIN, VALIDATION, Activity, stretches
+from boltzbrain.data.activity import (
+    FOLDS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Activity,
+    active_bins,
+    stretches,
+)
 from boltzbrain.data.behaviour.by_segment import RECORDED
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import bad_input
@@ -263,7 +271,7 @@ def _drop_rare(activity: Activity, min_active_bins: int) -> Activity:
     training = activity.fold == TRAIN
     active = np.zeros(activity.n_neurons, dtype=np.int64)
     for part in slices(*activity.states.shape):
-        active += activity.states[part][training[part]].sum(axis=0, dtype=np.int64)
+        active += active_bins(activity.states[part][training[part]])
     always = active == int(training.sum())
     keep = (active >= min_active_bins) & ~(always & (min_active_bins > 0))
     ids = activity.neurons["id"].to_numpy()

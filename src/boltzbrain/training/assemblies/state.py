@@ -11,17 +11,16 @@ from boltzbrain.foundations.checks import bad_input
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
-from boltzbrain.sampling.moves.hidden import advance_by_moves
-from boltzbrain.sampling.moves.proposal import Proposal, proposal_from
 from boltzbrain.training.assemblies.ascent import FactoredAscent
 from boltzbrain.training.assemblies.factors import corrected, couplings_wanted, first_model
 from boltzbrain.training.assemblies.find import Components, find_components
+from boltzbrain.training.chains.movers import ByMoves
 from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import MEAN_MEMBERS, Checkpoint
 from boltzbrain.training.update.base_state import BaseState
 
-_PROPOSE_EVERY, _REMIX_EVERY = 25, 50
+_REMIX_EVERY = 50
 _REMIX_UNTIL = 0.7
 """Share of the updates after which the mixing rests."""
 
@@ -74,7 +73,7 @@ class AssemblyState(BaseState):
         visible = data[torch.from_numpy(rows)].clone()
         self.chains = Chains(visible, model.sample_hidden(visible, stream), stream)
         self.mean = {name: value.clone() for name, value in self.ascent.parameters.items()}
-        self._proposal = self._proposed()
+        self.mover = ByMoves(plan, data)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go to a checkpoint, its interventions included."""
@@ -83,8 +82,8 @@ class AssemblyState(BaseState):
         self.ascent = FactoredAscent.restored(checkpoint.live, tensors, self.plan)
         self.chains, self.running_score = checkpoint.chains, checkpoint.running_score
         self._wanted = tensors["wanted/couplings"].clone()
-        kept = (tensors[f"proposal/{name}"] for name in _PROPOSAL)
-        self._proposal = Proposal(*(one.clone() for one in kept))
+        self.mover = ByMoves(self.plan, self.data)
+        self.mover.restore(tensors)
         layers = (checkpoint.model.visible, checkpoint.model.hidden)
         self.mean = {
             f"{prefix}.{name}": value.clone()
@@ -107,9 +106,7 @@ class AssemblyState(BaseState):
         """Do one update."""
         plan = self.plan
         self.batch = self.data[self._next_bins()]
-        if self.update % _PROPOSE_EVERY == 0:
-            self._proposal = self._proposed()
-        self.chains = advance_by_moves(self.live, self.chains, self._proposal, plan.sweeps)
+        self.chains = self.mover.move(self.live, self.chains, self.update)
         self.update += 1
         stream = Generator.from_seed(plan.seed, "natural", self.update)
         divisor = self.interventions.rate_divisor
@@ -126,21 +123,11 @@ class AssemblyState(BaseState):
         for name, value in ascent.remix(change, self.data, self.chains.visible).items():
             self.mean[name].add_(value)
 
-    def _proposed(self) -> Proposal:
-        stream = Generator.from_seed(self.plan.seed, "proposals", self.update)
-        proposal = proposal_from(self.live, self.data, stream)
-        if proposal is None:
-            raise bad_input("hidden_kind", "be drelu for assemblies", self.live.hidden.kind)
-        return proposal
-
     def _optimizer_tensors(self) -> Mapping[str, Tensor]:
         """Return the state of the optimiser, the factors and the proposals."""
         return {
             **self.ascent.tensors(),
             MEAN_MEMBERS: self.mean["members"],
             "wanted/couplings": self._wanted,
-            **{f"proposal/{name}": getattr(self._proposal, name) for name in _PROPOSAL},
+            **self.mover.tensors(),
         }
-
-
-_PROPOSAL = ("edges", "log_density", "cumulative")

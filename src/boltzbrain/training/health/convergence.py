@@ -1,14 +1,14 @@
 r"""Whether a training has converged: a finished model's chains against the training bins.
 
 The judged model stands still. Its chains go on, by sweeps and by moves of single hidden units with
-all their neurons: sweeps alone would leave assemblies on that are on, and off that are off,
-whatever the model makes of them. The means of v, <h | v> and v <h | v> over them are compared with
-those over the training bins, entry by entry, which counts only where the chains agree with one
-another. A difference is measured in sampling errors: that of the training bins, each taken as one
-sample, and that of the chains, from the spread between groups of them, which counts the time that
-they take to forget. At the end of training the penalties on the weights hold <v h> apart by exactly
-l1 sign(w) + l2 w (without l1 once it is released), or by at most l1 where w = 0 (up to the noise of
-single batches), so that much is taken back.
+all their neurons, or along the rungs of the training: sweeps alone would leave assemblies on that
+are on, and off that are off, whatever the model makes of them. The means of v, <h | v> and
+v <h | v> over them are compared with those over the training bins, entry by entry, which counts
+only where the chains agree with one another. A difference is measured in sampling errors: that of
+the training bins, each taken as one sample, and that of the chains, from the spread between groups
+of them, which counts the time that they take to forget. At the end of training the penalties on the
+weights hold <v h> apart by exactly l1 sign(w) + l2 w (without l1 once it is released), or by at
+most l1 where w = 0 (up to the noise of single batches), so that much is taken back.
 
 The thresholds are those of the module's constants. Van der Plas et al. 2023 accepted a training
 where 0.01 < std(w) < 0.1; the other conditions are ours.
@@ -31,10 +31,9 @@ from boltzbrain.kernels.dispatch import correlate, mean_states
 from boltzbrain.model.layers.layer import Layer
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.gibbs import Chains, advance
+from boltzbrain.sampling.gibbs import Chains
 from boltzbrain.sampling.mixing import split_r_hat
-from boltzbrain.sampling.moves.hidden import advance_by_moves
-from boltzbrain.sampling.moves.proposal import proposal_from
+from boltzbrain.training.chains.movers import SWEEPS_AND_MOVES, Step, by_sweeps_and_moves
 from boltzbrain.training.update.penalties import Penalties
 
 Status = Literal["converged", "recovered", "failed"]
@@ -54,17 +53,13 @@ batches lifts weights that the penalty holds at 0 off it for a while, to either 
 DEAD, SATURATED = 1e-4, 1e-3
 """Share of its variance below which a unit is dead; variance below which it is saturated."""
 _CHAINS, _GROUPS = 200, 10
-_SWEEPS, _STEPS, _MOST_STEPS = 10, 50, 1600
-"""Most sweeps per step, the last with moves of every hidden unit; steps until the first look at
-R-hat, and at most (doubling in between)."""
-_SWEPT = 10_000_000
-"""Most weights that a step sweeps over: of many neurons the moves alone switch assemblies."""
+_STEPS, _MOST_STEPS = 50, 1600
+"""Steps until the first look at R-hat, and at most (doubling in between)."""
 _PRODUCTS = 1_000_000
 """Most entries of <v h> looked at; beyond, every so many-th neuron is left out."""
 _BINS = 5000
 """About so many bins tell which units are idle."""
 _ROUNDING = 1e-6
-_SAMPLER = "sweeps and moves"
 
 
 @dataclass(frozen=True)
@@ -92,7 +87,7 @@ class Convergence:
     idle: float
     r_hat: float | None
     sweeps: int
-    sampler: str = _SAMPLER
+    sampler: str = SWEEPS_AND_MOVES
 
     def complaints(self) -> list[str]:
         """Return which conditions are not met, one short sentence each.
@@ -284,6 +279,7 @@ def assess(
     penalties: Penalties,
     generator: Generator,
     anchor: tuple[Tensor, float] | None = None,
+    by: tuple[Step, str] | None = None,
 ) -> Convergence:
     """Judge a trained model by the training bins and by its chains, moved on with it.
 
@@ -302,19 +298,18 @@ def assess(
     anchor
         (sample, hidden) hidden samples that the training was anchored to, and their share of the
         objective: the chains are held against the mixture of both.
+    by
+        A step of its chains, and that in words, in place of sweeps and moves.
     """
     count = min(len(chains), _CHAINS)
     count = count // _GROUPS * _GROUPS or count
     stride = stride_of(model)
-    sweeps = min(_SWEEPS, max(1, _SWEPT // model.weights.numel()))
     moving = Chains(chains.visible[:count], chains.hidden[:count], generator)
-    proposal = proposal_from(model, states, generator)
+    move, sampler = by_sweeps_and_moves(model, states, generator) if by is None else by
     groups, energies, look = _Groups(model, count, stride), [], _STEPS
     r_hat: float | None = None
     for step in range(1, _MOST_STEPS + 1):
-        if sweeps > 1:
-            moving = advance(model, moving, sweeps - 1)
-        moving = advance_by_moves(model, moving, proposal)
+        moving = move(moving)
         groups.add(moving.visible)
         energies.append(model.free_energy(moving.visible))
         if step == look:
@@ -337,6 +332,7 @@ def assess(
         float(idle.to(torch.float64).mean()),
         None if r_hat is None or math.isinf(r_hat) else r_hat,
         moving.sweeps,
+        sampler,
     )
 
 

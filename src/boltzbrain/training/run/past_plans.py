@@ -55,6 +55,7 @@ ADDED: dict[str, dict[str, Any]] = {
         "past_axes": None,
         "anchor": None,
         "fixed_precisions": False,
+        "chains_by": "gibbs",
     },
 }
 """Hyperparameters by the version that brought them, with the value that was in effect before.
@@ -83,6 +84,9 @@ def past_plan(told: Any, file: object) -> TrainingPlan:
     if not isinstance(told, dict):
         raise bad_input("plan", "be a JSON object of hyperparameters", repr(told), file=file)
     before = {name: value for added in ADDED.values() for name, value in added.items()}
+    if told.get("weights_from") == "assemblies":
+        # that recipe never knew another
+        before["chains_by"] = "moves"
     values = {name: told.get(name, before[name]) for name in TrainingPlan.model_fields}
     try:
         return TrainingPlan(**values)

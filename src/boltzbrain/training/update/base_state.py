@@ -14,6 +14,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import Contexts
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.gibbs import Chains
+from boltzbrain.training.chains.movers import Step
 from boltzbrain.training.health.convergence import Convergence, assess
 from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.health.symptoms import Symptom, symptom
@@ -131,7 +132,12 @@ class BaseState(ABC):
             penalties=self.penalties,
             generator=generator,
             anchor=None if one is None else (one.hidden, one.weight),
+            by=self._judging(),
         )
+
+    def _judging(self) -> tuple[Step, str] | None:
+        """Return how chains of the finished model move, and that in words; None: as any do."""
+        return None
 
     def _average(self, parameters: Mapping[str, Tensor]) -> None:
         """Take the parameters into their running mean where the plan averages."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -98,9 +99,13 @@ def _slopes(binary: NDArray[np.uint8], hidden: int, seed: int) -> tuple[Floats, 
         return np.zeros((neurons, 0)), 0
     # here, as it takes a second that most commands need not wait for
     from sklearn.decomposition import FastICA
+    from sklearn.exceptions import ConvergenceWarning
 
     rotation = FastICA(whiten=False, random_state=seed, max_iter=400, tol=1e-3)
-    components = rotation.fit_transform(whitened) if count > 1 else whitened
+    with warnings.catch_warnings():
+        # components that would still turn are as good a start: training goes on from them
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        components = rotation.fit_transform(whitened) if count > 1 else whitened
     if hidden > count:
         # a bin's own direction, so that units beyond the components start as different mixtures
         order = np.random.default_rng(seed).permutation(bins)[: hidden - count]

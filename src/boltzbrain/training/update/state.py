@@ -13,7 +13,9 @@ from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS, Layer
 from boltzbrain.model.offsets import Offsets
 from boltzbrain.model.rbm import RBM, Moments
-from boltzbrain.sampling.gibbs import Chains, advance, start_chains
+from boltzbrain.sampling.gibbs import Chains, start_chains
+from boltzbrain.training.chains.choice import mover_of
+from boltzbrain.training.chains.movers import Step
 from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.health.symptoms import EVERY, rescued
 from boltzbrain.training.plan import TrainingPlan
@@ -70,8 +72,10 @@ class State(BaseState):
         self.update, self.interventions = 0, Interventions()
         first = first_model(plan, data, field) if begin is None else begin.to(data.device)
         self.ascent = Ascent(first, plan)
-        self.chains = start_chains(
-            self.ascent.model, plan.chains, Generator.from_seed(plan.seed, "chains")
+        self.mover = mover_of(plan, data, field)
+        self.chains = self.mover.begin(
+            self.ascent.model,
+            start_chains(self.ascent.model, plan.chains, Generator.from_seed(plan.seed, "chains")),
         )
         self.mean = {name: value.clone() for name, value in self.ascent.parameters.items()}
         self.running_score = None
@@ -83,6 +87,8 @@ class State(BaseState):
         self.ascent = Ascent(checkpoint.live, self.plan)
         self.ascent.restore_optimizer(checkpoint.optimizer)
         self.chains = checkpoint.chains
+        self.mover = mover_of(self.plan, self.data)
+        self.mover.restore(checkpoint.optimizer)
         self.mean = parameters_of(checkpoint.model)
         self.running_score = checkpoint.running_score
 
@@ -100,7 +106,8 @@ class State(BaseState):
     def step(self) -> None:
         """Do one update."""
         self.batch = self.data[self._next_bins()]
-        self.chains = self._rescued(advance(self.ascent.model, self.chains, self.plan.sweeps))
+        moved = self.mover.move(self.ascent.model, self.chains, self.update)
+        self.chains = self._rescued(moved)
         self._climb(self.chains.visible)
         self._average(self.ascent.parameters)
 
@@ -149,9 +156,13 @@ class State(BaseState):
         weights.copy_(torch.where(weights == 0, mean, weights).masked_fill_(idle, 0.0))
         mean.masked_fill_(idle, 0.0)
 
+    def _judging(self) -> tuple[Step, str] | None:
+        """Return what moves chains of the finished model."""
+        return self.mover.judging(self.model)
+
     def _optimizer_tensors(self) -> Mapping[str, Tensor]:
-        """Return the state of the optimiser."""
-        return self.ascent.optimizer_tensors()
+        """Return the state of the optimiser, and of what moves the chains."""
+        return {**self.ascent.optimizer_tensors(), **self.mover.tensors()}
 
 
 def first_model(

@@ -1,0 +1,1 @@
+"""What moves the persistent chains between updates: sweeps, moves, exchange along the training."""
