@@ -11,8 +11,8 @@ import numpy as np
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.study import Study
-from boltzbrain.foundations.checks import whole_number_in
-from boltzbrain.foundations.folders import folder_to_write, one_writer, together
+from boltzbrain.foundations.checks import one_of, whole_number_in
+from boltzbrain.foundations.folders import folder_to_write, given_path, one_writer, together
 from boltzbrain.foundations.progress import Callback
 from boltzbrain.foundations.showing.display import showing
 from boltzbrain.foundations.showing.numbers import number
@@ -23,14 +23,16 @@ from boltzbrain.interpretation.motifs.rank import AGREE, LEAST
 from boltzbrain.pages import figures
 from boltzbrain.pages.html import rendered, write_html
 from boltzbrain.pages.panels.panel import Image, draw
+from boltzbrain.training.run.run import TrainingRun
 
 _MOST_NAMED = 6
 """Members of a community that are named, the strongest ones."""
 
 
 def connectome(
-    animals: Mapping[str, Recording | Activity] | Study | Recording | Activity,
+    animals: Mapping[str, Any] | Study | Recording | Activity | TrainingRun,
     *,
+    beside: Mapping[str, TrainingRun | str | Path] | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     callbacks: Sequence[Callback] = (),
@@ -43,13 +45,17 @@ def connectome(
     ----------
     animals
         Name to recording or activity, or a study; or one of them alone. Neurons of several animals
-        are told by name: the column ``label`` of the table of neurons, else their id.
+        are told by name: the column ``label`` of the table of neurons, else their id. Finished runs
+        in place of recordings: motifs of their couplings in windows of ``window_bins`` bins.
+    beside
+        Animal to a run of it (or its folder), whose couplings and assemblies are held against the
+        motifs; the runs themselves where they are given.
     out
         Folder for motifs.h5 and motifs.html; nothing is written if None.
     seed
         Of every stream.
     callbacks, progress
-        As in `fit`, phase by phase: "components", "surrogates", "communities".
+        As in `fit`, phase by phase: "components", "surrogates", "communities", "models".
     **choices
         Fields of `interpretation.motifs.choices.MotifChoices`, e.g. ``rank=3``.
 
@@ -62,31 +68,47 @@ def connectome(
     whole_number_in("seed", seed, low=0)
     asked = MotifChoices(**choices)
     folder = None if out is None else folder_to_write("out", out)
-    if isinstance(animals, Recording | Activity):
+    if isinstance(animals, Recording | Activity | TrainingRun):
         animals = {"animal": animals}
     named = dict(animals)
+    models = {name: _opened(one) for name, one in (beside or {}).items()}
+    for name in models:
+        one_of("beside", name, named)
     with showing(progress, "finding motifs", callbacks, phases=True) as heard:
         if folder is None:
-            return find_motifs(named, asked, seed=seed, callbacks=heard)
+            return find_motifs(named, asked, beside=models, seed=seed, callbacks=heard)
         with one_writer(folder, "connectome"):
-            found = find_motifs(named, asked, seed=seed, callbacks=heard)
+            found = find_motifs(named, asked, beside=models, seed=seed, callbacks=heard)
             with together(folder) as place:
                 found.save(place("motifs.h5"))
                 write_motifs_page(found, place("motifs.html"))
     return found
 
 
+def _opened(run: TrainingRun | str | Path) -> TrainingRun:
+    return run if isinstance(run, TrainingRun) else TrainingRun.open(given_path("beside", run))
+
+
 def motif_words(found: Motifs) -> list[str]:
     """Return in sentences what was found, as the page and the terminal say it."""
     facts = found.summary
-    what = f"{facts['nodes']} {facts['of']}"
+    couplings = facts.get("couplings", False)
+    what = f"{'couplings of ' if couplings else ''}{facts['nodes']} {facts['of']}"
+    asked = facts["options"]
+    size = f"{asked['window_bins']:,} bins" if couplings else f"{asked['window_s']:g} s"
     sentences = [
         f"{counted(len(found), 'motif')} of {what} in {counted(len(facts['animals']), 'animal')}, "
-        f"{sum(facts['windows']):,} windows of {facts['options']['window_s']:g} s."
+        f"{sum(facts['windows']):,} windows of {size}."
     ]
+    if couplings and len(found):
+        return sentences + _of_couplings(found)
     if not len(found):
-        return [*sentences, "No number of motifs was agreed on by random starts and told entries "
-                "that were held out better than neurons shifted in time."]  # fmt: skip
+        fails = (
+            "and couplings changed more than in mixed windows"
+            if couplings
+            else "and told entries that were held out better than neurons shifted in time"
+        )
+        return [*sentences, f"No number of motifs was agreed on by random starts {fails}."]
     row = next(one for one in facts["tried"] if one["rank"] == len(found))
     sentences.append(
         f"Two random starts resemble each other at {number(row['agreement'], 2)} (least "
@@ -96,6 +118,20 @@ def motif_words(found: Motifs) -> list[str]:
     )
     if facts["asked"]:
         sentences.append("The number of motifs was asked for.")
+    doubts = motif_doubts(found)
+    if doubts:
+        sentences.append(f"These motifs should not be interpreted: {'; '.join(doubts)}.")
+    return sentences
+
+
+def _of_couplings(found: Motifs) -> list[str]:
+    """Return what is said of motifs of couplings, in sentences."""
+    row = next(one for one in found.summary["tried"] if one["rank"] == len(found))
+    sentences = [
+        f"Two random starts resemble each other at {number(row['agreement'], 2)} (least "
+        f"{number(row['least'], 2)}); where windows are mixed, couplings change by at most "
+        f"{max(row['by_chance']):.0%} of what they do between windows."
+    ]
     doubts = motif_doubts(found)
     if doubts:
         sentences.append(f"These motifs should not be interpreted: {'; '.join(doubts)}.")
@@ -112,7 +148,11 @@ def motif_doubts(found: Motifs) -> list[str]:
     if (row["agreement"] or 0.0) < AGREE or (row["least"] or 0.0) < LEAST:
         doubts.append("random starts do not agree on them")
     if row["held_out"] <= max(row["by_chance"], default=row["held_out"]):
-        doubts.append("they tell entries that were held out no better than shifted neurons do")
+        doubts.append(
+            "couplings change no more than in mixed windows"
+            if facts.get("couplings")
+            else "they tell entries that were held out no better than shifted neurons do"
+        )
     return doubts
 
 
@@ -129,7 +169,15 @@ def write_motifs_page(found: Motifs, path: Path) -> Path:
         answer=motif_words(found),
         doubtful=bool(motif_doubts(found)),
         motifs=[_motif(found, one) for one in range(len(found))],
-        heads=("motifs", "explained", "agreement of starts", "least", "held out", "by chance"),
+        heads=(
+            "motifs",
+            "explained",
+            "agreement of starts",
+            "least",
+            "size of changes" if found.summary.get("couplings") else "held out",
+            "by chance",
+        ),
+        couplings=found.summary.get("couplings", False),
         rows=[_row(one, len(found)) for one in found.summary["tried"]],
     )
     return write_html(path, text)
@@ -175,7 +223,17 @@ def _motif(found: Motifs, motif: int) -> dict[str, Any]:
         (str(name), number(float(value), 2))
         for name, value in zip(found["epochs/name"], found["motifs/epoch"][motif], strict=True)
     ]
-    return {"images": images, "communities": communities, "epochs": epochs}
+    beside = [
+        (
+            one["animal"],
+            one["epoch"] or "all bins",
+            f"{number(one['rank_correlation'], 2)} (p = {one['rank_correlation_p']:.2g})",
+            f"{number(one['adjusted_rand'], 2)} (p = {one['adjusted_rand_p']:.2g})",
+        )
+        for one in found.summary.get("beside", [])
+        if one["motif"] == motif
+    ]
+    return {"images": images, "communities": communities, "epochs": epochs, "beside": beside}
 
 
 def _within(found: Motifs, motif: int, members: Any) -> float:

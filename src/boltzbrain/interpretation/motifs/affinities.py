@@ -181,8 +181,8 @@ def affinities_of(
     number_in("window_s", window_s, low=0.0, include_low=False)
     if not signals:
         raise bad_input("animals", "hold at least one", "none")
-    columns = [_columns(one) for one in signals.values()]
-    nodes = _shared(columns)
+    columns = [columns_of(one.names) for one in signals.values()]
+    nodes = shared_names(columns)
     if len(nodes) < 3:
         must = "share at least 3 neurons by name" if len(signals) > 1 else "have 3 neurons or more"
         raise bad_input("animals", must, len(nodes))
@@ -228,14 +228,14 @@ def affinities_of(
     )  # fmt: skip
 
 
-def _columns(signal: Signal) -> dict[str, int]:
+def columns_of(named: Sequence[str]) -> dict[str, int]:
     """Return the column of every name that the animal has once."""
-    names, counts = np.unique(np.asarray(signal.names, dtype=object), return_counts=True)
+    names, counts = np.unique(np.asarray(named, dtype=object), return_counts=True)
     once = {str(name) for name, count in zip(names, counts, strict=True) if count == 1 and name}
-    return {name: place for place, name in enumerate(signal.names) if name in once}
+    return {name: place for place, name in enumerate(named) if name in once}
 
 
-def _shared(columns: Sequence[Mapping[str, int]]) -> tuple[str, ...]:
+def shared_names(columns: Sequence[Mapping[str, int]]) -> tuple[str, ...]:
     """Return the names that at least two animals have, or those of the only one, in order."""
     counts: dict[str, int] = {}
     for column in columns:

@@ -84,12 +84,12 @@ def signal_of(animal: Recording | Activity | Signal, atlas: str | None = None) -
         step, segment = frames_and_segments(animal.signal.times, animal.signal.frame_s)
         epoch, epochs = _epochs_of_frames(animal, animal.signal.times)
         found = Signal(
-            animal.signal.frames, _names(animal), step, segment, TRACES, epoch, epochs
+            animal.signal.frames, names_of(animal), step, segment, TRACES, epoch, epochs
         )  # fmt: skip
     else:
         activity = animal if isinstance(animal, Activity) else animal.binarize()
         found = Signal(
-            activity.states.astype(np.float32), _names(activity), activity.bin_width_s,
+            activity.states.astype(np.float32), names_of(activity), activity.bin_width_s,
             activity.segment, SPIKES, activity.epoch, activity.epoch_names,
         )  # fmt: skip
     return found if atlas is None else _of_regions(found, animal, atlas)
@@ -136,7 +136,8 @@ def changes_of(signal: Signal, smooth_s: float | None = None) -> NDArray[np.floa
     return np.asarray(result / np.where(moves, size, np.inf), dtype=np.float32)
 
 
-def _names(of: Recording | Activity) -> tuple[str, ...]:
+def names_of(of: Recording | Activity) -> tuple[str, ...]:
+    """Return what the neurons are called in every animal, (neuron,): by ``label``, else by id."""
     labels = [""] * len(of.neurons)
     if "label" in of.neurons:
         labels = [one if isinstance(one, str) else "" for one in of.neurons["label"]]

@@ -39,6 +39,14 @@ class MotifChoices(Options):
         metavar="S",
         gt=0,
     )
+    window_bins: int = setting(
+        3000,
+        "bins of a window of couplings, where runs are given in place of recordings; of fewer the "
+        "couplings of a window are mostly chance",
+        unit="bins",
+        flag="--window-bins",
+        ge=50,
+    )
     smooth_s: float | None = setting(
         None,
         "standard deviation of the smoothing",

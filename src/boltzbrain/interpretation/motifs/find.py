@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.showing.told import Brief
 from boltzbrain.interpretation.file import Entries, Entry, read_entries, write_entries
 from boltzbrain.interpretation.motifs.affinities import Affinities, affinities_of
+from boltzbrain.interpretation.motifs.beside import motifs_beside
 from boltzbrain.interpretation.motifs.changes import Signal, changes_of, signal_of
 from boltzbrain.interpretation.motifs.choices import MotifChoices
 from boltzbrain.interpretation.motifs.communities import MOST_NODES, find_communities
@@ -31,6 +32,7 @@ from boltzbrain.interpretation.motifs.factors import (
     matched,
     pairs_given,
 )
+from boltzbrain.interpretation.motifs.of_couplings import spread_of, with_mixed_windows
 from boltzbrain.interpretation.motifs.rank import (
     Tried,
     agreement_of,
@@ -39,6 +41,7 @@ from boltzbrain.interpretation.motifs.rank import (
     held_out_score,
     shifted,
 )
+from boltzbrain.training.run.run import TrainingRun
 
 FORMAT = FileFormat("boltzbrain motifs", what="motifs.h5", command="boltzbrain connectome")
 
@@ -108,9 +111,10 @@ def square(pairs: NDArray[np.int64], values: Floats, nodes: int) -> Floats:
 
 
 def find_motifs(
-    animals: Mapping[str, Recording | Activity | Signal],
+    animals: Mapping[str, Recording | Activity | Signal] | Mapping[str, TrainingRun],
     choices: MotifChoices,
     *,
+    beside: Mapping[str, TrainingRun] | None = None,
     seed: int = 0,
     callbacks: Sequence[Callback] = (),
 ) -> Motifs:
@@ -119,13 +123,17 @@ def find_motifs(
     Parameters
     ----------
     animals
-        Name to recording; their neurons are told by name.
+        Name to recording, or to finished run, of whose couplings in windows of time the motifs
+        then are; their neurons are told by name.
     choices
         What is asked for.
+    beside
+        Runs of the animals, by name, whose couplings and assemblies stand beside the motifs; the
+        runs themselves where they are given.
     seed
         Of every stream.
     callbacks
-        Told phase by phase: "components", "surrogates", "communities".
+        Told phase by phase: "components", "surrogates", "communities", "models".
 
     Raises
     ------
@@ -135,29 +143,44 @@ def find_motifs(
     """
     generator = Generator.from_seed(seed, "motifs")
     tell = Teller(callbacks)
-    signals = {name: signal_of(one, choices.atlas) for name, one in animals.items()}
-    affinities = affinities_of(
-        signals, smooth_s=choices.smooth_s, window_s=choices.window_s, signed=choices.signed
-    )
+    runs = {name: one for name, one in animals.items() if isinstance(one, TrainingRun)}
+    if runs and len(runs) < len(animals):
+        others = ", ".join(name for name in animals if name not in runs)
+        raise bad_input("animals", "be all recordings or all runs", f"no run: {others}")
+    of_runs = choices.window_bins, choices.atlas, generator.child("couplings")
+    if runs:
+        affinities, surrogate = with_mixed_windows(runs, *of_runs)
+    else:
+        signals = {
+            name: signal_of(one, choices.atlas)
+            for name, one in animals.items()
+            if not isinstance(one, TrainingRun)
+        }
+        affinities = affinities_of(
+            signals, smooth_s=choices.smooth_s, window_s=choices.window_s, signed=choices.signed
+        )
+        surrogate = _shifted_neurons(signals, choices, generator)
     if choices.one_clock and len(set(affinities.windows)) > 1:
         must = "be left out where animals differ in the number of windows"
         raise bad_input("one_clock", must, list(affinities.windows))
-    fits, tried = _fitted(affinities, choices, generator, tell.phase("components"))
+
+    def score(of: Affinities, number: int) -> float:
+        if runs:
+            return spread_of(of)
+        stream = generator.child("held out", number)
+        return held_out_score(of, number, stream, one_clock=choices.one_clock)
+
+    fits, tried = _fitted(affinities, choices, generator, score, tell.phase("components"))
     chance: dict[int, list[Floats]] = {}
     told = tell.phase("surrogates")
     wanted = [one.rank for one in tried if one.agrees or choices.rank is not None]
-    changes = {name: changes_of(one, choices.smooth_s) for name, one in signals.items()}
     rank = choices.rank or 0
     for number in reversed(wanted):
         place = next(at for at, one in enumerate(tried) if one.rank == number)
         scores, chance[number] = [], []
         for draw in range(choices.surrogates):
-            moved = affinities_of(
-                signals, window_s=choices.window_s, signed=choices.signed,
-                changes=shifted(changes, signals, generator.child("shifts", draw)),
-            )  # fmt: skip
-            stream = generator.child("held out", number)
-            scores.append(held_out_score(moved, number, stream, one_clock=choices.one_clock))
+            moved = surrogate(draw)
+            scores.append(score(moved, number))
             best = fits[number].factors[0]
             chance[number].append(pairs_given(blocks_of(moved, choices.one_clock), best))
             told(draw + 1, choices.surrogates)
@@ -165,14 +188,43 @@ def find_motifs(
         rank = choices.rank or choose_rank(tried)
         if rank:
             break
-    return _found(
+    found = _found(
         affinities, fits.get(rank), chance.get(rank, []), tried, choices, rank, seed,
         generator.child("communities"), tell.phase("communities"),
     )  # fmt: skip
+    models = dict(beside or {}) or runs
+    rows: list[dict[str, Any]] = []
+    if models and rank and choices.atlas is None:
+        known = "epochs/name", "motifs/epoch"
+        rows = motifs_beside(
+            found["nodes/name"], np.array([found.matrix(motif) for motif in range(rank)]),
+            found["motifs/community"], (found[known[0]], found[known[1]]), models,
+            generator.child("models"), tell.phase("models"),
+        )  # fmt: skip
+    return replace(found, summary={**found.summary, "couplings": bool(runs), "beside": rows})
+
+
+def _shifted_neurons(
+    signals: Mapping[str, Signal], choices: MotifChoices, generator: Generator
+) -> Callable[[int], Affinities]:
+    """Return what makes affinities of neurons that are shifted, by the number of the surrogate."""
+    changes = {name: changes_of(one, choices.smooth_s) for name, one in signals.items()}
+
+    def made(draw: int) -> Affinities:
+        return affinities_of(
+            signals, window_s=choices.window_s, signed=choices.signed,
+            changes=shifted(changes, signals, generator.child("shifts", draw)),
+        )  # fmt: skip
+
+    return made
 
 
 def _fitted(
-    affinities: Affinities, choices: MotifChoices, generator: Generator, tell: Teller
+    affinities: Affinities,
+    choices: MotifChoices,
+    generator: Generator,
+    score: Callable[[Affinities, int], float],
+    tell: Teller,
 ) -> tuple[dict[int, Fits], list[Tried]]:
     """Fit every number of components; return the fits and what is told of them."""
     ranks = [choices.rank] if choices.rank else list(range(1, choices.most + 1))
@@ -182,10 +234,9 @@ def _fitted(
             blocks_of(affinities, choices.one_clock), rank, generator.child("starts", rank),
             starts=choices.starts, one_clock=choices.one_clock,
         )  # fmt: skip
-        stream = generator.child("held out", rank)
-        score = held_out_score(affinities, rank, stream, one_clock=choices.one_clock)
         fits[rank] = found
-        tried.append(Tried(rank, 1.0 - float(found.residual[0]), *agreement_of(found), score))
+        told = score(affinities, rank)
+        tried.append(Tried(rank, 1.0 - float(found.residual[0]), *agreement_of(found), told))
         tell(done, len(ranks))
     return fits, tried
 

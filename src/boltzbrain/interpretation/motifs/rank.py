@@ -52,9 +52,11 @@ class Tried:
         start.
     held_out
         1 - (squared error of held-out entries) / (that of each pair's mean over the windows that
-        are not held out).
+        are not held out). Of couplings of windows their root mean square about each pair's mean, in
+        its own units (`of_couplings.spread_of`).
     by_chance
-        The same of surrogates, in each of which every neuron is shifted by a lag of its own.
+        The same of surrogates, in each of which every neuron is shifted by a lag of its own, or
+        the windows are mixed.
     """
 
     rank: int
