@@ -98,7 +98,9 @@ def test_planted_assemblies_come_back(run):
     assert told["chance"] < 0.3
     table = found.to_dataframe("couplings")
     assert table["agreement"].between(0, 1).all()
-    assert table["agreement"][:50].median() > table["agreement"][-50:].median()
+    # weak ones have either sign
+    assert table["agreement"][:50].min() > 0.4
+    assert table["agreement"][-50:].min() < 0.1
 
 
 @pytest.mark.parametrize("form", ["dense", "low rank"])
