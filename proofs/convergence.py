@@ -2,15 +2,16 @@
 
 Each seed trains the preset `compositional`; its line is added to convergence.csv at once, and seeds
 that have a line are not trained again, so that the proof can be stopped and gone on with. On the
-planted data (2,000 neurons, 20 assemblies) the seed draws both the data and the training, which has
-the preset as it is; `missed` counts the assemblies whose members no unit's weights tell with an area
-of 0.95. Two processes of one thread each.
+planted data (2,000 neurons, 20 assemblies) the seed draws both the data and the training, which
+has the preset as it is; `missed` counts the assemblies whose members no unit's weights tell with
+an area of 0.95. Two processes of one thread each.
 
     python proofs/convergence.py [--data planted session10] [--seeds 40] [--updates 5000] [--full 3]
 
-`--updates` are those of session 10. `--full` is the number of trainings of session 10 with the preset as it is, one after the other with
-all threads, which must take 15 minutes at most. Writes convergence.txt from all lines there are,
-and exits 1 if fewer than 38 of 40 converge or recover, as far as they were run.
+`--updates` are those of session 10. `--full` is the number of trainings of session 10 with the
+preset as it is, one after the other with all threads, which must take 15 minutes at most. Writes
+convergence.txt from all lines there are, and exits 1 if fewer than 38 of 40 converge or recover, as
+far as they were run.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ TABLE = ROOT / "proofs" / "convergence.csv"
 TEXT = ROOT / "proofs" / "convergence.txt"
 COLUMNS = (
     "data", "seed", "updates", "status", "restarts", "within_v", "within_h", "within_vh",
-    "weight_std", "idle_units", "r_hat", "l1", "zero_fraction", "gain", "seconds", "reason", "recipe",
-    "missed",
+    "weight_std", "idle_units", "r_hat", "l1", "zero_fraction", "gain", "seconds", "reason",
+    "recipe", "missed",
 )  # fmt: skip
 NEEDED, LEAST_AREA = 0.95, 0.95
 MINUTES = 15
@@ -43,7 +44,6 @@ def train_one(data: str, seed: int, updates: int | None, threads: int) -> dict[s
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     import numba
     import torch
-
     from sklearn.metrics import roc_auc_score
 
     import boltzbrain as bb
