@@ -14,7 +14,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.rbm import RBM
-from boltzbrain.sampling.enumeration import exact_samples
+from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples
 from boltzbrain.sampling.gibbs import Chains, start_chains
 from boltzbrain.training.chains.choice import mover_of
 from boltzbrain.training.chains.trajectory import ENOUGH, LEAST_ACCEPTANCE, Rungs, acceptance
@@ -22,6 +22,12 @@ from boltzbrain.training.plan import make_plan
 from boltzbrain.training.run.checkpoints import read_checkpoint, write_checkpoint
 from boltzbrain.training.run.past_plans import past_plan, plan_to_go_on
 from boltzbrain.training.train import resume, train
+from boltzbrain.training.update.directions import (
+    DIRECTIONS,
+    UNITS,
+    exact_chains,
+    model_along_directions,
+)
 from boltzbrain.training.update.gradient import parameters_of
 from boltzbrain.training.update.state import State
 from helpers.activities import activity_of
@@ -124,6 +130,7 @@ def same(first: State, second: State) -> bool:
         {"chains_by": "moves"},
         {"chains_by": "moves", "hidden_kind": "drelu", "learning_rate": 0.05},
         {"chains_by": "trajectory", "hidden_kind": "drelu", "learning_rate": 0.05},
+        {"chains_by": "trajectory", "weights_from": "directions"},
     ],
     ids=lambda one: "-".join(str(value) for value in one.values()),
 )
@@ -143,7 +150,7 @@ def test_a_checkpoint_holds_all_that_moves_the_chains(
         state.step()
         other.step()
     assert same(state, other)
-    if options["chains_by"] == "trajectory":
+    if options["chains_by"] == "trajectory" and "weights_from" not in options:
         # the rungs were added to meanwhile
         assert len(state.mover.tensors()) > len(before)
 
@@ -235,6 +242,8 @@ def test_what_moves_the_chains_follows_from_the_recipe() -> None:
         ({"assemblies": True, "chains_by": "trajectory"}, "be gibbs or moves where the recipe"),
         ({"context": "past", "chains_by": "moves"}, "be gibbs with a context"),
         ({"chains_by": "hops"}, "chains_by must be"),
+        ({"weights_from": "directions", "hidden_kind": "relu"}, "hidden_kind must be bernoulli"),
+        ({"weights_from": "directions", "context": "past"}, "weights_from must be noise or data"),
     ],
 )
 def test_what_cannot_be_had_together_is_refused(options: dict[str, object], message: str) -> None:
@@ -248,3 +257,36 @@ def test_a_run_of_before_had_moves_with_the_recipe_of_assemblies_alone() -> None
         del told["chains_by"]
         assert past_plan(told, "run.json").chains_by == by
         assert plan_to_go_on(told, "0.2.0", "run.json").chains_by == by
+
+
+def test_a_model_along_the_directions_has_every_pattern_before_its_training() -> None:
+    states, places, share = patterns(3)
+    plan = make_plan(hidden=12, weights_from="directions", l2=0.0)
+    model = model_along_directions(plan, states, independent_field(states))
+    assert model.weights.shape == (60, 12)
+    # three directions, and the small weights of the units beyond
+    sizes = torch.linalg.svdvals(model.weights[:, :UNITS])
+    assert float(sizes[DIRECTIONS] / sizes[0]) < 1e-5
+    assert float(model.weights[:, UNITS:].abs().max()) < 0.1
+    visible = exact_chains(model, 4000, Generator.from_seed(1)).visible.numpy()
+    nearest = (visible[:, None] != places[None]).sum(axis=2).argmin(axis=1)
+    # the error of the samples is .008
+    assert np.abs(np.bincount(nearest, minlength=3) / 4000 - share).max() < 0.04
+    # likelier than the law that made the bins, as it is fitted to them
+    chance = np.where(places, 0.88, 0.12)
+    given = np.where(states.numpy()[:, None] > 0, np.log(chance), np.log(1 - chance)).sum(axis=2)
+    process = np.logaddexp.reduce(given + np.log([0.5, 0.3, 0.2]), axis=1).mean()
+    part = RBM(
+        model.visible,
+        Bernoulli(model.hidden.parameters()["field"][:UNITS]),
+        model.weights[:, :UNITS].contiguous(),
+    )
+    score = float((-part.free_energy(states)).double().mean()) - exact_log_partition(part)
+    assert 0.0 < score - process < 0.2
+
+
+def test_without_directions_in_the_data_the_first_weights_are_small() -> None:
+    states = (torch.rand(300, 20, generator=torch.Generator().manual_seed(0)) < 0.2).to(torch.uint8)
+    plan = make_plan(hidden=12, weights_from="directions")
+    model = model_along_directions(plan, states, independent_field(states))
+    assert float(model.weights.abs().max()) < 0.1

@@ -162,9 +162,10 @@ class TrainingPlan(Options):
         ge=0,
         le=1,
     )
-    weights_from: Literal["noise", "data", "assemblies"] = setting(
+    weights_from: Literal["noise", "data", "directions", "assemblies"] = setting(
         "noise",
-        "first weights: noise, the independent components of the data, or those that are on or off",
+        "first weights: noise, the independent components of the data, a few units fitted exactly "
+        "along its principal directions, or the components that are on or off",
     )
     assemblies: bool = setting(
         False,

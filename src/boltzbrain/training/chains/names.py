@@ -48,3 +48,9 @@ def require_together(plan: Mapping[str, Any]) -> None:
         raise bad_input("chains_by", must, by)
     if plan["context"] is not None and by != "gibbs":
         raise bad_input("chains_by", "be gibbs with a context", by)
+    if plan["weights_from"] == "directions":
+        if plan["hidden_kind"] != "bernoulli":
+            must = "be bernoulli where weights_from is directions"
+            raise bad_input("hidden_kind", must, plan["hidden_kind"])
+        if plan["context"] is not None:
+            raise bad_input("weights_from", "be noise or data with a context", "directions")

@@ -28,6 +28,7 @@ from boltzbrain.sampling.ladder import Ladder, annealing_ladder, distance_of
 from boltzbrain.sampling.running import snapshot
 from boltzbrain.training.chains.movers import Mover, Step
 from boltzbrain.training.plan import TrainingPlan
+from boltzbrain.training.update.directions import exact_chains, without_small
 from boltzbrain.training.update.gradient import parameters_of
 
 LEAST_ACCEPTANCE = 0.3
@@ -48,10 +49,15 @@ class Rungs:
         (rung, chain, visible) uint8.
     steps
         Exchanges so far: they take every second pair in turn.
+    exact
+        Whether the second rung has few hidden units with weights, whose states can all be summed:
+        it is drawn anew each time and never left out.
     """
 
-    def __init__(self, models: list[RBM], visible: Tensor, steps: int = 0) -> None:
-        self.models, self.visible, self.steps = models, visible, steps
+    def __init__(
+        self, models: list[RBM], visible: Tensor, steps: int = 0, *, exact: bool = False
+    ) -> None:
+        self.models, self.visible, self.steps, self.exact = models, visible, steps, exact
 
     def __len__(self) -> int:
         """Return the number of rungs."""
@@ -81,12 +87,15 @@ class Rungs:
         replicas, exchange = exchange_step(ladder, replace(replicas, steps=self.steps), sweeps=0)
         stream.counter = replicas.generator.counter
         self.steps = replicas.steps
-        self.visible = torch.stack(
-            [
-                rung.sweep(states, stream)[0]
-                for rung, states in zip(self.models, replicas.visible[:-1], strict=True)
-            ]
-        )
+        moved = []
+        for number, rung in enumerate(self.models):
+            if self.exact and number == 1:
+                drawn = exact_chains(rung, len(visible), stream)
+                stream.counter = drawn.generator.counter
+                moved.append(drawn.visible)
+            else:
+                moved.append(rung.sweep(replicas.visible[number], stream)[0])
+        self.visible = torch.stack(moved)
         return replicas.visible[-1], exchange
 
     def grow(self, model: RBM, visible: Tensor, accepted: float, stream: Generator) -> None:
@@ -112,7 +121,7 @@ class Rungs:
     def _thin(self) -> None:
         """Leave out rungs whose neighbours exchange without them, the ends excepted."""
         place = len(self.models) - 2
-        while place > 0:
+        while place > self.exact:
             below, above = place - 1, place + 1
             pair = Ladder((self.models[0], self.models[below], self.models[above]), "trajectory")
             gains = [pair.log_weight(1, self.visible[one]) for one in (below, above)]
@@ -136,7 +145,9 @@ class Rungs:
         }
 
     @classmethod
-    def restored(cls, tensors: Mapping[str, Tensor], hidden_kind: str) -> Rungs:
+    def restored(
+        cls, tensors: Mapping[str, Tensor], hidden_kind: str, *, exact: bool = False
+    ) -> Rungs:
         """Return those that `tensors` gave.
 
         Raises
@@ -162,7 +173,8 @@ class Rungs:
                     mine["weights"],
                 )
             )
-        return cls(models, torch.from_numpy(states).to(packed.device), int(tensors[_STEPS]))
+        visible = torch.from_numpy(states).to(packed.device)
+        return cls(models, visible, int(tensors[_STEPS]), exact=exact)
 
 
 def acceptance(below: Tensor, above: Tensor) -> float:
@@ -195,10 +207,16 @@ class ByTrajectory(Mover):
     def __init__(self, plan: TrainingPlan, field: Tensor | None) -> None:
         super().__init__(plan)
         self._field = field
+        self._exact = plan.weights_from == "directions"
 
     def begin(self, model: RBM, chains: Chains) -> Chains:
         """Lay rungs from the independent model to the first one, and fill them."""
         stream = Generator.from_seed(self.plan.seed, "rungs")
+        if self._exact:
+            lowest, first = snapshot(model.independent(self._field)), without_small(model)
+            states = [one.sweep(chains.visible, stream)[0] for one in (lowest, first)]
+            self.rungs = Rungs([lowest, first], torch.stack(states), exact=True)
+            return chains
         ladder = annealing_ladder(
             snapshot(model), stream, acceptance=LEAST_ACCEPTANCE, visible_field=self._field
         )
@@ -222,11 +240,12 @@ class ByTrajectory(Mover):
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back the rungs and their states."""
-        self.rungs = Rungs.restored(tensors, self.plan.hidden_kind)
+        self.rungs = Rungs.restored(tensors, self.plan.hidden_kind, exact=self._exact)
 
     def judging(self, model: RBM) -> tuple[Step, str]:
         """Return steps along the rungs of the training, which stay as they are."""
-        rungs = Rungs(self.rungs.models, self.rungs.visible, self.rungs.steps)
+        mine = self.rungs
+        rungs = Rungs(mine.models, mine.visible, mine.steps, exact=mine.exact)
 
         def step(chains: Chains) -> Chains:
             stream = chains.generator.copy()

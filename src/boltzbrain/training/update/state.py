@@ -22,6 +22,7 @@ from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.run.checkpoints import Checkpoint
 from boltzbrain.training.update.anchored import AnchoredSamples
 from boltzbrain.training.update.base_state import BaseState
+from boltzbrain.training.update.directions import exact_chains, model_along_directions
 from boltzbrain.training.update.first_weights import at_rates, component_weights
 from boltzbrain.training.update.gradient import (
     Ascent,
@@ -73,10 +74,9 @@ class State(BaseState):
         first = first_model(plan, data, field) if begin is None else begin.to(data.device)
         self.ascent = Ascent(first, plan)
         self.mover = mover_of(plan, data, field)
-        self.chains = self.mover.begin(
-            self.ascent.model,
-            start_chains(self.ascent.model, plan.chains, Generator.from_seed(plan.seed, "chains")),
-        )
+        stream, live = Generator.from_seed(plan.seed, "chains"), self.ascent.model
+        starts = exact_chains if plan.weights_from == "directions" else start_chains
+        self.chains = self.mover.begin(live, starts(live, plan.chains, stream))
         self.mean = {name: value.clone() for name, value in self.ascent.parameters.items()}
         self.running_score = None
 
@@ -188,6 +188,8 @@ def first_model(
         The model to take weights and hidden units of; its visible fields go to where neurons keep
         their rates under the offsets.
     """
+    if plan.weights_from == "directions" and start is None:
+        return model_along_directions(plan, data, field)
     generator = Generator.from_seed(plan.seed, "weights")
     rows = slice(None, None, max(1, len(data) // _BINS))
     some, beside = data[rows], None if offsets is None else offsets[rows]
