@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import lgamma, log
 
 import numpy as np
@@ -10,6 +11,9 @@ from sklearn.decomposition import NMF
 from sklearn.metrics import adjusted_rand_score
 
 import boltzbrain as bb
+from boltzbrain.data.behaviour.covariates import BinnedCovariate
+from boltzbrain.data.behaviour.of_bins import BehaviourOfBins
+from boltzbrain.data.behaviour.trials import no_trials
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.motifs.affinities import affinities_of
@@ -217,3 +221,26 @@ def test_a_region_is_the_mean_of_its_neurons_each_in_units_of_its_spread():
     assert found.names == ("CA1", "VISp")
     for column, name in enumerate(found.names):
         np.testing.assert_allclose(found.values[:, column], expected[name], rtol=1e-5)
+
+
+def test_a_motif_goes_with_the_covariate_of_its_interval_and_with_no_slow_one():
+    # slow series go together by chance: one of 20 p-values of a right program is below .05, while
+    # the planted one has the least there is
+    signals, _ = planted_motifs(seed=3, neurons=24, animals=1, frames=800, motifs=1, size=8)
+    found = find_motifs(signals, MotifChoices(rank=1, starts=2, surrogates=2))
+    strength = found["motifs/time"][0].repeat(4)
+    rng = np.random.default_rng(0)
+    slow = np.cumsum(rng.normal(size=800))
+    series = {
+        "driver": BinnedCovariate(strength + 0.01 * rng.normal(size=800)),
+        "slow": BinnedCovariate(slow),
+        "constant": BinnedCovariate(np.ones(800)),
+    }
+    beside = BehaviourOfBins(series, no_trials(), np.arange(800))
+    named = {name: replace(one, behaviour=beside) for name, one in signals.items()}
+    again = find_motifs(named, MotifChoices(rank=1, starts=2, surrogates=2))
+    rows = {one["name"]: one for one in again.summary["behaviour"]}
+    assert set(rows) == {"driver", "slow"}
+    assert rows["driver"]["rank_correlation"] > 0.5
+    assert rows["driver"]["q_value"] < 0.01
+    assert rows["slow"]["p_value"] > 0.05

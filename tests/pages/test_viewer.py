@@ -69,6 +69,15 @@ def test_states_and_members_come_out_as_they_went_in(scene, packed):
     assert [header["regions"][one] for one in arrays["region"]] == scene.regions
 
 
+def test_what_assemblies_are_tuned_to_comes_out_where_it_is_known(packed):
+    assert "tuned" not in packed[0]
+    tuned = np.arange(60) % 3 - 1
+    scene = make_scene(tuned=tuned, tuned_names=["side", "speed"])
+    header, arrays = unpacked(pack_scene(scene).parts)
+    assert header["tuned"] == ["side", "speed"]
+    np.testing.assert_array_equal(arrays["tuned"], tuned)
+
+
 def test_places_weights_couplings_and_traces_come_out_within_a_step(scene, packed):
     header, arrays = packed
     places = header["places"]

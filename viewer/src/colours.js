@@ -58,6 +58,16 @@ export function paint(data, state, into, stands) {
     const again = items.length > palette.length ? `; ${palette.length} colours, repeated: click one to see it alone` : "";
     return { title: `region (neurons)${again}`, items, choosing: "region" };
   }
+  if (colour === "tuning") {
+    const many = data.tuned.map(() => 0);
+    for (let n = 0; n < data.neurons; n++) {
+      const one = data.a.tuned[n];
+      put(n, one >= 0 ? of(one) : QUIET);
+      if (one < 0) stands[n] = 90; else many[one]++;
+    }
+    const items = data.tuned.map((name, number) => [`${name} (${many[number]})`, css(of(number))]).filter((_, number) => many[number]);
+    return { title: "what the strongest assembly is tuned to most (neurons)", items: [...items, ["nothing", css(QUIET)]] };
+  }
   if (colour === "rate") {
     const known = Array.from(data.a.rate).filter((one) => one > 0).sort((a, b) => a - b);
     const at = (share) => known[Math.min(known.length - 1, Math.floor(share * known.length))] || 1e-6;

@@ -55,6 +55,7 @@ export class Viewer {
     const { parts, data, state } = this, option = (words, value) => new Option(words, value);
     const colours = [["assembly", "assembly"], ["rate", "rate"], ["weight", "weight of the chosen assembly"], ["activity", "activity of the bin"]];
     if (data.regions.some((name) => name)) colours.splice(1, 0, ["region", "region"]);
+    if (data.tuned) colours.push(["tuning", "tuning of its assembly"]);
     parts.colour.replaceChildren(...colours.map(([value, words]) => option(words, value)));
     parts.colour.addEventListener("change", () => this.colourBy(parts.colour.value));
     parts.source.replaceChildren(...data.sources.map((one, number) => option(one.title, number)));

@@ -27,6 +27,8 @@ NAMES = {
     "graphical_lasso": "partial correlations (graphical lasso)",
 }
 """Matrix of a map to its words."""
+MOST_PAIRS = 40
+"""Correlations of two maps that are listed one by one; of more their medians are."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,13 @@ def _tables(summary: Mapping[str, Any]) -> list[Table]:
         for whose in ("repeats", "animals")
         for one in told[whose]
     ]
+    if len(maps) > MOST_PAIRS:
+        maps = [
+            (NAMES[matrix], whose, f"median of {len(values)} pairs", number_of(_median(values)))
+            for matrix, told in summary["maps"].items()
+            for whose in ("repeats", "animals")
+            if (values := [one["correlation"] for one in told[whose]])
+        ]
     structure = [
         (NAMES[matrix], number_of(one["spearman"]), number_of(one["mantel_p"]))
         for matrix, one in (summary["structure"] or {}).items()
@@ -164,6 +173,11 @@ def _tables(summary: Mapping[str, Any]) -> list[Table]:
         Table("Maps of regions", ("map", "between", "which", "correlation"), maps),
         Table("Anatomy", ("map", "Spearman", "p (regions permuted)"), structure),
     ]
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [one for one in values if one is not None]
+    return float(np.median(known)) if known else None
 
 
 def number_of(value: float | None) -> str:

@@ -233,7 +233,24 @@ def _motif(found: Motifs, motif: int) -> dict[str, Any]:
         for one in found.summary.get("beside", [])
         if one["motif"] == motif
     ]
-    return {"images": images, "communities": communities, "epochs": epochs, "beside": beside}
+    follows = [
+        (
+            one["name"],
+            one["animal"],
+            number(one["rank_correlation"], 2),
+            f"{one['p_value']:.2g}",
+            f"{one['q_value']:.2g}",
+        )
+        for one in found.summary.get("behaviour", [])
+        if one["motif"] == motif
+    ]
+    return {
+        "images": images,
+        "communities": communities,
+        "epochs": epochs,
+        "beside": beside,
+        "behaviour": follows,
+    }
 
 
 def _within(found: Motifs, motif: int, members: Any) -> float:

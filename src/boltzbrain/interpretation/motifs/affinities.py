@@ -186,7 +186,7 @@ def affinities_of(
     if len(nodes) < 3:
         must = "share at least 3 neurons by name" if len(signals) > 1 else "have 3 neurons or more"
         raise bad_input("animals", must, len(nodes))
-    bounds = [_bounds(one, window_s) for one in signals.values()]
+    bounds = [bounds_of(one, window_s) for one in signals.values()]
     total = sum(len(one) for one in bounds)
     require_size("neurons", len(nodes), each_bytes=8.0 * len(nodes), operations=1e3 * total)
     sheets = 2 if signed else 1
@@ -245,7 +245,7 @@ def shared_names(columns: Sequence[Mapping[str, int]]) -> tuple[str, ...]:
     return tuple(name for name, count in counts.items() if count >= least)
 
 
-def _bounds(signal: Signal, window_s: float) -> Indices:
+def bounds_of(signal: Signal, window_s: float) -> Indices:
     """Return first and last frame of every window, (window, 2), none across a segment's edge."""
     frames = window_s / signal.step_s
     if frames < 1:

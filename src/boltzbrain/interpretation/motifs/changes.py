@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from boltzbrain.data.activity import Activity, stretches
+from boltzbrain.data.behaviour.clock import SegmentClock
+from boltzbrain.data.behaviour.of_bins import BehaviourOfBins
 from boltzbrain.data.pauses import frames_and_segments
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Traces
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in
+from boltzbrain.preparing.behaviour.bins import in_bins, trials_in_bins
 
 TRACES, SPIKES = "traces", "spikes"
 SMOOTH_S = {TRACES: 0.75, SPIKES: 0.1}
@@ -42,6 +45,8 @@ class Signal:
         "traces" or "spikes".
     epoch, epoch_names
         (frame,) number of the epoch of each frame, -1 where there is none, and their names.
+    behaviour
+        Trials and covariates in the frames; None where there are none.
     """
 
     values: NDArray[np.float32]
@@ -51,6 +56,7 @@ class Signal:
     kind: str = TRACES
     epoch: NDArray[np.int32] | None = None
     epoch_names: tuple[str, ...] = ()
+    behaviour: BehaviourOfBins | None = None
 
     def __post_init__(self) -> None:
         """Refuse shapes that disagree."""
@@ -84,13 +90,15 @@ def signal_of(animal: Recording | Activity | Signal, atlas: str | None = None) -
         step, segment = frames_and_segments(animal.signal.times, animal.signal.frame_s)
         epoch, epochs = _epochs_of_frames(animal, animal.signal.times)
         found = Signal(
-            animal.signal.frames, names_of(animal), step, segment, TRACES, epoch, epochs
+            animal.signal.frames, names_of(animal), step, segment, TRACES, epoch, epochs,
+            _behaviour_of_frames(animal, animal.signal, step),
         )  # fmt: skip
     else:
         activity = animal if isinstance(animal, Activity) else animal.binarize()
         found = Signal(
             activity.states.astype(np.float32), names_of(activity), activity.bin_width_s,
             activity.segment, SPIKES, activity.epoch, activity.epoch_names,
+            BehaviourOfBins(activity.covariates, activity.trials, np.arange(activity.n_bins)),
         )  # fmt: skip
     return found if atlas is None else _of_regions(found, animal, atlas)
 
@@ -162,6 +170,16 @@ def _epochs_of_frames(
     return epoch, known
 
 
+def _behaviour_of_frames(recording: Recording, signal: Traces, step: float) -> BehaviourOfBins:
+    """Return trials and covariates in the frames of traces, whose times ascend."""
+    clock = SegmentClock.of(signal)
+    series = {
+        name: in_bins(one, clock, signal.times, step) for name, one in recording.covariates.items()
+    }
+    trials, _ = trials_in_bins(recording.trials, clock, signal.times + step / 2)
+    return BehaviourOfBins(series, trials, np.arange(len(signal.times)))
+
+
 def _of_regions(signal: Signal, animal: Recording | Activity, atlas: str) -> Signal:
     """Return the mean of each region's neurons in place of the neurons."""
     if atlas not in animal.regions:
@@ -178,4 +196,5 @@ def _of_regions(signal: Signal, animal: Recording | Activity, atlas: str) -> Sig
     return Signal(
         (scaled @ weights).astype(np.float32), tuple(regions.names[one] for one in held),
         signal.step_s, signal.segment, signal.kind, signal.epoch, signal.epoch_names,
+        signal.behaviour,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.showing.told import Brief
 from boltzbrain.interpretation.file import Entries, Entry, read_entries, write_entries
 from boltzbrain.interpretation.motifs.affinities import Affinities, affinities_of
+from boltzbrain.interpretation.motifs.behaviour import motifs_and_behaviour
 from boltzbrain.interpretation.motifs.beside import motifs_beside
 from boltzbrain.interpretation.motifs.changes import Signal, changes_of, signal_of
 from boltzbrain.interpretation.motifs.choices import MotifChoices
@@ -147,6 +148,7 @@ def find_motifs(
     if runs and len(runs) < len(animals):
         others = ", ".join(name for name in animals if name not in runs)
         raise bad_input("animals", "be all recordings or all runs", f"no run: {others}")
+    signals: dict[str, Signal] = {}
     of_runs = choices.window_bins, choices.atlas, generator.child("couplings")
     if runs:
         affinities, surrogate = with_mixed_windows(runs, *of_runs)
@@ -201,7 +203,14 @@ def find_motifs(
             found["motifs/community"], (found[known[0]], found[known[1]]), models,
             generator.child("models"), tell.phase("models"),
         )  # fmt: skip
-    return replace(found, summary={**found.summary, "couplings": bool(runs), "beside": rows})
+    follows: list[dict[str, Any]] = []
+    if rank and not runs:
+        follows = motifs_and_behaviour(
+            found["motifs/time"], found["windows/animal"], signals, choices.window_s,
+            generator.child("behaviour"),
+        )  # fmt: skip
+    more = {"couplings": bool(runs), "beside": rows, "behaviour": follows}
+    return replace(found, summary={**found.summary, **more})
 
 
 def _shifted_neurons(

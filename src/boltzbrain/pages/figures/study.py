@@ -151,7 +151,7 @@ def at_names(ax: Axes, names: Sequence[str], values: Floats, top: float) -> None
     ax.invert_yaxis()
 
 
-@figure((6.4, 3.4))
+@figure((3.8, 3.2))
 def group_differences(
     ax: Axes,
     entries: Sequence[str],
@@ -192,6 +192,6 @@ def group_differences(
         label.set_fontweight("bold" if black else "normal")
     ax.tick_params(axis="y", length=0)
     ax.axvline(0, color=FAINT, linewidth=0.8)
-    ax.set_xlabel("each animal (standard deviations within a group)")
-    ax.legend(loc="upper left", bbox_to_anchor=(0.0, 1.12), ncols=2, frameon=False,
+    ax.set_xlabel("each animal (sd within a group)")
+    ax.legend(loc="upper left", bbox_to_anchor=(0.0, 1.13), ncols=2, frameon=False,
               fontsize=text_size(8), handletextpad=0.2)  # fmt: skip

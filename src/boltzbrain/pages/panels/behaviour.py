@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from boltzbrain.foundations.showing.told import counted, listed
 from boltzbrain.interpretation.behaviour.power import LEVEL
+from boltzbrain.interpretation.behaviour.tuned import tuned_to
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages import figures
 from boltzbrain.pages.panels.findings import Finding
@@ -196,10 +197,7 @@ def _places(found: Interpretation, told: dict[str, Any]) -> list[Finding]:
             "In space: every neuron in the colour of what its strongest assembly is tuned to most "
             "(grey: to nothing)."
         )
-        effect = np.where(tuned, np.maximum(found["behaviour/hidden/effect"], 0), 0)
-        strongest = found["neurons/strongest_assembly"]
-        best = np.where(effect.max(axis=0) > 0, effect.argmax(axis=0), -1)
-        colour: NDArray[np.int64] = np.where(strongest >= 0, best[np.maximum(strongest, 0)], -1)
+        colour = tuned_to(found)
         xyz = found["neurons/xyz_um"]
         first, second = np.sort(np.argsort(-np.ptp(xyz, axis=0), kind="stable")[:2])
         drawn = figures.neuron_colours.later(

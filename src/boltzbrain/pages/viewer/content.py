@@ -111,6 +111,8 @@ def pack_scene(scene: Scene, *, alone: bool = False) -> Packed:
         arrays["couplings"] = couplings
         header["partners"] = scene.partners.shape[1]
         header["coupling_step"] = [float(f"{one:.4g}") for one in coupling_step]
+    if scene.tuned is not None:
+        arrays["tuned"], header["tuned"] = scene.tuned.astype(np.int16), list(scene.tuned_names)
     for place, frames in enumerate(scene.frames):
         states, traces, told = _frames(scene, frames)
         arrays[f"states{place}"], arrays[f"traces{place}"] = states, traces

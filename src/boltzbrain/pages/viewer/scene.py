@@ -15,6 +15,7 @@ from boltzbrain.evaluation.samples import Samples
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.units import order_by_activity
 from boltzbrain.interpretation.assemblies.find import assemblies_of, positions
+from boltzbrain.interpretation.behaviour.tuned import tuned_to
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.interpretation.in_silico.kept_clamps import Clamps, find_clamps, kept_clamps
@@ -95,6 +96,9 @@ class Scene:
         What becomes of the neurons with each hidden unit held.
     bin_width_s
         Seconds per bin.
+    tuned, tuned_names
+        (neuron,) number of the column or covariate that its strongest assembly is tuned to most, -1
+        for none, and their names; None without behaviour.
     """
 
     title: str
@@ -114,6 +118,8 @@ class Scene:
     frames: tuple[Frames, ...]
     clamps: Clamps
     bin_width_s: float
+    tuned: Indices | None = None
+    tuned_names: Sequence[str] = ()
 
 
 def scene_of(
@@ -156,6 +162,7 @@ def scene_of(
         rule, order = str(found.summary["assemblies"]["rule"]), found["assemblies/order"]
         regions = [str(name) for name in found["neurons/region"]]
     partners, couplings = _partners(found)
+    behaving = found is not None and "behaviour/names" in found
     return Scene(
         title=Path(activity.source.path).name,
         version=str(run.info.get("environment", {}).get("boltzbrain", "")),
@@ -178,6 +185,8 @@ def scene_of(
         ),
         clamps=_clamps(run, model, train, samples, found),
         bin_width_s=activity.bin_width_s,
+        tuned=tuned_to(found) if found is not None and behaving else None,
+        tuned_names=[str(one) for one in found["behaviour/names"]] if found and behaving else (),
     )
 
 

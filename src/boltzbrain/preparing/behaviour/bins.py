@@ -47,14 +47,14 @@ def behaviour_of_bins(
     width = plan.bin_width_s
     told: dict[str, Any] = {}
     covariates = {
-        name: _in_bins(one, clock, start, width) for name, one in recording.covariates.items()
+        name: in_bins(one, clock, start, width) for name, one in recording.covariates.items()
     }
     if covariates:
         told["covariates"] = {
             name: {"rule": one.rule, "missing_bins": int(np.isnan(one.values).sum())}
             for name, one in covariates.items()
         }
-    trials, outside = _trials_in_bins(recording.trials, clock, start + width / 2)
+    trials, outside = trials_in_bins(recording.trials, clock, start + width / 2)
     if len(recording.trials):
         told["trials"] = {"trials": len(trials), "without_bins": outside}
     return covariates, trials, told
@@ -71,9 +71,10 @@ def _moved(recording: Recording, plan: BinPlan, clock: SegmentClock) -> NDArray[
     return np.repeat(clock.moved_s[of_segment], plan.bins_of_segment)
 
 
-def _in_bins(
+def in_bins(
     one: Covariate, clock: SegmentClock, start: NDArray[np.float64], width: float
 ) -> BinnedCovariate:
+    """Return a series in bins that start at such times on the clock, see `behaviour_of_bins`."""
     times = clock.place(one.times, one.segment)
     known = np.isfinite(times) & np.isfinite(one.values)
     order = np.argsort(times[known], kind="stable")
@@ -133,10 +134,10 @@ def _between(
     return np.where(close, values[low] + share * (values[high] - values[low]), np.nan)
 
 
-def _trials_in_bins(
+def trials_in_bins(
     trials: pd.DataFrame, clock: SegmentClock, middle: NDArray[np.float64]
 ) -> tuple[pd.DataFrame, int]:
-    """Return the trials that have bins, with the first and the end of them, and how many do not."""
+    """Return the trials that hold the middle of a bin, with their bins, and how many do not."""
     if not len(trials):
         return no_trials(), 0
     segment = trials["segment"].to_numpy(np.int32) if "segment" in trials else None
