@@ -3,7 +3,8 @@
 # make lint    the first three of these alone
 # make test-avx2   doctests and tests as if the processor had no AVX-512
 # make prove   the long proofs (proofs/), make bench the timings (benchmarks/)
-# make docs    the site, into build/site (MkDocs, needs npm)
+# make tutorials   execute the tutorials, the gallery and the code in README and docs
+# make docs    the site, into build/site (MkDocs, needs npm), with the tutorials executed
 # make dist    build the sdist and the wheel and try them as users would (proofs/wheels.py)
 # make release try a release: what is missing, then test, docs and dist; publishes nothing
 # make viewer  bundle the scripts of the brain viewer (viewer/, needs npm) into the package
@@ -25,7 +26,11 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help demo test test-avx2 lint prove bench docs dist release viewer clean
+=======
+.PHONY: help demo test test-avx2 lint prove bench tutorials docs dist viewer clean
+>>>>>>> tutorials
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -77,7 +82,12 @@ bench: $(STAMP)
 		--json benchmarks/results/time_to_likelihood.json \
 		--curves benchmarks/results/time_to_likelihood_curves.json
 
+tutorials: $(STAMP)
+	$(BIN)/python docs/site/notebooks.py
+	$(BIN)/python docs/site/blocks.py
+
 docs: $(STAMP)
+	$(BIN)/python docs/site/notebooks.py
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-build-isolation -e '.[docs]'
 	npm ci --prefix docs/site --silent --no-audit --no-fund
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

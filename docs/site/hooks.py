@@ -1,7 +1,8 @@
-"""What the site has beyond the guides: the README in front, the changelog, a page a public name.
+"""What the site has beyond the guides: README, changelog, tutorials, a page a public name.
 
-Guides link to what lies elsewhere in the repository, such as the output of proofs: what they link
-to is put into the site under ``files/``, and the links are turned there.
+Tutorials and gallery are shown as `make tutorials` executed them. Guides link to what lies
+elsewhere in the repository, such as the output of proofs: what they link to is put into the site
+under ``files/``, and the links are turned there.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import notebooks
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.utils import get_relative_url
+from notebook_pages import NotebookPage, page_of, with_html
 
 import boltzbrain
 from boltzbrain.foundations import doors
@@ -30,7 +34,12 @@ CODE = re.compile(r"(^```.*?^```$|`(?:[^`\n]|\n(?!\n))+`)", re.DOTALL | re.MULTI
 SHIM, SHIM_PAGE = "https://unpkg.com/iframe-worker/shim", "assets/iframe-worker.js"
 """With it the search works from the disk, too; the page would fetch it."""
 OF_OBJECT = "Called on the object, which is the first argument here."
+NOTEBOOKS = "tutorials"
+"""Folder of the notebooks, in the repository under docs/ and in the site."""
+TUTORIALS_LIST = "tutorials/index.md"
 _wanted: set[str] = set()
+_books: dict[str, NotebookPage] = {}
+"""Page in the site to what it is made of."""
 
 
 def on_config(config: Any) -> Any:
@@ -48,6 +57,8 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, page, content=turned(text, name, page)))
     for page, text in reference().items():
         files.append(File.generated(config, page, content=text))
+    for name in notebooks.names():
+        _add_notebook(name, files, config)
     for file in files.documentation_pages():
         if file.generated_by is None:
             turned(Path(str(file.abs_src_path)).read_text(encoding="utf-8"), f"docs/{file.src_uri}",
@@ -57,6 +68,40 @@ def on_files(files: Files, config: Any) -> Files:
     shim = ROOT / "docs" / "site" / "node_modules" / "iframe-worker" / "shim" / "index.js"
     files.append(File.generated(config, SHIM_PAGE, abs_src_path=str(shim)))
     return files
+
+
+def _add_notebook(name: str, files: Files, config: Any) -> None:
+    """Add the page of a notebook, its pictures, and the notebook itself.
+
+    Raises
+    ------
+    PluginError
+        If it was not executed since it, or the package, was changed.
+    """
+    book = notebooks.built(name)
+    if book is None:
+        raise PluginError(f"{name} is not executed as it is now: make tutorials")
+    page, own = f"{NOTEBOOKS}/{name}.md", f"{NOTEBOOKS}/{name}.ipynb"
+    where = f"Executed by `make tutorials`; [as a notebook]({name}.ipynb), to run and to change."
+    found = page_of(name, book, where)
+    _books[page] = found
+    text = turned(found.markdown, f"docs/{NOTEBOOKS}/{name}.py", page)
+    files.append(File.generated(config, page, content=text))
+    files.append(File.generated(config, own, abs_src_path=str(notebooks.BUILT / f"{name}.ipynb")))
+    for picture, content in found.pictures.items():
+        files.append(File.generated(config, f"{NOTEBOOKS}/{picture}", content=content))
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
+    """Put what cells show as HTML into the page of a notebook, pictures into the list of all."""
+    if (found := _books.get(page.file.src_uri)) is not None:
+        return with_html(html, found.html)
+    if page.file.src_uri == TUTORIALS_LIST:
+        for source, found in _books.items():
+            name = posixpath.basename(source).removesuffix(".md")
+            picture = f'<br><img src="{found.last}" alt="" loading="lazy">'
+            html = re.sub(rf'(<a href="{name}\.html">.*?</a>)', rf"\1{picture}", html, count=1)
+    return html
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
@@ -88,6 +133,8 @@ def turned(text: str, source: str, page: str) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), found[2]))
         if target in PAGES:
             target = PAGES[target]
+        elif target.startswith(f"docs/{NOTEBOOKS}/") and target.endswith(".py"):
+            target = target.removeprefix("docs/").removesuffix(".py") + ".md"
         elif target.startswith("docs/"):
             target = target.removeprefix("docs/")
         elif (ROOT / target).is_file():

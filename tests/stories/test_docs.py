@@ -28,8 +28,12 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted(one for one in (ROOT / "docs").rglob("*.md") if "node_modules" not in one.parts),
 ]
-OTHER_OPTIONS = {"--extra-index-url", "--doctest-modules", "--durations", "--no-deps", "--prefix"}
-"""Of pip, pytest and npm."""
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.py"))
+OTHER_OPTIONS = {
+    "--extra-index-url", "--doctest-modules", "--durations", "--no-deps", "--prefix",
+    "--cpus-per-task", "--mem", "--time", "--scheduler-file", "--nthreads",
+}  # fmt: skip
+"""Of pip, pytest, npm, SLURM and Dask."""
 SCRIPTS = [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("proofs/*.py")]
 
 
@@ -43,6 +47,7 @@ def test_every_guide_is_in_the_site():
     guides = {str(one.relative_to(ROOT / "docs")) for one in PAGES[2:]}
     # made from the repository's own: docs/site/hooks.py
     made = {"index.md", "changelog.md", "developer/contributing.md", "reference/index.md"}
+    made |= {f"tutorials/{one.stem}.md" for one in TUTORIALS}
     assert listed == guides | made
 
 
@@ -81,8 +86,10 @@ def test_every_recipe_filter_and_way_to_split_is_explained():
 
 
 def of_page(function):
-    """Run a test on every page."""
-    return pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)(function)
+    """Run a test on every page, and on the text of every tutorial."""
+    return pytest.mark.parametrize("path", [*PAGES, *TUTORIALS], ids=lambda path: path.name)(
+        function
+    )
 
 
 def _options(command) -> set[str]:

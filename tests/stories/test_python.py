@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import sys
 from functools import partial
@@ -144,21 +143,6 @@ def test_a_stopped_cell_says_how_far_it_came(cells, recording, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         bb.fit(recording, out=tmp_path / "run", callbacks=[stop], **QUICK)
     assert repr(cells[0].shown[-1]).startswith("stopped: training: 6 of 12 updates")
-
-
-def test_the_notebook_of_the_docs_was_executed_and_shows_progress():
-    cells = json.loads((ROOT / "docs/notebook.ipynb").read_text(encoding="utf-8"))["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert all(cell["execution_count"] for cell in code)
-    outputs = [one for cell in code for one in cell["outputs"]]
-    assert not [one for one in outputs if one["output_type"] == "error"]
-    shown = ["".join(one.get("data", {}).get("text/plain", "")) for one in outputs]
-    for start in ("Recording of 40 neurons", "training: done", "TrainingRun, finished",
-                  "evaluating: done", "Evaluation of", "interpreting: done"):  # fmt: skip
-        assert any(one.startswith(start) for one in shown), start
-    script = (ROOT / "docs/notebook.py").read_text(encoding="utf-8")
-    for cell in cells:
-        assert "".join(cell["source"]) in script, "write it anew: python docs/notebook.py"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("nbclient") is None, reason="nbclient is absent")
