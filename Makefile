@@ -26,11 +26,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo test test-avx2 lint prove bench docs dist release viewer clean
-=======
-.PHONY: help demo test test-avx2 lint prove bench tutorials docs dist viewer clean
->>>>>>> tutorials
+.PHONY: help demo test test-avx2 lint prove bench tutorials docs dist release viewer clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
@@ -101,7 +97,7 @@ dist: $(STAMP)
 
 release: $(STAMP)
 	$(BIN)/python docs/developer/release.py
-	$(MAKE) test docs dist
+	$(MAKE) test tutorials docs dist
 	@echo "ready: tag the commit, push the tag, upload dist/*"
 
 viewer:
