@@ -227,13 +227,13 @@ def _occupancy(found: Interpretation) -> dict[str, float]:
 def _whole(found: Interpretation) -> dict[str, float]:
     sizes, neurons = found["assemblies/sizes"], len(found["neurons/id"])
     held = {
-        "share of neurons in an assembly, median": float(np.median(sizes)) / neurons,
-        "mean activity of assemblies": float(found["assemblies/mean_activity"].mean()),
-        "mean rate": float(found["neurons/rate"].mean()),
+        "share of neurons in an assembly": float(np.median(sizes)) / neurons,
+        "activity of assemblies": float(found["assemblies/mean_activity"].mean()),
+        "rate": float(found["neurons/rate"].mean()),
     }
     if "assemblies/effective_regions" in found:
         regions = found["assemblies/effective_regions"]
-        held["regions of an assembly, mean"] = float(regions.mean())
+        held["regions of an assembly"] = float(regions.mean())
     return held
 
 
