@@ -14,6 +14,7 @@ each through
   "compositional".
 
 `--scale` is the share of the neurons (hours and frames stay), `--updates` shortens the trainings.
+`--keep` names a folder in which steps that were done are not done again.
 Seconds are of the whole process, its start included; memory is the largest resident set that the
 operating system counted for it. Of the fish is asked besides whether the training converged by
 chains that mix, the gain beside that of the process that made the data (a lower bound, see
@@ -183,15 +184,16 @@ def ask_of_fish(run: Path, planted: Path) -> tuple[bool, list[str]]:
     from boltzbrain.sampling.synthetic import PlantedAssemblies
 
     found = bb.TrainingRun.open(run)
-    kept = found.activity.neurons["id"].astype(int).to_numpy()
+    activity = found.activity()
+    kept = activity.neurons["id"].astype(int).to_numpy()
     with np.load(planted, allow_pickle=False) as file:
         truth = PlantedAssemblies(
             file["states"][:, kept], file["on"], file["membership"][kept],
             file["background"][kept], float(file["firing"]),
         )  # fmt: skip
-    if not np.array_equal(truth.states, found.activity.states):
+    if not np.array_equal(truth.states, activity.states):
         return False, ["  the planted states are not those of the run: NO"]
-    process = Process(truth, found.activity)
+    process = Process(truth, activity)
     made, (fitted, _) = process.gain(), process.gains_fitted()
     told = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
     seen, judged = told["statistics"], found.info["convergence"]
@@ -265,11 +267,26 @@ def measure(step: str, words: list[str], log: Path) -> Measured:
     return Measured(step, process.returncode, seconds, usage.ru_maxrss / 2**20)
 
 
+def kept(folder: Path, case: Case, step: str, words: list[str], log: Path) -> Measured:
+    """Return what a step took, from a folder where it was done before."""
+    told = folder / f"{case.name}_steps.json"
+    done = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
+    if step not in done:
+        found = measure(step, words, log)
+        if found.status:
+            return found
+        done[step] = {"seconds": found.seconds, "gib": found.gib}
+        told.write_text(json.dumps(done, indent=1), encoding="utf-8")
+    return Measured(step, 0, done[step]["seconds"], done[step]["gib"])
+
+
 def through(case: Case, folder: Path, scale: float, updates: int | None) -> tuple[bool, list[str]]:
     """Put one recording through every step; return whether all limits hold, and the lines."""
     path, run, log = folder / case.file, folder / f"{case.name}_run", folder / f"{case.name}.log"
     script = [sys.executable, str(Path(__file__).resolve())]
-    written = measure("write", [*script, "--write", case.name, str(path), str(scale)], log)
+    written = kept(
+        folder, case, "write", [*script, "--write", case.name, str(path), str(scale)], log
+    )
     if written.status:
         return False, [f"{case.name}: writing failed: {log.read_text()[-2000:]}"]
     reading = [word.format(folder=folder) for word in case.reading]
@@ -288,7 +305,7 @@ def through(case: Case, folder: Path, scale: float, updates: int | None) -> tupl
     ]  # fmt: skip
     good = True
     for step, words in steps.items():
-        found = measure(step, [str(COMMAND), *words], log)
+        found = kept(folder, case, step, [str(COMMAND), *words], log)
         good = good and found.status == 0 and found.gib <= MOST_GIB
         lines.append(f"  {step:<10}{found.seconds:>9.1f}{found.gib:>7.2f}")
         print(f"{case.name} {lines[-1]}", flush=True)

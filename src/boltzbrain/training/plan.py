@@ -247,12 +247,12 @@ class TrainingPlan(Options):
     def _fit_together(self) -> Self:
         if self.normalised:
             require_scale(self.hidden_kind)
-        require_together(self.model_dump())
         if self.anchor is not None:
             require_no_other(self.model_dump())
         if self.context is not None:
             usual = type(self).model_fields["chains"].default
             require_fitting(self.model_dump(), PRESETS.get(self.preset, {}).get("chains", usual))
+        require_together(self.model_dump())
         if self.trial_updates >= self.updates:
             count = len(self.l1_choices or ())
             raise bad_input("l1_trial", f"leave updates after {count} trials", self.l1_trial)

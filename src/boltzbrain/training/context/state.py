@@ -236,7 +236,7 @@ class ContextState(State):
         """Return the state of both optimisers."""
         own = self._optimiser.tensors() if self._learnt else {}
         return {
-            **super()._optimizer_tensors(),
+            **self.ascent.optimizer_tensors(),
             **{_OF + name: value for name, value in own.items()},
         }
 
