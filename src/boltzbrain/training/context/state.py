@@ -233,10 +233,10 @@ class ContextState(State):
         )
 
     def _optimizer_tensors(self) -> Mapping[str, Tensor]:
-        """Return the state of both optimisers."""
+        """Return the state of both optimisers; chains of bins move by sweeps, which keep nothing."""
         own = self._optimiser.tensors() if self._learnt else {}
         return {
-            **super()._optimizer_tensors(),
+            **self.ascent.optimizer_tensors(),
             **{_OF + name: value for name, value in own.items()},
         }
 
