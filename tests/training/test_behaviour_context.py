@@ -57,7 +57,7 @@ def runs(activity, tmp_path_factory):
         ("behaviour", "be `behaviour:NAME` with a column of the trials or a covariate"),
         ("behaviour:side,behaviour:side", "name each context once"),
         ("states:2,behaviour:side", "be `states` alone"),
-        ("side:3", "after `behaviour:` only"),
+        ("side:3", "or a name after `behaviour:`"),
     ],
 )  # fmt: skip
 def test_a_context_that_behaviour_cannot_give_is_refused_with_what_there_is(

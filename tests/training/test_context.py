@@ -433,7 +433,10 @@ def test_a_context_that_the_data_cannot_give_is_refused(tmp_path, name, change, 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"context": "future"}, "context must be one of: past, trial, epoch, behaviour, assemblies"),
+        (
+            {"context": "future"},
+            "context must be one of: past, trial, epoch, behaviour, assemblies",
+        ),
         ({"context": "past,past"}, "name each context once"),
         ({"context": "past", "score_every": 10}, "score_every must be none"),
         ({"context": "past", "preset": "assemblies"}, "another than `assemblies`"),

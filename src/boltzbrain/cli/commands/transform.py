@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from boltzbrain.evaluation.new_data.transformed import Transformed
     from boltzbrain.training.run.run import TrainingRun
 
-READING = ("format", "units", "reader", "join", "epochs", "memory_limit_gb")
+READING = (
+    "format", "units", "reader", "join", "epochs", "trials", "covariates", "memory_limit_gb"
+)  # fmt: skip
 """What may be asked for: everything else is as the run remembers it."""
 
 

@@ -257,11 +257,18 @@ def _context_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         "over_itself_without_time": "over itself without",
         "over_run": "over the run it began with",
     }
-    return [
+    rows = [
         (name, f"{signed(found[key]['value'], found[key]['stderr'])} nats per bin")
         for key, name in names.items()
         if found[key]["value"] is not None
     ]
+    parts = found.get("split", {}).get("parts", [])
+    told = [
+        f"{given_what(one['name'])} {signed(one['value'], one['stderr'])}"
+        for one in parts
+        if one["value"] is not None
+    ]
+    return [*rows, ("of which", "; ".join(told))] if told else rows
 
 
 def _gain_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -306,6 +313,14 @@ def show_interpretation(console: Terminal, found: Interpretation) -> None:
     regions = summary["regions"]
     if regions:
         rows.append(("regions", f"{len(found['regions/names'])} in the map"))
+    if drive := summary.get("common_drive"):
+        shares = [
+            f"{figure(100 * one['value'], 100 * one['stderr'])} % of |J| {words}"
+            for name, words in (("between", "between regions"), ("within", "within regions"))
+            if (one := drive["totals"][name]) is not None
+        ]
+        left = f"{drive['remaining']} of {drive['assemblies']} assemblies remain"
+        rows.append(("common drive", "; ".join([*shares, left])))
     for sentence in story.found(found):
         console.sentence(sentence)
     console.pairs(rows, soft_wrap=True)

@@ -46,7 +46,8 @@ def require_together(plan: Mapping[str, Any]) -> None:
     if plan["assemblies"] and by == "trajectory":
         must = "be gibbs or moves where the recipe assemblies may take over (assemblies=false)"
         raise bad_input("chains_by", must, by)
-    if plan["context"] is not None and by != "gibbs":
+    # the recipe of assemblies is refused by its name, by the context itself
+    if plan["context"] is not None and by != "gibbs" and plan["weights_from"] != "assemblies":
         raise bad_input("chains_by", "be gibbs with a context", by)
     if plan["weights_from"] == "directions":
         if plan["hidden_kind"] != "bernoulli":

@@ -43,7 +43,7 @@ def with_number_of_states(given: Mapping[str, Any]) -> dict[str, Any]:
             names.append(one.strip())
             continue
         if colon and name != "states":
-            must = "have a number after `states:` and a name after `behaviour:` only"
+            must = "have a number after `states:` only, or a name after `behaviour:`"
             raise bad_input("context", must, context)
         if colon and not number.strip().isdecimal():
             raise bad_input("context", "be `states:K` with a whole number K", context)

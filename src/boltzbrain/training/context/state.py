@@ -233,7 +233,7 @@ class ContextState(State):
         )
 
     def _optimizer_tensors(self) -> Mapping[str, Tensor]:
-        """Return the state of both optimisers."""
+        """Return the state of both optimisers; what moves chains of bins keeps nothing."""
         own = self._optimiser.tensors() if self._learnt else {}
         return {
             **self.ascent.optimizer_tensors(),
