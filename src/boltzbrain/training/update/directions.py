@@ -104,10 +104,10 @@ def fitted(
     def climbed() -> Tensor:
         steps.zero_grad()
         told = loss()
-        told.backward()  # type: ignore[no-untyped-call]
+        told.backward()
         return told
 
-    steps.step(climbed)  # type: ignore[no-untyped-call, arg-type]
+    steps.step(climbed)
     b, c, mixing = (value.detach() for value in values)
     return RBM(
         Bernoulli(b.to(torch.float32)),
