@@ -290,3 +290,14 @@ def test_without_directions_in_the_data_the_first_weights_are_small() -> None:
     plan = make_plan(hidden=12, weights_from="directions")
     model = model_along_directions(plan, states, independent_field(states))
     assert float(model.weights.abs().max()) < 0.1
+
+
+def test_the_rung_of_the_directions_is_drawn_exactly_at_every_update() -> None:
+    model = two_patterns(STEEP)
+    for exact in (True, False):
+        lower = torch.zeros((2, 2000, NEURONS), dtype=torch.uint8)
+        rungs = Rungs([two_patterns(0.0), model], lower, exact=exact)
+        rungs.exchanged(model, lower[0], Generator.from_seed(4))
+        upper = float((rungs.visible[1].sum(dim=1) > NEURONS / 2).double().mean())
+        # the error of the share is .011; a sweep does not cross
+        assert abs(upper - (UPPER if exact else 0.0)) < 0.05
