@@ -1,6 +1,6 @@
 """The pictures of docs/limits.md: how a model fails, and what that looks like.
 
-Usage: python docs/images/failures.py
+Usage: python docs/images/failures.py [NAME ...]
 
 Each recording is simulated, so that the fault is known, and fitted in seconds; failure_*.png are
 written beside this file, in few colours so that they stay small.
@@ -9,8 +9,9 @@ written beside this file, in few colours so that they stay small.
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def fitted(folder: Path, states: np.ndarray, **options: Any) -> Any:
 
 def too_little_data(folder: Path, axes: Any) -> None:
     """Draw the curves of a training on much and on little."""
-    for ax, bins, title in ((axes[0], 12_000, "four minutes"), (axes[1], 1200, "24 seconds")):
-        run = fitted(folder / title, planted(bins), hidden=40, updates=3000, l2=0.0)
+    for ax, bins, title in ((axes[0], 12_000, "four minutes"), (axes[1], 700, "14 seconds")):
+        run = fitted(folder / title, planted(bins), hidden=60, updates=4000, l2=0.0)
         log = run.log()
         for fold, colour in (("train", TRAIN), ("validation", VALIDATION)):
             gain = log[f"{fold}_nats_per_bin"] - log[f"{fold}_nats_per_bin"].iloc[0]
@@ -70,7 +71,8 @@ def slow_state(folder: Path, axes: Any) -> None:
     hidden = run.best.in_sign_gauge().mean_hidden(bins_seen).numpy()
     course = np.array([np.convolve(one, np.ones(100) / 100, "same") for one in hidden.T])
     slow = np.argsort([-(np.corrcoef(one, awake)[0, 1] ** 2) for one in course])
-    members = np.abs(run.best.weights.numpy()) > 0.5
+    size = np.abs(run.best.weights.numpy())
+    members = size > size.max(axis=0) / 2
     seconds = 0.02 * np.arange(len(hidden))
     for ax, unit, what in ((axes[0], slow[0], "a state"), (axes[1], slow[-1], "an assembly")):
         ax.plot(seconds, hidden[:, unit], color=MUTED, linewidth=0.2, alpha=0.6)
@@ -91,6 +93,7 @@ def twice_sorted(folder: Path, axes: Any) -> None:
     axes[0].imshow(np.abs(pairs), cmap="Greys", vmin=0, vmax=np.abs(pairs).max())
     axes[0].set(title="|J| of all pairs", xlabel="neuron", ylabel="neuron")
     axes[0].annotate("neuron 10, sorted twice", (60, 10), (8, 40), color=GENERATED,
+                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
                      arrowprops={"arrowstyle": "->", "color": GENERATED})  # fmt: skip
     one, two = np.triu_indices(len(pairs), 1)
     correlation = np.corrcoef(run.activity().states.T)
@@ -117,15 +120,15 @@ def save(figure: Figure, path: Path) -> None:
         few.save(path, optimize=True)
 
 
-def main() -> None:
-    """Draw every picture."""
-    for name, draw in PICTURES.items():
+def main(names: Iterable[str]) -> None:
+    """Draw some of the pictures."""
+    for name in names:
         with tempfile.TemporaryDirectory() as folder, house_style():
             figure = Figure(figsize=SIZE, layout="constrained")
-            draw(Path(folder), figure.subplots(1, 2))
+            PICTURES[name](Path(folder), figure.subplots(1, 2))
             save(figure, HERE / f"{name}.png")
 
 
 if __name__ == "__main__":
     mpl.use("agg")
-    main()
+    main(sys.argv[1:] or PICTURES)

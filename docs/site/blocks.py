@@ -37,6 +37,7 @@ from boltzbrain.writers.nwb import write_nwb
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from helpers.motifs import planted_motifs  # noqa: E402
 from helpers.other_layouts import write_phy  # noqa: E402
 
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("docs/howto/*.md"))]
@@ -44,7 +45,7 @@ BLOCK = re.compile(
     r"(?:^<!-- not run: ([^>]+) -->\n+)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 SHELLS = ("", "bash")
-NEURONS, BINS, WIDTH_S = 24, 2400, 0.02
+NEURONS, BINS, WIDTH_S = 24, 4000, 0.02
 QUICK = {"hidden": 6, "updates": 60, "ais_chains": 50, "ais_rungs": 50}
 """What trainings are here unless a block says otherwise: the code counts, not the model."""
 
@@ -110,9 +111,10 @@ def made(folder: Path, given: dict[str, Any]) -> None:
     np.save(folder / "counts.npy", given["counts"])
     write_phy(folder / "sorted")
     generator = np.random.default_rng(1)
-    for name in ("worm1.npz", "worm2.npz"):
-        np.savez(folder / name, traces=generator.normal(size=(300, 8)), t=0.5 * np.arange(300.0),
-                 label=np.array([f"N{one}" for one in range(8)]))  # fmt: skip
+    worms, _ = planted_motifs(neurons=40, animals=4, motifs=2, size=15)
+    for name, worm in zip(("worm1.npz", "worm2.npz"), list(worms.values())[2:], strict=True):
+        time_s = worm.step_s * np.arange(len(worm.values))
+        np.savez(folder / name, traces=worm.values, t=time_s, label=np.array(worm.names))
     spikes = bb.from_spike_times((given["times_s"], given["unit"]), stop_s=BINS * WIDTH_S)
     for name in ("session.nwb", "session2.nwb"):
         write_nwb(folder / name, spikes)
@@ -123,7 +125,6 @@ def made(folder: Path, given: dict[str, Any]) -> None:
             "contrast_right": generator.choice([0.0, 0.25, 0.5, 1.0], BINS // 40),
         }
     )
-    # one clock for each segment, as the recording has it
     series = pd.DataFrame(
         {"velocity": np.convolve(generator.normal(size=BINS), np.ones(20), "same")}
     )

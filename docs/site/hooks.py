@@ -100,7 +100,8 @@ def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
         for source, found in _books.items():
             name = posixpath.basename(source).removesuffix(".md")
             picture = f'<br><img src="{found.last}" alt="" loading="lazy">'
-            html = re.sub(rf'(<a href="{name}\.html">.*?</a>)', rf"\1{picture}", html, count=1)
+            entry = rf'(<li>\s*<a href="{name}\.html">.*?)(</li>)'
+            html = re.sub(entry, rf"\1{picture}\2", html, count=1, flags=re.DOTALL)
     return html
 
 

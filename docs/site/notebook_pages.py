@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import nbformat
 from notebooks import text_of
 
-_TABLE = re.compile(r"<style scoped>.*?</style>", re.DOTALL)
-_LINK = re.compile(r"(\]\([\w/.-]*?)(\w+)\.py\)")
+_STYLE = re.compile(r"<style scoped>.*?</style>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def page_of(name: str, book: nbformat.NotebookNode, above: str = "") -> Notebook
                 parts.append(f"![What the code above draws]({file})")
             elif "text/html" in data and "<progress" not in data["text/html"]:
                 mark = f"output-{name}-{len(html)}"
-                html[mark] = _TABLE.sub("", str(data["text/html"]))
+                html[mark] = _STYLE.sub("", str(data["text/html"])).replace('border="1" ', "")
                 parts.append(f'<div class="output" id="{mark}"></div>')
             elif text := text_of(output).strip("\n"):
                 parts.append(f"```text\n{text}\n```")

@@ -28,7 +28,7 @@ else:
     truth = simulate_animals(
         Generator.from_seed(4), neurons=(60, 66, 70), assemblies=4, bins=3000, named=0.8,
         radius=0.25, lacking={2: [0]},
-    )  # fmt: skip
+    )
     recordings = {name: one.recording(0.05) for name, one in truth.animals.items()}
 animals = {name: one.binarize().split(seed=0) for name, one in recordings.items()}
 first, *others = animals
@@ -43,7 +43,7 @@ animals[first]
 # %%
 run = bb.fit(
     animals[first], hidden=5, updates=1500, weights_from="data", ais_rungs=100, out="teacher",
-)  # fmt: skip
+)
 run
 
 # %% [markdown]
@@ -59,7 +59,7 @@ run
 study = bb.align(
     run, [animals[name] for name in others], "study", by="names", names=list(animals),
     teacher=first, updates=500, workers=0,
-)  # fmt: skip
+)
 study
 
 # %% [markdown]
@@ -75,7 +75,7 @@ for name, pair in pairs.items():
     blind, shuffled = pair["blind_half"], pair["blind_half_shuffled"]
     print(f"{name}: blind half {blind['value']:.2f} ± {blind['stderr']:.2f},"
           f" shuffled {shuffled['value']:.2f} ± {shuffled['stderr']:.2f},"
-          f" not found: units {pair['units_not_found'] or 'none'}")  # fmt: skip
+          f" not found: units {pair['units_not_found'] or 'none'}")
 
 # %% [markdown]
 # A unit that is not found is one that the receiver lacks, or has too few named neurons to show.

@@ -17,13 +17,13 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.sampling.simulated.animals import simulate_animals
 
 animal = simulate_animals(
-    Generator.from_seed(2), neurons=(90,), assemblies=6, bins=6000, radius=0.22, strength=4.5
+    Generator.from_seed(2), neurons=(90,), assemblies=6, bins=5000, radius=0.22, strength=4.5
 ).animals["a"]
-areas = np.array(["CA1", "LP", "VISp"])[np.minimum(animal.xyz_um[:, 0] / 134, 2).astype(int)]
+areas = np.array(["CA1", "LP", "VISp"])[np.minimum(animal.xyz_um[:, 1] / 134, 2).astype(int)]
 recording = bb.from_states(animal.states, 0.05, region=areas, xyz_um=animal.xyz_um)
 activity = recording.binarize().split(seed=0)
-run = bb.fit(activity, hidden=12, updates=2500, out="run", progress=False)
-evaluation = bb.evaluate(run, baselines=("independent", "ising", "glm"), progress=False)
+run = bb.fit(activity, hidden=12, updates=2000, out="run", progress=False)
+evaluation = bb.evaluate(run, baselines=("independent", "ising"), progress=False)
 found = bb.interpret(run, progress=False)
 areas = found["neurons/region"]
 train, test = activity.states_of("train"), activity.states_of("test")
@@ -43,6 +43,7 @@ ax = axes_for(2)
 order = np.lexsort((-test.mean(axis=0), areas))
 bb.figures.raster(test[:200][:, order], areas[order], 0.05, ax=ax[0])
 bb.figures.raster(drawn[:200][:, order], areas[order], colour="#d55e00", ax=ax[1])
+plt.show()
 
 # %%
 ax = axes_for(3)
@@ -51,8 +52,9 @@ pairs = np.triu_indices(test.shape[1], 1)
 covariances = [np.cov(states.T)[pairs] for states in (test, drawn)]
 bb.figures.covariances(Comparison(*covariances), ax=ax[1])
 counts = {name: np.bincount(states.sum(axis=1), minlength=40) / len(states)
-          for name, states in (("test", test), ("generated", drawn), ("train", train))}  # fmt: skip
+          for name, states in (("test", test), ("generated", drawn), ("train", train))}
 bb.figures.population_count(counts, ax=ax[2])
+plt.show()
 
 # %% [markdown]
 # ## Training and weights
@@ -67,6 +69,7 @@ energies = {
     name: run.best.free_energy(torch.as_tensor(states)).numpy() for name, states in sets.items()
 }
 bb.figures.energies(energies, ax=ax[2])
+plt.show()
 
 # %% [markdown]
 # ## Couplings
@@ -76,10 +79,11 @@ ax = axes_for(3)
 some = {name: found.pairs(name)[np.triu_indices(len(areas), 1)] for name in ("uniform", "data")}
 bb.figures.coupling_histogram(some, "coupling J of a pair (nats)", ax=ax[0])
 norms = {name: found[f"couplings/norms/{name}"]
-         for name in ("update", "fields", "pairs", "triplets", "triplets_stderr")}  # fmt: skip
+         for name in ("update", "fields", "pairs", "triplets", "triplets_stderr")}
 bb.figures.coupling_norms(norms, run.chosen_update, ax=ax[1])
 maps = found.maps()
 bb.figures.region_map(maps.names, maps.counts, maps.mean, "mean J (nats)", ax=ax[2])
+plt.show()
 
 # %% [markdown]
 # ## Assemblies
@@ -87,19 +91,21 @@ bb.figures.region_map(maps.names, maps.counts, maps.mean, "mean J (nats)", ax=ax
 # %%
 ax = axes_for(3)
 embedding = [found[f"assemblies/embedding/{name}"]
-             for name in ("thresholds", "fraction", "shuffled", "shuffled_deviation")]  # fmt: skip
+             for name in ("thresholds", "fraction", "shuffled", "shuffled_deviation")]
 bb.figures.embedding_curve(*embedding, chosen=float(found["assemblies/threshold"][0]), ax=ax[0])
 strongest = found["neurons/strongest_assembly"]
 regions = sorted(set(areas))
 share = [(strongest[areas == one][:, None] == np.arange(12)).mean(axis=0) for one in regions]
 bb.figures.region_assemblies(regions, np.array(share), ax=ax[1])
 bb.figures.neuron_colours(found.positions[:, :2], strongest, ("x", "y"), ax=ax[2])
+plt.show()
 
 # %%
 hidden = run.best.mean_hidden(torch.as_tensor(test)).numpy()
 ax = axes_for(2)
 bb.figures.hidden_traces(hidden[:300], hidden.mean(axis=0), 0.05, ax=ax[0])
-bb.figures.hidden_states(hidden, hidden.mean(axis=0), np.ones(12, dtype=bool), ax=ax[1])
+bb.figures.hidden_correlations(np.corrcoef(hidden.T), found["assemblies/order"], ax=ax[1])
+plt.show()
 
 # %% [markdown]
 # ## Simpler models
@@ -110,20 +116,10 @@ gains = {one["title"]: one["gain"] for one in evaluation["baselines"].values()}
 rows = [(name, one["value"], one["stderr"], False) for name, one in gains.items() if one["value"]]
 bb.figures.baseline_scores(rows, "gain (nats per test bin)", ax=ax[0])
 bb.figures.weight_tails({"RBM": weights}, ax=ax[1])
+plt.show()
 
 # %% [markdown]
 # Figures of tuning and trials are in [what assemblies do](behaviour.py), of states and time in
-# [time and states](in_time.py), of animals in [several animals](animals.py).
-#
-# ## A whole plate at once
-#
-# Among the files of `save_figures` are two plates, with the panels that the main figures of the two
-# papers have.
-
-# %%
-bb.save_figures(run, "figures", formats=("png",))
-plt.figure(figsize=(9, 11), layout="constrained").add_subplot().imshow(
-    plt.imread("figures/plate-neuropixels.png")
-)
-plt.axis("off")
-plt.show()
+# [time and states](in_time.py), of sweeps in [which model](which_model.py). Among the files of
+# `save_figures` are two plates besides, with the panels that the main figures of the two papers
+# have.

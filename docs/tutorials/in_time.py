@@ -61,7 +61,7 @@ in_states = bb.fit(activity, context="states", states=2, start=alone, updates=60
 
 # %%
 runs = {"a bin alone": alone, "given the past": after_past, "given assemblies": after_assemblies,
-        "given states": in_states}  # fmt: skip
+        "given states": in_states}
 scores = {}
 for name, run in runs.items():
     told = bb.evaluate(run, progress=False)["predictive"]
@@ -92,7 +92,7 @@ print(f"the likelier state is the planted one in {right:.0%} of test bins")
 
 # %%
 figure, axes = plt.subplots(2, 2, figsize=(11, 4.6), layout="constrained", width_ratios=(2.6, 1),
-                            height_ratios=(4, 1))  # fmt: skip
+                            height_ratios=(4, 1))
 shown = 500
 order = np.argsort(np.arange(neurons) % 2, kind="stable")
 bb.figures.state_ribbon(test.states[:shown][:, order], posterior[:shown], None, 0.02, ax=axes[0, 0])

@@ -90,7 +90,7 @@ chance_map = bb.interpret(control, progress=False).maps("data")
 silent = perturb(
     run.best, silence(np.flatnonzero(names == "CA1")), Generator.from_seed(0),
     regions=activity.regions["region"], chains=100, sweeps=200,
-)  # fmt: skip
+)
 for name, change, error in zip(
     activity.regions["region"].names, silent.region_change, silent.region_stderr, strict=True
 ):
@@ -118,8 +118,8 @@ figure.colorbar(image, ax=axes[1:], shrink=0.7, label="mean J (nats)")
 plt.show()
 
 # %% [markdown]
-# CA1 goes with DG, LP with VISp, and the control is empty: the map is of the recording. If your
-# control looks like your map, it is not.
+# CA1 goes with DG (which loses most with CA1 silent), LP with VISp, and the control is empty: the
+# map is of the recording. If your control looks like your map, it is not.
 #
 # ## Your own recording
 #

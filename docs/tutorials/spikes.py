@@ -17,7 +17,7 @@ from boltzbrain.sampling.synthetic import simulate_assemblies
 truth = simulate_assemblies(
     Generator.from_seed(1), neurons=80, assemblies=6, bins=12_000, sizes=(10, 20),
     on_fraction=(0.04, 0.08), firing=0.45, background=0.02, overlap=0.2,
-)  # fmt: skip
+)
 bin_number, neuron = np.nonzero(truth.states)
 seconds = 0.02 * (bin_number + np.random.default_rng(1).random(len(neuron)))
 areas = np.array(["CA1", "LP", "VISp"])[truth.membership.argmax(axis=1) % 3]
@@ -73,6 +73,9 @@ evaluation
 # - it is not far below that of the training fold (else the model is overfitted),
 # - nothing is called unreliable (log Z, the number that turns energies into probabilities, is an
 #   estimate, and can fail).
+#
+# *Undefined* are figures that do not exist here, such as time constants of bins without memory;
+# `evaluation.reasons` says of each why.
 
 # %%
 scores = evaluation["log_likelihood"]

@@ -15,7 +15,7 @@ from boltzbrain.sampling.synthetic import simulate_assemblies
 truth = simulate_assemblies(
     Generator.from_seed(3), neurons=80, assemblies=6, bins=8000, sizes=(10, 20),
     on_fraction=(0.04, 0.08), firing=0.5, background=0.02, overlap=0.3,
-)  # fmt: skip
+)
 activity = bb.from_states(truth.states, bin_width_s=0.02).binarize().split(seed=0)
 activity
 
