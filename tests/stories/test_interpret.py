@@ -81,7 +81,7 @@ def test_the_file_holds_what_the_documentation_lists(folder):
     assert set(held) <= listed
     # factors stand in for arrays of pairs, and the other way round; this run has no context, was
     # not repeated, and is small enough to be summed
-    others = ("low_rank", "in_time/", "assemblies/agreement", "in_silico/clamped/support")
+    others = ("low_rank", "in_time/", "agreement", "in_silico/clamped/support")
     assert {name for name in listed - set(held) if not any(one in name for one in others)} == {
         "couplings/r_sample/tuples", "couplings/r_sample/values", "couplings/data/r_sample/values",
     }  # fmt: skip

@@ -171,5 +171,5 @@ def test_annealing_and_sampling_wait_as_often_however_long_they_are(tmp_path, gp
 def test_assemblies_that_are_on_or_off_stay_on_the_cpu(gpu):
     plan = make_plan("assemblies")
     assert choice.device_for("auto", plan, 10**6) == torch.device("cpu")
-    with pytest.raises(InputError, match="be cpu or auto where the recipe is assemblies"):
+    with pytest.raises(InputError, match="be cpu or auto where chains go by moves"):
         choice.device_for("cuda", plan, 10)
