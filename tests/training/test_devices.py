@@ -74,11 +74,19 @@ def stop_at(update: int):
     return callback
 
 
-@pytest.mark.parametrize("preset", ["binary", "compositional"])
-def test_a_training_that_goes_on_on_a_gpu_has_its_whole_state_there(preset, tmp_path, gpu):
-    whole = training.train(activity(), quick(preset, checkpoints=4), tmp_path / "whole")
+@pytest.mark.parametrize(
+    ("preset", "options"),
+    [
+        ("binary", {}),
+        ("compositional", {}),
+        ("binary", {"chains_by": "trajectory", "weights_from": "directions"}),
+    ],
+)
+def test_a_training_that_goes_on_on_a_gpu_has_its_whole_state_there(preset, options, tmp_path, gpu):
+    plan = quick(preset, checkpoints=4, **options)
+    whole = training.train(activity(), plan, tmp_path / "whole")
     with pytest.raises(StoppedError):
-        training.train(activity(), quick(preset, checkpoints=4), tmp_path / "run", [stop_at(20)])
+        training.train(activity(), plan, tmp_path / "run", [stop_at(20)])
     run = training.resume(tmp_path / "run", device="cuda")
     assert run.devices == ["cpu", "pretend:0"]
     torch.testing.assert_close(run.best.weights, whole.best.weights, rtol=0, atol=1e-3)
