@@ -209,6 +209,7 @@ def train(part: str, neurons: int, assemblies: int, left_out: str, seed: int) ->
             )  # fmt: skip
         except bb.TrainingFailedError as error:
             line |= {"status": "gave up", "reason": str(error).partition(": ")[2]}
+            line["preset"] = bb.TrainingRun.open(Path(folder) / "run").plan.preset
             line["fit_s"] = round(time.monotonic() - started)
             return line
         line["fit_s"] = round(time.monotonic() - started)
