@@ -76,7 +76,11 @@ def execute(book: nbformat.NotebookNode) -> None:
     with tempfile.TemporaryDirectory() as folder:
         where = {"metadata": {"path": folder}}
         client = nbclient.NotebookClient(
-            book, timeout=CELL_S, kernel_name="python3", resources=where
+            book,
+            timeout=CELL_S,
+            kernel_name="python3",
+            resources=where,
+            extra_arguments=["--log-level=ERROR"],
         )
         client.execute()
     for cell in book.cells:

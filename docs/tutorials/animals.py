@@ -107,15 +107,12 @@ names = {name: one.neurons[column].tolist() for name, one in animals.items()}
 common = [one for one in names[first] if one and all(one in every for every in names.values())]
 taught = model[first].weights.numpy()[[names[first].index(one) for one in common]][:, units]
 order = np.lexsort((-np.abs(taught).max(axis=1), np.abs(taught).argmax(axis=1)))
-figure, axes = plt.subplots(
-    1, 4, figsize=(12, 4), layout="constrained", width_ratios=(1, 1, 1, 1.3)
-)
+figure, axes = plt.subplots(1, 4, figsize=(12, 4), layout="constrained",
+                            width_ratios=(1, 1, 1, 1.3))
 for ax, (name, one) in zip(axes, model.items(), strict=False):
     rows = [names[name].index(common[place]) for place in order]
     values = one.weights.numpy()[rows][:, units]
-    image = ax.imshow(
-        values, aspect="auto", cmap="RdBu_r", vmin=-2, vmax=2, interpolation="nearest"
-    )
+    image = ax.imshow(values, aspect="auto", cmap="RdBu_r", vmin=-2, vmax=2)
     ax.set_title(f"{'teacher' if name == first else 'student'} {name}")
     ax.set(xticks=range(4), xticklabels=units, xlabel="hidden unit", yticks=[])
 axes[0].set_ylabel(f"{len(common)} neurons that all have, by name")
@@ -130,3 +127,19 @@ axes[3].set(ylabel="correlation with the teacher", title="does it hold where not
 axes[3].axhline(0, color="grey", linewidth=0.8)
 axes[3].legend(frameon=False)
 plt.show()
+
+# %% [markdown]
+# An assembly that the student c does not have keeps what it was told, weaker; only the blind half
+# gives it away, and its large error: one of its units is not found.
+#
+# ## Your own recordings
+#
+# - `boltzbrain fit worm1.npz -o worm --calcium bsd`, then `boltzbrain align worm worm2.npz
+#   worm3.npz -o study --by names --calcium bsd` and `boltzbrain report study`. Every animal teaches
+#   every other one unless `--teacher NAME` says which.
+# - `--by positions` needs one frame for all (micrometres, axes that agree), `--by regions:ATLAS`
+#   five neurons or more of a region.
+# - Wide, smooth assemblies overlap, and then the blind half is above 0 for the wrong unit, too:
+#   compare it with `blind_half_other_units`, and with a pair of animals of which you know the
+#   answer.
+# - [Animals](../animals.md) explains each score, and what it cannot say.

@@ -109,9 +109,8 @@ explained.pivot(index="assembly", columns="of", values="unique").round(3)
 # %%
 found = bb.interpret(run, behaviour_draws=400)
 names = found.summary["behaviour"]["names"]
-effect = np.maximum(found["behaviour/hidden/effect"], 0) * np.sign(
-    found["behaviour/hidden/direction"]
-)
+direction = np.sign(found["behaviour/hidden/direction"])
+effect = direction * np.maximum(found["behaviour/hidden/effect"], 0)
 tuned = found["behaviour/hidden/q_value"] <= 0.05
 side, fast = names.index("side"), names.index("speed")
 levels = list(found.summary["behaviour"]["of"]["side"]["levels"])

@@ -106,16 +106,12 @@ reading.to_dataframe("assemblies").drop(columns="neurons").round(2)
 planted = np.where(outside, -1, group)
 strongest = reading["neurons/strongest_assembly"]
 # in the colour of the planted assembly that most members of the unit come from
-alike = [
-    np.bincount(group[one & ~outside], minlength=groups).argmax() for one in reading.membership.T
-]
+alike = [np.bincount(group[one & ~outside], minlength=5).argmax() for one in reading.membership.T]
 found_in = np.where(strongest < 0, -1, np.array(alike)[strongest])
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", width_ratios=(1.3, 1, 1))
 some = np.argsort(planted)[-24::3]
 for row, cell in enumerate(some):
-    axes[0].plot(
-        frame_s * np.arange(500), traces[:500, cell] / 2.5 - row, color="C0", linewidth=0.6
-    )
+    axes[0].plot(frame_s * np.arange(500), traces[:500, cell] / 2.5 - row, "C0", linewidth=0.6)
     at = np.flatnonzero(found[:500, cell])
     axes[0].plot(frame_s * at, np.full(len(at), -row - 0.25), "|", color="C1", markersize=5)
 axes[0].set(title="traces and the events in them", xlabel="time (s)", yticks=[])

@@ -35,7 +35,7 @@ activity
 
 # %%
 alone = bb.fit(activity, hidden=8, updates=2000, out="alone")
-bb.evaluate(alone)
+alone
 
 # %% [markdown]
 # ## Three kinds of memory
@@ -49,18 +49,16 @@ bb.evaluate(alone)
 
 # %%
 after_past = bb.fit(activity, context="past", start=alone, updates=400, out="past")
-after_assemblies = bb.fit(
-    activity, context="assemblies", start=alone, updates=400, out="assemblies"
-)
+after_units = bb.fit(activity, context="assemblies", start=alone, updates=400, out="assemblies")
 in_states = bb.fit(activity, context="states", states=2, start=alone, updates=600, out="states")
 
 # %% [markdown]
 # All are scored by the same thing: how probable the next bin is, given the earlier ones of its
 # stretch. Nothing that comes later is known. `over_run` is the difference to the model that they
-# began with, paired bin by bin.
+# began with, paired bin by bin, with its error: read that one.
 
 # %%
-runs = {"a bin alone": alone, "given the past": after_past, "given assemblies": after_assemblies,
+runs = {"a bin alone": alone, "given the past": after_past, "given assemblies": after_units,
         "given states": in_states}
 scores = {}
 for name, run in runs.items():
@@ -102,9 +100,8 @@ axes[1, 0].set(xlim=(0, 0.02 * shown), yticks=[0, 1], xlabel="time (s)", ylabel=
 values, errors = zip(*[(one["value"], one["stderr"]) for one in scores.values()], strict=True)
 axes[0, 1].errorbar(values, range(4), xerr=errors, fmt="o", color="C1")
 axes[0, 1].set_yticks(range(4), scores)
-axes[0, 1].set(
-    ylim=(3.5, -0.5), xlim=(0, None), xlabel="gain (nats per test bin)", title="what time adds"
-)
+axes[0, 1].set(ylim=(3.5, -0.5), xlim=(0, None), xlabel="gain (nats per test bin)")
+axes[0, 1].set_title("what time adds")
 axes[1, 1].axis("off")
 plt.show()
 

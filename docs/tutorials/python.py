@@ -74,6 +74,7 @@ print(found["couplings/fields"].shape, "one of", len(list(found)), "arrays by pa
 # Twelve neurons can be summed over by hand, so that draws can be held against what is exact.
 
 # %%
+torch.manual_seed(0)
 small = bb.RBM(bb.Bernoulli(torch.zeros(12)), bb.Bernoulli(torch.zeros(3)), torch.randn(12, 3))
 every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 12)
 log_p = torch.log_softmax(-small.free_energy(every), dim=0)
@@ -106,3 +107,12 @@ order = np.argsort(regions, kind="stable")
 bb.figures.weights(run.best.weights.numpy()[order].astype(np.float64), ax=axes[1])
 bb.figures.region_map(maps.names, maps.counts, maps.l1, "mean |J| (nats)", ax=axes[2])
 plt.show()
+
+# %% [markdown]
+# ## Your own data
+#
+# - Everything above begins with one line: `bb.from_states(YOURS, bin_width_s=...)`, or
+#   `bb.read("FILE")`.
+# - Leave out `updates`, and give `hidden` a number that a [sweep](which_model.py) chose.
+# - Objects in memory, tables and stopping are told in [in Python](../python.md), files of a run in
+#   [the run folder](../run_folder.md).

@@ -108,9 +108,8 @@ order = np.argsort(np.where(member.any(axis=1), member.argmax(axis=1), 6), kind=
 test = activity.states_of("test")
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", width_ratios=(2, 2, 1.3))
-for ax, states, title in zip(
-    axes, (test[:250], drawn.states), ("recorded", "dreamed"), strict=False
-):
+both = {"recorded": test[:250], "dreamed": drawn.states}
+for ax, (title, states) in zip(axes, both.items(), strict=False):
     ax.imshow(states[:, order].T, aspect="auto", cmap="Greys", interpolation="nearest")
     ax.set(title=title, xlabel="bin", ylabel="neuron")
 recorded, dreamed = np.cov(test.T), np.cov(bb.sample(run, 10_000, seed=2, progress=False).states.T)

@@ -66,46 +66,40 @@ for name, one in models.items():
 
 # %% [markdown]
 # A model may be good at one thing only. The same models are asked for each neuron given all others,
-# and what they generate is compared with the test fold: rates, covariances of pairs, triplets, and
-# how many neurons are active at once, which pairs alone do not settle.
+# and what they generate is compared with the test fold:
 
 # %%
-rows = [
-    (
-        one["title"],
-        one["gain"]["value"],
-        one["gain"]["stderr"],
-        one["gain"]["kind"] == "lower bound",
-    )
-    for one in models.values()
-    if one["gain"]["value"] is not None
-]
-figure, axes = plt.subplots(
-    1, 3, figsize=(11.5, 3.2), layout="constrained", width_ratios=(1, 1.2, 1)
-)
+for one in models.values():
+    given = one["conditional"]["bits_per_spike"] or 0.0
+    made = one["statistics"]["covariances_pearson"]
+    print(f"{one['title']:<16} {given:+.2f} bits per spike given the others", end="; ")
+    print("generates nothing" if made is None else f"its covariances correlate {made:.2f}")
+
+# %% [markdown]
+# How many neurons are active at once is a test that pairs alone do not settle:
+
+# %%
+gains = {one["title"]: one["gain"] for one in models.values() if one["gain"]["value"] is not None}
+rows = [(name, gain["value"], gain["stderr"], False) for name, gain in gains.items()]
 table = sweep.table().sort_values("hidden")
-axes[0].errorbar(
-    table["hidden"], table["validation_nats_per_bin"], table["validation_stderr"], fmt="o-"
-)
+scores = table["validation_nats_per_bin"], table["validation_stderr"]
+figure, axes = plt.subplots(1, 3, figsize=(11.5, 3.2), layout="constrained")
+axes[0].errorbar(table["hidden"], *scores, fmt="o-")
 axes[0].axvline(run.plan.hidden, color="grey", linestyle=":")
-axes[0].set(
-    xlabel="hidden units",
-    xticks=table["hidden"],
-    ylabel="validation (nats per bin)",
-    title="how many",
-)
+axes[0].set(xlabel="hidden units", ylabel="validation (nats per bin)", title="how many?")
+axes[0].set_xticks(table["hidden"])
 bb.figures.baseline_scores(rows, "gain (nats per test bin)", ax=axes[1])
 axes[1].set_title("would something simpler do?")
-test = activity.states_of("test").sum(axis=1)
-drawn = bb.sample(run, 5000, progress=False).states.sum(axis=1)
-alone = np.random.default_rng(0).random((5000, activity.n_neurons)) < activity.states_of(
-    "train"
-).mean(0)
-for count, name in ((test, "recorded"), (drawn, "RBM"), (alone.sum(axis=1), "independent")):
+rates = activity.states_of("train").mean(axis=0)
+counts = {
+    "recorded": activity.states_of("test").sum(axis=1),
+    "RBM": bb.sample(run, 5000, progress=False).states.sum(axis=1),
+    "independent": (np.random.default_rng(0).random((5000, len(rates))) < rates).sum(axis=1),
+}
+for name, count in counts.items():
     axes[2].plot(np.bincount(count, minlength=25)[:25] / len(count), label=name)
-axes[2].set(
-    yscale="log", xlabel="neurons active in a bin", ylabel="share of bins", title="what it draws"
-)
+axes[2].set(yscale="log", xlabel="neurons active in a bin", ylabel="share of bins")
+axes[2].set_title("what do they generate?")
 axes[2].legend(frameon=False)
 plt.show()
 
