@@ -38,7 +38,7 @@ def test_the_readme_goes_from_an_array_to_a_page_in_eight_lines(tmp_path, monkey
     monkeypatch.setattr(bb, "fit", partial(bb.fit, **{**QUICK, "hidden": 100}))
     names: dict = {}
     exec(block, names)
-    assert (tmp_path / "run" / "report.html").stat().st_size > 100_000
+    assert (tmp_path / "second" / "report.html").stat().st_size > 100_000
     # what its comments promise
     assert names["evaluation"].gain.value is not None
     assert names["found"].pairs().shape == (10, 10)
