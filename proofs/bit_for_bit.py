@@ -1,7 +1,8 @@
 """Whether a change of the code left every trained number as it was, bit for bit.
 
 Two trainings of 300 updates, seed 0: session 10 (`split0`) with the preset `binary`, and the
-planted assemblies of `proofs/planted_assemblies.py` with `compositional`. Of each the hash of every
+planted assemblies of `proofs/planted_assemblies.py` with `compositional` (`assemblies=False`: from
+2,000 neurons on another recipe would take over). Of each the hash of every
 parameter of the last checkpoint, of its chains, and of the chosen update. The same machine
 kind and the same versions of PyTorch and numba give the same hashes; another processor may not.
 
@@ -64,7 +65,10 @@ def planted(folder: Path) -> list[str]:
     activity = truth.activity().split(
         by="shuffled", validation=0.15, test=0.05, seed=0, min_active_bins=0
     )
-    run = bb.fit(activity, "compositional", 40, out=folder / "planted", seed=0, updates=UPDATES)
+    plan = bb.TrainingPlan(
+        preset="compositional", hidden=40, seed=0, updates=UPDATES, assemblies=False
+    )
+    run = bb.fit(activity, plan, out=folder / "planted")
     return hashes(run.folder, run.chosen_update)
 
 
