@@ -30,7 +30,6 @@ does not pass, from either start.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import sys
 import tempfile
@@ -42,16 +41,18 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import numpy as np
 import torch
+from kept_lines import add_line, read_lines
 from numpy.typing import NDArray
 
 import boltzbrain as bb
 from boltzbrain.foundations.random import Generator
-from boltzbrain.model.layers.discrete import Bernoulli
-from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import exact_log_partition, exact_samples
 from boltzbrain.sampling.gibbs import Chains, start_chains
 from boltzbrain.training.chains.choice import mover_of
 from boltzbrain.training.plan import make_plan
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from helpers.barrier import NEURONS, UPPER, two_patterns
 
 Floats = NDArray[np.float64]
 
@@ -68,21 +69,9 @@ TRAINED = {"assemblies": ("gibbs", "moves", "trajectory"), "patterns": tuple(WAY
 MUST = {"assemblies": ("moves", "trajectory"), "patterns": ("trajectory", "directions")}
 OPTIONS = {"assemblies": {"hidden": 3, "weights_from": "data"}, "patterns": {"hidden": 9}}
 COLUMNS = ("data", "seed", "by", "off", "clusters", "shares", "test", "process", "r_hat", "fit_s")
-NEURONS, UPPER, STEEP = 24, 0.4, 5.0
+STEEP = 5.0
 BINS = 3000
 MOST_OFF, MOST_OFF_PERCENT = 0.05, 2.0
-
-
-def two_patterns(strength: float) -> RBM:
-    """Return a model whose neurons are mostly off, or with probability `UPPER` mostly on."""
-    half = torch.tensor(strength / 2, dtype=torch.float64)
-    rise = torch.nn.functional.softplus(half) - torch.nn.functional.softplus(-half)
-    field = np.log(UPPER / (1 - UPPER)) - NEURONS * float(rise)
-    return RBM(
-        Bernoulli(torch.full((NEURONS,), -strength / 2)),
-        Bernoulli(torch.tensor([field], dtype=torch.float32)),
-        torch.full((NEURONS, 1), strength),
-    )
 
 
 def share_of_upper(by: str) -> float:
@@ -154,14 +143,6 @@ def train(data: str, seed: int, by: str) -> dict[str, str]:
     }
 
 
-def lines() -> list[dict[str, str]]:
-    """Return all lines there are."""
-    if not TABLE.exists():
-        return []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def barrier() -> tuple[list[str], bool]:
     """Return the lines of the two patterns, and whether they hold."""
     told, held = ["two patterns, weights .6 and .4, per cent that they are off:"], True
@@ -179,21 +160,18 @@ def main() -> int:
     given = parser.parse_args()
     text, held = barrier()
     print("\n".join(text), flush=True)
-    known = {(one["data"], one["seed"], one["by"]) for one in lines()}
+    known = {(one["data"], one["seed"], one["by"]) for one in read_lines(TABLE)}
     asked = [(data, seed, by) for seed in range(given.seeds) for data in TRAINED for by in WAYS]
     for data, seed, by in asked:
         if by not in TRAINED[data] or (data, str(seed), by) in known:
             continue
         line = train(data, seed, by)
-        fresh = not TABLE.exists()
-        with TABLE.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            if fresh:
-                writer.writeheader()
-            writer.writerow(line)
+        add_line(TABLE, COLUMNS, line)
         print(line, flush=True)
     order = list(WAYS).index
-    told = sorted(lines(), key=lambda one: (one["data"], int(one["seed"]), order(one["by"])))
+    told = sorted(
+        read_lines(TABLE), key=lambda one: (one["data"], int(one["seed"]), order(one["by"]))
+    )
     widths = [max(len(name), *(len(one[name]) for one in told)) for name in COLUMNS]
     rows = [COLUMNS, *(tuple(one[name] for name in COLUMNS) for one in told)]
     table = ["  ".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True)) for row in rows]

@@ -17,7 +17,6 @@ far as they were run.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import sys
 import tempfile
@@ -25,6 +24,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
+
+from kept_lines import add_line, read_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
@@ -93,22 +94,9 @@ def train_one(data: str, seed: int, updates: int | None, threads: int) -> dict[s
     return line
 
 
-def lines() -> list[dict[str, str]]:
-    """Return what was trained so far."""
-    if not TABLE.exists():
-        return []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def add(line: dict[str, Any]) -> None:
     """Add a line to the table."""
-    fresh = not TABLE.exists()
-    with TABLE.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if fresh:
-            writer.writeheader()
-        writer.writerow(line)
+    add_line(TABLE, COLUMNS, line)
     print(", ".join(f"{name} {value}" for name, value in line.items()), flush=True)
 
 
@@ -125,7 +113,7 @@ def summary() -> tuple[str, bool]:
     """Return the text of the proof, and whether what was run meets the bar."""
     text, good_enough = [], True
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for line in lines():
+    for line in read_lines(TABLE):
         groups.setdefault((line["data"], line["updates"]), []).append(line)
     for (data, updates), group in groups.items():
         by = {
@@ -154,13 +142,13 @@ def summary() -> tuple[str, bool]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitread_lines(TABLE)[0])
     parser.add_argument("--data", nargs="*", default=["planted", "session10"])
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--updates", type=int, default=5000)
     parser.add_argument("--full", type=int, default=3)
     given = parser.parse_args()
-    done = {(line["data"], int(line["seed"])) for line in lines()}
+    done = {(line["data"], int(line["seed"])) for line in read_lines(TABLE)}
     wanted = [
         (data, seed)
         for seed in range(given.seeds)

@@ -29,7 +29,6 @@ assemblies have less than .97; seconds and memory. Writes harder_fish.txt from a
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import resource
@@ -47,6 +46,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import numpy as np
 import torch
+from kept_lines import add_line, read_lines
 from many_neurons import converged, of_log, rates
 from many_neurons import simulate as simulate_planted
 from numpy.typing import NDArray
@@ -233,14 +233,6 @@ def train(part: str, neurons: int, assemblies: int, left_out: str, seed: int) ->
     }
 
 
-def lines() -> list[dict[str, str]]:
-    """Return all lines there are."""
-    if not TABLE.exists():
-        return []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def _order(line: Mapping[str, str]) -> tuple[Any, ...]:
     names = [NOTHING, *DIFFICULTIES, *INGREDIENTS]
     numbers = (int(line[name]) for name in ("neurons", "assemblies"))
@@ -249,7 +241,7 @@ def _order(line: Mapping[str, str]) -> tuple[Any, ...]:
 
 def summary() -> tuple[str, bool]:
     """Return the table of all lines with its sums, and whether enough of the fish converge."""
-    told = sorted(lines(), key=_order)
+    told = sorted(read_lines(TABLE), key=_order)
     shown = COLUMNS[:-1]
     widths = [max(len(name), *(len(one[name]) for one in told)) for name in shown]
     rows = [shown, *(tuple(one[name] for name in shown) for one in told)]
@@ -293,7 +285,7 @@ def main() -> int:
     if given.one:
         print(json.dumps(train(*json.loads(given.one))))
         return 0
-    known = {tuple(one[key] for key in KEYS) for one in lines()}
+    known = {tuple(one[key] for key in KEYS) for one in read_lines(TABLE)}
     left_out = [NOTHING, *INGREDIENTS]
     if given.part == "fish":
         left_out = list(DIFFICULTIES) if "all" in given.without else given.without or [NOTHING]
@@ -305,13 +297,8 @@ def main() -> int:
                 continue
             words = [sys.executable, __file__, "--one", json.dumps(key)]
             output = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
-            line = json.loads(output.splitlines()[-1])
-            fresh = not TABLE.exists()
-            with TABLE.open("a", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                if fresh:
-                    writer.writeheader()
-                writer.writerow(line)
+            line = json.loads(output.splitread_lines(TABLE)[-1])
+            add_line(TABLE, COLUMNS, line)
             print(line, flush=True)
     text, held = summary()
     TEXT.write_text(text + "\n", encoding="utf-8")

@@ -30,7 +30,6 @@ process or 97 % of the fitted one.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import resource
@@ -47,6 +46,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import numpy as np
 import torch
+from kept_lines import add_line, read_lines
 from numpy.typing import NDArray
 from planted_assemblies import best_areas
 from scipy.special import expit, logit
@@ -283,14 +283,6 @@ def of_log(run: bb.TrainingRun, activity: bb.Activity) -> dict[str, Any]:
     return {"gain": f"{score - independent:.1f}", "ess_percent": round(percent)}
 
 
-def lines() -> list[dict[str, str]]:
-    """Return all lines there are."""
-    if not TABLE.exists():
-        return []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def good(line: dict[str, str]) -> bool:
     """Return whether a training of on/off assemblies holds what is asked."""
     enough = int(line["neurons"]) < MANY or (
@@ -306,7 +298,7 @@ def converged(line: dict[str, str]) -> bool:
 
 def summary() -> tuple[str, bool]:
     """Return the table of all lines with its sums, and whether all of on/off assemblies hold."""
-    told = sorted(lines(), key=lambda one: tuple(int(one[key]) for key in KEYS))
+    told = sorted(read_lines(TABLE), key=lambda one: tuple(int(one[key]) for key in KEYS))
     widths = [max(len(name), *(len(one[name]) for one in told)) for name in COLUMNS]
     rows = [COLUMNS, *(tuple(one[name] for name in COLUMNS) for one in told)]
     text = ["  ".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True)) for row in rows]
@@ -345,7 +337,7 @@ def main() -> int:
     if given.one:
         print(json.dumps(train(*given.one, given.evaluated)))
         return 0
-    known = {tuple(one[key] for key in KEYS) for one in lines()}
+    known = {tuple(one[key] for key in KEYS) for one in read_lines(TABLE)}
     graded = round(given.graded * given.assemblies)
     for seed in range(given.seeds):
         for hidden in given.hidden:
@@ -356,13 +348,8 @@ def main() -> int:
                 continue
             words = [sys.executable, __file__, "--evaluated", str(given.evaluated), "--one", *keys]
             output = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
-            line = json.loads(output.splitlines()[-1])
-            fresh = not TABLE.exists()
-            with TABLE.open("a", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                if fresh:
-                    writer.writeheader()
-                writer.writerow(line)
+            line = json.loads(output.splitread_lines(TABLE)[-1])
+            add_line(TABLE, COLUMNS, line)
             print(line, flush=True)
     text, held = summary()
     TEXT.write_text(text + "\n", encoding="utf-8")

@@ -31,20 +31,9 @@ from boltzbrain.training.update.directions import (
 from boltzbrain.training.update.gradient import parameters_of
 from boltzbrain.training.update.state import State
 from helpers.activities import activity_of
+from helpers.barrier import NEURONS, UPPER, two_patterns
 
-NEURONS, UPPER, STEEP = 24, 0.4, 4.5
-
-
-def two_patterns(strength: float) -> RBM:
-    """A model whose neurons are mostly off, or with probability `UPPER` mostly on."""
-    half = torch.tensor(strength / 2, dtype=torch.float64)
-    rise = torch.nn.functional.softplus(half) - torch.nn.functional.softplus(-half)
-    field = np.log(UPPER / (1 - UPPER)) - NEURONS * float(rise)
-    return RBM(
-        Bernoulli(torch.full((NEURONS,), -strength / 2)),
-        Bernoulli(torch.tensor([field], dtype=torch.float32)),
-        torch.full((NEURONS, 1), strength),
-    )
+STEEP = 4.5
 
 
 def share_of_upper(by: str, steps: int, left_out: int) -> float:
