@@ -10,9 +10,8 @@ from boltzbrain.training.plan import TrainingPlan, make_plan
 
 RECIPE = "assemblies"
 FEWEST_NEURONS = 2000
-"""With fewer neurons `compositional` converges itself, and too many assemblies are too small to be
-told on from off: of 20 planted ones with 2 to 10 % of the neurons each, 0 or 1 at 2,000 neurons, 1
-or 3 at 1,400, 5 at 1,000."""
+"""With fewer neurons `compositional` converges itself, and more assemblies are too small to be told
+on from off; at 2,000 it is 10 of 800 planted ones (`proofs/convergence.py`)."""
 MOST = 0.5
 """Share of the memberships in components that components which are on or off must have."""
 
