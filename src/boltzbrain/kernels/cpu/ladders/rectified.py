@@ -28,10 +28,10 @@ def _sweep_rungs(
     sums, part, turned, inputs, listed, room, many_room, tables, nothing,
 ):  # fmt: skip
     """Sweep the samples from `begin` on, rung after rung; `states` are (rung, chain visible)."""
-    hidden_fields, roots, log_roots, two_sided = laws
+    hidden_fields, roots, log_roots, two_sided, inverses = laws
     number = np.uint64(draw)
     for rung in range(len(weights)):
-        law = hidden_fields[rung], roots[rung], log_roots[rung], two_sided
+        law = hidden_fields[rung], roots[rung], log_roots[rung], two_sided, inverses[rung]
         sweep_through(
             weights[rung], units, length, fields[rung], 0, nothing, law, sweeps, begin, samples,
             stride, key, number, states[rung], drawn, sums, part, turned, inputs, listed, room,
@@ -43,12 +43,12 @@ def _sweep_rungs(
 @compiled
 def _partitions(inputs, laws, table, lower, first, samples, result):
     """Find the log-partitions of some states of every pair; see `RectifiedRungs.partitions`."""
-    fields, roots, log_roots, two_sided = laws
+    fields, roots, log_roots, two_sided, inverses = laws
     room, units = room_to_draw(), fields.shape[2]
     for pair in range(len(inputs)):
         for side in range(2):
             rung = lower + 2 * pair + side
-            law = fields[rung], roots[rung], log_roots[rung], two_sided
+            law = fields[rung], roots[rung], log_roots[rung], two_sided, inverses[rung]
             given, found = inputs[pair, side], result[pair, side]
             for sample in range(first, first + samples):
                 partitions_of_row(given, sample * units, law, table, room, found)
@@ -77,8 +77,8 @@ class RectifiedRungs:
         self._units, self._others = weights[0].shape
         self._fields = visible_fields.contiguous().numpy()
         self._weights = np.stack([flat(one) for one in weights])
-        *parts, two_sided = zip(*(law_of(*one) for one in sides), strict=True)
-        self._laws = (*(np.stack(part) for part in parts), two_sided[0])
+        *parts, two_sided, inverses = zip(*(law_of(*one) for one in sides), strict=True)
+        self._laws = *(np.stack(part) for part in parts), two_sided[0], np.stack(inverses)
         self._any = weights[0]
 
     def sweep(self, visible: Tensor, sweeps: int, key: int, draw: int) -> Tensor | None:
