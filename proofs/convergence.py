@@ -142,7 +142,7 @@ def summary() -> tuple[str, bool]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitread_lines(TABLE)[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="*", default=["planted", "session10"])
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--updates", type=int, default=5000)

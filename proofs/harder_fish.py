@@ -297,7 +297,7 @@ def main() -> int:
                 continue
             words = [sys.executable, __file__, "--one", json.dumps(key)]
             output = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
-            line = json.loads(output.splitread_lines(TABLE)[-1])
+            line = json.loads(output.splitlines()[-1])
             add_line(TABLE, COLUMNS, line)
             print(line, flush=True)
     text, held = summary()

@@ -348,7 +348,7 @@ def main() -> int:
                 continue
             words = [sys.executable, __file__, "--evaluated", str(given.evaluated), "--one", *keys]
             output = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
-            line = json.loads(output.splitread_lines(TABLE)[-1])
+            line = json.loads(output.splitlines()[-1])
             add_line(TABLE, COLUMNS, line)
             print(line, flush=True)
     text, held = summary()
