@@ -46,7 +46,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import numpy as np
 import torch
-from kept_lines import add_line, read_lines
+from kept_lines import add_lines, read_lines
 from numpy.typing import NDArray
 from planted_assemblies import best_areas
 from scipy.special import expit, logit
@@ -349,7 +349,7 @@ def main() -> int:
             words = [sys.executable, __file__, "--evaluated", str(given.evaluated), "--one", *keys]
             output = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
             line = json.loads(output.splitlines()[-1])
-            add_line(TABLE, COLUMNS, line)
+            add_lines(TABLE, COLUMNS, line)
             print(line, flush=True)
     text, held = summary()
     TEXT.write_text(text + "\n", encoding="utf-8")
