@@ -19,7 +19,7 @@ from boltzbrain.foundations.showing.numbers import number
 from boltzbrain.foundations.showing.told import counted, listed
 from boltzbrain.interpretation.motifs.choices import MotifChoices
 from boltzbrain.interpretation.motifs.find import Motifs, find_motifs
-from boltzbrain.interpretation.motifs.rank import AGREE, LEAST
+from boltzbrain.interpretation.motifs.rank import AGREE, LEAST, no_surrogate_is_as_good
 from boltzbrain.pages import figures
 from boltzbrain.pages.html import rendered, write_html
 from boltzbrain.pages.panels.panel import Image, draw
@@ -147,7 +147,7 @@ def motif_doubts(found: Motifs) -> list[str]:
     doubts = []
     if (row["agreement"] or 0.0) < AGREE or (row["least"] or 0.0) < LEAST:
         doubts.append("random starts do not agree on them")
-    if row["held_out"] <= max(row["by_chance"], default=row["held_out"]):
+    if row["p_value"] is None or not no_surrogate_is_as_good(row["p_value"], row["by_chance"]):
         doubts.append(
             "couplings change no more than in mixed windows"
             if facts.get("couplings")
@@ -176,6 +176,7 @@ def write_motifs_page(found: Motifs, path: Path) -> Path:
             "least",
             "size of changes" if found.summary.get("couplings") else "held out",
             "by chance",
+            "p over numbers",
         ),
         couplings=found.summary.get("couplings", False),
         rows=[_row(one, len(found)) for one in found.summary["tried"]],
@@ -269,4 +270,5 @@ def _row(tried: Mapping[str, Any], rank: int) -> tuple[str, ...]:
         number(tried["least"], 2),
         number(tried["held_out"], 3),
         "" if chance is None else f"at most {number(chance, 3)}",
+        "" if tried["p_value"] is None else f"{tried['p_value']:.2g}",
     )

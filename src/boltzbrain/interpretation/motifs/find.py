@@ -41,6 +41,7 @@ from boltzbrain.interpretation.motifs.rank import (
     choose_rank,
     held_out_score,
     shifted,
+    with_chance,
 )
 from boltzbrain.training.run.run import TrainingRun
 
@@ -173,25 +174,24 @@ def find_motifs(
         return held_out_score(of, number, stream, one_clock=choices.one_clock)
 
     fits, tried = _fitted(affinities, choices, generator, score, tell.phase("components"))
-    chance: dict[int, list[Floats]] = {}
-    told = tell.phase("surrogates")
-    wanted = [one.rank for one in tried if one.agrees or choices.rank is not None]
-    rank = choices.rank or 0
-    for number in reversed(wanted):
-        place = next(at for at, one in enumerate(tried) if one.rank == number)
-        scores, chance[number] = [], []
+    agreed = [one.rank for one in tried if one.agrees or choices.rank is not None]
+    levels: dict[int, Floats] = {}
+    if agreed:
+        best = {number: fits[number].factors[0] for number in agreed}
+        told = tell.phase("surrogates")
+        scores = np.empty((len(tried), choices.surrogates))
         for draw in range(choices.surrogates):
             moved = surrogate(draw)
-            scores.append(score(moved, number))
-            best = fits[number].factors[0]
-            chance[number].append(pairs_given(blocks_of(moved, choices.one_clock), best))
+            scores[:, draw] = [score(moved, one.rank) for one in tried]
+            blocks = blocks_of(moved, choices.one_clock)
+            for number in agreed:
+                pairs = pairs_given(blocks, best[number]) / choices.surrogates
+                levels[number] = levels.get(number, 0.0) + pairs
             told(draw + 1, choices.surrogates)
-        tried[place] = replace(tried[place], by_chance=tuple(scores))
-        rank = choices.rank or choose_rank(tried)
-        if rank:
-            break
+        tried = with_chance(tried, scores)
+    rank = choices.rank or choose_rank(tried)
     found = _found(
-        affinities, fits.get(rank), chance.get(rank, []), tried, choices, rank, seed,
+        affinities, fits.get(rank), levels.get(rank), tried, choices, rank, seed,
         generator.child("communities"), tell.phase("communities"),
     )  # fmt: skip
     models = dict(beside or {}) or runs
@@ -253,7 +253,7 @@ def _fitted(
 def _found(
     affinities: Affinities,
     fits: Fits | None,
-    chance: Sequence[Floats],
+    level: Floats | None,
     tried: Sequence[Tried],
     choices: MotifChoices,
     rank: int,
@@ -264,9 +264,7 @@ def _found(
     nodes, pairs = len(affinities.nodes), len(affinities.pairs)
     best = fits.factors[0] if fits is not None else _none(affinities)
     pair = best.size[:, None] * best.pair
-    level: Floats = np.zeros((rank, pairs))
-    for drawn in chance:
-        level += drawn / len(chance)
+    level = np.zeros((rank, pairs)) if level is None else level
     community = np.zeros((rank, nodes), dtype=np.int64)
     together = np.zeros((rank, nodes, nodes), dtype=np.float32)
     anywhere = np.asarray(affinities.shown.any(axis=0), dtype=np.float64)
