@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import lgamma, log
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import binom
@@ -19,7 +20,9 @@ from boltzbrain.data.behaviour.trials import no_trials
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.behaviour.nulls import SeriesNull
+from boltzbrain.interpretation.behaviour.power import false_discoveries
 from boltzbrain.interpretation.motifs.affinities import affinities_of
+from boltzbrain.interpretation.motifs.behaviour import motifs_and_behaviour
 from boltzbrain.interpretation.motifs.changes import SPIKES, Signal, changes_of, signal_of
 from boltzbrain.interpretation.motifs.choices import MotifChoices
 from boltzbrain.interpretation.motifs.communities import find_communities, log_evidence
@@ -299,3 +302,46 @@ def test_a_motif_goes_with_the_covariate_of_its_interval_and_with_no_slow_one():
     assert rows["driver"]["rank_correlation"] > 0.5
     assert rows["driver"]["q_value"] < 0.01
     assert rows["slow"]["p_value"] > 0.05
+
+
+def test_labels_of_the_trials_in_which_a_motif_is_strong_are_told_and_slow_ones_are_not():
+    # of eight p-values that chance makes a right program has one below .01 in 8 % of the seeds
+    rng = np.random.default_rng(0)
+    side = rng.choice(["left", "right"], 40)
+    trials = pd.DataFrame(
+        {
+            "first_bin": np.arange(0, 800, 20),
+            "stop_bin": np.arange(20, 801, 20),
+            "side": side,
+            "feedback": rng.choice(["reward", "none"], 40),
+            "half": np.where(np.arange(40) < 20, "first", "second"),
+            "once": ["odd"] + ["even"] * 39,
+            "contrast": rng.random(40),
+        }
+    )
+    # five windows a trial: one motif lives on the left, the other drifts
+    left = (side == "left").repeat(5) + 0.5 * rng.random(200)
+    drift = np.linspace(0, 1, 200) + 0.1 * rng.random(200)
+    beside = BehaviourOfBins({}, trials, np.arange(800))
+    signal = replace(signal_of_traces(rng.normal(size=(800, 3))), behaviour=beside)
+    stream = Generator.from_seed(0)
+    numbers, labels = motifs_and_behaviour(
+        np.array([left, drift]), np.zeros(200, dtype=int), {"a": signal}, 2.0, stream
+    )
+    rows = {(one["name"], one["motif"]): one for one in labels}
+    assert set(rows) == {(name, motif) for name in ("side", "feedback", "half") for motif in (0, 1)}
+    found = rows["side", 0]
+    assert found["preferred"] == "left"
+    assert found["levels"] == ["left", "right"]
+    assert found["trials"] == 40
+    assert found["effect"] > 0.8
+    assert found["q_value"] < 0.001
+    del rows["side", 0]
+    # what drifts differs between the halves, as much as anything could: the null keeps that
+    assert rows["half", 1]["effect"] < 0.3
+    assert min(one["p_value"] for one in rows.values()) > 0.01
+    # all rows of the animal are corrected together
+    every = [*numbers, *labels]
+    wanted = false_discoveries(np.array([one["p_value"] for one in every]))
+    np.testing.assert_allclose([one["q_value"] for one in every], wanted)
+    assert [one["name"] for one in numbers] == ["contrast", "contrast"]

@@ -9,7 +9,8 @@ import boltzbrain as bb
 from boltzbrain.cli.main import main
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.interpretation.motifs.find import read_motifs
-from boltzbrain.pages.motifs import motif_doubts, motif_words, write_motifs_page
+from boltzbrain.pages.motifs.page import write_motifs_page
+from boltzbrain.pages.motifs.words import motif_doubts, motif_words
 from helpers.browsing import require_sound
 
 FEW = {"rank": 1, "starts": 2, "surrogates": 2}

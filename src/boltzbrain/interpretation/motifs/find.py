@@ -17,10 +17,10 @@ from boltzbrain.foundations.files import FileFormat
 from boltzbrain.foundations.hdf5_tables import plain
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
-from boltzbrain.foundations.showing.told import Brief
+from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.interpretation.file import Entries, Entry, read_entries, write_entries
 from boltzbrain.interpretation.motifs.affinities import Affinities, affinities_of
-from boltzbrain.interpretation.motifs.behaviour import motifs_and_behaviour
+from boltzbrain.interpretation.motifs.behaviour import Row, motifs_and_behaviour
 from boltzbrain.interpretation.motifs.beside import motifs_beside
 from boltzbrain.interpretation.motifs.changes import Signal, changes_of, signal_of
 from boltzbrain.interpretation.motifs.choices import MotifChoices
@@ -52,7 +52,7 @@ _STARTS, _STARTS_BESIDE = 10, 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Motifs(Brief):
+class Motifs(SelfTold):
     """What changes together, when and in which animals.
 
     Attributes
@@ -195,7 +195,7 @@ def find_motifs(
         generator.child("communities"), tell.phase("communities"),
     )  # fmt: skip
     models = dict(beside or {}) or runs
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     if models and rank and choices.atlas is None:
         known = "epochs/name", "motifs/epoch"
         rows = motifs_beside(
@@ -203,13 +203,22 @@ def find_motifs(
             found["motifs/community"], (found[known[0]], found[known[1]]), models,
             generator.child("models"), tell.phase("models"),
         )  # fmt: skip
-    follows: list[dict[str, Any]] = []
+    follows: list[Row] = []
+    differ: list[Row] = []
     if rank and not runs:
-        follows = motifs_and_behaviour(
+        follows, differ = motifs_and_behaviour(
             found["motifs/time"], found["windows/animal"], signals, choices.window_s,
             generator.child("behaviour"),
         )  # fmt: skip
-    more = {"couplings": bool(runs), "beside": rows, "behaviour": follows}
+    more = {
+        "couplings": bool(runs),
+        "runs": {
+            name: {"run": run.id, "update": run.chosen_update} for name, run in models.items()
+        },
+        "beside": rows,
+        "behaviour": follows,
+        "labels": differ,
+    }
     return replace(found, summary={**found.summary, **more})
 
 
