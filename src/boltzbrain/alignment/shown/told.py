@@ -6,6 +6,7 @@ from boltzbrain.alignment.folder import StudyFolder
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.showing.numbers import with_error
 from boltzbrain.foundations.showing.told import Told, counted, listed
+from boltzbrain.pages.motifs.words import motif_line
 
 
 def figure_words(figure: dict[str, float | None], digits: int = 2) -> str:
@@ -31,6 +32,8 @@ def study_folder_told(study: StudyFolder) -> Told:
             )
             for one in info["pairs"]
         ]
+        motifs = study.motifs()
+        rows.append(("motifs", "" if motifs is None else motif_line(motifs)))
         title = f"Study of {counted(len(info['animals']), 'animal')} in {study.folder}"
     except (InputError, KeyError, TypeError) as error:
         title, rows = f"Study in {study.folder}", [("state", str(error))]
