@@ -56,7 +56,7 @@ def _add(part, sums):
 
 
 @compiled
-def _sweep(
+def sweep_through(
     weights, units, length, field, field_stride, rows, law, sweeps, begin, samples, stride, key,
     draw, states, drawn, sums, part, turned, inputs, listed, room, many_room, tables,
 ):  # fmt: skip
@@ -146,7 +146,7 @@ def sweep_rectified(
 
         def task(first: int, count: int, size: int = stop - begin, at: np.uint64 = number) -> None:
             stride = padded_samples(count)
-            _sweep(
+            sweep_through(
                 given,
                 units,
                 length,
