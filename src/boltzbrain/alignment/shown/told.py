@@ -21,6 +21,8 @@ def study_folder_told(study: StudyFolder) -> Told:
         info = study.info
         rows = [("animals", listed({one["name"]: one["neurons"] for one in info["animals"]}))]
         rows.append(("by", str(info["asked"].get("by") or "not aligned yet")))
+        motifs = study.motifs()
+        rows.append(("motifs", "" if motifs is None else motif_line(motifs)))
         if info["status"] == "started":
             rows.append(("state", "not at its end (--resume)"))
         rows += [
@@ -32,8 +34,6 @@ def study_folder_told(study: StudyFolder) -> Told:
             )
             for one in info["pairs"]
         ]
-        motifs = study.motifs()
-        rows.append(("motifs", "" if motifs is None else motif_line(motifs)))
         title = f"Study of {counted(len(info['animals']), 'animal')} in {study.folder}"
     except (InputError, KeyError, TypeError) as error:
         title, rows = f"Study in {study.folder}", [("state", str(error))]

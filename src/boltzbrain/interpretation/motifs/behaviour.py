@@ -59,10 +59,10 @@ def motifs_and_behaviour(
         ``q_value`` over all rows of the animal. Numbers that 20 windows or more know and that vary
         have ``windows`` and the ``rank_correlation`` of strength and mean over the window, against
         strengths moved in a circle within segments, or segments swapped
-        (`behaviour.nulls.SeriesNull`). Labels of trials, two or more of five trials each, have
-        ``trials``, the ``levels``, the one of the largest mean strength (``preferred``), and the
-        share of the variance over trials that they explain beyond chance (``effect``), against
-        labels permuted among neighbours (`behaviour.trials.tuning_of_trials`).
+        (`behaviour.nulls.SeriesNull`), each different draw once. Labels of trials, two or more of
+        five trials each, have ``trials``, the ``levels``, the one of the largest mean strength
+        (``preferred``), and the share of the variance over trials that they explain beyond chance
+        (``effect``), against labels permuted among neighbours (`behaviour.trials`).
     """
     numbers: list[Row] = []
     labels: list[Row] = []
@@ -87,7 +87,8 @@ def _with_numbers(
 ) -> list[Row]:
     """Return a row for every motif of an animal and name of numbers."""
     null = SeriesNull.of(signal.segment[bounds[:, 0]])
-    orders = [null.draw(generator) for _ in range(DRAWS)]
+    # of few windows there are fewer shifts than draws, and the same one twice tells nothing new
+    orders = np.unique([null.draw(generator) for _ in range(DRAWS)], axis=0)
     rows = []
     for name, values in _in_windows(signal, bounds):
         known = np.isfinite(values)
@@ -106,7 +107,7 @@ def _with_numbers(
                     "name": name,
                     "windows": int(known.sum()),
                     "rank_correlation": rho,
-                    "p_value": (1 + beyond) / (1 + DRAWS),
+                    "p_value": (1 + beyond) / (1 + len(orders)),
                 }
             )
     return rows

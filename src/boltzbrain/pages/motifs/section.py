@@ -30,8 +30,8 @@ _OF_LABELS = (
     "animal",
     "trials",
     "strongest in",
-    "share of its variance beyond chance",
-    "p (labels swapped among neighbours)",
+    "variance beyond chance",
+    "p (swapped among neighbours)",
     "q",
 )
 
@@ -189,7 +189,7 @@ def _tables(found: Motifs, motif: int, order: Indices) -> list[Table]:
             one["name"],
             one["animal"],
             f"{one['trials']:,}",
-            f"{one['preferred']} of {listed(one['levels'])}",
+            f"{one['preferred']} (of {len(one['levels'])})",
             number(one["effect"], 3),
             f"{one['p_value']:.2g}",
             f"{one['q_value']:.2g}",
