@@ -134,6 +134,13 @@ def test_each_object_tells_itself_within_a_screen(name, run):
         assert html.count("<tr>") < LINES
 
 
+def test_what_an_evaluation_lacks_is_counted_with_its_reason(run):
+    reasons = {"dynamics.a": "too noisy", "dynamics.b": "too noisy", "statistics.c": "no triplets"}
+    told = repr(Evaluation({**run.evaluation, "reasons": reasons}))
+    assert "dynamics 2, statistics 1: too noisy, and 1 other reason (.reasons)" in told
+    assert "undefined" not in repr(Evaluation({**run.evaluation, "reasons": {}}))
+
+
 def test_every_public_class_is_among_them():
     errors = {"InputError", "TrainingFailedError"}
     classes = {one for one in bb.__all__ if inspect.isclass(getattr(bb, one))} - errors
