@@ -11,7 +11,8 @@ not trained again. Trainings are kept in `--folder`, where one that was stopped 
   found, 300 neurons, eight assemblies, 24,000 and 6,000 bins, the preset `binary`, eight units,
   which start at noise and may settle on mixtures.
 - shifted: the same recordings, each neuron turned in time by a step of its own, so that nothing is
-  shared: the negative control. No unit's agreement may be above 0.3.
+  shared: the negative control. No unit's agreement may be above 0.3, whether trainings converge or
+  not; `interpret` asks only those that do.
 - session10 (split 0, 100 units), worm (20 units): as found.
 
 `least`, `median`, `most`: of the agreement, over planted assemblies or over all units. `returning`:
@@ -36,6 +37,7 @@ from planted_assemblies import areas
 import boltzbrain as bb
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.assemblies.returning import find_returning
 from boltzbrain.interpretation.regions.significance import shifted_activity
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
 
@@ -104,8 +106,14 @@ def line_of(data: str, preset: str, seed: int, folder: Path) -> dict[str, Any]:
         return {**line, "status": f"gave up: {error}", "seconds": round(time.monotonic() - began)}
     repeats = bb.repeat(run, TIMES, progress=False)
     found = bb.interpret(run, progress=False)
-    agreement = found["assemblies/agreement"].astype(np.float64)
     told, pairs = (found.summary[name]["returning"] for name in ("assemblies", "couplings"))
+    if told is None:
+        # no repeat converged, so that `interpret` asks none of them
+        states, generator = run.activity().states_of("train"), Generator.from_seed(seed, "control")
+        entries, told = find_returning(run.best, [one.best for one in repeats], states, generator)
+        agreement = entries["assemblies/agreement"].values.astype(np.float64)
+    else:
+        agreement = found["assemblies/agreement"].astype(np.float64)
     if data == "planted" and truth is not None:
         weights = run.best.weights.double().numpy()
         area = np.stack([areas(weights, members) for members in truth.membership.T])
