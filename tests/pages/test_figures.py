@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -406,6 +407,40 @@ def test_a_raster_holds_one_dot_per_spike():
     shown = states()
     ax = figures.raster(shown)
     assert len(ax.collections[0].get_offsets()) == shown.sum()
+
+
+def test_few_pairs_are_dots_and_many_a_shade():
+    few, many = (Comparison(normal(n), normal(n, 1)) for n in (28, 1000))
+    assert isinstance(figures.hidden_covariances(few).collections[0], PathCollection)
+    assert isinstance(figures.hidden_covariances(many).collections[0], QuadMesh)
+
+
+def test_a_curve_ends_where_its_error_is_unknown_or_leaves_nothing_to_see():
+    error = np.array([0.0, 0.05, 0.05, 0.05, 0.4, 0.05, 0.0])
+    times = np.arange(7.0)
+    curve = Curve(times, np.array([1.0, 0.8, 0.6, 0.4, -1.6, 1.0, 1.0]), error)
+    exact = Curve(times, curve.values, np.zeros(7))
+    for one, last in ((curve, 3.0), (exact, 6.0)):
+        ax = figures.autocorrelation(one, {"time_shuffled": exact})
+        drawn = {line.get_label(): line.get_xdata() for line in ax.lines}
+        assert drawn["recording"][-1] == last
+        assert drawn["bins shuffled"][-1] <= 1.2 * last
+
+
+def test_a_curve_below_the_axis_is_not_in_the_legend():
+    ones = np.ones(3)
+    norms = {"update": np.array([1.0, 2.0, 3.0]), "fields": 50 * ones, "pairs": ones,
+             "triplets": 1e-9 * ones, "triplets_stderr": 0 * ones}  # fmt: skip
+    told = [text.get_text() for text in figures.coupling_norms(norms, 3).get_legend().get_texts()]
+    assert told == ["fields", "pairs"]
+
+
+@pytest.mark.parametrize(("number", "named"), [(12, 12), (72, 36)])
+def test_names_of_many_regions_leave_room_for_each_other(number, named):
+    square, names = np.abs(normal((number, number))), [f"region {k}" for k in range(number)]
+    ax = figures.region_map(names, np.arange(number), square, "nats")
+    assert [text.get_text() for text in ax.get_xticklabels()] == names[:: number // named]
+    assert ("is named" in ax.get_xlabel()) == (named < number)
 
 
 def test_neurons_are_sorted_by_region_then_rate_with_the_nameless_last():

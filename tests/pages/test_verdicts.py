@@ -87,6 +87,26 @@ def test_agreement_is_the_share_of_the_ceiling(ratio, level):
 
 
 @pytest.mark.parametrize(
+    ("interval", "level"), [([0.964, 0.977], "fair"), ([0.95, 0.969], "poor"), (None, "poor")]
+)
+def test_a_share_that_may_be_enough_does_not_fail_a_model(interval, level):
+    found = evaluation(
+        rates={"pearson": 0.8464, "interval": interval}, ceiling={"rates": {"pearson": 0.8737}}
+    )
+    assert verdicts.agreement(found, "rates").level == level
+
+
+def test_a_share_below_nothing_has_a_true_minus_and_is_none():
+    found = evaluation(
+        covariances={"pearson": -0.01, "interval": [-0.1, 0.05]},
+        ceiling={"covariances": {"pearson": 0.5}},
+    )
+    told = verdicts.agreement(found, "covariances").text
+    assert "at −0.010" in told
+    assert "has nothing of what can be had (95% interval: −10.0% to 5.0%)" in told
+
+
+@pytest.mark.parametrize(
     ("ceiling", "level"), [(0.002, "unknown"), (0.016, "unknown"), (0.02, "fair")]
 )
 def test_a_ceiling_within_its_error_is_none(ceiling, level):
@@ -136,6 +156,12 @@ def test_neurons_that_tell_nothing_of_each_other_are_not_praised(bits, stderr, l
 @pytest.mark.parametrize(("value", "level"), [(-0.1, "good"), (0.3, "fair"), (0.5, "poor")])
 def test_normalised_errors(value, level):
     assert verdicts.normalised_error(evaluation(nrmse={"vv": value}), "vv").level == level
+
+
+@pytest.mark.parametrize(("ceiling", "level"), [(0.018, "unknown"), (0.5, "poor")])
+def test_what_training_and_test_fold_do_not_share_is_not_judged(ceiling, level):
+    found = evaluation(nrmse={"hh": 0.9}, hidden={"ceiling": {"hh": {"pearson": ceiling}}})
+    assert verdicts.normalised_error(found, "hh").level == level
 
 
 def test_training_that_turned_is_told_from_one_that_stopped_early():

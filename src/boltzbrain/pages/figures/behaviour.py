@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_hex
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from boltzbrain.pages.style import (
@@ -77,7 +77,7 @@ def tuning_map(ax: Axes, names: Sequence[str], effect: Floats, tuned: NDArray[np
     marks = np.array([-size, -size / 4, 0.0, size / 4, size])
     bar.set_ticks(
         (np.sign(marks) * np.sqrt(np.abs(marks))).tolist(),
-        labels=[f"{abs(mark):.2g}" for mark in marks],
+        labels=[f"{mark:.2g}".replace("-", "−") for mark in marks],
     )
     bar.set_label("share of variance\n(− falls, + rises)")
     bar.outline.set_visible(False)
@@ -262,6 +262,8 @@ def tuned_regions(
     ax.set_yticks(places, [as_text(name) for name in regions])
     ax.tick_params(axis="y", length=0, labelsize=text_size(8 if len(regions) <= 20 else 5.5))
     ax.grid(axis="x", color=FAINT, linewidth=0.6)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
     ax.set_xlabel(label)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
