@@ -96,14 +96,14 @@ def test_a_share_that_may_be_enough_does_not_fail_a_model(interval, level):
     assert verdicts.agreement(found, "rates").level == level
 
 
-def test_a_share_below_nothing_has_a_true_minus_and_is_none():
+def test_a_share_is_never_below_nothing_and_figures_have_a_true_minus():
     found = evaluation(
         covariances={"pearson": -0.01, "interval": [-0.1, 0.05]},
         ceiling={"covariances": {"pearson": 0.5}},
     )
     told = verdicts.agreement(found, "covariances").text
     assert "at −0.010" in told
-    assert "has nothing of what can be had (95% interval: −10.0% to 5.0%)" in told
+    assert "has 0% of what can be had (95% interval: −10.0% to 5.0%)" in told
 
 
 @pytest.mark.parametrize(

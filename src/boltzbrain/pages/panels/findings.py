@@ -146,11 +146,11 @@ def region_findings(found: Interpretation) -> list[Finding]:
     ):
         one = found.maps(of)
         if one is not None:
-            values = one.of(kind)[np.ix_(order, order)]
+            values, mean = one.of(kind)[np.ix_(order, order)], words.partition(",")[0]
             images.append(
                 draw(
                     figures.region_map.later(
-                        names, counts, values, "correlation" if of == "correlation" else "nats"
+                        names, counts, values, words if of == "correlation" else f"{mean} (nats)"
                     ),
                     f"Map of {words}",
                     words,
