@@ -181,6 +181,20 @@ def test_training_that_turned_is_told_from_one_that_stopped_early():
     assert score_verdicts.training(flat, 10).level == "poor"
 
 
+def test_a_score_that_rises_by_little_is_not_said_to_rise_by_nothing():
+    log = pd.DataFrame(
+        {
+            "update": [1, 2],
+            "validation_nats_per_bin": [-5.0005, -5.0],
+            "validation_stderr": [0.1, 0.1],
+            "validation_independent": [-5.0, -5.0],
+        }
+    )
+    told = score_verdicts.training(log, 2)
+    assert told.level == "fair"
+    assert "by 0.0005 nats" in told.text
+
+
 def test_reconstruction_is_judged_beside_the_regression():
     for rbm, level in ((0.3, "good"), (0.2, "fair"), (0.1, "poor")):
         found = {
