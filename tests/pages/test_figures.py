@@ -443,6 +443,26 @@ def test_names_of_many_regions_leave_room_for_each_other(number, named):
     assert ("is named" in ax.get_xlabel()) == (named < number)
 
 
+@pytest.mark.parametrize("number", [2, 3, 6])
+def test_the_legend_of_trials_leaves_the_curves_free_and_a_small_change_is_seen(number):
+    seconds = np.linspace(0.01, 0.39, 20)
+    mean = 0.5 + 0.01 * np.linspace(-1, 1, number)[:, None] * np.ones(20)
+    names = [f"{k}" for k in range(number)]
+    ax = figures.trial_average(mean, np.full((number, 20), 0.001), names, seconds)
+    ax.figure.draw_without_rendering()
+    below = ax.transData.inverted().transform(ax.get_legend().get_window_extent().p0)[1]
+    assert below > mean.max()
+    assert ax.get_ylim()[0] > 0.4
+
+
+def test_a_unit_that_hardly_changes_is_not_dark_throughout():
+    single = (0.5 + 0.01 * normal((40, 20))).astype(np.float32)
+    image = figures.trial_raster(
+        single, np.repeat([0, 1], 20), ["a", "b"], np.linspace(0.01, 0.39, 20)
+    ).images[0]
+    assert image.norm(0.48) < 0.3 < 0.7 < image.norm(0.52)
+
+
 def test_neurons_are_sorted_by_region_then_rate_with_the_nameless_last():
     order = region_order(["b", "", "a", "a"], np.array([0.1, 0.9, 0.1, 0.3]))
     assert order.tolist() == [3, 2, 0, 1]

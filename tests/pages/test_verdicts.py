@@ -96,14 +96,14 @@ def test_a_share_that_may_be_enough_does_not_fail_a_model(interval, level):
     assert verdicts.agreement(found, "rates").level == level
 
 
-def test_a_share_below_nothing_has_a_true_minus_and_is_none():
+def test_a_share_is_never_below_nothing_and_figures_have_a_true_minus():
     found = evaluation(
         covariances={"pearson": -0.01, "interval": [-0.1, 0.05]},
         ceiling={"covariances": {"pearson": 0.5}},
     )
     told = verdicts.agreement(found, "covariances").text
     assert "at −0.010" in told
-    assert "has nothing of what can be had (95% interval: −10.0% to 5.0%)" in told
+    assert "has 0% of what can be had (95% interval: −10.0% to 5.0%)" in told
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,20 @@ def test_training_that_turned_is_told_from_one_that_stopped_early():
         assert score_verdicts.training(slow, 100).level == level
     flat = log.assign(validation_nats_per_bin=[-10.0, -9.999, -10.5])
     assert score_verdicts.training(flat, 10).level == "poor"
+
+
+def test_a_score_that_rises_by_little_is_not_said_to_rise_by_nothing():
+    log = pd.DataFrame(
+        {
+            "update": [1, 2],
+            "validation_nats_per_bin": [-5.0005, -5.0],
+            "validation_stderr": [0.1, 0.1],
+            "validation_independent": [-5.0, -5.0],
+        }
+    )
+    told = score_verdicts.training(log, 2)
+    assert told.level == "fair"
+    assert "by 0.0005 nats" in told.text
 
 
 def test_reconstruction_is_judged_beside_the_regression():

@@ -256,6 +256,8 @@ def region_assemblies(ax: Axes, names: Sequence[str], share: Floats) -> None:
     ax.set_yticks(places, [as_text(names[at]) for at in places.tolist()])
     ax.tick_params(axis="y", length=0, labelsize=size)
     ax.set_xlabel("assembly (by similar activity)")
+    if len(places) < len(names):
+        ax.set_ylabel(_region_words(places))
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.7)
     bar.set_label("share of the region's neurons")
     bar.outline.set_visible(False)

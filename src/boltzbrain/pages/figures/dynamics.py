@@ -232,7 +232,7 @@ def hidden_states(
                 histtype="step", color=colour, linestyle=line, linewidth=1.3,
                 label=f"{name}: {int(units.sum())} unit{'' if units.sum() == 1 else 's'}",
             )  # fmt: skip
-    ax.axvline(0, color=MUTED, linewidth=0.6)
+    ax.axvline(0, 0, 0.8, color=MUTED, linewidth=0.6)  # below the legend
     ax.set_yscale("log")
     ax.set_ylim(1e-4, 30)
     ax.set_xlabel("activity above transition (s.d.)")

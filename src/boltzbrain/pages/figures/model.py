@@ -55,6 +55,7 @@ def energies(ax: Axes, sets: Mapping[str, NDArray[np.float64]]) -> None:
         if name in sets:
             line = "--" if name == "train" else "-"
             _steps(ax, sets[name], bins, COLOURS[name], name, line)
+    ax.xaxis.set_major_locator(MaxNLocator(5 if abs(low) < 10_000 else 3))
     ax.set_xlabel("energy F(v) (nats)")
     ax.set_ylabel("density")
     ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -128,8 +129,9 @@ def reconstruction(
     bins = np.linspace(low, max(high, low + 1e-6), 31)
     for name, values, colour in sets:
         _steps(ax, values, bins, colour, f"{name}, median {np.median(values):.3f}")
-        ax.axvline(float(np.median(values)), color=colour, linewidth=0.9, linestyle=":")
-    ax.axvline(0, color=MUTED, linewidth=0.6)
+        # below the legend
+        ax.axvline(float(np.median(values)), 0, 0.8, color=colour, linewidth=0.9, linestyle=":")
+    ax.axvline(0, 0, 0.8, color=MUTED, linewidth=0.6)
     ax.set_xlabel("normalised log-likelihood of a neuron")
     ax.set_ylabel("density")
     ax.yaxis.set_major_locator(MaxNLocator(4))

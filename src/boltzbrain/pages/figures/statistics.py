@@ -17,6 +17,7 @@ from boltzbrain.evaluation.statistics.agreement import (
     shared_limits,
 )
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.showing.numbers import number
 from boltzbrain.pages.style import (
     GENERATED,
     INDEPENDENT,
@@ -42,7 +43,7 @@ COLOURS: Mapping[str, str] = {
 def _caption_figures(ax: Axes, comparison: Comparison | Density) -> None:
     """Write correlation and slope into the upper left corner."""
     shown = [
-        f"{name} = {value:.3f}"
+        f"{name} = {number(value, 3)}"
         for name, value in (("r", comparison.pearson), ("slope", comparison.slope))
         if not isinstance(value, Undefined)
     ]

@@ -75,6 +75,9 @@ def coupling_findings(found: Interpretation, chosen_update: int) -> list[Finding
     norms = {name: found[f"couplings/norms/{name}"] for name in
              ("update", "fields", "pairs", "triplets", "triplets_stderr")}  # fmt: skip
     last = summary["norms"]
+    of_triplets = f"{last['triplets']:.2g}"
+    if last["triplets"] < _SEEN * last["pairs"]:
+        of_triplets = f"below {_SEEN * last['pairs']:.1g}"
     explained = ""
     if last["explained"] is not None:
         share = f"{last['explained']:.0%}"
@@ -100,7 +103,7 @@ def coupling_findings(found: Interpretation, chosen_update: int) -> list[Finding
             "Root of the sum of squared couplings of each order, uniform reference; triplets from "
             "a random sample, with their standard error. The dotted line is the chosen update.",
             f"At the chosen update: fields {last['fields']:,.1f}, pairs {last['pairs']:.2g}, "
-            f"triplets {last['triplets']:.2g} nats.{explained}",
+            f"triplets {of_triplets} nats.{explained}",
             [
                 draw(
                     figures.coupling_norms.later(norms, chosen_update),
@@ -146,11 +149,11 @@ def region_findings(found: Interpretation) -> list[Finding]:
     ):
         one = found.maps(of)
         if one is not None:
-            values = one.of(kind)[np.ix_(order, order)]
+            values, mean = one.of(kind)[np.ix_(order, order)], words.partition(",")[0]
             images.append(
                 draw(
                     figures.region_map.later(
-                        names, counts, values, "correlation" if of == "correlation" else "nats"
+                        names, counts, values, words if of == "correlation" else f"{mean} (nats)"
                     ),
                     f"Map of {words}",
                     words,
@@ -226,6 +229,8 @@ def _within(found: Interpretation) -> list[Finding]:
     ]
 
 
+_SEEN = 1e-3
+"""Share of the couplings of pairs below which others cannot be seen beside them."""
 _NO_R = (
     "The couplings hardly depend on the states of the other neurons (R below a thousandth of |J|): "
     "all interactions are of two."
@@ -235,7 +240,7 @@ _NO_R = (
 def _matters(spread: Floats, pairs: Floats) -> bool:
     """Return whether R is of a size to be seen beside J."""
     sizes = [float(np.quantile(np.abs(np.asarray(one)), 0.99)) for one in (spread, pairs)]
-    return sizes[0] > 1e-3 * sizes[1]
+    return sizes[0] > _SEEN * sizes[1]
 
 
 def _words(one: dict[str, Any], ratio: bool) -> str:

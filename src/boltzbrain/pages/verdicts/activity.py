@@ -85,7 +85,7 @@ def agreement(evaluation: Mapping[str, Any], name: str) -> Verdict:
     beside = "" if not interval else (
         f" (95% interval: {number(100 * interval[0], 1)}% to {number(100 * interval[1], 1)}%)"
     )  # fmt: skip
-    share = f"{ratio:.0%}" if round(ratio, 2) > 0 else "nothing"
+    share = f"{max(ratio, 0.0):.0%}"
     text = (
         f"Generated {what} correlate with the test fold at {number(value, 3)}; the training fold "
         f"itself reaches {ceiling:.3f}, so the model has {share} of what can be had{beside}"
