@@ -31,6 +31,8 @@ UNUSED = {
     "Interpretation._ipython_key_completions_": "called by IPython",
     "Study.common_regions": "a method of the public Study",
     "RemoteFile.seekable": "asked for by io",
+    "_Compilations.on_start": "called by numba",
+    "_Compilations.on_end": "called by numba",
     "_Reader.find_class": "called by pickle",
 }
 """What nothing in the repository but tests calls, and why it stays."""

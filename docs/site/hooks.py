@@ -7,7 +7,6 @@ under ``files/``, and the links are turned there.
 
 from __future__ import annotations
 
-import inspect
 import posixpath
 import re
 from pathlib import Path
@@ -18,9 +17,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.utils import get_relative_url
 from notebook_pages import NotebookPage, page_of, with_html
-
-import boltzbrain
-from boltzbrain.foundations import doors
+from reference import names, reference
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
@@ -33,11 +30,12 @@ LINK = re.compile(r"(\]\(|^\[[^\]\n]+\]: )([^)#\s:]+)((?:#[^)\s]*)?(?:\)|$))", r
 CODE = re.compile(r"(^```.*?^```$|`(?:[^`\n]|\n(?!\n))+`)", re.DOTALL | re.MULTILINE)
 SHIM, SHIM_PAGE = "https://unpkg.com/iframe-worker/shim", "assets/iframe-worker.js"
 """With it the search works from the disk, too; the page would fetch it."""
-OF_OBJECT = "Called on the object, which is the first argument here."
 NOTEBOOKS = "tutorials"
 """Folder of the notebooks, in the repository under docs/ and in the site."""
 TUTORIALS_LIST = "tutorials/index.md"
 _wanted: set[str] = set()
+_names: set[str] = set()
+"""Pages of the public names."""
 _books: dict[str, NotebookPage] = {}
 """Page in the site to what it is made of."""
 
@@ -55,7 +53,9 @@ def on_files(files: Files, config: Any) -> Files:
     for name, page in PAGES.items():
         text = (ROOT / name).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=turned(text, name, page)))
-    for page, text in reference().items():
+    pages = reference()
+    _names.update(f"reference/{name}.md" for name in names())
+    for page, text in pages.items():
         files.append(File.generated(config, page, content=text))
     for name in notebooks.names():
         _add_notebook(name, files, config)
@@ -93,8 +93,19 @@ def _add_notebook(name: str, files: Files, config: Any) -> None:
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
-    """Put what cells show as HTML into the page of a notebook, pictures into the list of all."""
+    """Put what cells show as HTML into the page of a notebook, pictures into the list of all.
+
+    Raises
+    ------
+    PluginError
+        If what cells show as text does not have the class that `extra.css` knows it by, or the page
+        of a public name is empty.
+    """
+    if page.file.src_uri in _names and 'class="doc doc-contents' not in html:
+        raise PluginError(f"{page.file.src_uri} must show a docstring")
     if (found := _books.get(page.file.src_uri)) is not None:
+        if "```text" in found.markdown and 'class="language-text' not in html:
+            raise PluginError("blocks of text must have the class language-text: mkdocs.yml")
         return with_html(html, found.html)
     if page.file.src_uri == TUTORIALS_LIST:
         for source, found in _books.items():
@@ -147,40 +158,3 @@ def turned(text: str, source: str, page: str) -> str:
 
     parts = CODE.split(text)
     return "".join(part if place % 2 else LINK.sub(one, part) for place, part in enumerate(parts))
-
-
-def names() -> list[str]:
-    """Return the public names that have a page."""
-    return [name for name in boltzbrain.__all__ if not name.startswith("_")]
-
-
-def reference() -> dict[str, str]:
-    """Return the pages of the public names, path to Markdown."""
-    pages = {}
-    groups: dict[str, list[str]] = {"Verbs": [], "Types": [], "Modules": []}
-    for name in names():
-        value = getattr(boltzbrain, name)
-        module = inspect.ismodule(value)
-        path = value.__name__ if module else f"{value.__module__}.{value.__name__}"
-        lines = [f"# bb.{name}", "", f"::: {path}", ""]
-        group = "Modules" if module else "Types" if inspect.isclass(value) else "Verbs"
-        for method, place in sorted(doors.keepers().items()):
-            owner, _, verb = method.partition(".")
-            if group == "Types" and owner == value.__name__ and verb != "told":
-                room, _, function = place.partition(":")
-                lines += [f"## {name}.{verb}", "", OF_OBJECT, ""]
-                lines += [f"::: boltzbrain.{room}.{function}", ""]
-        pages[f"reference/{name}.md"] = "\n".join(lines)
-        first = (inspect.getdoc(value) or "").split("\n")[0]
-        groups[group].append(f"| [`bb.{name}`]({name}.md) | {first} |")
-    index = [
-        "# Reference",
-        "",
-        "Every public name, from its docstring. The formulas are in",
-        "[formulas](../developer/formulas.md), the words in [words](../developer/words.md).",
-        "",
-    ]
-    for title, rows in groups.items():
-        index += [f"## {title}", "", "| name | what |", "|---|---|", *rows, ""]
-    pages["reference/index.md"] = "\n".join(index)
-    return pages

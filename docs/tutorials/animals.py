@@ -30,6 +30,7 @@ else:
         radius=0.25, lacking={2: [0]},
     )
     recordings = {name: one.recording(0.05) for name, one in truth.animals.items()}
+
 animals = {name: one.binarize().split(seed=0) for name, one in recordings.items()}
 first, *others = animals
 animals[first]
@@ -115,6 +116,7 @@ for ax, (name, one) in zip(axes, model.items(), strict=False):
     image = ax.imshow(values, aspect="auto", cmap="RdBu_r", vmin=-2, vmax=2)
     ax.set_title(f"{'teacher' if name == first else 'student'} {name}")
     ax.set(xticks=range(4), xticklabels=units, xlabel="hidden unit", yticks=[])
+
 axes[0].set_ylabel(f"{len(common)} neurons that all have, by name")
 figure.colorbar(image, ax=axes[:3], shrink=0.7, label="weight")
 kinds = ("blind_half", "blind_half_shuffled")
@@ -122,8 +124,10 @@ for shift, (kind, colour) in enumerate(zip(kinds, ("C0", "0.7"), strict=True)):
     places = np.arange(len(pairs)) + 0.3 * shift
     values, errors = ([pair[kind][key] for pair in pairs.values()] for key in ("value", "stderr"))
     axes[3].bar(places, values, 0.28, yerr=errors, color=colour, label=kind.replace("_", " "))
+
 axes[3].set_xticks(np.arange(len(pairs)) + 0.15, [f"{first} to {name}" for name in pairs])
-axes[3].set(ylabel="correlation with the teacher", title="does it hold where nothing was told?")
+axes[3].set(ylim=(-0.2, 1.2), ylabel="correlation with the teacher",
+            title="does it hold where nothing was told?")
 axes[3].axhline(0, color="grey", linewidth=0.8)
 axes[3].legend(frameon=False)
 plt.show()

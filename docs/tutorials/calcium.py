@@ -114,6 +114,7 @@ for row, cell in enumerate(some):
     axes[0].plot(frame_s * np.arange(500), traces[:500, cell] / 2.5 - row, "C0", linewidth=0.6)
     at = np.flatnonzero(found[:500, cell])
     axes[0].plot(frame_s * at, np.full(len(at), -row - 0.25), "|", color="C1", markersize=5)
+
 axes[0].set(title="traces and the events in them", xlabel="time (s)", yticks=[])
 bb.figures.neuron_colours(xyz_um[:, :2], planted, ("x", "y"), ax=axes[1])
 axes[1].set_title("planted")

@@ -21,9 +21,11 @@ for now in range(1, bins):
     begins, goes_on = generator.random((2, 4)) < [[0.06], [0.6]]
     allowed = np.arange(4) // 2 == state[now]  # two assemblies in each state
     on[now] = allowed & (begins | (on[now - 1] & goes_on))
+
 member = np.zeros((neurons, 4), dtype=bool)
 for unit in range(4):
     member[generator.choice(neurons, 14, replace=False), unit] = True
+
 quiet = np.where(state[:, None] == np.arange(neurons) % 2, 0.1, 0.02)
 states = generator.random((bins, neurons)) < 1 - (1 - quiet) * 0.5 ** (on @ member.T.astype(int))
 activity = bb.from_states(states, bin_width_s=0.02).binarize().split(by="blocks", seed=0)
@@ -85,6 +87,7 @@ posterior = model.contexts.states.posterior(test, model.rbm)
 planted = state[activity.bins_of("test")]
 if ((posterior[:, 1] > 0.5) == planted).mean() < 0.5:
     posterior = posterior[:, ::-1]
+
 right = ((posterior[:, 1] > 0.5) == planted).mean()
 print(f"the likelier state is the planted one in {right:.0%} of test bins")
 

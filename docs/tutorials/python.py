@@ -13,7 +13,7 @@ import boltzbrain as bb
 
 generator = np.random.default_rng(0)
 shared = generator.random((6000, 4)) < 0.2
-chance = np.where(shared[:, np.arange(40) % 4], 0.5, 0.03)
+chance = np.where(shared[:, np.arange(40) % 4], generator.uniform(0.3, 0.7, 40), 0.03)
 states = generator.random((6000, 40)) < chance
 regions = np.array(["CA1", "LP", "VISp", "VISl"])[np.arange(40) % 4]
 

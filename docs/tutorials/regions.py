@@ -21,6 +21,7 @@ on = generator.random((bins, 6)) < 0.06
 members = np.zeros((80, 6), dtype=bool)
 for unit, first in enumerate((0, 20, 40, 60)):
     members[first : first + 10, unit] = True  # one in each region
+
 members[[*range(12, 20), *range(32, 40)], 4] = True  # one across CA1 and DG
 members[[*range(52, 60), *range(72, 80)], 5] = True  # one across LP and VISp
 chance = 1 - 0.97 * 0.4 ** (on @ members.T.astype(int))
@@ -114,6 +115,7 @@ for ax, one, title in (
     ax.set_xticks(range(4), one.names)
     ax.set_yticks(range(4), one.names)
     ax.set_title(title)
+
 figure.colorbar(image, ax=axes[1:], shrink=0.7, label="mean J (nats)")
 plt.show()
 

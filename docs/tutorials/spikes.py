@@ -82,6 +82,7 @@ scores = evaluation["log_likelihood"]
 for fold in ("train", "validation", "test"):
     gained = scores[fold]["nats_per_bin"] - scores["independent"][fold]
     print(f"{fold:<11} {gained:+.2f} nats per bin over independent neurons")
+
 gain = evaluation.gain
 print(f"error of the last: {gain.stderr:.2f}; unreliable: {evaluation.unreliable or 'nothing'}")
 
@@ -112,6 +113,7 @@ both = {"recorded": test[:250], "dreamed": drawn.states}
 for ax, (title, states) in zip(axes, both.items(), strict=False):
     ax.imshow(states[:, order].T, aspect="auto", cmap="Greys", interpolation="nearest")
     ax.set(title=title, xlabel="bin", ylabel="neuron")
+
 recorded, dreamed = np.cov(test.T), np.cov(bb.sample(run, 10_000, seed=2, progress=False).states.T)
 pairs = np.triu_indices(len(recorded), 1)
 axes[2].plot(recorded[pairs], dreamed[pairs], ".", markersize=2, alpha=0.5)

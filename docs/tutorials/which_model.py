@@ -98,6 +98,7 @@ counts = {
 }
 for name, count in counts.items():
     axes[2].plot(np.bincount(count, minlength=25)[:25] / len(count), label=name)
+
 axes[2].set(yscale="log", xlabel="neurons active in a bin", ylabel="share of bins")
 axes[2].set_title("what do they generate?")
 axes[2].legend(frameon=False)

@@ -114,7 +114,7 @@ def test_another_animal_an_id_twice_and_an_activity_are_refused(run):
         run.transform(spikes(1, ids=list("vwxyz")), missing="mean")
     with pytest.raises(InputError, match="have each id once; got a"):
         run.transform(spikes(1, ids=["a", *IDS]))
-    with pytest.raises(InputError, match="be a recording"):
+    with pytest.raises(InputError, match=r"be a recording.*of an array: bb\.from_states"):
         run.transform(run.activity())
     with pytest.raises(InputError, match="missing must be one of: refuse, mean"):
         run.transform(spikes(1), missing="drop")

@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from boltzbrain.foundations import folders
@@ -241,7 +242,10 @@ def test_a_place_where_nobody_can_write_is_found():
         pass
 
 
-def test_an_empty_path_is_refused():
+def test_an_empty_path_and_what_is_no_path_are_refused():
+    # an array in place of a run, say
+    with pytest.raises(InputError, match="run must be a path; got ndarray"):
+        given_path("run", np.zeros(3))
     with pytest.raises(InputError, match="out must be a path; got an empty one"):
         given_path("out", "")
     assert given_path("out", ".") == Path()

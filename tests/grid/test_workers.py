@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from boltzbrain.grid.workers import on_this_machine, told
+from boltzbrain.grid.workers import completed, on_this_machine, told
 from helpers.working import exit_at_once, work
 
 
@@ -32,6 +33,18 @@ def test_every_run_has_one_thread_and_a_process_apart(tmp_path):
     assert os.getpid() not in {scores["pid"] for scores, _ in found.values()}
     assert found["a"][0]["asked"] == [True, "cpu"]
     assert dict(os.environ) == before
+
+
+def test_no_workers_are_this_process_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr("boltzbrain.grid.workers.complete", work)
+    plan = SimpleNamespace(hidden=1, updates=1)
+    runs = [SimpleNamespace(plan=plan, name=name) for name in ("a", "b")]
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    sweep, grid = SimpleNamespace(folder=tmp_path), SimpleNamespace(runs=runs)
+    found = list(completed(sweep, grid, True, 0, None, "cpu"))
+    assert [(name, failure) for name, _, failure in found] == [("a", ""), ("b", "")]
+    assert {scores["pid"] for _, scores, _ in found} == {os.getpid()}
+    assert found[0][1]["asked"] == [True, "cpu"]
 
 
 def test_a_run_that_fails_leaves_the_others_alone(tmp_path, forked):

@@ -13,6 +13,9 @@ import numba
 import pytest
 
 import boltzbrain
+from boltzbrain.foundations.compiling.heard import hearing
+from boltzbrain.foundations.progress import Progress
+from boltzbrain.foundations.showing.display import COMPILING, Stage
 from boltzbrain.kernels import compiling
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +35,21 @@ def test_numba_still_has_what_the_stamp_is_written_into():
         kept = getattr(kept, name)
     stamped = compiling.compiled(twice)._cache._cache_file._source_stamp
     assert stamped == (kept, compiling._stamp())
+
+
+def test_a_stage_says_so_while_loops_are_compiled_and_not_when_they_are_there():
+    # the first use of each takes seconds to a minute, in which nothing else is told
+    lines = []
+    stage = Stage("training", False, lambda one: lines.append(one.words()))
+    stage.show(Progress("training", 0, 9, "updates", 0.0))
+    double = numba.njit(twice)
+    with hearing(stage.hear):
+        double(1)
+        assert COMPILING in lines.pop()
+        stage.show(Progress("training", 1, 9, "updates", 2.0))
+        double(2)  # is there already
+    double(0.5)  # nobody listens
+    assert lines == ["training: 0 of 9 updates", "training: 1 of 9 updates"]
 
 
 def test_numba_is_bounded_below_the_first_version_that_was_not_tried():

@@ -91,6 +91,14 @@ OBJECTS = {
     "DReLU": lambda _: bb.DReLU(*(torch.ones(5000) for _ in range(4))),
     "Evaluation": lambda run: run.evaluation,
     "Interpretation": lambda run: run.interpretation,
+    "Motifs": lambda _: bb.connectome(
+        {f"{NASTY}{n}": _large(4) for n in range(9)},
+        rank=3,
+        starts=2,
+        surrogates=2,
+        window_s=0.04,
+        progress=False,
+    ),
     "Comparison": lambda _: Comparison(
         {"runs": [{"animal": n, "folder": NASTY * 9, "converged": False} for n in range(99)]},
         dict.fromkeys(map(str, range(99))),
@@ -124,6 +132,13 @@ def test_each_object_tells_itself_within_a_screen(name, run):
         assert "<script" not in html
         assert "\x1b" not in html
         assert html.count("<tr>") < LINES
+
+
+def test_what_an_evaluation_lacks_is_counted_with_its_reason(run):
+    reasons = {"dynamics.a": "too noisy", "dynamics.b": "too noisy", "statistics.c": "no triplets"}
+    told = repr(Evaluation({**run.evaluation, "reasons": reasons}))
+    assert "dynamics 2, statistics 1: too noisy, and 1 other reason (.reasons)" in told
+    assert "undefined" not in repr(Evaluation({**run.evaluation, "reasons": {}}))
 
 
 def test_every_public_class_is_among_them():

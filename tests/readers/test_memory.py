@@ -136,7 +136,7 @@ REFUSED = [
     (lambda: bb.from_states(STATES.reshape(3, 10, 4), 0.02), "np.repeat(np.arange(trials), bins)"),
     (lambda: bb.from_states(STATES[:0], 0.02), "all above 0; got shape (0, 4)"),
     (lambda: bb.from_states("states.npy", 0.02), "(boltzbrain.read takes files)"),
-    (lambda: bb.from_states([[0, 1], [1]], 0.02), "states must be an array of numbers"),
+    (lambda: bb.from_states([[0, 1], [1]], 0.02), "got lists of different lengths"),
     (lambda: bb.from_states(STATES.T, 0.02, region=list("abcd")), "pass array.T"),
     (lambda: bb.from_states(STATES, 0.02, region=list("abc")), "region must have one entry per"),
     (lambda: bb.from_states(STATES, 0.02, xyz_um=np.zeros((4, 2))), "xyz_um must have shape"),
@@ -235,3 +235,40 @@ def test_each_door_gives_the_signal_that_it_names():
     assert isinstance(bb.from_spike_times([[0.1]], stop_s=1).signal, SpikeTimes)
     stretches = bb.from_spike_times([[0.1]], stop_s=1, recorded=[[0, 0.4], [0.6, 1]]).signal
     assert stretches.stretches().tolist() == [[0, 0.4], [0.6, 1]]
+
+
+@pytest.mark.parametrize("make", [bb.from_states, bb.from_counts, bb.from_traces])
+def test_more_columns_than_rows_are_asked_about_unless_something_confirms_them(make):
+    turned = STATES.T.astype(int)
+    with pytest.warns(
+        UserWarning, match=r"30 neurons at 4 times: rows are times.*Pass \w+\.T"
+    ) as one:
+        assert len(make(turned, 0.02).signal) == 30
+    assert one[0].filename == __file__
+    make(turned, 0.02, neuron_id=np.arange(30))
+    make(turned, 0.02, segment=[0, 0, 1, 1])
+    make(pd.DataFrame(turned, columns=[f"n{one}" for one in range(30)]), 0.02)
+    make(xr.DataArray(turned, dims=["time", "neuron"]), 0.02)
+    with pytest.warns(UserWarning, match="Turned round"):
+        make(pd.DataFrame(STATES.astype(int)).T.reset_index(drop=True), 0.02)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "hint"),
+    [
+        ("time", 0.02 * np.arange(30), "set_index('time')"),
+        ("frame", np.arange(30), "set_index('frame')"),
+        ("Unnamed: 0", np.arange(30), "set_index('Unnamed: 0')"),
+        ("region", ["CA1"] * 30, "drop(columns='region')"),
+    ],
+)
+def test_a_column_of_a_frame_that_is_no_neuron_is_named(column, values, hint):
+    frame = pd.DataFrame(STATES.astype(int))
+    frame.insert(2, column, values)
+    with pytest.raises(bb.InputError, match=f"column '{column}'.*{re.escape(hint)}"):
+        bb.from_counts(frame, 0.02)
+
+
+def test_spike_times_among_counts_are_sent_to_their_door():
+    with pytest.raises(bb.InputError, match="from_spike_times"):
+        bb.from_counts([np.array([0.1, 0.2]), np.array([0.3])], 0.02)

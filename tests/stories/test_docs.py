@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import pkgutil
 import re
 import runpy
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import typer.main
 from PIL import Image
 
+import boltzbrain as bb
 from boltzbrain.cli.main import app
 from boltzbrain.comparison.compare import NAMES as BASELINES
 from boltzbrain.interpretation.choices import Choices
@@ -49,6 +51,19 @@ def test_every_guide_is_in_the_site():
     made = {"index.md", "changelog.md", "developer/contributing.md", "reference/index.md"}
     made |= {f"tutorials/{one.stem}.md" for one in TUTORIALS}
     assert listed == guides | made
+
+
+def test_every_public_name_has_a_page_filled_from_its_docstring():
+    pages = runpy.run_path(str(ROOT / "docs" / "site" / "reference.py"))["reference"]()
+    index = pages.pop("reference/index.md")
+    public = [name for name in bb.__all__ if name != "__version__"]
+    assert sorted(pages) == sorted(f"reference/{name}.md" for name in public)
+    for name in public:
+        assert re.search(rf"^\| \[`bb\.{name}`\]\({name}\.md\) \| \S.*\. \|$", index, re.M), name
+        objects = [pkgutil.resolve_name(path) for path in
+                   re.findall(r"^::: (.+)$", pages[f"reference/{name}.md"], re.M)]  # fmt: skip
+        assert objects[0] is getattr(bb, name)
+        assert all(one.__doc__ for one in objects), name
 
 
 def test_the_tables_of_options_are_those_of_the_fields():

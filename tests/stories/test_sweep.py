@@ -294,7 +294,7 @@ def test_what_differs_from_the_sweep_is_refused(more, expected, quick_folder, ca
         (["--vary", "seed=1,2"], ["seed"]),
         (["--rule", "bets"], ["rule", "best"]),
         (["--seeds", "0"], ["seeds", "0"]),
-        (["--workers", "0"], ["workers", "0"]),
+        (["--workers", "-1"], ["workers", "-1"]),
         (["--scheduler", "tcp://127.0.0.1:1"], ["scheduler", "answers"]),
     ],
 )

@@ -47,6 +47,18 @@ def test_a_tutorial_begins_with_a_title_and_ends_in_a_picture(path):
     assert not re.search(r"TODO|/tmp/", "\n".join(code))
 
 
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_a_cell_can_be_pasted_into_the_prompt_of_python(path):
+    # which, before Python 3.13, ends a block at an empty line and nowhere else
+    for kind, text in script("notebooks").cells_of(path.read_text(encoding="utf-8")):
+        if kind == "code":
+            lines = ["", *text.split("\n"), ""]
+            for one in ast.parse(text).body:
+                if hasattr(one, "body"):
+                    assert all(lines[one.lineno : one.end_lineno + 1]), lines[one.lineno]
+                    assert not lines[one.end_lineno + 1], lines[one.end_lineno + 1]
+
+
 def book_of(*outputs: list[nbformat.NotebookNode]) -> nbformat.NotebookNode:
     new = nbformat.v4
     return new.new_notebook(cells=[new.new_code_cell("1", outputs=list(one)) for one in outputs])

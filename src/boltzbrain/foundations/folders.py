@@ -43,7 +43,7 @@ _held: dict[str, tuple[int, int]] = {}
 
 
 def given_path(name: str, path: str | Path) -> Path:
-    """Return a path as given, refused if it is empty: that would be the current folder.
+    """Return a path as given, refused if it is none, or empty: that would be the current folder.
 
     Raises
     ------
@@ -55,6 +55,8 @@ def given_path(name: str, path: str | Path) -> Path:
     >>> given_path("out", "run").name
     'run'
     """
+    if not isinstance(path, str | os.PathLike):
+        raise bad_input(name, "be a path", type(path))
     if not os.fspath(path):
         raise bad_input(name, "be a path", "an empty one")
     return Path(path)

@@ -114,7 +114,8 @@ def resume_sweep(
     folder
         Its folder; nothing else is needed.
     workers
-        Processes side by side, of one thread each; as many as there are cores if None.
+        Processes side by side, of one thread each; as many as there are cores if None, and 0 does
+        all in this process.
     scheduler
         Address of a Dask scheduler, whose workers must reach the folder under the same name;
         processes of this machine if None.
@@ -222,7 +223,8 @@ def run_sweep(
     sweep
         The sweep.
     workers
-        Processes side by side, of one thread each; as many as there are cores if None.
+        Processes side by side, of one thread each; as many as there are cores if None, and 0 does
+        all in this process.
     scheduler
         Address of a Dask scheduler, whose workers must reach the folder under the same name;
         processes of this machine if None.
@@ -252,7 +254,7 @@ def _run(
 ) -> SweepFolder:
     require_device(device, scheduler)
     if workers is not None:
-        whole_number_in("workers", workers, low=1)
+        whole_number_in("workers", workers, low=0)
         if scheduler is not None:
             raise bad_input("workers", "be left out with a scheduler, which has its own", workers)
     grid, full = sweep.grid, bool(sweep.asked["full"])

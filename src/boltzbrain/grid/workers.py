@@ -60,15 +60,15 @@ def completed(
     """Give each run as it ends: its name, its scores or None, and what went wrong.
 
     The processes of this machine take its GPUs in turn, and there are as many of them as GPUs where
-    these do the work and nobody asks for another number. Of a scheduler's workers each takes the
-    first GPU that it sees.
+    these do the work and nobody asks for another number. No workers are this process itself. Of a
+    scheduler's workers each takes the first GPU that it sees.
 
     Raises
     ------
     InputError
         If the scheduler cannot be reached, or Dask is not installed for it.
     """
-    if workers is not None:
+    if workers:
         require_size("workers", workers, each_bytes=WORKER_BYTES)
     # long runs first: the last to end would otherwise be a large one, alone
     order = sorted(grid.runs, key=lambda run: (-run.plan.hidden * run.plan.updates, run.name))
@@ -78,6 +78,8 @@ def completed(
         from boltzbrain.grid.cluster import on_cluster
 
         found = on_cluster(scheduler, folder, names, full, device)
+    elif workers == 0:
+        found = _here(folder, names, full, device, complete)
     else:
         number = workers or workers_for(grid, device, sweep.info["data"]["neurons"]) or cores()
         found = on_this_machine(folder, names, full, device, number)
@@ -122,7 +124,7 @@ def completed_by(
 
         found = on_cluster(scheduler, place, names, False, device, work)
     elif workers == 0:
-        found = _here(place, names, device, work)
+        found = _here(place, names, False, device, work)
     else:
         found = on_this_machine(place, names, False, device, workers or cores(), work)
     for name, scores, failure in found:
@@ -131,13 +133,13 @@ def completed_by(
 
 
 def _here(
-    folder: str, names: Sequence[str], device: str, work: Callable[..., Scores]
+    folder: str, names: Sequence[str], full: bool, device: str, work: Callable[..., Scores]
 ) -> Iterator[Outcome]:
     """Do runs in this process, one after another."""
     threads = torch.get_num_threads()
     for name in names:
         try:
-            yield name, work(folder, name, full=False, device=device), None
+            yield name, work(folder, name, full=full, device=device), None
         except (InputError, TrainingFailedError) as error:
             yield name, None, error
         finally:

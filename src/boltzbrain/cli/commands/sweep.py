@@ -100,7 +100,7 @@ def sweep(
         int | None,
         option(
             "--workers",
-            text="Processes side by side, of one thread each.",
+            text="Processes side by side, of one thread each; 0 is this process itself.",
             default="number of cores",
             panel=WORK,
         ),

@@ -77,7 +77,7 @@ def transform(
     if out is not None:
         new_file("out", out, ENDINGS)
     if not isinstance(recording, Recording):
-        must = "be a recording, as bb.read gives it (of states: run.best.mean_hidden(states))"
+        must = "be a recording, as bb.read gives it (of an array: bb.from_states or its like)"
         raise bad_input("recording", must, type(recording).__name__)
     run = TrainingRun.open(run.folder if isinstance(run, TrainingRun) else given_path("run", run))
     number = run.chosen_update if update is None else whole_number_in("update", update, low=1)

@@ -16,6 +16,22 @@ from typing import Any
 
 import numba
 from numba import config
+from numba.core import event
+
+from boltzbrain.foundations.compiling.heard import tell
+
+
+class _Compilations(event.Listener):
+    """Tells of compilations; what is kept on disk is loaded without one."""
+
+    def on_start(self, _: event.Event) -> None:
+        tell(True)
+
+    def on_end(self, _: event.Event) -> None:
+        tell(False)
+
+
+event.register("numba:compile", _Compilations())  # type: ignore[no-untyped-call]
 
 
 def kept(function: Callable[..., Any], **options: Any) -> Any:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextCo
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from boltzbrain.foundations.compiling.heard import hearing
 from boltzbrain.foundations.progress import Callback, Progress
 from boltzbrain.foundations.showing.console import Terminal
 from boltzbrain.foundations.showing.notebook import Bar, notebook_display
@@ -21,6 +22,7 @@ from boltzbrain.foundations.showing.numbers import with_error
 QUIET_SECONDS = 2.0
 """Work shorter than this leaves no plain line."""
 
+COMPILING = "compiling loops for this machine, which is done once"
 _FIRST_INTERVAL, _LAST_INTERVAL = 5.0, 60.0
 _CELL_SECONDS = 0.25
 """A cell of a notebook changes no more often."""
@@ -49,8 +51,6 @@ class Stage:
     ----------
     title
         What is done.
-    note
-        What to show beside.
     progress
         What was told last, None before.
     """
@@ -58,8 +58,8 @@ class Stage:
     def __init__(self, title: str, phases: bool, draw: Callable[[Stage], None]) -> None:
         self.title, self._work, self._phases, self._draw = title, title, phases, draw
         self.started = time.monotonic()
-        self.note = ""
         self.progress: Progress | None = None
+        self._note, self._compilations = "", 0
 
     def show(self, progress: Progress) -> None:
         """Show how far it is: a callback of everything that takes its time."""
@@ -67,8 +67,19 @@ class Stage:
         if self._phases:
             self.title = f"{self._work}, {progress.phase}"
         parts = [progress.note, _newest(progress.facts), _best(progress.facts)]
-        self.note = "; ".join(part for part in parts if part)
+        self._note = "; ".join(part for part in parts if part)
         self._draw(self)
+
+    def hear(self, begins: bool) -> None:
+        """Show that a loop is being compiled, as that stops the rest for many seconds."""
+        self._compilations += 1 if begins else -1
+        if begins:
+            self._draw(self)
+
+    @property
+    def note(self) -> str:
+        """What to show beside."""
+        return "; ".join(filter(None, (COMPILING if self._compilations > 0 else "", self._note)))
 
     def words(self) -> str:
         """Return the state in one line."""
@@ -160,14 +171,13 @@ class Display:
         """
         display = notebook_display()
         if display is not None:
-            with self._cell(title, phases, display) as stage:
-                yield stage
+            shown = self._cell(title, phases, display)
         elif self.console.is_terminal:
-            with self._bar(title, phases) as stage:
-                yield stage
+            shown = self._bar(title, phases)
         else:
-            with self._lines(title, phases) as stage:
-                yield stage
+            shown = self._lines(title, phases)
+        with shown as stage, hearing(stage.hear):
+            yield stage
 
     @contextmanager
     def _cell(self, title: str, phases: bool, display: Callable[..., Any]) -> Iterator[Stage]:

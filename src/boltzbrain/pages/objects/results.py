@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from boltzbrain.evaluation.scores import Evaluation
@@ -33,7 +35,7 @@ def evaluation_told(found: Evaluation) -> Told:
         rows.append(("Pearson, test", listed(told)))
     rows += [
         ("baselines", listed(list(found.get("baselines", {})))),
-        ("undefined", f"{len(found.reasons)} figures, as .reasons says" if found.reasons else ""),
+        ("undefined", _undefined(found.reasons)),
         ("keys", listed([name for name in found if isinstance(found[name], dict)], 4)),
     ]
     folds = [
@@ -48,6 +50,17 @@ def evaluation_told(found: Evaluation) -> Told:
             [getattr(found, one).stderr or 0.0 for one in folds],
         ),
     )
+
+
+def _undefined(reasons: Mapping[str, str]) -> str:
+    """Return how many figures of which part do not exist, and the most frequent reason."""
+    if not reasons:
+        return ""
+    parts = Counter(path.partition(".")[0] for path in reasons)
+    why = Counter(reasons.values()).most_common()
+    others = f", and {counted(len(why) - 1, 'other reason')}" if len(why) > 1 else ""
+    told = listed({name: f"{n:,}" for name, n in parts.items()})
+    return f"{told}: {why[0][0]}{others} (.reasons)"
 
 
 def _nats(figure: Any, sign: str = "") -> str:

@@ -57,6 +57,11 @@ def from_states(
     Recording
         Its signal is `Binned`, with the bin width and the whole-numbered segments as given.
 
+    Warns
+    -----
+    UserWarning
+        If there are fewer bins than neurons and nothing told beside confirms which are which.
+
     Raises
     ------
     InputError
@@ -124,6 +129,7 @@ def from_traces(
     """
     one_of("kind", kind, _KINDS)
     held = held_of(traces, "traces")
+    _ask_which_way("traces", held, time_s, segment, region, xyz_um, neuron_id, level=3)
     frames, _ = held.matrix.shape
     if segment is not None and time_s is not None:
         raise bad_input("segment", "be left out where time_s is given", "both")
@@ -133,7 +139,7 @@ def from_traces(
     if time_s is not None:
         times = _times(time_s, frames, "frame")
     parts = told_segments(segment, frames)
-    clock = _clock("frame_s", frame_s, frames, times, parts)
+    clock = _clock("frame_s", frame_s, frames, times, parts, level=3)
     seconds = clock.times
     if segment is not None:
         seconds = apart(parts, clock.width_s, max(1.0, 2 * PAUSE_FRAMES * clock.width_s))
@@ -151,9 +157,10 @@ def _binned(
     neuron_id: Any,
 ) -> Recording:
     held = held_of(given, name)
+    _ask_which_way(name, held, segment, region, xyz_um, neuron_id, level=4)
     bins, _ = held.matrix.shape
     parts = told_segments(segment, bins)
-    clock = _clock("bin_width_s", bin_width_s, bins, held.times, parts)
+    clock = _clock("bin_width_s", bin_width_s, bins, held.times, parts, level=4)
     try:
         counts, saturated = read_counts(held.matrix, AXES[0], name)
     except InputError as error:
@@ -163,12 +170,25 @@ def _binned(
     return _recording(name, signal, held, bins, region, xyz_um, neuron_id)
 
 
+def _ask_which_way(name: str, held: Held, *beside: Any, level: int) -> None:
+    """Warn of fewer rows than columns, unless something of one length confirms which are which."""
+    bins, neurons = held.matrix.shape
+    if neurons > bins and not held.named and all(one is None for one in beside):
+        told = (
+            f"{name} are taken for {neurons:,} neurons at {bins:,} times: rows are times. Turned "
+            f"round? Pass {name}.T. As it should be? Pass neuron_id, too"
+        )
+        warnings.warn(told, UserWarning, stacklevel=level)
+
+
 def _clock(
     name: str,
     width: float | None,
     frames: int,
     times: NDArray[np.float64] | None,
     segment: NDArray[np.int32],
+    *,
+    level: int,
 ) -> Clock:
     """Return when the bins were; a width that was given is taken as it is."""
     sure = None
@@ -176,7 +196,7 @@ def _clock(
         sure = number_in(name, width, low=0.0, high=_DAY_S, include_low=False)
         if sure > LONGEST_S:
             warnings.warn(
-                f"{name} is {sure:g} s: are these milliseconds?", UserWarning, stacklevel=4
+                f"{name} is {sure:g} s: are these milliseconds?", UserWarning, stacklevel=level
             )
     elif times is None:
         raise bad_input(name, "be given: the seconds per bin or frame", "none")

@@ -34,12 +34,15 @@ class Held:
         (time,) seconds, None where the object tells none.
     regions
         (neuron,) labels by name of the coordinate, of xarray.
+    named
+        Its columns or its axes have names, so that they are not turned round unnoticed.
     """
 
     matrix: Matrix
     neurons: list[str] | None = None
     times: NDArray[np.float64] | None = None
     regions: dict[str, list[str]] | None = None
+    named: bool = False
 
 
 def is_torch(thing: Any) -> bool:
@@ -110,15 +113,36 @@ def held_of(thing: Any, name: str) -> Held:
         return Held(_of_sparse(thing, name))
     if is_xarray(thing):
         return _of_xarray(thing, name)
+    if isinstance(thing, list | tuple) and len({np.size(one) for one in thing}) > 1:
+        must = "be a table, (time, neuron) (spike times of each neuron go to from_spike_times)"
+        raise bad_input(name, must, "lists of different lengths")
+    if isinstance(thing, pd.DataFrame):
+        _require_neurons(thing, name)
     values = plain_array(thing, name)
     require_table(values, name)
     matrix = matrix_of(values, name, None)
     if isinstance(thing, pd.DataFrame):
         ids = [str(one) for one in thing.columns]
-        return Held(matrix, ids if len(set(ids)) == len(ids) else None, _seconds(thing.index))
+        different = len(set(ids)) == len(ids)
+        named = not isinstance(thing.columns, pd.RangeIndex)
+        return Held(matrix, ids if different else None, _seconds(thing.index), named=named)
     if hasattr(thing, "time_support") and hasattr(thing, "columns"):  # pynapple's TsdFrame
-        return Held(matrix, [str(one) for one in thing.columns], np.asarray(thing.t, np.float64))
+        ids = [str(one) for one in thing.columns]
+        return Held(matrix, ids, np.asarray(thing.t, np.float64), named=True)
     return Held(matrix)
+
+
+def _require_neurons(frame: pd.DataFrame, name: str) -> None:
+    """Refuse a frame with a column that is no neuron: times, the index of a csv, text."""
+    for called, kind in zip(map(str, frame.columns), frame.dtypes, strict=True):
+        if called.lower() in _TIME or called == "Unnamed: 0":  # the index, as read_csv gives it
+            hint = f"make it the index: {name}.set_index({called!r})"
+        elif getattr(kind, "kind", "O") not in "biuf":
+            hint = f"of {kind}; leave it out: {name}.drop(columns={called!r})"
+        else:
+            continue
+        must = "hold neurons, and nothing else, in its columns"
+        raise bad_input(name, must, f"the column {called!r} ({hint})")
 
 
 def require_table(values: NDArray[Any], name: str) -> None:
@@ -176,7 +200,8 @@ def _of_xarray(thing: Any, name: str) -> Held:
     }
     named = str(time).lower() in _TIME and time in coords
     times = _seconds(pd.Index(coords[time].values), True) if named else None
-    return Held(matrix_of(values, name, None), ids, times, regions)
+    sure = str(time).lower() in _TIME or str(neuron).lower() in _NEURON
+    return Held(matrix_of(values, name, None), ids, times, regions, sure)
 
 
 def _seconds(index: pd.Index[Any], numbers: bool = False) -> NDArray[np.float64] | None:
