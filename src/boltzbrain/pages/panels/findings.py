@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from boltzbrain.foundations.showing.numbers import digits_of, number
 from boltzbrain.interpretation.couplings.low_rank import LowRank
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages import figures
@@ -161,10 +162,14 @@ def region_findings(found: Interpretation) -> list[Finding]:
             )
     summary = found.summary["regions"]
     test = summary["label_tests"].get("uniform", {}).get("l1")
-    told = "" if test is None else (
-        f"Within regions |J| is {test['within']:.2g} nats, between them {test['between']:.2g}; "
-        f"with the neurons' labels shuffled a difference as large has p = {test['p_value']:.2g}."
-    )  # fmt: skip
+    told = ""
+    if test is not None:
+        digits = digits_of(min(test["within"], test["between"]), 2) + 1
+        within, between = (number(test[name], digits) for name in ("within", "between"))
+        told = (
+            f"Within regions |J| is {within} nats, between them {between}; with the neurons' "
+            f"labels shuffled a difference as large has p = {test['p_value']:.2g}."
+        )
     result = [
         Finding(
             "region-map",
