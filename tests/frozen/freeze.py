@@ -6,7 +6,8 @@ Run once with every release, by the code that is released::
 
 `tests/stories/test_frozen.py` then opens it by the code of every later version. In the archive:
 small.npz, a recording; run/, evaluated with baselines and interpreted; drelu/, a compositional
-model, fitted only; sweep/, two runs; stopped/, a training killed in the middle; samples.npz.
+model, fitted only; sweep/, two runs; stopped/, a training killed in the middle; samples.npz. From
+0.3.0 on: past/, a run with a context, evaluated; study/, of run/ and other.npz.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ TINY = [
     "--set",
     "ais_rungs=30",
 ]
-KEPT = ("small.npz", "run", "drelu", "sweep", "stopped", "samples.npz")
+KEPT = (
+    "small.npz", "run", "drelu", "sweep", "stopped", "samples.npz", "past", "other.npz", "study",
+)  # fmt: skip
 
 
 def write_all() -> None:
@@ -53,6 +56,10 @@ def write_all() -> None:
     grid = ["--hidden", "4,6", "--updates", "40", *TINY, "--set", "checkpoints=4"]
     make("sweep", recording, "-o", "sweep", *grid)
     Path("sweep", "sweep.html").unlink(missing_ok=True)
+    going_on = ["--from", "run", "--context", "past", "--hidden", "6", "--updates", "40"]
+    make("fit", recording, "-o", "past", *going_on, "--set", "checkpoints=4")
+    make("evaluate", "past")
+    make("align", "run", write_small(Path("other.npz")).name, "-o", "study", "--by", "names")
     stop(recording)
 
 

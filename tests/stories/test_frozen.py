@@ -92,6 +92,17 @@ def test_every_command_opens_it(there, archive, capsys, request):
         assert told.status == 0, told.err
         for lost in ("left out", "nothing is kept", "not kept"):
             assert lost not in told.err, told.err
+    for words in (
+        ["report", "past"],
+        ["fit", "--resume", "past"],
+        ["sample", "past", "-n", "9", "-o", "drawn.npz"],
+        ["info", "study"],
+        ["report", "study"],
+    ):
+        # since 0.3.0
+        if any(Path(word).is_dir() for word in words):
+            told = run_command(words, capsys)
+            assert told.status == 0, told.err
     kept = read_evaluation(there / "run" / "evaluation.json")["baselines"]
     assert {"rbm", "independent", "pca"} <= set(kept)
 

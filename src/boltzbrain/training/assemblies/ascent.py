@@ -89,7 +89,8 @@ class FactoredAscent:
             What the learning rate of the plan is divided by.
         """
         plan, hidden = self.plan, self.model.hidden
-        rate = plan.rate_at(update) / divisor
+        whole = plan.rate_at(update)
+        rate = whole / divisor
         of_data, of_chains = (self.model.inputs_to_hidden(one) for one in (batch, chains))
         data, model = hidden.answers(of_data), hidden.answers(of_chains)
         gradient = {
@@ -101,11 +102,12 @@ class FactoredAscent:
         self.optimiser.step(gradient, dict.fromkeys(gradient, rate), {})
         states = torch.cat([hidden.sample(one, generator) for one in (of_data, of_chains)])
         apart = {name: data.statistics[name] - model.statistics[name] for name in data.statistics}
-        self._natural_step(states.to(torch.float64), apart, rate)
+        natural = self._natural_rate(whole, went_back=divisor != 1.0)
+        self._natural_step(states.to(torch.float64), apart, natural)
         self.model = self.built(self.parameters)
 
     def _natural_step(self, states: Tensor, apart: Mapping[str, Tensor], rate: float) -> None:
-        """Move the fields of both halves of every unit together, in the metric of its states."""
+        """Move the fields of both halves of every unit a share of their way, in their metric."""
         halves = torch.stack([states.clamp(min=0.0), (-states).clamp(min=0.0)])
         halves = halves - halves.mean(dim=1, keepdim=True)
         now = torch.einsum("ksu,lsu->ukl", halves, halves) / halves.shape[1]
@@ -116,15 +118,19 @@ class FactoredAscent:
         metric = self.covariance + torch.diag_embed(_RIDGE * own + 1e-6)
         names = ("field_plus", "field_minus")
         slope = torch.stack([apart[name] for name in names], dim=1).to(torch.float64)
-        step = self._natural_rate(rate) * torch.linalg.solve(metric, slope[:, :, None])[:, :, 0]
+        step = rate * torch.linalg.solve(metric, slope[:, :, None])[:, :, 0]
         length = torch.einsum("uk,ukl,ul->u", step, self.covariance, step).sqrt()
         step *= (_LONGEST / length.clamp(min=_LONGEST))[:, None]
         for side, name in enumerate(names):
             value = self.parameters[f"hidden.{name}"]
             value.add_(step[:, side].to(value.dtype))
 
-    def _natural_rate(self, rate: float) -> float:
-        """Return the share of the way of a natural step: it falls as the learning rate does."""
+    def _natural_rate(self, rate: float, *, went_back: bool) -> float:
+        """Return the share of the way of a natural step: it falls as the learning rate does.
+
+        A training that went back had not come to its potentials: they get further, by steps that
+        fall half as far, while members and fields take smaller ones.
+        """
         plan = self.plan
         last = plan.learning_rate if plan.final_learning_rate is None else plan.final_learning_rate
         if last >= plan.learning_rate:
@@ -133,7 +139,8 @@ class FactoredAscent:
             torch.tensor(rate / plan.learning_rate).log()
             / torch.tensor(last / plan.learning_rate).log()
         )
-        return float(_FIRST_NATURAL * (_LAST_NATURAL / _FIRST_NATURAL) ** float(fallen))
+        far = float(fallen) / 2 if went_back else float(fallen)
+        return float(_FIRST_NATURAL * (_LAST_NATURAL / _FIRST_NATURAL) ** far)
 
     def remix(self, change: Tensor, batch: Tensor, chains: Tensor) -> dict[str, Tensor]:
         """Change the mixing, and the fields so that neither layer's mean inputs move.
