@@ -66,7 +66,7 @@ bench: $(STAMP)
 	@for name in memory deconvolution small_model viewer covariates; do \
 		echo "== $$name"; \
 		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
-	@kind=$$($(BIN)/python -m benchmarks.timing); for name in sweep update small_updates scaling bandwidth offsets ladder_steps sweep_parts; do \
+	@kind=$$($(BIN)/python -m benchmarks.timing); for name in sweep update small_updates scaling bandwidth offsets ladder_steps sweep_parts update_parts; do \
 		echo "== $$name, $$kind"; \
 		$(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$kind/$$name.json || exit 1; \
 		test $$kind = avx512 || continue; \

@@ -5,8 +5,9 @@ Usage: python -m benchmarks.report FOLDER [--rounds 3] [--updates 200] [--profil
 FOLDER keeps the two runs of `proofs/full_size.py` (a mouse of 2,000 units and one hour; a fish of
 40,000 neurons in 72 regions and 4,000 frames), evaluated and interpreted: made there, in some ten
 minutes, if they are not. Their trainings are short, as the page draws as much of a poor model. Each
-round is the whole process, its start included. Exits 1 if the median of the mouse is above 10 s, or
-that of the fish above 20 s. `--profile` shows instead where the time goes.
+round is the whole process, its start included. Exits 1 if the median of the mouse is above 10 s,
+that of the fish above 20 s, or a page larger than 10 or 25 MB. `--profile` shows instead where the
+time goes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMITS_S = {"mouse": 10.0, "fish": 20.0}
+LIMITS_MB = {"mouse": 10.0, "fish": 25.0}
 
 
 def run_of(name: str, folder: Path, updates: int) -> Path:
@@ -73,10 +75,12 @@ def main() -> int:
             continue
         taken = [seconds_of(run, page) for _ in range(given.rounds)]
         middle, limit = statistics.median(taken), LIMITS_S[name]
-        good = good and middle <= limit
+        size, most = page.stat().st_size / 1e6, LIMITS_MB[name]
+        good = good and middle <= limit and size <= most
         print(
             f"{name}: {middle:.1f} s ({min(taken):.1f} to {max(taken):.1f}), at most {limit:g} s: "
-            f"{'yes' if middle <= limit else 'NO'}; page {page.stat().st_size / 1e6:.1f} MB"
+            f"{'yes' if middle <= limit else 'NO'}; page {size:.1f} MB, at most {most:g} MB: "
+            f"{'yes' if size <= most else 'NO'}"
         )
     return 0 if good else 1
 

@@ -29,10 +29,9 @@ SWEEPS = 15
 NEURONS = (500, 1000, 2000, 5000, 10_000, 20_000, 40_000, 60_000)
 
 
-def update(neurons: int, hidden: int, chains: int) -> tuple[Callable[[], object], ...]:
-    """Return one dReLU update, and the bare products at its size."""
-    model = drelu_model(neurons, hidden, 0.03, 0.0)
-    plan = TrainingPlan(
+def plan_of(hidden: int, chains: int) -> TrainingPlan:
+    """Return the hyperparameters of the dReLU update."""
+    return TrainingPlan(
         hidden=hidden,
         hidden_kind="drelu",
         normalised=True,
@@ -44,6 +43,11 @@ def update(neurons: int, hidden: int, chains: int) -> tuple[Callable[[], object]
         l1=0.02,
         l2=0.0,
     )
+
+
+def update(neurons: int, hidden: int, chains: int) -> tuple[Callable[[], object], ...]:
+    """Return one dReLU update, and the bare products at its size."""
+    model, plan = drelu_model(neurons, hidden, 0.03, 0.0), plan_of(hidden, chains)
     data = states(2 * chains, neurons, 0.03, "data")
     return our_update(model, plan, data), peers.bare_products(model, chains, SWEEPS)
 

@@ -28,7 +28,6 @@ Writes animals.txt from all lines there are; exits 1 if a planted part fails.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 import time
@@ -37,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept_lines import add_lines, read_lines
 from scipy.stats import binomtest
 
 import boltzbrain as bb
@@ -84,23 +84,10 @@ PLANS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def read_lines(table: Path) -> dict[tuple[str, str, str, str], Line]:
-    if not table.exists():
-        return {}
-    with table.open(newline="") as handle:
-        return {
-            (one["part"], one["name"], one["teacher"], one["receiver"]): one
-            for one in csv.DictReader(handle)
-        }
-
-
-def write_line(table: Path, line: Line) -> None:
-    new = not table.exists()
-    with table.open("a", newline="") as handle:
-        writer = csv.DictWriter(handle, COLUMNS)
-        if new:
-            writer.writeheader()
-        writer.writerow({name: line.get(name, "") for name in COLUMNS})
+def known(table: Path) -> set[tuple[str, str, str, str]]:
+    """Return part, name, teacher and receiver of the students that have a line."""
+    lines = read_lines(table)
+    return {(one["part"], one["name"], one["teacher"], one["receiver"]) for one in lines}
 
 
 def lines_of(part: str, name: str, study: StudyFolder, seconds: float) -> list[Line]:
@@ -180,7 +167,7 @@ def planted(args: argparse.Namespace, place: Path, table: Path) -> None:
         for kind in args.kinds:
             name = f"{kind} {seed}"
             keys = [("planted", name, "a", one) for one in cases]
-            if all(key in read_lines(table) for key in keys):
+            if all(key in known(table) for key in keys):
                 continue
             folder = place / f"planted_{kind}_{seed}"
             folder.mkdir(parents=True, exist_ok=True)
@@ -191,7 +178,7 @@ def planted(args: argparse.Namespace, place: Path, table: Path) -> None:
             )  # fmt: skip
             for line in lines_of("planted", name, study, seconds):
                 line["translation"] = translation_of(truth, study, a, line["receiver"])
-                write_line(table, line)
+                add_lines(table, COLUMNS, line)
 
 
 def translation_of(
@@ -212,7 +199,7 @@ def four(args: argparse.Namespace, place: Path, table: Path) -> None:
     plan = {"preset": "binary", "hidden": 8 if args.small else 40, "weights_from": "data"}
     for seed in args.seeds[:1]:
         name = f"{count} neurons, seed {seed}"
-        if ("four", name, "d", "c") in read_lines(table):
+        if ("four", name, "d", "c") in known(table):
             continue
         truth = simulate_animals(
             Generator.from_seed(seed, "four"), neurons=(count,) * 4, lacking={3: (0,)}, **PLANTED
@@ -230,14 +217,14 @@ def four(args: argparse.Namespace, place: Path, table: Path) -> None:
             paired = truth.animals[one].paired
             rates, _ = translated_rates(*models, paired, Generator.from_seed(0, "paired"))
             line["translation"] = round(truth.score(one, other, rates), 4)
-            write_line(table, line)
+            add_lines(table, COLUMNS, line)
 
 
 def worms(args: argparse.Namespace, place: Path, table: Path) -> None:
     controls = "one" if args.small else "all"
     for kind in args.kinds:
         name = f"by names, {kind}"
-        if ("worms", name, WORMS[-1], WORMS[-2]) in read_lines(table):
+        if ("worms", name, WORMS[-1], WORMS[-2]) in known(table):
             continue
         folder = place / f"worms_{kind}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -251,13 +238,13 @@ def worms(args: argparse.Namespace, place: Path, table: Path) -> None:
             folder / "study", run, activities[1:], names=list(WORMS), by="names", controls=controls
         )
         for line in lines_of("worms", name, study, seconds):
-            write_line(table, line)
+            add_lines(table, COLUMNS, line)
 
 
 def sessions(args: argparse.Namespace, place: Path, table: Path) -> None:
     for kind in args.kinds:
         name = f"by regions, {kind}"
-        if ("sessions", name, "session12", "session10") in read_lines(table):
+        if ("sessions", name, "session12", "session10") in known(table):
             continue
         folder = place / f"sessions_{kind}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -276,7 +263,7 @@ def sessions(args: argparse.Namespace, place: Path, table: Path) -> None:
             controls="all",
         )  # fmt: skip
         for line in lines_of("sessions", name, study, seconds):
-            write_line(table, line)
+            add_lines(table, COLUMNS, line)
 
 
 def number(text: str) -> float | None:
@@ -399,10 +386,7 @@ def of_models(seed: int, planted: bool, place: Path) -> Line:
 
 def groups(args: argparse.Namespace, place: Path, table: Path) -> None:
     table = table.with_name(f"{table.stem}_groups.csv")
-    done = set()
-    if table.exists():
-        with table.open(newline="") as handle:
-            done = {one["name"] for one in csv.DictReader(handle)}
+    done = {one["name"] for one in read_lines(table)}
     wanted = [
         *((f"covariances {one}", one, False) for one in range(args.sets)),
         *((f"covariances, planted {one}", one, True) for one in range(args.sets // 4)),
@@ -415,22 +399,16 @@ def groups(args: argparse.Namespace, place: Path, table: Path) -> None:
             line = of_models(seed, is_planted, place)
         else:
             line = of_covariances(seed, is_planted)
-        new = not table.exists()
-        with table.open("a", newline="") as handle:
-            writer = csv.DictWriter(handle, GROUP_COLUMNS)
-            if new:
-                writer.writeheader()
-            told = {key: rounded(value) for key, value in line.items()}
-            writer.writerow({"name": name, "planted": int(is_planted), **told})
+        told = {key: rounded(value) for key, value in line.items()}
+        add_lines(table, GROUP_COLUMNS, {"name": name, "planted": int(is_planted), **told})
 
 
 def judged_groups(table: Path) -> tuple[list[str], bool]:
     """Return what the lines of two groups of animals say, and whether they hold."""
     table = table.with_name(f"{table.stem}_groups.csv")
-    if not table.exists():
+    lines = read_lines(table)
+    if not lines:
         return [], True
-    with table.open(newline="") as handle:
-        lines = list(csv.DictReader(handle))
     sets = {
         planted: [one for one in lines
                   if one["name"].startswith("covariances") and one["planted"] == planted]
@@ -489,7 +467,7 @@ def main() -> None:
     for name, part in zip(PARTS, (planted, four, worms, sessions, groups), strict=True):
         if name in args.only:
             part(args, place, args.table)
-    told, good = judged(list(read_lines(args.table).values()))
+    told, good = judged(read_lines(args.table))
     more, fits = judged_groups(args.table)
     told, good = told + more, good and fits
     text = "\n".join(told)

@@ -20,7 +20,6 @@ processes of one thread each (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1) may share t
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import sys
@@ -29,6 +28,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from kept_lines import add_lines, read_lines
 
 from boltzbrain.foundations.showing.numbers import number
 
@@ -80,24 +80,6 @@ def one(session: int, split: int, models: list[str], updates: int | None) -> lis
             "comparison_seconds": round(seconds),
         })  # fmt: skip
     return lines
-
-
-def read(table: Path) -> list[dict[str, str]]:
-    """Return the lines of what was run so far."""
-    if not table.exists():
-        return []
-    with table.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def add(table: Path, lines: list[dict]) -> None:
-    """Add the lines of a split, all at once."""
-    fresh = not table.exists()
-    with table.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if fresh:
-            writer.writeheader()
-        writer.writerows(lines)
 
 
 def shown(value: str, error: str, digits: int) -> str:
@@ -210,15 +192,15 @@ def main() -> int:
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--no-speed", action="store_true", help="do not time the Ising model")
     given = parser.parse_args()
-    done = {(int(line["session"]), int(line["split"])) for line in read(given.table)}
+    done = {(int(line["session"]), int(line["split"])) for line in read_lines(given.table)}
     for session in given.sessions:
         for split in given.splits:
             if (session, split) not in done:
                 lines = one(session, split, given.models, given.updates)
-                add(given.table, lines)
+                add_lines(given.table, COLUMNS, *lines)
                 print(f"session {session} split {split}: ", end="")
                 print(f"{lines[0]['comparison_seconds']} s", flush=True)
-    text, good = summary(read(given.table))
+    text, good = summary(read_lines(given.table))
     if not given.no_speed:
         words, quick = speed()
         good = good and quick

@@ -41,7 +41,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import numpy as np
 import torch
-from kept_lines import add_line, read_lines
+from kept_lines import add_lines, read_lines
 from numpy.typing import NDArray
 
 import boltzbrain as bb
@@ -166,7 +166,7 @@ def main() -> int:
         if by not in TRAINED[data] or (data, str(seed), by) in known:
             continue
         line = train(data, seed, by)
-        add_line(TABLE, COLUMNS, line)
+        add_lines(TABLE, COLUMNS, line)
         print(line, flush=True)
     order = list(WAYS).index
     told = sorted(

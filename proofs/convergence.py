@@ -25,7 +25,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from kept_lines import add_line, read_lines
+from kept_lines import add_lines, read_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "steinmetz"
@@ -96,7 +96,7 @@ def train_one(data: str, seed: int, updates: int | None, threads: int) -> dict[s
 
 def add(line: dict[str, Any]) -> None:
     """Add a line to the table."""
-    add_line(TABLE, COLUMNS, line)
+    add_lines(TABLE, COLUMNS, line)
     print(", ".join(f"{name} {value}" for name, value in line.items()), flush=True)
 
 
@@ -142,7 +142,7 @@ def summary() -> tuple[str, bool]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitread_lines(TABLE)[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="*", default=["planted", "session10"])
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--updates", type=int, default=5000)

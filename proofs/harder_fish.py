@@ -46,7 +46,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import numpy as np
 import torch
-from kept_lines import add_line, read_lines
+from kept_lines import add_lines, read_lines
 from many_neurons import converged, of_log, rates
 from many_neurons import simulate as simulate_planted
 from numpy.typing import NDArray
@@ -297,8 +297,8 @@ def main() -> int:
                 continue
             words = [sys.executable, __file__, "--one", json.dumps(key)]
             output = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
-            line = json.loads(output.splitread_lines(TABLE)[-1])
-            add_line(TABLE, COLUMNS, line)
+            line = json.loads(output.splitlines()[-1])
+            add_lines(TABLE, COLUMNS, line)
             print(line, flush=True)
     text, held = summary()
     TEXT.write_text(text + "\n", encoding="utf-8")

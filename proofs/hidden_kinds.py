@@ -14,12 +14,13 @@ theirs lie outside their limits.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from kept_lines import add_lines, read_lines
 
 import boltzbrain as bb
 from boltzbrain.foundations.checks import TrainingFailedError
@@ -65,14 +66,6 @@ def one(session: int, kind: str) -> dict[str, Any]:
         }  # fmt: skip
 
 
-def lines() -> list[dict[str, str]]:
-    """Return what was trained so far."""
-    if not TABLE.exists():
-        return []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def within_limits(table: list[dict[str, str]]) -> bool:
     """Return whether dReLU units on session 10 keep to what is asked of them."""
     of = {line["kind"]: line for line in table if line["session"] == "10"}
@@ -96,22 +89,19 @@ def main() -> int:
     given = parser.parse_args()
     for session in given.sessions:
         for kind in given.kinds:
-            if (str(session), kind) in {(line["session"], line["kind"]) for line in lines()}:
+            if (str(session), kind) in {
+                (line["session"], line["kind"]) for line in read_lines(TABLE)
+            }:
                 continue
             found = one(session, kind)
-            fresh = not TABLE.exists()
-            with TABLE.open("a", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                if fresh:
-                    writer.writeheader()
-                writer.writerow(found)
+            add_lines(TABLE, COLUMNS, found)
             print(found, flush=True)
     heads = (
         "session", "hidden units", "test gain, nats per bin", *(f"⟨{one}⟩" for one in STATISTICS),
         "zeros", "convergence", "seconds",
     )  # fmt: skip
     text = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    table = sorted(lines(), key=lambda line: (line["session"], KINDS.index(line["kind"])))
+    table = sorted(read_lines(TABLE), key=lambda line: (line["session"], KINDS.index(line["kind"])))
     for line in table:
         trained = bool(line["gain"])
         cells = [

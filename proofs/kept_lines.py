@@ -16,11 +16,11 @@ def read_lines(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def add_line(table: Path, columns: Sequence[str], line: Mapping[str, Any]) -> None:
-    """Add a line at the end, below the names of the columns."""
+def add_lines(table: Path, columns: Sequence[str], *lines: Mapping[str, Any]) -> None:
+    """Add lines at the end, below the names of the columns; what a line does not name is empty."""
     fresh = not table.exists()
     with table.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns)
         if fresh:
             writer.writeheader()
-        writer.writerow(line)
+        writer.writerows(lines)

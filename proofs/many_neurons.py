@@ -46,7 +46,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import numpy as np
 import torch
-from kept_lines import add_line, read_lines
+from kept_lines import add_lines, read_lines
 from numpy.typing import NDArray
 from planted_assemblies import best_areas
 from scipy.special import expit, logit
@@ -348,8 +348,8 @@ def main() -> int:
                 continue
             words = [sys.executable, __file__, "--evaluated", str(given.evaluated), "--one", *keys]
             output = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
-            line = json.loads(output.splitread_lines(TABLE)[-1])
-            add_line(TABLE, COLUMNS, line)
+            line = json.loads(output.splitlines()[-1])
+            add_lines(TABLE, COLUMNS, line)
             print(line, flush=True)
     text, held = summary()
     TEXT.write_text(text + "\n", encoding="utf-8")

@@ -34,7 +34,6 @@ lift or a speed fails.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import tempfile
@@ -47,6 +46,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from kept_lines import add_lines, read_lines
 from scipy.optimize import linear_sum_assignment
 from scipy.special import expit
 from sklearn.metrics import adjusted_rand_score
@@ -599,18 +599,13 @@ def main() -> int:
     parser.add_argument("--table", type=Path, default=ROOT / "proofs" / "models_with_time.csv")
     options = parser.parse_args()
     torch.set_grad_enabled(False)
-    done = set(pd.read_csv(options.table).name) if options.table.exists() else set()
+    done = {one["name"] for one in read_lines(options.table)}
     for part, name, make in tasks(options):
         model = name.rpartition(": ")[2]
         if part not in options.only or name in done or model not in (options.models or [model]):
             continue
         lines = make()
-        fresh = not options.table.exists()
-        with options.table.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            if fresh:
-                writer.writeheader()
-            writer.writerows({"part": part, "name": name, **line} for line in lines)
+        add_lines(options.table, COLUMNS, *({"part": part, "name": name, **line} for line in lines))
         print(part, name, [{k: v for k, v in one.items() if k not in ("sums", "sizes")}
                            for one in lines], flush=True)  # fmt: skip
     text, good = summary(pd.read_csv(options.table))

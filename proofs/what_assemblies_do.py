@@ -29,7 +29,6 @@ are reported as found. Runs are kept in `--runs`, where the training of a line g
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from collections import Counter
@@ -41,6 +40,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from kept_lines import add_lines, read_lines
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.stats import binomtest
@@ -411,17 +411,12 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, default=Path("what_assemblies_do_runs"))
     parser.add_argument("--table", type=Path, default=ROOT / "proofs" / "what_assemblies_do.csv")
     options = parser.parse_args()
-    done = set(pd.read_csv(options.table).name) if options.table.exists() else set()
+    done = {one["name"] for one in read_lines(options.table)}
     for part, name, make in tasks(options):
         if part not in options.only or name in done:
             continue
         lines = make()
-        fresh = not options.table.exists()
-        with options.table.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            if fresh:
-                writer.writeheader()
-            writer.writerows({"part": part, "name": name, **line} for line in lines)
+        add_lines(options.table, COLUMNS, *({"part": part, "name": name, **line} for line in lines))
         if part != "planted":
             print(name, lines[0]["figures"][:300], flush=True)
     text, good = summary(pd.read_csv(options.table))

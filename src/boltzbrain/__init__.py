@@ -11,6 +11,7 @@ from boltzbrain.kernels.allocator import map_large_blocks
 
 if TYPE_CHECKING:
     from boltzbrain.alignment.align import align, resume_align
+    from boltzbrain.alignment.connectome import connectome
     from boltzbrain.alignment.translation import translate
     from boltzbrain.api import compare, convert, evaluate, fit, interpret, report, resume, sample
     from boltzbrain.data.activity import Activity
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from boltzbrain.model.rbm import RBM
     from boltzbrain.pages import figures
     from boltzbrain.pages.methods import methods
-    from boltzbrain.pages.motifs import connectome
     from boltzbrain.pages.plates.write import save_figures
     from boltzbrain.pages.viewer.view import view
     from boltzbrain.preparing.joining import join_probes, join_sessions
@@ -121,7 +121,7 @@ _HOME = {
     "align": "alignment.align",
     "common_drive": "interpretation.common_drive",
     "compare": "api",
-    "connectome": "pages.motifs",
+    "connectome": "alignment.connectome",
     "convert": "api",
     "couplings": "interpretation.couplings.couplings",
     "decode": "interpretation.behaviour.tuning",
@@ -177,6 +177,7 @@ hang(
         "ContextualRBM.told": "pages.objects.runs:contextual_told",
         "Evaluation.told": "pages.objects.results:evaluation_told",
         "Interpretation.told": "pages.objects.results:interpretation_told",
+        "Motifs.told": "pages.objects.motifs:motifs_told",
         "Comparison.told": "pages.objects.results:comparison_told",
         "TrainingRun.transform": "evaluation.new_data.transform:transform",
     }

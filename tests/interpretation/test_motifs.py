@@ -6,7 +6,10 @@ from dataclasses import replace
 from math import lgamma, log
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.ndimage import gaussian_filter1d
+from scipy.stats import binom
 from sklearn.decomposition import NMF
 from sklearn.metrics import adjusted_rand_score
 
@@ -16,13 +19,16 @@ from boltzbrain.data.behaviour.of_bins import BehaviourOfBins
 from boltzbrain.data.behaviour.trials import no_trials
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
+from boltzbrain.interpretation.behaviour.nulls import SeriesNull
+from boltzbrain.interpretation.behaviour.power import false_discoveries
 from boltzbrain.interpretation.motifs.affinities import affinities_of
+from boltzbrain.interpretation.motifs.behaviour import motifs_and_behaviour
 from boltzbrain.interpretation.motifs.changes import SPIKES, Signal, changes_of, signal_of
 from boltzbrain.interpretation.motifs.choices import MotifChoices
 from boltzbrain.interpretation.motifs.communities import find_communities, log_evidence
 from boltzbrain.interpretation.motifs.factors import Block, factorise, pairs_given
 from boltzbrain.interpretation.motifs.find import find_motifs, read_motifs
-from boltzbrain.interpretation.motifs.rank import shifted
+from boltzbrain.interpretation.motifs.rank import LEAST, Tried, shifted, with_chance
 from helpers.motifs import planted_motifs, signal_of_traces
 
 
@@ -164,6 +170,7 @@ def test_the_number_of_motifs_is_the_planted_one_within_one(planted):
     assert 1 <= len(found) <= 3
     chosen = found.summary["tried"][len(found) - 1]
     assert chosen["held_out"] > max(chosen["by_chance"])
+    assert chosen["p_value"] == pytest.approx(1 / 6)
 
 
 def test_planted_motifs_are_found_with_their_communities_and_the_animal_that_lacks_each(planted):
@@ -186,6 +193,70 @@ def test_shifted_traces_have_no_motif(planted):
     moved = shifted(changes, signals, Generator.from_seed(5))
     broken = {name: signal_of_traces(values) for name, values in zip(signals, moved, strict=True)}
     assert len(find_motifs(broken, CHOICES, seed=1)) == 0
+
+
+def test_traces_that_know_nothing_of_each_other_have_motifs_as_seldom_as_is_promised():
+    # four surrogates: one recording in five at most. A right program has more than 12 of 30 in
+    # three of a thousand seeds
+    false, agreed = 0, 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        time, begin = np.arange(120), rng.integers(0, 120, 8)
+        # a third of the recording, elsewhere for each neuron, in which it does more
+        more = 1 + 3 * ((time[:, None] - begin) % 120 < 40)
+        traces = gaussian_filter1d(more * rng.normal(size=(120, 8)), 2.0, axis=0, mode="wrap")
+        few = MotifChoices(most=2, starts=2, surrogates=4)
+        found = find_motifs({"a": signal_of_traces(traces)}, few, seed=seed)
+        false += len(found) > 0
+        agreed += any(one["least"] >= LEAST for one in found.summary["tried"])
+    assert binom.sf(12, 30, 1 / 5) < 0.004
+    assert false <= 12
+    # agreement of starts alone would not do
+    assert agreed > 12
+
+
+def test_the_best_of_several_numbers_is_beyond_chance_once_in_twenty_times():
+    # 2,000 recordings as good as their surrogates: 5 % +- .5 %, so a right program fails for one
+    # of 10,000 seeds
+    rng = np.random.default_rng(1)
+    any_beyond, any_alone = 0, 0
+    for _ in range(2000):
+        # scores of numbers lie on levels of their own, and some spread far
+        scores = rng.standard_t(4, (6, 20)) * np.array([[0.1, 1, 1, 1, 5, 5]]).T + rng.random(
+            (6, 1)
+        )
+        tried = [Tried(rank, 0.5, 1.0, 1.0, scores[rank - 1, 0]) for rank in range(1, 7)]
+        any_beyond += any(one.beyond_chance for one in with_chance(tried, scores[:, 1:]))
+        any_alone += bool((scores[:, 0] > scores[:, 1:].max(axis=1)).any())
+    assert 0.03 < any_beyond / 2000 < 0.07
+    # each number against its own surrogates alone would find something five times as often
+    assert any_alone / 2000 > 0.2
+
+
+def test_lags_between_two_shifted_neurons_are_all_as_likely():
+    # chi-square of 15 degrees: above 50 for one of 80,000 seeds
+    null, stream = SeriesNull.of(np.zeros(16, dtype=np.int32)), Generator.from_seed(0)
+    for anywhere in (True, False):
+        lags = [
+            (null.draw(stream, anywhere=anywhere)[0] - null.draw(stream, anywhere=anywhere)[0]) % 16
+            for _ in range(5000)
+        ]
+        counts = np.bincount(lags, minlength=16)
+        even = np.square(counts - 312.5).sum() / 312.5 < 50
+        assert even == anywhere
+
+
+def test_affinities_that_do_not_fit_are_made_anew_and_give_the_same_motifs(monkeypatch):
+    signals, _ = planted_motifs(1, neurons=12, animals=2, frames=120, motifs=1, size=5)
+    few = MotifChoices(rank=1, starts=2, surrogates=2, signed=True)
+    whole = find_motifs(signals, few)
+    monkeypatch.setattr("boltzbrain.interpretation.motifs.affinities.KEPT_BYTES", 0)
+    monkeypatch.setattr("boltzbrain.interpretation.motifs.affinities.VALUES", 1000)
+    assert not affinities_of(signals).kept
+    assert len(list(affinities_of(signals).pieces(0))) > 1
+    again = find_motifs(signals, few)
+    for name in ("motifs/time", "motifs/pair", "motifs/chance"):
+        np.testing.assert_allclose(again[name], whole[name], rtol=1e-4, atol=1e-6)
 
 
 def test_the_file_holds_what_was_found(planted, tmp_path):
@@ -242,5 +313,50 @@ def test_a_motif_goes_with_the_covariate_of_its_interval_and_with_no_slow_one():
     rows = {one["name"]: one for one in again.summary["behaviour"]}
     assert set(rows) == {"driver", "slow"}
     assert rows["driver"]["rank_correlation"] > 0.5
-    assert rows["driver"]["q_value"] < 0.01
+    # the least that the 150 shifts of 200 windows allow, of which two names are told
+    assert rows["driver"]["p_value"] == pytest.approx(1 / 151)
+    assert rows["driver"]["q_value"] < 0.02
     assert rows["slow"]["p_value"] > 0.05
+
+
+def test_labels_of_the_trials_in_which_a_motif_is_strong_are_told_and_slow_ones_are_not():
+    # of eight p-values that chance makes a right program has one below .01 in 8 % of the seeds
+    rng = np.random.default_rng(0)
+    side = rng.choice(["left", "right"], 40)
+    trials = pd.DataFrame(
+        {
+            "first_bin": np.arange(0, 800, 20),
+            "stop_bin": np.arange(20, 801, 20),
+            "side": side,
+            "feedback": rng.choice(["reward", "none"], 40),
+            "half": np.where(np.arange(40) < 20, "first", "second"),
+            "once": ["odd"] + ["even"] * 39,
+            "contrast": rng.random(40),
+        }
+    )
+    # five windows a trial: one motif lives on the left, the other drifts
+    left = (side == "left").repeat(5) + 0.5 * rng.random(200)
+    drift = np.linspace(0, 1, 200) + 0.1 * rng.random(200)
+    beside = BehaviourOfBins({}, trials, np.arange(800))
+    signal = replace(signal_of_traces(rng.normal(size=(800, 3))), behaviour=beside)
+    stream = Generator.from_seed(0)
+    numbers, labels = motifs_and_behaviour(
+        np.array([left, drift]), np.zeros(200, dtype=int), {"a": signal}, 2.0, stream
+    )
+    rows = {(one["name"], one["motif"]): one for one in labels}
+    assert set(rows) == {(name, motif) for name in ("side", "feedback", "half") for motif in (0, 1)}
+    found = rows["side", 0]
+    assert found["preferred"] == "left"
+    assert found["levels"] == ["left", "right"]
+    assert found["trials"] == 40
+    assert found["effect"] > 0.8
+    assert found["q_value"] < 0.001
+    del rows["side", 0]
+    # what drifts differs between the halves, as much as anything could: the null keeps that
+    assert rows["half", 1]["effect"] < 0.3
+    assert min(one["p_value"] for one in rows.values()) > 0.01
+    # all rows of the animal are corrected together
+    every = [*numbers, *labels]
+    wanted = false_discoveries(np.array([one["p_value"] for one in every]))
+    np.testing.assert_allclose([one["q_value"] for one in every], wanted)
+    assert [one["name"] for one in numbers] == ["contrast", "contrast"]

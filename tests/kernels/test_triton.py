@@ -264,14 +264,14 @@ def test_rectified_draws_are_those_of_the_formulas(layer):
     # on either side of where tables begin and end and the far formula takes over, far out, and NaN
     values = [0.0, 1e6, -1e6, 300.0, -300.0, *np.linspace(-18, 18, 37), 7.99, 8.01, -7.99, -8.01]
     inputs = torch.tensor(values, dtype=torch.float32, device=DEVICE)[:, None].repeat(1, 5)
-    drawn = cuda.draw_rectified(inputs, *layer._sides(), KEY, DRAW)
+    drawn = cuda.draw_rectified(inputs, *layer.sides(), KEY, DRAW)
     exact = layer._exact_sample(inputs, Generator(KEY, DRAW))
     assert drawn.dtype == torch.float32
     assert torch.allclose(drawn.double(), exact, rtol=3e-7, atol=1e-9)
     if DEVICE == "cpu":
-        assert torch.equal(drawn, draw_rectified(inputs, *layer._sides(), KEY, DRAW))
+        assert torch.equal(drawn, draw_rectified(inputs, *layer.sides(), KEY, DRAW))
     undefined = torch.full((1, 5), torch.nan, device=DEVICE)
-    assert bool(cuda.draw_rectified(undefined, *layer._sides(), KEY, DRAW).isnan().all())
+    assert bool(cuda.draw_rectified(undefined, *layer.sides(), KEY, DRAW).isnan().all())
 
 
 @pytest.mark.parametrize("layer", layers_of(6), ids=lambda layer: layer.kind)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -406,6 +407,60 @@ def test_a_raster_holds_one_dot_per_spike():
     shown = states()
     ax = figures.raster(shown)
     assert len(ax.collections[0].get_offsets()) == shown.sum()
+
+
+def test_few_pairs_are_dots_and_many_a_shade():
+    few, many = (Comparison(normal(n), normal(n, 1)) for n in (28, 1000))
+    assert isinstance(figures.hidden_covariances(few).collections[0], PathCollection)
+    assert isinstance(figures.hidden_covariances(many).collections[0], QuadMesh)
+
+
+def test_a_curve_ends_where_its_error_is_unknown_or_leaves_nothing_to_see():
+    error = np.array([0.0, 0.05, 0.05, 0.05, 0.4, 0.05, 0.0])
+    times = np.arange(7.0)
+    curve = Curve(times, np.array([1.0, 0.8, 0.6, 0.4, -1.6, 1.0, 1.0]), error)
+    exact = Curve(times, curve.values, np.zeros(7))
+    for one, last in ((curve, 3.0), (exact, 6.0)):
+        ax = figures.autocorrelation(one, {"time_shuffled": exact})
+        drawn = {line.get_label(): line.get_xdata() for line in ax.lines}
+        assert drawn["recording"][-1] == last
+        assert drawn["bins shuffled"][-1] <= 1.2 * last
+
+
+def test_a_curve_below_the_axis_is_not_in_the_legend():
+    ones = np.ones(3)
+    norms = {"update": np.array([1.0, 2.0, 3.0]), "fields": 50 * ones, "pairs": ones,
+             "triplets": 1e-9 * ones, "triplets_stderr": 0 * ones}  # fmt: skip
+    told = [text.get_text() for text in figures.coupling_norms(norms, 3).get_legend().get_texts()]
+    assert told == ["fields", "pairs"]
+
+
+@pytest.mark.parametrize(("number", "named"), [(12, 12), (72, 36)])
+def test_names_of_many_regions_leave_room_for_each_other(number, named):
+    square, names = np.abs(normal((number, number))), [f"region {k}" for k in range(number)]
+    ax = figures.region_map(names, np.arange(number), square, "nats")
+    assert [text.get_text() for text in ax.get_xticklabels()] == names[:: number // named]
+    assert ("is named" in ax.get_xlabel()) == (named < number)
+
+
+@pytest.mark.parametrize("number", [2, 3, 6])
+def test_the_legend_of_trials_leaves_the_curves_free_and_a_small_change_is_seen(number):
+    seconds = np.linspace(0.01, 0.39, 20)
+    mean = 0.5 + 0.01 * np.linspace(-1, 1, number)[:, None] * np.ones(20)
+    names = [f"{k}" for k in range(number)]
+    ax = figures.trial_average(mean, np.full((number, 20), 0.001), names, seconds)
+    ax.figure.draw_without_rendering()
+    below = ax.transData.inverted().transform(ax.get_legend().get_window_extent().p0)[1]
+    assert below > mean.max()
+    assert ax.get_ylim()[0] > 0.4
+
+
+def test_a_unit_that_hardly_changes_is_not_dark_throughout():
+    single = (0.5 + 0.01 * normal((40, 20))).astype(np.float32)
+    image = figures.trial_raster(
+        single, np.repeat([0, 1], 20), ["a", "b"], np.linspace(0.01, 0.39, 20)
+    ).images[0]
+    assert image.norm(0.48) < 0.3 < 0.7 < image.norm(0.52)
 
 
 def test_neurons_are_sorted_by_region_then_rate_with_the_nameless_last():

@@ -9,7 +9,8 @@ import boltzbrain as bb
 from boltzbrain.cli.main import main
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.interpretation.motifs.find import read_motifs
-from boltzbrain.pages.motifs import motif_doubts, motif_words, write_motifs_page
+from boltzbrain.pages.motifs.page import write_motifs_page
+from boltzbrain.pages.motifs.words import motif_doubts, motif_words
 from helpers.browsing import require_sound
 
 FEW = {"rank": 1, "starts": 2, "surrogates": 2}
@@ -47,10 +48,10 @@ def test_the_page_tells_animals_communities_and_numbers(browser, recordings, tmp
 def test_motifs_whose_number_fails_are_greyed_out_and_say_so(recordings, tmp_path):
     found = bb.connectome(recordings, progress=False, **FEW)
     (row,) = found.summary["tried"]
-    row |= {"agreement": 0.99, "least": 0.97, "held_out": 0.3, "by_chance": [0.1]}
+    row |= {"agreement": 0.99, "least": 0.97, "p_value": 0.05, "by_chance": [0.1] * 19}
     assert motif_doubts(found) == []
     assert 'class="doubtful"' not in write_motifs_page(found, tmp_path / "a.html").read_text()
-    row |= {"least": 0.5, "by_chance": [0.4]}
+    row |= {"least": 0.5, "p_value": 0.1}
     assert motif_words(found)[-1] == (
         "These motifs should not be interpreted: random starts do not agree on them; they tell "
         "entries that were held out no better than shifted neurons do."

@@ -91,6 +91,14 @@ OBJECTS = {
     "DReLU": lambda _: bb.DReLU(*(torch.ones(5000) for _ in range(4))),
     "Evaluation": lambda run: run.evaluation,
     "Interpretation": lambda run: run.interpretation,
+    "Motifs": lambda _: bb.connectome(
+        {f"{NASTY}{n}": _large(4) for n in range(9)},
+        rank=3,
+        starts=2,
+        surrogates=2,
+        window_s=0.04,
+        progress=False,
+    ),
     "Comparison": lambda _: Comparison(
         {"runs": [{"animal": n, "folder": NASTY * 9, "converged": False} for n in range(99)]},
         dict.fromkeys(map(str, range(99))),

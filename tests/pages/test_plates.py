@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -382,6 +383,17 @@ def test_the_panels_of_a_plate_are_lettered(folder):
     assert "nRMSE" in (folder / "plate-zebrafish.svg").read_text("utf-8")
     shown = {one["panels"]["a"] for one in told["plates"]}
     assert shown == {"training", "rates-generated-against-test"}
+
+
+def test_no_row_of_a_plate_is_half_empty_where_the_next_has_two():
+    panels = ["region-map", "hidden-traces", "hidden-states"]
+    placed = ["in-space", *panels]
+    for there, rows in (
+        (panels, [["region-map", "hidden-states"], ["hidden-traces"]]),
+        (placed, [["in-space", "region-map"], ["hidden-traces", "hidden-states"]]),
+    ):
+        found = [SimpleNamespace(panel=one, words="mean |J|, uniform") for one in there]
+        assert [[one.panel for one in row] for row in rows_of(PLATES[1], found)] == rows
 
 
 def test_a_plate_has_the_panels_that_the_run_has_and_their_text_is_readable(run):

@@ -17,7 +17,9 @@ from boltzbrain.interpretation.couplings.low_rank import LowRank
 from boltzbrain.interpretation.file import Entry, Interpretation, map_entries, pair_entries
 from boltzbrain.interpretation.regions.maps import RegionMaps
 from boltzbrain.pages.page import PageData
+from boltzbrain.pages.panels.findings import assembly_findings, coupling_findings
 from boltzbrain.pages.panels.interpretation import interpretation_section
+from boltzbrain.pages.panels.tables import interpretation_tables
 from boltzbrain.sampling.synthetic import random_model
 
 NEURONS, UNITS, REGIONS = 40_000, 200, 72
@@ -111,6 +113,41 @@ def test_a_whole_brain_fits_on_the_page(page):
     assert sum(len(one["members"]) for one in data["assemblies"]["units"]) == NEURONS
     assert data["tables"]["regions"]["columns"][4][0] is None
     assert [len(column) for column in data["tables"]["neurons"]["columns"]] == [NEURONS] * 7
+
+
+def with_region(read: Interpretation, name: str) -> Interpretation:
+    labels = np.array([name] * NEURONS, dtype=object)
+    return replace(read, entries={**read.entries, "neurons/region": Entry(labels, "one")})
+
+
+@pytest.mark.parametrize("name", ["", "CA1"])
+def test_no_column_and_no_word_is_of_regions_where_there_are_none_to_tell_apart(name, page):
+    read = with_region(page.interpretation, name)
+    tables = interpretation_tables(read)
+    heads = [
+        head for table in ("assemblies", "couplings", "neurons") for head in tables[table].heads
+    ]
+    assert not [head for head in heads if "region" in head]
+    assert "egion" not in tables["assemblies"].words
+    (assemblies,) = assembly_findings(read)
+    assert [image.heading for image in assemblies.images] == ["embedded"]
+    assert "egion" not in assemblies.caption
+
+
+def test_what_is_too_small_to_be_seen_is_told_and_not_drawn(page):
+    read = page.interpretation
+    small = 1e-9 * read["couplings/triplets/values"]
+    read = replace(
+        read, entries={**read.entries, "couplings/triplets/values": Entry(small, "small")}
+    )
+    for one, headings in (
+        (page.interpretation, ["fields", "pairs", "triplets"]),
+        (read, ["fields", "pairs"]),
+    ):
+        found = coupling_findings(one, 3)[0]
+        assert [image.heading for image in found.images] == headings
+        assert ("triplets" in found.caption) == (len(headings) == 3)
+    assert "triplets are below a thousandth" in found.found
 
 
 def test_nothing_is_added_before_the_model_is_read(page):

@@ -87,6 +87,26 @@ def test_agreement_is_the_share_of_the_ceiling(ratio, level):
 
 
 @pytest.mark.parametrize(
+    ("interval", "level"), [([0.964, 0.977], "fair"), ([0.95, 0.969], "poor"), (None, "poor")]
+)
+def test_a_share_that_may_be_enough_does_not_fail_a_model(interval, level):
+    found = evaluation(
+        rates={"pearson": 0.8464, "interval": interval}, ceiling={"rates": {"pearson": 0.8737}}
+    )
+    assert verdicts.agreement(found, "rates").level == level
+
+
+def test_a_share_is_never_below_nothing_and_figures_have_a_true_minus():
+    found = evaluation(
+        covariances={"pearson": -0.01, "interval": [-0.1, 0.05]},
+        ceiling={"covariances": {"pearson": 0.5}},
+    )
+    told = verdicts.agreement(found, "covariances").text
+    assert "at −0.010" in told
+    assert "has 0% of what can be had (95% interval: −10.0% to 5.0%)" in told
+
+
+@pytest.mark.parametrize(
     ("ceiling", "level"), [(0.002, "unknown"), (0.016, "unknown"), (0.02, "fair")]
 )
 def test_a_ceiling_within_its_error_is_none(ceiling, level):
@@ -138,6 +158,12 @@ def test_normalised_errors(value, level):
     assert verdicts.normalised_error(evaluation(nrmse={"vv": value}), "vv").level == level
 
 
+@pytest.mark.parametrize(("ceiling", "level"), [(0.018, "unknown"), (0.5, "poor")])
+def test_what_training_and_test_fold_do_not_share_is_not_judged(ceiling, level):
+    found = evaluation(nrmse={"hh": 0.9}, hidden={"ceiling": {"hh": {"pearson": ceiling}}})
+    assert verdicts.normalised_error(found, "hh").level == level
+
+
 def test_training_that_turned_is_told_from_one_that_stopped_early():
     log = pd.DataFrame(
         {"update": [1, 10, 100], "validation_stderr": 0.01, "validation_independent": -10.0}
@@ -153,6 +179,20 @@ def test_training_that_turned_is_told_from_one_that_stopped_early():
         assert score_verdicts.training(slow, 100).level == level
     flat = log.assign(validation_nats_per_bin=[-10.0, -9.999, -10.5])
     assert score_verdicts.training(flat, 10).level == "poor"
+
+
+def test_a_score_that_rises_by_little_is_not_said_to_rise_by_nothing():
+    log = pd.DataFrame(
+        {
+            "update": [1, 2],
+            "validation_nats_per_bin": [-5.0005, -5.0],
+            "validation_stderr": [0.1, 0.1],
+            "validation_independent": [-5.0, -5.0],
+        }
+    )
+    told = score_verdicts.training(log, 2)
+    assert told.level == "fair"
+    assert "by 0.0005 nats" in told.text
 
 
 def test_reconstruction_is_judged_beside_the_regression():

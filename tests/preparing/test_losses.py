@@ -13,6 +13,7 @@ import pytest
 import boltzbrain as bb
 from boltzbrain.data.losses import Loss, losses_in, losses_of, stored
 from boltzbrain.data.recording import Recording
+from boltzbrain.preparing.bins import losses
 from boltzbrain.preparing.bins.losses import time_steps
 from boltzbrain.preparing.card.card import data_card
 from boltzbrain.preparing.faults.find import Point, validate
@@ -237,6 +238,31 @@ def test_the_step_of_times_is_found(step_s):
     found = float(np.median(time_steps(signal).step_s))
     # steps that no two spikes share cannot be told from none, and are of no matter
     assert found == pytest.approx(step_s, rel=1e-3) or (found == 0.0 and step_s < 1e-3)
+
+
+@pytest.mark.parametrize("step_s", [0.0, 1e-3, 0.005, 0.02])
+@pytest.mark.parametrize("coarse_from", [0.0, 0.5, 0.97])
+def test_some_spikes_never_hide_that_others_are_coarse(step_s, coarse_from, monkeypatch):
+    # the later times are coarse, in part of the recording; a pause and a burst are in it, too
+    monkeypatch.setattr(losses, "_MANY", 1000)
+    generator = np.random.default_rng(0)
+    trains = []
+    for number in range(40):
+        train = np.sort(generator.uniform(0, 600, 3000))
+        train = train[(train < 200) | (train > 260)]
+        train = np.sort(np.r_[train, generator.uniform(300, 301, 20)])
+        late = train > 600 * coarse_from
+        if step_s:
+            train[late] = np.round(train[late] / step_s) * step_s
+        trains.append(train[: 3000 - 10 * number])
+    signal = bb.read(trains, stop_s=601.0).signal
+    found = time_steps(signal).step_s
+    for limit_s in (0.0001, 0.002, 0.004, 0.01, 0.1):
+        finer = losses.surely_finer(signal, limit_s)
+        assert not finer or (found < limit_s).all()
+        # and what is plain to see is seen
+        if limit_s >= 0.004 and step_s <= 1e-3:
+            assert finer
 
 
 def test_losses_survive_a_file_and_those_of_older_files_are_told(tmp_path):

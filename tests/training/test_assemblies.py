@@ -158,6 +158,21 @@ def test_graded_activity_has_no_unit_that_is_on_or_off(monkeypatch: pytest.Monke
         AssemblyState(make_plan("assemblies", hidden=8), states_of(graded()), None)
 
 
+def test_unrelated_neurons_have_no_components_and_train_as_they_were_asked_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    activity = graded()
+    states = np.random.default_rng(0).random(activity.states.shape) < 0.1
+    alone = dataclasses.replace(activity, states=states.astype(np.uint8))
+    found = find_components(states_of(alone), 8, 0)
+    assert found.on.shape == (len(states_of(alone)), 0)
+    assert found.members.shape == (alone.n_neurons, 0)
+    assert (found.share, found.graded.size, found.slopes.size) == (0.0, 0, 0)
+    monkeypatch.setattr(choice, "FEWEST_NEURONS", 100)
+    plan = make_plan("compositional", hidden=8)
+    assert plan_for(alone, plan) == (plan, None)
+
+
 def test_the_recipe_of_assemblies_takes_over_with_what_was_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

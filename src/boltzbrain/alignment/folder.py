@@ -16,6 +16,9 @@ from boltzbrain.data.study import Frame
 from boltzbrain.foundations.checks import bad_input, one_of
 from boltzbrain.foundations.files import FileFormat, read_ours, require_sha256, write_ours
 from boltzbrain.foundations.showing.told import SelfTold
+from boltzbrain.interpretation.motifs.find import Motifs
+from boltzbrain.interpretation.motifs.kept import FILE as MOTIFS
+from boltzbrain.interpretation.motifs.kept import motifs_in
 from boltzbrain.training.run.run import TrainingRun
 
 FORMAT = FileFormat(
@@ -71,7 +74,7 @@ class StudyFolder(SelfTold):
     ----------
     folder
         The folder with study.json, activities/, runs/ (the animals' own), samples/, students/,
-        blind/ and controls.
+        blind/ and controls; motifs/, where `connectome` was called.
     """
 
     folder: Path
@@ -225,6 +228,23 @@ class StudyFolder(SelfTold):
             If the study has no such pair, or it is not trained yet.
         """
         return TrainingRun.open(self.folder / Task("students", teacher, receiver).name)
+
+    def motifs(self) -> Motifs | None:
+        """Return the motifs that `connectome` put into the folder, None where there are none.
+
+        Raises
+        ------
+        InputError
+            If they are of other animals.
+        """
+        found = motifs_in(self.folder)
+        others = [] if found is None else [
+            name for name in found.summary["animals"] if name not in self.animals
+        ]  # fmt: skip
+        if others:
+            must = "be of animals of the study (make it anew: `boltzbrain connectome`)"
+            raise bad_input(MOTIFS, must, others[0], file=self.folder)
+        return found
 
     def samples_path(self, animal: str) -> Path:
         """Return where the hidden samples of a teacher lie."""

@@ -26,6 +26,9 @@ from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.train import resume, train
 
 FEWEST_WITH_HALVES = 3
+_SEEDS_OF_HALVES = 1001
+"""Added to the seed of the run: a half that began at the weights of the run, or of the other half,
+would end near them whatever the bins say."""
 _HALF = "half_of_training_bins"
 
 
@@ -42,8 +45,8 @@ def repeat(
     """Train a model again, each time in a run folder of its own in ``repeats/`` of the run.
 
     From three times on the last two train on the first and on the second half of the training bins,
-    in time; all others on all of them with other seeds. Those that are there already are kept, and
-    one that was stopped goes on.
+    in time; all others on all of them; the seed is another each time. Those that are there already
+    are kept, and one that was stopped goes on.
 
     Parameters
     ----------
@@ -126,8 +129,10 @@ def complete(folder: str, name: str, *, full: bool, device: str = "auto") -> dic
     activity, plan = run.activity(), run.plan
     if name in HALVES:
         activity = half_of(activity, HALVES.index(name))
+        more = _SEEDS_OF_HALVES + HALVES.index(name)
     else:
-        plan = plan.model_copy(update={"seed": plan.seed + int(name.removeprefix("seed-"))})
+        more = int(name.removeprefix("seed-"))
+    plan = plan.model_copy(update={"seed": plan.seed + more})
     train(activity, plan, place, device=device)
     return {}
 

@@ -36,7 +36,7 @@ from boltzbrain.interpretation.regions.find import find_region_maps
 from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.model.context.contextual import ContextualRBM
 from boltzbrain.model.rbm import RBM
-from boltzbrain.training.run.repeated import repeats_of
+from boltzbrain.training.run.repeated import HALVES, repeats_of
 from boltzbrain.training.run.run import TrainingRun
 
 FILE = "interpretation.h5"
@@ -229,19 +229,32 @@ def _interpreted(
         entries |= more
     summary["assemblies"] = {**summary["assemblies"], "returning": None}
     summary["couplings"] = {**summary["couplings"], "returning": None}
-    again = [one.at_mean_context() for one in repeats_of(run) if _converged(one)]
+    again = {one.folder.name: one for one in repeats_of(run) if _converged(one)}
     if again:
+        models = {name: one.at_mean_context() for name, one in again.items()}
+        first, second = HALVES
+        both = first in again and second in again
         states = activity.states_of("train")
         generator = Generator.from_seed(seed, "interpretation", "repeats")
-        more, told = find_returning(run.at_mean_context(), again, states, generator)
+        more, told = find_returning(
+            run.at_mean_context(),
+            list(models.values()),
+            states,
+            generator,
+            (models[first], models[second]) if both else None,
+        )
         entries |= more
         summary["assemblies"] = {**summary["assemblies"], "returning": told}
         if "couplings/partners" in entries:
+            pairs = {
+                name: pairs_under(one, "data", states, choices) for name, one in models.items()
+            }
             more, summary["couplings"]["returning"] = find_returning_couplings(
                 entries["couplings/partners"].values,
                 found.pairs("data"),
-                [pairs_under(one, "data", states, choices) for one in again],
+                list(pairs.values()),
                 generator.child("couplings"),
+                (pairs[first], pairs[second]) if both else None,
             )
             entries |= more
     found = Interpretation(entries, {"run": run.id, "chosen_update": chosen, **summary})

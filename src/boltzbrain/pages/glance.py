@@ -150,7 +150,7 @@ def _region_map(read: Interpretation) -> tuple[Image, str]:
         [maps.names[place] for place in order.tolist()],
         maps.counts[order],
         maps.l1[np.ix_(order, order)],
-        "mean |J|",
+        "mean |J| (nats)",
     )
     words = "Mean size of the couplings between and within regions"
     return draw(drawn, words), f"{words}; regions with similar profiles stand together."

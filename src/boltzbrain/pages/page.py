@@ -23,6 +23,8 @@ from boltzbrain.evaluation.samples import read_samples
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
 from boltzbrain.interpretation.interpret import interpretation_of
+from boltzbrain.interpretation.motifs.find import Motifs
+from boltzbrain.interpretation.motifs.kept import motifs_of_run
 from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.rbm import RBM
 from boltzbrain.pages.viewer.scene import Scene, scene_of
@@ -109,6 +111,8 @@ class PageData:
         What the viewer shows; without it there is none.
     kept
         What `evaluate` kept for the figures; computed where an earlier version kept nothing.
+    motifs
+        Those in the folder of the run, if there are any.
     """
 
     title: str
@@ -150,6 +154,7 @@ class PageData:
     states: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     scene: Scene | None = None
     kept: Mapping[str, NDArray[Any]] | None = None
+    motifs: Motifs | None = None
 
     @cached_property
     def details(self) -> Mapping[str, NDArray[Any]]:
@@ -233,6 +238,7 @@ def page_data(run: TrainingRun) -> PageData:
         states={} if baselines is None else read_states(baselines),
         scene=scene,
         kept=kept,
+        motifs=motifs_of_run(run),
     )
 
 

@@ -12,6 +12,7 @@ from boltzbrain.pages.explore import explore_data
 from boltzbrain.pages.glance import glance
 from boltzbrain.pages.glossary import GLOSSARY
 from boltzbrain.pages.html import embedded, rendered, write_html
+from boltzbrain.pages.motifs.section import MotifSection, motif_section
 from boltzbrain.pages.page import PageData, page_data
 from boltzbrain.pages.panels import Panel, panels
 from boltzbrain.pages.panels.baselines import section
@@ -65,6 +66,7 @@ def render(page: PageData) -> str:
     drawn = {one.name: one for one in panels(page)}
     found = checks(page.evaluation, page.log, page.chosen_update, page.convergence)
     reading, in_time = interpretation_section(page), time_section(page)
+    motifs = None if page.motifs is None else motif_section(page.motifs)
     kinds = [one for one in drawn.values() if one.verdict is not None]
     first, simpler = glance(page, found), section(page)
     draw_together(
@@ -73,6 +75,7 @@ def render(page: PageData) -> str:
         *(simpler.panels if simpler else ()),
         *(in_time.panels if in_time else ()),
         *(reading.findings if reading else ()),
+        *((motifs,) if motifs else ()),
     )
     explore = explore_data(page)
     return rendered(
@@ -86,8 +89,9 @@ def render(page: PageData) -> str:
         viewer=None if page.scene is None else pack_scene(page.scene),
         reading=reading,
         in_time=in_time,
+        motifs=motifs,
         baselines=simpler,
-        inside=_inside(page, reading, in_time, kinds),
+        inside=_inside(page, reading, in_time, motifs, kinds),
         explore=explore,
         explore_json=embedded(explore),
         glossary=GLOSSARY,
@@ -100,6 +104,7 @@ def _inside(
     page: PageData,
     reading: InterpretationSection | None,
     in_time: TimeSection | None,
+    motifs: MotifSection | None,
     kinds: Sequence[Panel],
 ) -> list[tuple[str, str]]:
     """Return anchor and heading of what is within the part that tells what was found."""
@@ -108,6 +113,7 @@ def _inside(
         listed.append(("gallery", "Assembly by assembly"))
         listed += [(one.name, one.title) for one in reading.findings]
     listed += [] if in_time is None else [("in-time", "In time")]
+    listed += [] if motifs is None else [("motifs", "Motifs")]
     listed.append(("explore", "Look closer"))
     return listed + ([("kind", "What kind of model")] if kinds else [])
 

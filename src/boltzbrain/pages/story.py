@@ -67,13 +67,13 @@ def recorded(neurons: int, regions: Sequence[str], bins: int, bin_width_s: float
     Examples
     --------
     >>> recorded(3, ["CA1", "CA1", ""], 6000, 0.02)
-    '3 neurons in 1 region, 2 min 0 s in 6,000 bins of 20 ms'
+    '3 neurons in 1 region, 2 min in 6,000 bins of 20 ms'
     """
     names = len(set(regions) - {""})
     place = f" in {counted(names, 'region')}" if names else ""
     return (
         f"{counted(neurons, 'neuron')}{place}, {duration(bins * bin_width_s)} in {bins:,} bins of "
-        f"{1000 * bin_width_s:g} ms"
+        f"{1000 * bin_width_s:.4g} ms"
     )
 
 
@@ -161,7 +161,7 @@ def _by_behaviour(behaviour: Mapping[str, Any] | None) -> list[str]:
     some = dict(sorted(((name, n) for name, n in tuned.items() if n), key=lambda pair: -pair[1]))
     if not some:
         return [f"No assembly is tuned to any of {listed(list(tuned))}, against shifted behaviour."]
-    return [f"Of {units} assemblies are tuned (q ≤ 0.05, memory of time kept): {listed(some)}."]
+    return [f"Tuned assemblies, of {units} (q ≤ 0.05, memory of time kept): {listed(some)}."]
 
 
 def not_interpreted(hidden: int, neurons: int) -> str:

@@ -46,6 +46,9 @@ CATEGORIES = (
 )
 """Colours that tell neighbouring regions or clusters apart; they repeat."""
 
+COLOUR_WORDS = ("blue", "orange", "green", "pink")
+"""What the first of them are called."""
+
 DIVERGING = LinearSegmentedColormap.from_list("diverging", [TEST, "#ffffff", GENERATED])
 """Of values with a sign: negative blue, 0 white, positive orange."""
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.checks import has_shape, whole_number_in
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.layers.rungs import Rungs
 from boltzbrain.sampling.ladder import Ladder
 
 
@@ -151,28 +152,47 @@ def exchange_step(
     has_shape("replicas.visible", replicas.visible, size)
     whole_number_in("sweeps", sweeps, low=0)
     stream = replicas.generator.copy()
-    visible = replicas.visible.clone()
-    if sweeps:
-        for rung, model in enumerate(ladder.rungs):
-            visible[rung] = model.sweep(visible[rung], stream, sweeps)[0]
+    at_once = ladder.at_once if sweeps and replicas.visible.dtype == torch.uint8 else None
+    visible = _swept(ladder, at_once, replicas.visible, sweeps, stream)
     # with two rungs there is one pair, proposed at every step
     first = replicas.steps % 2 if len(ladder) > 2 else 0
     pairs = range(first, len(ladder) - 1, 2)
-    gains = [ladder.log_weight(pair, visible[pair : pair + 2].flatten(0, 1)) for pair in pairs]
-    below, above = torch.stack(gains).unflatten(1, (2, replicas.chains)).unbind(1)
+    if at_once is not None:
+        below, above = at_once.log_weights(visible, first).unbind(1)
+    else:
+        gains = [ladder.log_weight(pair, visible[pair : pair + 2].flatten(0, 1)) for pair in pairs]
+        below, above = torch.stack(gains).unflatten(1, (2, replicas.chains)).unbind(1)
     uniform = stream.uniform((len(pairs), replicas.chains), device=visible.device)
     accepted = uniform.log() < below - above
-    replica = replicas.replica.clone()
-    for row, pair in enumerate(pairs):
-        swapped = accepted[row]
-        for values in (visible, replica):
-            lower = values[pair, swapped].clone()
-            values[pair, swapped] = values[pair + 1, swapped]
-            values[pair + 1, swapped] = lower
+    # from which rung each state comes
+    source = torch.arange(len(ladder), device=visible.device)[:, None].repeat(1, replicas.chains)
+    source[pairs.start : pairs.stop : 2] += accepted
+    source[pairs.start + 1 : pairs.stop + 1 : 2] -= accepted.to(source.dtype)
+    columns = torch.arange(replicas.chains, device=visible.device)
+    rows = (source * replicas.chains + columns).flatten()
+    visible = visible.flatten(0, 1).index_select(0, rows).reshape(visible.shape)
+    replica = replicas.replica.gather(0, source)
     moved = replace(
         replicas, visible=visible, replica=replica, generator=stream, steps=replicas.steps + 1
     )
     return _visited(moved), Exchange(pairs, accepted, below, above)
+
+
+def _swept(
+    ladder: Ladder, at_once: Rungs | None, visible: Tensor, sweeps: int, stream: Generator
+) -> Tensor:
+    """Return the states of every rung after sweeps of it, in one call where that serves."""
+    if not sweeps:
+        return visible
+    moved = at_once.sweep(visible, sweeps, stream) if at_once is not None else None
+    if moved is not None:
+        return moved
+    return torch.stack(
+        [
+            rung.sweep(states, stream, sweeps)[0]
+            for rung, states in zip(ladder.rungs, visible, strict=True)
+        ]
+    )
 
 
 def _visited(replicas: Replicas) -> Replicas:

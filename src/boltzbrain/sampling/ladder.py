@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from torch import Tensor
 from boltzbrain.foundations.checks import bad_input, number_in, whole_number_in
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.layers.layer import Layer
+from boltzbrain.model.layers.rungs import Rungs, laid_out
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.annealing import log_weight
 
@@ -70,6 +72,11 @@ class Ladder:
     def model(self) -> RBM:
         """The highest rung."""
         return self.rungs[-1]
+
+    @cached_property
+    def at_once(self) -> Rungs | None:
+        """The rungs laid out for one call, as they are when this is first asked for, if any can."""
+        return laid_out([(rung.visible, rung.hidden, rung.weights) for rung in self.rungs])
 
     def log_weight(self, rung: int, visible: Tensor) -> Tensor:
         """Return F(v) of a rung minus F(v) of the next one, (chain,) float64.

@@ -169,7 +169,7 @@ class TrainingPlan(Options):
     )
     assemblies: bool = setting(
         False,
-        "train by the recipe `assemblies` where most of what is significant is on or off",
+        "train by the recipe `assemblies` where enough of what is significant is on or off",
     )
     averaging: float = setting(
         0.99,

@@ -19,6 +19,7 @@ from boltzbrain.foundations.folders import page_file
 from boltzbrain.foundations.showing.told import counted, listed
 from boltzbrain.pages.figures.study import at_names, at_places, pair_controls, pair_matrix
 from boltzbrain.pages.html import rendered, write_html
+from boltzbrain.pages.motifs.section import MotifSection, motif_section
 from boltzbrain.pages.panels.panel import Image, draw
 
 PAGE = "study.html"
@@ -39,6 +40,7 @@ _HEADS = (
 )  # fmt: skip
 
 Pair = Mapping[str, Any]
+Entry = tuple[str, str, Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,13 @@ def write_study_page(study: StudyFolder | str | Path, path: str | Path | None = 
     pairs, names = info["pairs"], opened.animals
     neurons = {name: opened.neurons(name) for name in names}
     frames, words = _frames(opened, pairs, neurons)
+    found = opened.motifs()
+    motifs = None if found is None else motif_section(found)
+    units = _units(opened, pairs, neurons)
     text = rendered(
         "study/page.html.j2",
+        contents=_contents(bool(units), bool(frames), motifs),
+        motifs=motifs,
         names=names,
         numbered=list(_short(names).values()) != names,
         by=info["asked"]["by"],
@@ -88,7 +95,7 @@ def write_study_page(study: StudyFolder | str | Path, path: str | Path | None = 
         doubtful=_apart(pairs)[0] == 0,
         matrices=_matrices(names, pairs),
         controls=_controls(names, pairs),
-        units=_units(opened, pairs, neurons),
+        units=units,
         frames=frames,
         frames_words=words,
         lacking=_lacking(pairs),
@@ -97,6 +104,19 @@ def write_study_page(study: StudyFolder | str | Path, path: str | Path | None = 
         version=info["environment"]["boltzbrain"],
     )
     return write_html(target, text)
+
+
+def _contents(units: bool, frames: bool, motifs: MotifSection | None) -> list[Entry]:
+    """Return anchor, heading and what is within, of every part of the page."""
+    parts: list[Entry] = [
+        ("glance", "At a glance", []),
+        ("pairs", "Pairs of animals", []),
+        ("controls", "Beside controls", []),
+    ]
+    parts += [("assemblies", "Shared assemblies", [])] if units else []
+    parts += [("translation", "One animal told in another", [])] if frames else []
+    parts += [("lacking", "Assemblies that are lacking", []), ("all", "All pairs", [])]
+    return parts if motifs is None else [*parts, ("motifs", "Motifs", motifs.contents)]
 
 
 def study_words(info: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from boltzbrain.alignment.folder import StudyFolder
 from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.showing.numbers import with_error
 from boltzbrain.foundations.showing.told import Told, counted, listed
+from boltzbrain.pages.motifs.words import motif_line
 
 
 def figure_words(figure: dict[str, float | None], digits: int = 2) -> str:
@@ -20,6 +21,8 @@ def study_folder_told(study: StudyFolder) -> Told:
         info = study.info
         rows = [("animals", listed({one["name"]: one["neurons"] for one in info["animals"]}))]
         rows.append(("by", str(info["asked"].get("by") or "not aligned yet")))
+        motifs = study.motifs()
+        rows.append(("motifs", "" if motifs is None else motif_line(motifs)))
         if info["status"] == "started":
             rows.append(("state", "not at its end (--resume)"))
         rows += [

@@ -13,13 +13,16 @@ HEADS = ("student", "blind half", "shuffled", "spatial", "over own model")
 
 
 def show_study(console: Terminal, study: StudyFolder) -> None:
-    """Print the pairs of a study, and what an animal lacks."""
+    """Print the pairs of a study, what an animal lacks, and how many motifs were found."""
     from boltzbrain.alignment.shown.told import figure_words
+    from boltzbrain.pages.motifs.words import motif_line
 
-    info = study.info
+    info, motifs = study.info, study.motifs()
     names = ", ".join(f"{one['name']} ({one['neurons']:,})" for one in info["animals"])
     by = info["asked"].get("by")
     console.sentence(f"Animals (neurons): {names}" + (f"; by {by}" if by else ""))
+    if motifs is not None:
+        console.sentence(motif_line(motifs))
     if not info["pairs"]:
         console.sentence(f"Study: {study.folder}; runs of the animals in {study.folder / 'runs'}")
         return

@@ -33,14 +33,14 @@ def duration(seconds: float) -> str:
 
     Examples
     --------
-    >>> duration(7.2), duration(75), duration(7300)
-    ('7 s', '1 min 15 s', '2 h 1 min')
+    >>> duration(7.2), duration(75), duration(120), duration(7300)
+    ('7 s', '1 min 15 s', '2 min', '2 h 1 min')
     """
     whole = round(max(seconds, 0.0))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 

@@ -117,14 +117,23 @@ class SeriesNull:
             "sessions": "whole sessions swapped",
         }[self.way]
 
-    def draw(self, generator: Generator) -> NDArray[np.int64]:
-        """Return from which bin each bin takes the series, (bin,)."""
+    def draw(self, generator: Generator, *, anywhere: bool = False) -> NDArray[np.int64]:
+        """Return from which bin each bin takes the series, (bin,).
+
+        Parameters
+        ----------
+        generator
+            Moves on.
+        anywhere
+            Whether a shift may be as short as it comes: where each of several series is moved and
+            they are held against each other, and not against one that rests.
+        """
         pieces = len(self.first)
         piece = np.repeat(np.arange(pieces), self.length)
         place = np.arange(int(self.length.sum())) - np.repeat(self.first, self.length)
         if self.way == "shifts":
             # nearer than an eighth it would still be much the same
-            least = self.length // 8
+            least = 0 * self.length if anywhere else self.length // 8
             span = np.maximum(self.length - 2 * least, 1)
             by = least + (generator.uniform((1, pieces)).numpy()[0] * span).astype(np.int64)
             within: NDArray[np.int64] = (place + by[piece]) % self.length[piece]

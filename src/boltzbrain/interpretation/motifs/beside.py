@@ -27,7 +27,7 @@ Indices = NDArray[np.int64]
 PERMUTATIONS = 1000
 EPOCH_BINS = 1000
 """Bins below which an epoch has no couplings of its own."""
-_FEWEST = 4
+FEWEST = 4
 """Neurons that an animal and the motifs must share."""
 
 
@@ -78,8 +78,8 @@ def motifs_beside(
         activity, model = run.activity(), run.at_mean_context()
         place = {name: row for row, name in enumerate(names_of(activity)) if name}
         mine = [row for row, name in enumerate(nodes.tolist()) if str(name) in place]
-        if len(mine) < _FEWEST:
-            must = f"share {_FEWEST} neurons or more with the motifs by name"
+        if len(mine) < FEWEST:
+            must = f"share {FEWEST} neurons or more with the motifs by name"
             raise bad_input(f"the run of {animal}", must, len(mine), file=run.folder)
         there = np.array([place[str(nodes[row])] for row in mine])
         held: dict[str, Floats] = {}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from boltzbrain.data.activity import Activity, stretches
+from boltzbrain.data.behaviour.by_segment import recorded_segments
 from boltzbrain.data.behaviour.clock import SegmentClock
 from boltzbrain.data.behaviour.of_bins import BehaviourOfBins
 from boltzbrain.data.pauses import frames_and_segments
@@ -97,7 +98,7 @@ def signal_of(animal: Recording | Activity | Signal, atlas: str | None = None) -
         activity = animal if isinstance(animal, Activity) else animal.binarize()
         found = Signal(
             activity.states.astype(np.float32), names_of(activity), activity.bin_width_s,
-            activity.segment, SPIKES, activity.epoch, activity.epoch_names,
+            recorded_segments(activity), SPIKES, activity.epoch, activity.epoch_names,
             BehaviourOfBins(activity.covariates, activity.trials, np.arange(activity.n_bins)),
         )  # fmt: skip
     return found if atlas is None else _of_regions(found, animal, atlas)

@@ -17,10 +17,10 @@ from boltzbrain.foundations.files import FileFormat
 from boltzbrain.foundations.hdf5_tables import plain
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
-from boltzbrain.foundations.showing.told import Brief
+from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.interpretation.file import Entries, Entry, read_entries, write_entries
 from boltzbrain.interpretation.motifs.affinities import Affinities, affinities_of
-from boltzbrain.interpretation.motifs.behaviour import motifs_and_behaviour
+from boltzbrain.interpretation.motifs.behaviour import Row, motifs_and_behaviour
 from boltzbrain.interpretation.motifs.beside import motifs_beside
 from boltzbrain.interpretation.motifs.changes import Signal, changes_of, signal_of
 from boltzbrain.interpretation.motifs.choices import MotifChoices
@@ -41,6 +41,7 @@ from boltzbrain.interpretation.motifs.rank import (
     choose_rank,
     held_out_score,
     shifted,
+    with_chance,
 )
 from boltzbrain.training.run.run import TrainingRun
 
@@ -51,7 +52,7 @@ _STARTS, _STARTS_BESIDE = 10, 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Motifs(Brief):
+class Motifs(SelfTold):
     """What changes together, when and in which animals.
 
     Attributes
@@ -173,29 +174,28 @@ def find_motifs(
         return held_out_score(of, number, stream, one_clock=choices.one_clock)
 
     fits, tried = _fitted(affinities, choices, generator, score, tell.phase("components"))
-    chance: dict[int, list[Floats]] = {}
-    told = tell.phase("surrogates")
-    wanted = [one.rank for one in tried if one.agrees or choices.rank is not None]
-    rank = choices.rank or 0
-    for number in reversed(wanted):
-        place = next(at for at, one in enumerate(tried) if one.rank == number)
-        scores, chance[number] = [], []
+    agreed = [one.rank for one in tried if one.agrees or choices.rank is not None]
+    levels: dict[int, Floats] = {}
+    if agreed:
+        best = {number: fits[number].factors[0] for number in agreed}
+        told = tell.phase("surrogates")
+        scores = np.empty((len(tried), choices.surrogates))
         for draw in range(choices.surrogates):
             moved = surrogate(draw)
-            scores.append(score(moved, number))
-            best = fits[number].factors[0]
-            chance[number].append(pairs_given(blocks_of(moved, choices.one_clock), best))
+            scores[:, draw] = [score(moved, one.rank) for one in tried]
+            blocks = blocks_of(moved, choices.one_clock)
+            for number in agreed:
+                pairs = pairs_given(blocks, best[number]) / choices.surrogates
+                levels[number] = levels.get(number, 0.0) + pairs
             told(draw + 1, choices.surrogates)
-        tried[place] = replace(tried[place], by_chance=tuple(scores))
-        rank = choices.rank or choose_rank(tried)
-        if rank:
-            break
+        tried = with_chance(tried, scores)
+    rank = choices.rank or choose_rank(tried)
     found = _found(
-        affinities, fits.get(rank), chance.get(rank, []), tried, choices, rank, seed,
+        affinities, fits.get(rank), levels.get(rank), tried, choices, rank, seed,
         generator.child("communities"), tell.phase("communities"),
     )  # fmt: skip
     models = dict(beside or {}) or runs
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     if models and rank and choices.atlas is None:
         known = "epochs/name", "motifs/epoch"
         rows = motifs_beside(
@@ -203,13 +203,22 @@ def find_motifs(
             found["motifs/community"], (found[known[0]], found[known[1]]), models,
             generator.child("models"), tell.phase("models"),
         )  # fmt: skip
-    follows: list[dict[str, Any]] = []
+    follows: list[Row] = []
+    differ: list[Row] = []
     if rank and not runs:
-        follows = motifs_and_behaviour(
+        follows, differ = motifs_and_behaviour(
             found["motifs/time"], found["windows/animal"], signals, choices.window_s,
             generator.child("behaviour"),
         )  # fmt: skip
-    more = {"couplings": bool(runs), "beside": rows, "behaviour": follows}
+    more = {
+        "couplings": bool(runs),
+        "runs": {
+            name: {"run": run.id, "update": run.chosen_update} for name, run in models.items()
+        },
+        "beside": rows,
+        "behaviour": follows,
+        "labels": differ,
+    }
     return replace(found, summary={**found.summary, **more})
 
 
@@ -253,7 +262,7 @@ def _fitted(
 def _found(
     affinities: Affinities,
     fits: Fits | None,
-    chance: Sequence[Floats],
+    level: Floats | None,
     tried: Sequence[Tried],
     choices: MotifChoices,
     rank: int,
@@ -264,9 +273,7 @@ def _found(
     nodes, pairs = len(affinities.nodes), len(affinities.pairs)
     best = fits.factors[0] if fits is not None else _none(affinities)
     pair = best.size[:, None] * best.pair
-    level: Floats = np.zeros((rank, pairs))
-    for drawn in chance:
-        level += drawn / len(chance)
+    level = np.zeros((rank, pairs)) if level is None else level
     community = np.zeros((rank, nodes), dtype=np.int64)
     together = np.zeros((rank, nodes, nodes), dtype=np.float32)
     anywhere = np.asarray(affinities.shown.any(axis=0), dtype=np.float64)

@@ -1,13 +1,20 @@
 """How many motifs: as many as starts agree on, and as tell what was held out better than chance.
 
 Neither the explained variance nor that of held-out entries stops where the planted number is
-reached; what does is that components of several starts no longer match.
+reached; what does is that components of several starts no longer match. Starts agree on components
+of chance as well, where there are few; the surrogates tell these.
+
+Every neuron of a surrogate is moved by a lag of its own, any as likely as another. Of neurons that
+know nothing of each other the recording and its surrogates are then alike in law, so that it is the
+best of n + 1 once in n + 1 times. As several numbers are tried, the best of a recording or
+surrogate is the largest of its scores, each in units of the spread that its number has over all of
+them (single-step maxT, Westfall and Young, Resampling-Based Multiple Testing, 1993).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -57,6 +64,9 @@ class Tried:
     by_chance
         The same of surrogates, in each of which every neuron is shifted by a lag of its own, or
         the windows are mixed.
+    p_value
+        Of `held_out` against surrogates, corrected over the numbers that were tried; None without
+        surrogates.
     """
 
     rank: int
@@ -65,6 +75,7 @@ class Tried:
     least: float | None
     held_out: float
     by_chance: tuple[float, ...] = ()
+    p_value: float | None = None
 
     @property
     def agrees(self) -> bool:
@@ -75,8 +86,41 @@ class Tried:
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether held-out entries are told better than in every surrogate."""
-        return bool(self.by_chance) and self.held_out > max(self.by_chance)
+        """Whether held-out entries are told better than in every surrogate by any number."""
+        return self.p_value is not None and no_surrogate_is_as_good(self.p_value, self.by_chance)
+
+
+def no_surrogate_is_as_good(p_value: float, by_chance: Sequence[float]) -> bool:
+    """Return whether a p-value of `with_chance` is the least that so many surrogates allow."""
+    return p_value * (1 + len(by_chance)) < 1.5
+
+
+def with_chance(tried: Sequence[Tried], by_chance: Floats) -> list[Tried]:
+    """Return numbers of components with what surrogates have, and the p-value of each.
+
+    Parameters
+    ----------
+    tried
+        Numbers of components.
+    by_chance
+        (number, surrogate) their ``held_out``.
+
+    Examples
+    --------
+    >>> tried = [Tried(rank, 0.5, 1.0, 1.0, 0.3) for rank in (1, 2)]
+    >>> scores = np.array([[0.1, 0.0, 0.2], [0.0, 0.31, 0.1]])
+    >>> [one.p_value for one in with_chance(tried, scores)]
+    [0.25, 0.5]
+    """
+    every = np.column_stack(([one.held_out for one in tried], by_chance))
+    spread = every.std(axis=1, keepdims=True)
+    scaled = (every - every.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    largest = scaled[:, 1:].max(axis=0)
+    beyond = (largest >= scaled[:, :1] - 1e-12).sum(axis=1)
+    return [
+        replace(one, by_chance=tuple(scores.tolist()), p_value=float((1 + count) / every.shape[1]))
+        for one, scores, count in zip(tried, by_chance, beyond, strict=True)
+    ]
 
 
 def blocks_of(found: Affinities, one_clock: bool) -> list[Block]:
@@ -161,15 +205,15 @@ def shifted(
 ) -> list[NDArray[np.float32]]:
     """Return the changes of every animal with each neuron shifted by a lag of its own.
 
-    Within each segment in a circle; where there are many segments of like length these are swapped
-    among neighbours (`behaviour.nulls.SeriesNull`).
+    Within each segment in a circle, by any lag; where there are many segments of like length these
+    are swapped among neighbours (`behaviour.nulls.SeriesNull`).
     """
     result = []
     for name, values in changes.items():
         null = SeriesNull.of(signals[name].segment)
         moved = np.empty_like(values)
         for column in range(values.shape[1]):
-            moved[:, column] = values[null.draw(generator), column]
+            moved[:, column] = values[null.draw(generator, anywhere=True), column]
         result.append(moved)
     return result
 

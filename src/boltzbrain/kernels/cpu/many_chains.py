@@ -189,10 +189,11 @@ def _half_sweep(
 
 
 @compiled
-def _sweep(
+def sweep_tiled(
     visible, hidden, units, wholes, limits, fields, strides, matrices, sweeps, first, samples, key,
     draw, workspace
 ):  # fmt: skip
+    """Sweep the samples from `first` on; both layers have rows of whole tiles."""
     n_visible, n_hidden = units
     width, wide = wholes
     limit_visible, limit_hidden = limits
@@ -271,7 +272,7 @@ def sweep_bernoulli(
     drawn = flat(states), flat(hidden)
 
     def task(first: int, count: int) -> None:
-        _sweep(
+        sweep_tiled(
             *drawn,
             (units, others),
             (whole, whole_others),

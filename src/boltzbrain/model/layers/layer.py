@@ -13,6 +13,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import ClassVar, NamedTuple, Self
 
 import torch
@@ -130,6 +131,7 @@ class Layer(Brief, ABC):
             first = value
 
     @classmethod
+    @cache
     def parameter_names(cls) -> tuple[str, ...]:
         """Return the names of the natural parameters of this kind."""
         return tuple(item.name for item in fields(cls))

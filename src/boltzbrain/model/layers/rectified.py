@@ -38,13 +38,13 @@ class _Rectified(RealLayer):
     def log_partition(self, inputs: Tensor) -> Tensor:
         """Return Gamma(inputs) as the class docstring gives it."""
         if self._has_kernel(inputs):
-            return log_partition_rectified(inputs, *self._sides())
+            return log_partition_rectified(inputs, *self.sides())
         return self._round(self._exact_log_partition(inputs), inputs)
 
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         """Draw by the inverse of the distribution function, in the type of the parameters."""
         if self._has_draw(inputs):
-            fields, roots = self._sides()
+            fields, roots = self.sides()
             first = generator.take(len(fields))
             return draw_rectified(inputs, fields, roots, generator.key, first)
         return self._exact_sample(inputs, generator).to(self.dtype)
@@ -84,7 +84,7 @@ class _Rectified(RealLayer):
         single = weights.dtype == visible_field.dtype == torch.float32
         if not single or not self._has_kernel(weights) or not worth(len(visible), weights):
             return None
-        fields, roots = self._sides()
+        fields, roots = self.sides()
         first = generator.take((len(fields) + 1) * sweeps)
         rows = (None, None) if offsets is None else (offsets.visible, offsets.hidden)
         return sweep_rectified(
@@ -112,7 +112,7 @@ class _Rectified(RealLayer):
         """Anneal as `fused_sweeps.ClimbKernel` says, in float32 on the CPU."""
         if weights.dtype != torch.float32 or not self._has_kernel(weights):
             return None
-        fields, roots = self._sides()
+        fields, roots = self.sides()
         places = torch.tensor(ts, dtype=torch.float64)
         first = generator.take((len(fields) + 1) * (len(ts) - 2))
         return climb_rectified(
@@ -130,7 +130,7 @@ class _Rectified(RealLayer):
     def _respond(self, inputs: Tensor, *, deep: bool) -> Response:
         # rounded after all differences, which may cancel
         given = inputs.to(torch.promote_types(self.dtype, inputs.dtype))
-        return respond_rectified(given, *self._sides(), deep=deep)
+        return respond_rectified(given, *self.sides(), deep=deep)
 
     def _answers(self, found: Response) -> Answers:
         plus, minus = found.moments.to(found.mean.dtype)
@@ -144,7 +144,7 @@ class _Rectified(RealLayer):
         """Return what belongs to each parameter by name, from what belongs to the halves."""
 
     @abstractmethod
-    def _sides(self) -> tuple[Tensor, Tensor]:
+    def sides(self) -> tuple[Tensor, Tensor]:
         """Return fields and roots of the precisions, float64 (half, unit), h > 0 first."""
 
     @abstractmethod
@@ -216,7 +216,8 @@ class ReLU(_Rectified):
     ) -> dict[str, Tensor]:
         return {"field": plus, "precision": square_of_plus}
 
-    def _sides(self) -> tuple[Tensor, Tensor]:
+    def sides(self) -> tuple[Tensor, Tensor]:
+        """Return them as the compiled loops take them."""
         exact = self.to(torch.float64)
         return exact.field[None], exact.precision.sqrt()[None]
 
@@ -320,7 +321,8 @@ class DReLU(_Rectified):
             "precision_minus": square_of_minus,
         }
 
-    def _sides(self) -> tuple[Tensor, Tensor]:
+    def sides(self) -> tuple[Tensor, Tensor]:
+        """Return them as the compiled loops take them."""
         exact = self.to(torch.float64)
         precisions = torch.stack((exact.precision_plus, exact.precision_minus))
         return torch.stack((exact.field_plus, exact.field_minus)), precisions.sqrt()

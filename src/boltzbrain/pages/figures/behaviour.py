@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_hex
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from boltzbrain.pages.style import (
@@ -77,7 +77,7 @@ def tuning_map(ax: Axes, names: Sequence[str], effect: Floats, tuned: NDArray[np
     marks = np.array([-size, -size / 4, 0.0, size / 4, size])
     bar.set_ticks(
         (np.sign(marks) * np.sqrt(np.abs(marks))).tolist(),
-        labels=[f"{abs(mark):.2g}" for mark in marks],
+        labels=[f"{mark:.2g}".replace("-", "−") for mark in marks],
     )
     bar.set_label("share of variance\n(− falls, + rises)")
     bar.outline.set_visible(False)
@@ -106,9 +106,11 @@ def trial_raster(
     step = float(seconds[1] - seconds[0]) if len(seconds) > 1 else 2 * float(seconds[0])
     right = float(seconds[-1]) + step / 2
     shown = np.ma.masked_less(single, 0)
-    high = max(float(shown.max()) if shown.count() else 0.0, 1e-6)
+    # by its own range: one that never falls to 0 would be dark throughout
+    low, high = np.quantile(shown.compressed(), (0.005, 0.995)) if shown.count() else (0.0, 1.0)
+    high = max(high, low + 1e-6)
     ax.imshow(
-        shown, aspect="auto", cmap="Greys", vmin=0, vmax=high, interpolation="nearest",
+        shown, aspect="auto", cmap="Greys", vmin=low, vmax=high, interpolation="nearest",
         extent=(0.0, right, float(len(single)), 0.0),
     )  # fmt: skip
     colours = level_colours(len(levels))
@@ -153,13 +155,16 @@ def trial_average(
     ):
         ax.fill_between(seconds, one - error, one + error, color=colour, alpha=0.2, linewidth=0)
         ax.plot(seconds, one, color=colour, label=as_text(name))
-    ax.set_ylim(bottom=min(0.0, float(np.nanmin(mean - stderr))))
+    least, most = float(np.nanmin(mean - stderr)), float(np.nanmax(mean + stderr))
+    # a small change of a large mean would be a line without its foot
+    ax.set_ylim(bottom=min(0.0, least) if least < 0.6 * most else least - 0.1 * (most - least))
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("seconds since the trial began")
     ax.set_ylabel("mean of the hidden unit")
-    ax.legend(loc="upper left", bbox_to_anchor=(0.0, 1.02), ncols=2 if len(levels) > 3 else 1)
+    columns = 2 if len(levels) > 3 else 1
+    ax.legend(loc="upper left", bbox_to_anchor=(0.0, 1.02), ncols=columns)
     low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.09 * (high - low) * (1 + (len(levels) - 1) // 2))
+    ax.set_ylim(low, high + 0.11 * (high - low) * -(-len(levels) // columns))
 
 
 @figure(WIDE)
@@ -262,6 +267,8 @@ def tuned_regions(
     ax.set_yticks(places, [as_text(name) for name in regions])
     ax.tick_params(axis="y", length=0, labelsize=text_size(8 if len(regions) <= 20 else 5.5))
     ax.grid(axis="x", color=FAINT, linewidth=0.6)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
     ax.set_xlabel(label)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 

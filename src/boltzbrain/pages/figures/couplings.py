@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -81,9 +81,14 @@ def coupling_norms(ax: Axes, norms: Mapping[str, Floats], chosen_update: int) ->
         Axes to draw on.
     """
     update = np.asarray(norms["update"], dtype=np.float64)
+    seen = np.concatenate([norms[name] for name in ("fields", "pairs", "triplets")])
+    low = max(seen[seen > 0].min(initial=np.inf), 1e-4 * seen.max()) / 2
+    lines: list[Line2D] = []
     for name, colour in zip(("fields", "pairs", "triplets"), CATEGORIES, strict=False):
         values = norms[name]
-        ax.plot(update, values, "o-", color=colour, markersize=3, label=name)
+        line = ax.plot(update, values, "o-", color=colour, markersize=3, label=name)[0]
+        # a curve below the axis has no place in the legend
+        lines += [line] if values.max(initial=0.0) >= low else []
         if name == "triplets":
             error = norms["triplets_stderr"]
             ax.fill_between(
@@ -92,13 +97,12 @@ def coupling_norms(ax: Axes, norms: Mapping[str, Floats], chosen_update: int) ->
     ax.axvline(chosen_update, color=MUTED, linewidth=0.8, linestyle=":")
     if update.max(initial=1) > 20 * max(update.min(initial=1), 1):
         plain_logarithms(ax)
-    seen = np.concatenate([norms[name] for name in ("fields", "pairs", "triplets")])
     if (seen > 0).any():
         ax.set_yscale("log")
-        ax.set_ylim(max(seen[seen > 0].min(), 1e-4 * seen.max()) / 2, 3 * seen.max())
+        ax.set_ylim(low, 3 * seen.max())
     ax.set_xlabel("update")
     ax.set_ylabel("norm of the couplings (nats)")
-    ax.legend(loc="upper left", ncols=3)
+    ax.legend(handles=lines, loc="upper left", ncols=3)
 
 
 def clustered(values: Floats) -> NDArray[np.int64]:
@@ -107,6 +111,21 @@ def clustered(values: Floats) -> NDArray[np.int64]:
         return np.arange(len(values), dtype=np.int64)
     # rows as profiles: regions that couple to the same others stand together
     return leaves_list(linkage(values, method="average")).astype(np.int64)
+
+
+def _named_places(names: Sequence[str]) -> tuple[NDArray[np.int64], float]:
+    """Return the rows of a map whose names can be read, all or every so many, and their size."""
+    step = -(-len(names) // _MOST_REGION_NAMES)
+    return np.arange(0, len(names), max(step, 1)), text_size(8 if len(names) <= 20 else 5.5)
+
+
+def _region_words(places: NDArray[np.int64]) -> str:
+    step = int(places[1] - places[0]) if len(places) > 1 else 1
+    return "region" if step == 1 else f"region (one of {step} is named)"
+
+
+_MOST_REGION_NAMES = 40
+"""Most names along a map of regions."""
 
 
 @figure((4.6, 3.8))
@@ -135,12 +154,11 @@ def region_map(
         norm = LogNorm(positive.min(), positive.max())
     image = ax.imshow(values, cmap=DIVERGING if signed else "viridis", norm=norm)
     ax.spines[:].set_visible(False)
-    places = np.arange(len(names))
-    small = 8 if len(names) <= 20 else 5.5 if len(names) <= 45 else 3.5
-    ax.set_yticks(places, [as_text(f"{name} ({n})") for name, n in zip(names, counts, strict=True)])
-    ax.set_xticks(places, list(map(as_text, names)), rotation=90)
-    ax.tick_params(length=0, labelsize=text_size(small))
-    ax.set_xlabel("region")
+    places, size_of_names = _named_places(names)
+    ax.set_yticks(places, [as_text(f"{names[at]} ({counts[at]})") for at in places.tolist()])
+    ax.set_xticks(places, [as_text(names[at]) for at in places.tolist()], rotation=90)
+    ax.tick_params(length=0, labelsize=size_of_names)
+    ax.set_xlabel(_region_words(places))
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.7)
     bar.set_label(label)
     bar.outline.set_visible(False)
@@ -234,9 +252,12 @@ def region_assemblies(ax: Axes, names: Sequence[str], share: Floats) -> None:
         share, aspect="auto", cmap="magma_r", interpolation="nearest", rasterized=True,
         vmin=0, vmax=max(float(np.quantile(share, 0.995)), 1e-9),
     )  # fmt: skip
-    ax.set_yticks(np.arange(len(names)), list(map(as_text, names)))
-    ax.tick_params(axis="y", length=0, labelsize=text_size(8 if len(names) <= 20 else 5))
+    places, size = _named_places(names)
+    ax.set_yticks(places, [as_text(names[at]) for at in places.tolist()])
+    ax.tick_params(axis="y", length=0, labelsize=size)
     ax.set_xlabel("assembly (by similar activity)")
+    if len(places) < len(names):
+        ax.set_ylabel(_region_words(places))
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.7)
     bar.set_label("share of the region's neurons")
     bar.outline.set_visible(False)
@@ -264,7 +285,8 @@ def neuron_colours(
     x, y = xy_um.T
     # a scale of colours, so that the number of the assembly stays with each point
     number = int(assembly.max(initial=0)) + 1
-    scale = ListedColormap(assembly_colours(np.arange(number)))
+    # those that the viewer gives them
+    scale = ListedColormap([CATEGORIES[one % len(CATEGORIES)] for one in range(number)])
     ax.scatter(x[none], y[none], s=size, color=FAINT, linewidths=0, rasterized=True)
     ax.scatter(
         x[~none], y[~none], s=size, c=assembly[~none], cmap=scale, vmin=-0.5,
@@ -273,16 +295,6 @@ def neuron_colours(
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_xlabel(f"{axes[0]} (µm)")
     ax.set_ylabel(f"{axes[1]} (µm)")
-
-
-def assembly_colours(assembly: NDArray[np.int64]) -> Floats:
-    """Return one colour per assembly number, (neuron, 4); numbers that follow differ most."""
-    golden = 0.618033988749895
-    shade = (assembly * golden) % 1.0
-    colours: Floats = np.asarray(colormaps["hsv"](shade), dtype=np.float64)
-    # every other turn is darker, so that more hues than the eye tells apart stay different
-    colours[:, :3] *= np.where((assembly // 8) % 2, 0.6, 0.88)[:, None]
-    return colours
 
 
 MOST_NAMED = 5

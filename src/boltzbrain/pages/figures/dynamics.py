@@ -38,9 +38,26 @@ _MOST_LINES = 60
 """Most segments that are separated by lines across the traces."""
 
 
+_WIDEST_BAND = 1.0
+"""Width of a 95 % band, in units of the curve at lag 0, beyond which a curve tells nothing."""
+
+
+def _known_lags(curve: Curve) -> int:
+    """Return how many times, from 0, have an error that is known and leaves something to see."""
+    error = curve.stderr[1:]
+    if not (error > 0).any():
+        return len(curve.times)
+    # a lag that a single stretch reaches has no error
+    bad = np.flatnonzero((error <= 0) | (2 * 1.96 * error > _WIDEST_BAND))
+    return int(max(bad[0], 2)) + 1 if len(bad) else len(curve.times)
+
+
 def _memory(ax: Axes, recorded: Curve, others: Mapping[str, Curve], quantity: str) -> None:
     ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
-    times, values, error = recorded.times[1:], recorded.values[1:], recorded.stderr[1:]
+    seen = _known_lags(recorded)
+    times, values, error = (
+        one[1:seen] for one in (recorded.times, recorded.values, recorded.stderr)
+    )
     ax.fill_between(
         times, values - 1.96 * error, values + 1.96 * error, color=TEST, alpha=0.2, linewidth=0
     )
@@ -58,7 +75,12 @@ def _memory(ax: Axes, recorded: Curve, others: Mapping[str, Curve], quantity: st
                     curve.times[shown], drawn - 1.96 * error, drawn + 1.96 * error, color=colour,
                     alpha=0.15, linewidth=0,
                 )  # fmt: skip
-            ax.plot(curve.times[shown], drawn, line, color=colour, linewidth=1.3, label=label)
+            # a lone point has no line
+            marker = "D" if shown.sum() == 1 else ""
+            ax.plot(
+                curve.times[shown], drawn, line, color=colour, linewidth=1.3, label=label,
+                marker=marker, markersize=3.5,
+            )  # fmt: skip
             low, high = min(low, float(drawn.min())), max(high, float(drawn.max()))
     ax.set_xlim(times[0] / 1.15, times[-1] * 1.15)
     plain_logarithms(ax)
@@ -210,7 +232,7 @@ def hidden_states(
                 histtype="step", color=colour, linestyle=line, linewidth=1.3,
                 label=f"{name}: {int(units.sum())} unit{'' if units.sum() == 1 else 's'}",
             )  # fmt: skip
-    ax.axvline(0, color=MUTED, linewidth=0.6)
+    ax.axvline(0, 0, 0.8, color=MUTED, linewidth=0.6)  # below the legend
     ax.set_yscale("log")
     ax.set_ylim(1e-4, 30)
     ax.set_xlabel("activity above transition (s.d.)")

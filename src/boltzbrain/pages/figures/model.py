@@ -55,6 +55,7 @@ def energies(ax: Axes, sets: Mapping[str, NDArray[np.float64]]) -> None:
         if name in sets:
             line = "--" if name == "train" else "-"
             _steps(ax, sets[name], bins, COLOURS[name], name, line)
+    ax.xaxis.set_major_locator(MaxNLocator(5 if abs(low) < 10_000 else 3))
     ax.set_xlabel("energy F(v) (nats)")
     ax.set_ylabel("density")
     ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -128,8 +129,9 @@ def reconstruction(
     bins = np.linspace(low, max(high, low + 1e-6), 31)
     for name, values, colour in sets:
         _steps(ax, values, bins, colour, f"{name}, median {np.median(values):.3f}")
-        ax.axvline(float(np.median(values)), color=colour, linewidth=0.9, linestyle=":")
-    ax.axvline(0, color=MUTED, linewidth=0.6)
+        # below the legend
+        ax.axvline(float(np.median(values)), 0, 0.8, color=colour, linewidth=0.9, linestyle=":")
+    ax.axvline(0, 0, 0.8, color=MUTED, linewidth=0.6)
     ax.set_xlabel("normalised log-likelihood of a neuron")
     ax.set_ylabel("density")
     ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -166,6 +168,7 @@ def weights(ax: Axes, values: NDArray[np.float64]) -> None:
     ax.set_yscale("log")
     seen = counts[counts > 0]
     ax.set_ylim(seen.min() / 2, seen.max() * 20)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("weight")
     ax.set_ylabel("density")
     ax.legend(loc="upper right", fontsize=text_size(7.5))
@@ -195,9 +198,14 @@ def strongest_weights(
     _steps(ax, shuffled, bins, MUTED, "shuffled weights", "--")
     ax.set_xlabel("strongest |weight| of a neuron")
     ax.set_ylabel("density")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
     ax.legend(loc="upper right")
+
+
+_LONG_TAIL = 12
+"""Strong weights of one neuron from which on the shares are logarithmic."""
 
 
 @figure(SMALL)
@@ -222,16 +230,23 @@ def strong_weights(
     """
     most = int(max(counts.max(initial=0), shuffled.max(initial=0)))
     place = np.arange(most + 2) - 0.5
+    least = 1.0
     for values, colour, name, line in (
         (counts, GENERATED, "model", "-"),
         (shuffled, MUTED, "shuffled weights", "--"),
     ):
         share = np.bincount(values, minlength=most + 1) / max(len(values), 1)
+        least = min(least, float(share[share > 0].min(initial=1.0)))
         ax.stairs(share, place, color=colour, linestyle=line, linewidth=1.3, label=name)
     ax.set_xlim(-0.5, most + 0.5)
-    ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
+    if most > _LONG_TAIL:
+        # a few neurons with very many would hardly be seen
+        ax.set_yscale("log")
+        ax.set_ylim(least / 2, 8)
+    else:
+        ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
+        ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.set_xlabel(f"weights of a neuron beyond {threshold:.2g}")
     ax.set_ylabel("share of neurons")
     ax.legend(loc="upper right")

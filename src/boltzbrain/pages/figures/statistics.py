@@ -17,6 +17,7 @@ from boltzbrain.evaluation.statistics.agreement import (
     shared_limits,
 )
 from boltzbrain.foundations.checks import Undefined
+from boltzbrain.foundations.showing.numbers import number
 from boltzbrain.pages.style import (
     GENERATED,
     INDEPENDENT,
@@ -42,7 +43,7 @@ COLOURS: Mapping[str, str] = {
 def _caption_figures(ax: Axes, comparison: Comparison | Density) -> None:
     """Write correlation and slope into the upper left corner."""
     shown = [
-        f"{name} = {value:.3f}"
+        f"{name} = {number(value, 3)}"
         for name, value in (("r", comparison.pearson), ("slope", comparison.slope))
         if not isinstance(value, Undefined)
     ]
@@ -109,6 +110,10 @@ def rates(
     _caption_figures(ax, comparison)
 
 
+_FEW = 200
+"""Entries up to which they are dots, and not shades that count them."""
+
+
 def _density(
     ax: Axes,
     found: Comparison | Density,
@@ -118,7 +123,7 @@ def _density(
     quantity: str,
     counted: str,
 ) -> None:
-    """Draw how many entries lie where, as a shade on a logarithmic scale."""
+    """Draw how many entries lie where, as a shade on a logarithmic scale, few as dots."""
     if isinstance(found, Comparison):
         ends = limits or shared_limits(found)
         counts = counts_within(found, ends)
@@ -128,22 +133,33 @@ def _density(
     power = int(np.floor(np.log10(max(-low, high))))
     low, high = low / 10.0**power, high / 10.0**power
     edges = np.linspace(low, high, CELLS + 1)
-    shown = np.ma.masked_less(found.counts.T.astype(np.float64), 0.5)
-    mesh = ax.pcolormesh(
-        edges,
-        edges,
-        shown,
-        cmap=fade,
-        norm=LogNorm(1, max(found.counts.max(), 10)),
-        rasterized=True,
-    )
-    ax.plot([low, high], [low, high], color=INK, linewidth=0.6)
+    ax.plot([low, high], [low, high], color=INK, linewidth=0.6, zorder=1)
+    if found.counts.sum() <= _FEW:
+        # shades of one or two would hardly be seen
+        middle = (edges[1:] + edges[:-1]) / 2
+        column, row = np.nonzero(found.counts)
+        many = found.counts[column, row]
+        ax.scatter(
+            middle[column], middle[row], s=7 * many, c=COLOURS[kind], alpha=0.65, linewidths=0
+        )
+        ax.set_xlim(low, high)
+        ax.set_ylim(low, high)
+    else:
+        mesh = ax.pcolormesh(
+            edges,
+            edges,
+            np.ma.masked_less(found.counts.T.astype(np.float64), 0.5),
+            cmap=fade,
+            norm=LogNorm(1, max(found.counts.max(), 10)),
+            rasterized=True,
+            zorder=0,
+        )
+        bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.75, pad=0.02, aspect=22)
+        bar.set_label(counted, fontsize=text_size(8))
+        bar.outline.set_visible(False)
     ax.set_aspect("equal")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(4))
-    bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.75, pad=0.02, aspect=22)
-    bar.set_label(counted, fontsize=text_size(8))
-    bar.outline.set_visible(False)
     unit = "" if power == 0 else f" ({power_of_ten(power)})"
     _label(ax, f"{quantity}{unit}", kind, reference)
     _caption_figures(ax, found)

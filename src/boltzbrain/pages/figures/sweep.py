@@ -95,7 +95,9 @@ def sweep_curves(
     highest, usual = max(late), float(np.quantile(late, 0.15))
     lowest = min(0.0, max(min(late), highest - 3 * (highest - usual)))
     room = max(highest - lowest, 1e-9)
-    ax.set_ylim(lowest - 0.08 * room, highest + 0.1 * room)
+    # the legend stands above the curves
+    rows = min(len(curves), 6) if legend else 0
+    ax.set_ylim(lowest - 0.08 * room, highest + (0.1 + 0.1 * rows) * room)
     if last > 20:
         plain_logarithms(ax)
     ax.set_xlabel("update")

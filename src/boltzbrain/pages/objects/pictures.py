@@ -99,6 +99,15 @@ def picture_of_map(
     return _png(region_map(names, counts, values, "mean |J| (nats)"))
 
 
+def picture_of_courses(
+    courses: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
+) -> str:
+    """Return the strength of motifs over the time of the first animal, by name."""
+    from boltzbrain.pages.figures.motifs import motif_course
+
+    return _png(motif_course(courses))
+
+
 def _png(ax: Axes) -> str:
     from matplotlib.figure import Figure
 

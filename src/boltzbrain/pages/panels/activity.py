@@ -146,8 +146,8 @@ def _compared(name: str, drawn: Mapping[str, Drawing], reference: str) -> Panel:
         ),
         "covariances": (
             "Covariance of every pair of neurons (of a uniform sample where there are more than "
-            f"two million pairs); the shade counts pairs. {against} Both have the same axes, which "
-            "leave out the outermost 0.1% of values.",
+            f"two million pairs); the shade counts pairs, few are dots. {against} Both have the "
+            "same axes, which leave out the outermost 0.1% of values.",
             _SAME.format(what="shades")
             + " Their width is mostly the sampling error of the test fold.",
         ),

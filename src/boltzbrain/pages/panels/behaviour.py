@@ -51,7 +51,7 @@ def _tuned(found: Interpretation, told: dict[str, Any]) -> Finding:
         f"{told['of'][name]['tuned_neurons']:,} of {units['neurons']:,} neurons"
         for name in names
     }
-    smallest = ", ".join(f"{told['of'][name]['smallest_hidden']:.1%} {name}" for name in names)
+    smallest = ", ".join(f"{name} {told['of'][name]['smallest_hidden']:.1%}" for name in names)
     plain = sum(one["plain_hidden"] for one in told["of"].values())
     ours = sum(one["tuned_hidden"] for one in told["of"].values())
     return Finding(
@@ -62,10 +62,10 @@ def _tuned(found: Interpretation, told: dict[str, Any]) -> Finding:
         f"most {LEVEL:.0%} false discoveries over assemblies. Chance keeps the memory of time: "
         + "; ".join(dict.fromkeys(f"{one['null']}" for one in told["of"].values()))
         + ".",
-        f"Tuned: {'; '.join(f'{name} {text}' for name, text in words.items())}. An assembly of the "
-        f"median would have been seen in four of five recordings from a share of {smallest} on. "
-        f"Tests that take trials or bins for independent have {plain} p-values of {LEVEL:g} or "
-        f"less, of {ours} that are called tuned here.",
+        f"Tuned: {'; '.join(f'{name} {text}' for name, text in words.items())}. Share from which "
+        f"on four of five recordings would show it, for the median assembly: {smallest}. Tests "
+        f"that take trials or bins for independent would call {plain} tuned (p ≤ {LEVEL:g}), where "
+        f"{ours} are here.",
         [
             draw(
                 figures.tuning_map.later(names, signed[:, order], tuned[:, order]),

@@ -39,6 +39,7 @@ def memory(page: PageData) -> list[Panel]:
     )
     result = []
     if found.get("stationary"):
+        trials = bool(found["stationary"]["count"]["controls"].get("trial_shuffled"))
         result.append(
             Panel(
                 "autocorrelation",
@@ -47,10 +48,17 @@ def memory(page: PageData) -> list[Panel]:
                 "resemble what they were a lag earlier, within segments; bands hold 95%. "
                 "Orange: Monte Carlo of the model in equilibrium, laid over the recording by one "
                 f"factor, seconds per sweep, for each kind of update. {knows} Grey: recordings "
-                "whose bins, or whose trials at the same place, were shuffled.",
+                f"whose bins{', or whose trials at the same place,' if trials else ''} were "
+                "shuffled. Lags that are too long for their errors to be known, or whose band is "
+                "wider than 1, are left out.",
                 "One of the orange curves bends as the recording's does, over the whole range; "
-                "shuffled bins lie at 0. Where shuffled trials lie on the recording, the stimulus "
-                "alone makes this memory.",
+                "shuffled bins lie at 0."
+                + (
+                    " Where shuffled trials lie on the recording, the stimulus alone makes this "
+                    "memory."
+                    if trials
+                    else ""
+                ),
                 _pair(found["stationary"], units, "autocorrelation"),
                 wide=True,
                 verdict=verdicts.memory(page.evaluation),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from boltzbrain.foundations.showing.numbers import digits_of, number
 from boltzbrain.interpretation.couplings.low_rank import LowRank
 from boltzbrain.interpretation.file import Interpretation
 from boltzbrain.pages import figures
@@ -53,34 +54,47 @@ def coupling_findings(found: Interpretation, chosen_update: int) -> list[Finding
         draw(figures.coupling_histogram.later(pairs, "coupling J of a pair (nats)"),
              "Histogram of pair couplings", "pairs"),
     ]  # fmt: skip
+    told = []
+    changed = summary.get("strong_pairs_that_change_sign")
+    if changed is not None:
+        share = f"{changed:.0%}" if changed else "none"
+        told.append(
+            f"Of the {summary['strong_pairs']} strongest pairs, {share} change sign between the "
+            "two references."
+        )
+    triplets = ""
     if "couplings/triplets/values" in found:
         values = {"uniform": found["couplings/triplets/values"]}
-        images.append(
-            draw(figures.coupling_histogram.later(values, "coupling J of a triplet (nats)"),
-                 "Histogram of triplet couplings", "triplets")
-        )  # fmt: skip
-    changed = summary.get("strong_pairs_that_change_sign")
-    share = f"{changed:.0%}" if changed else "none"
-    told = "" if changed is None else (
-        f"Of the {summary['strong_pairs']} strongest pairs, {share} change sign between the two "
-        "references."
-    )  # fmt: skip
+        if _matters(values["uniform"], pairs["uniform"]):
+            triplets = ", and of triplets drawn at random"
+            images.append(
+                draw(figures.coupling_histogram.later(values, "coupling J of a triplet (nats)"),
+                     "Histogram of triplet couplings", "triplets")
+            )  # fmt: skip
+        else:
+            told.append("Couplings of triplets are below a thousandth of those of pairs.")
     norms = {name: found[f"couplings/norms/{name}"] for name in
              ("update", "fields", "pairs", "triplets", "triplets_stderr")}  # fmt: skip
     last = summary["norms"]
-    explained = "" if last["explained"] is None else (
-        f" Orders 1 to 3 explain {last['explained']:.0%} of the variance of log P over uniform "
-        "states (more than 100% is sampling error)."
-    )  # fmt: skip
+    of_triplets = f"{last['triplets']:.2g}"
+    if last["triplets"] < _SEEN * last["pairs"]:
+        of_triplets = f"below {_SEEN * last['pairs']:.1g}"
+    explained = ""
+    if last["explained"] is not None:
+        share = f"{last['explained']:.0%}"
+        more = " (more than 100% is sampling error)" if last["explained"] >= 1.005 else ""
+        explained = (
+            f" Orders 1 to 3 explain {share} of the variance of log P over uniform states{more}."
+        )
     return [
         Finding(
             "coupling-histograms",
             "Effective fields and couplings",
             "Coefficients of log P in spins of −1 and +1 (Ising convention), on a logarithmic "
-            "axis: of single neurons, of pairs, and of triplets drawn at random. Uniform: the "
-            "other neurons are active with probability 1/2, as in the Neuropixels paper; data: "
-            "they are as in the training bins, as in the zebrafish paper.",
-            told,
+            f"axis: of single neurons{', and' if not triplets else ','} of pairs{triplets}. "
+            "Uniform: the other neurons are active with probability 1/2, as in the Neuropixels "
+            "paper; data: they are as in the training bins, as in the zebrafish paper.",
+            " ".join(told),
             images,
             wide=True,
         ),
@@ -89,8 +103,8 @@ def coupling_findings(found: Interpretation, chosen_update: int) -> list[Finding
             "Couplings along training",
             "Root of the sum of squared couplings of each order, uniform reference; triplets from "
             "a random sample, with their standard error. The dotted line is the chosen update.",
-            f"At the chosen update: fields {last['fields']:.1f}, pairs {last['pairs']:.1f}, "
-            f"triplets {last['triplets']:.1f} nats.{explained}",
+            f"At the chosen update: fields {last['fields']:,.1f}, pairs {last['pairs']:.2g}, "
+            f"triplets {of_triplets} nats.{explained}",
             [
                 draw(
                     figures.coupling_norms.later(norms, chosen_update),
@@ -125,6 +139,9 @@ def region_findings(found: Interpretation) -> list[Finding]:
     names = [maps.names[number] for number in order.tolist()]
     counts = maps.counts[order]
     images = []
+    beside = ""
+    if found.maps("correlation") is not None:
+        beside = " The correlation of activity stands beside for comparison."
     for of, kind, words in (
         ("uniform", "mean", "mean J, uniform reference"),
         ("uniform", "l1", "mean |J|, uniform reference"),
@@ -133,28 +150,33 @@ def region_findings(found: Interpretation) -> list[Finding]:
     ):
         one = found.maps(of)
         if one is not None:
-            values = one.of(kind)[np.ix_(order, order)]
+            values, mean = one.of(kind)[np.ix_(order, order)], words.partition(",")[0]
             images.append(
                 draw(
-                    figures.region_map.later(names, counts, values, f"{words}"),
+                    figures.region_map.later(
+                        names, counts, values, words if of == "correlation" else f"{mean} (nats)"
+                    ),
                     f"Map of {words}",
                     words,
                 )
             )
     summary = found.summary["regions"]
     test = summary["label_tests"].get("uniform", {}).get("l1")
-    told = "" if test is None else (
-        f"Within regions |J| is {test['within']:.4f}, between them {test['between']:.4f}; with the "
-        f"neurons' labels shuffled a difference as large has p = {test['p_value']:.2g}."
-    )  # fmt: skip
+    told = ""
+    if test is not None:
+        digits = digits_of(min(test["within"], test["between"]), 2) + 1
+        within, between = (number(test[name], digits) for name in ("within", "between"))
+        told = (
+            f"Within regions |J| is {within} nats, between them {between}; with the neurons' "
+            f"labels shuffled a difference as large has p = {test['p_value']:.2g}."
+        )
     result = [
         Finding(
             "region-map",
             "Couplings between regions",
             "Couplings averaged over pairs of neurons of two regions, a neuron with itself left "
             "out; number of neurons in brackets. Regions stand in the order of a clustering of "
-            "their |J| profiles, the same in every map. The correlation of activity stands beside "
-            "for comparison.",
+            f"their |J| profiles, the same in every map; each map has a scale of its own.{beside}",
             told,
             images,
             wide=True,
@@ -169,9 +191,18 @@ def _within(found: Interpretation) -> list[Finding]:
         return []
     told = found.summary["regions"]["distributions"]
     shown = sorted(told["J"], key=lambda one: -one["neurons"])[:REGIONS_SHOWN]
+    largest = f" The {len(shown)} largest regions." if len(shown) < len(told["J"]) else ""
     labels = found["neurons/region"]
     spread = found.entries.get("couplings/r_pairs")
-    matrices = {"J": pairs} if spread is None else {"J": pairs, "R": spread.values}
+    matrices = {"J": pairs}
+    of_r, ours = "", "the definition of E/I is ours"
+    if spread is not None and _matters(spread.values, pairs):
+        matrices["R"] = spread.values
+        of_r = (
+            " and of R, the standard deviation of a pair's coupling over the states of the other "
+            "neurons: how far the pair takes part in interactions of more than two"
+        )
+        ours = "the definitions of R and E/I are ours"
     images = []
     for letter, matrix in matrices.items():
         words = f"{letter} within the region (nats)"
@@ -193,16 +224,28 @@ def _within(found: Interpretation) -> list[Finding]:
         Finding(
             "region-histograms",
             "Couplings within each region",
-            "Distribution over pairs of a region (height is the root of the count) of J and of R, "
-            "the standard deviation of a pair's coupling over the states of the other neurons: how "
-            "far the pair takes part in interactions of more than two. n: neurons, γ: skewness, "
-            "E/I: summed positive over summed negative couplings. These are statistical couplings, "
-            "not synapses, and the definitions of R and E/I are ours.",
-            "",
+            f"Distribution over pairs of a region (height is the root of the count) of J{of_r}. n: "
+            "neurons, γ: skewness, E/I: summed positive over summed negative couplings. These are "
+            f"statistical couplings, not synapses, and {ours}.{largest}",
+            "" if spread is None or "R" in matrices else _NO_R,
             images,
             wide=True,
         )
     ]
+
+
+_SEEN = 1e-3
+"""Share of the couplings of pairs below which others cannot be seen beside them."""
+_NO_R = (
+    "The couplings hardly depend on the states of the other neurons (R below a thousandth of |J|): "
+    "all interactions are of two."
+)
+
+
+def _matters(spread: Floats, pairs: Floats) -> bool:
+    """Return whether R is of a size to be seen beside J."""
+    sizes = [float(np.quantile(np.abs(np.asarray(one)), 0.99)) for one in (spread, pairs)]
+    return sizes[0] > _SEEN * sizes[1]
 
 
 def _words(one: dict[str, Any], ratio: bool) -> str:
@@ -245,7 +288,8 @@ def assembly_findings(found: Interpretation) -> list[Finding]:
     labels = found["neurons/region"]
     names = [name for name in sorted(set(labels.tolist())) if name and (labels == name).sum() >= 2]
     units = found["assemblies/weights"].shape[1]
-    if names:
+    several = len(names) > 1
+    if several:
         order = found["assemblies/order"]
         share = np.stack(
             [
@@ -264,8 +308,12 @@ def assembly_findings(found: Interpretation) -> list[Finding]:
             "Assemblies",
             "Every hidden unit with the neurons that are strongly connected to it. Embedded: how "
             "many neurons have a strong weight, against what counts as strong, beside shuffled "
-            "weights. Where regions are known: to which assembly the neurons of each are tied most "
-            "strongly.",
+            "weights."
+            + (
+                " By region: to which assembly the neurons of each are tied most strongly."
+                if several
+                else ""
+            ),
             f"{summary['embedded']:.0%} of the neurons belong to an assembly (rule: "
             f"{summary['rule'].replace('_', ' ')}). Members of the median assembly: "
             f"{summary['median_size']:.0f}.",

@@ -242,7 +242,7 @@ def _states(
             "predicts). Thin lines separate segments.",
             "Broad stretches of one colour: states that last longer than a bin and come back in "
             "other segments.",
-            [draw(ribbon, "Raster of test bins, the probability of each state below")],
+            [draw(ribbon, "Raster of test bins, the probability of each state below", wide=True)],
             wide=True,
             verdict=judged[0],
             doubtful=doubtful,

@@ -100,8 +100,9 @@ def _assemblies(found: Interpretation, page: PageData) -> dict[str, Any]:
     weights, member = found["assemblies/weights"], found["assemblies/membership"]
     units = weights.shape[1]
     activity = page.hidden_in_time[: max(20, min(TRACE_BINS, _TRACE_VALUES // max(units, 1)))]
-    has_regions = "assemblies/region_occupancy" in found
-    regions = [str(name) for name in found["assemblies/region_names"]] if has_regions else []
+    told = "assemblies/region_occupancy" in found
+    regions = [str(name) for name in found["assemblies/region_names"]] if told else []
+    has_regions = len(regions) > 1
     listed = []
     for unit in range(units):
         mine = weights[:, unit]

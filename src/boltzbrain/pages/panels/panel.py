@@ -59,7 +59,7 @@ class Panel:
         this is, or whether the order of bins in time, which the training does not see, is
         reproduced. A check has its verdict from `verdicts.checks`.
     doubtful
-        Whether it is greyed out, as what it shows should not be interpreted; None: where the RBM
+        Whether it is pale, as what it shows should not be interpreted; None: where the RBM
         should not be.
     """
 

@@ -65,6 +65,11 @@ def _rounded(values: Any, digits: int = 4) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in np.asarray(values, dtype=np.float64)]
 
 
+def _several_regions(found: Interpretation) -> bool:
+    """Return whether a column of regions would tell anything."""
+    return len(set(found["neurons/region"].tolist())) > 1
+
+
 def _assemblies(found: Interpretation) -> SortableTable:
     units = found["assemblies/weights"].shape[1]
     heads = ["assembly", "members", "threshold", "mean activity"]
@@ -74,8 +79,8 @@ def _assemblies(found: Interpretation) -> SortableTable:
         _rounded(found["assemblies/threshold"]),
         _rounded(found["assemblies/mean_activity"]),
     ]
-    if "assemblies/spans" in found:
-        heads += ["effective regions", "spans"]
+    if _several_regions(found):
+        heads += ["effective regions", "regions it spans"]
         columns += [
             _rounded(found["assemblies/effective_regions"]),
             [str(names) for names in found["assemblies/spans"]],
@@ -90,7 +95,9 @@ def _assemblies(found: Interpretation) -> SortableTable:
             values = _rounded(found[f"assemblies/compactness/{name}"])
             heads.append(head)
             columns.append([values[rows[unit]] if unit in rows else None for unit in range(units)])
-    words = "One row per hidden unit. Regions that it spans hold a tenth of its members or more."
+    words = "One row per hidden unit."
+    if _several_regions(found):
+        words += " Regions that it spans hold a tenth of its members or more."
     if "assemblies/agreement" not in found:
         return SortableTable("All assemblies", words, heads, columns)
     heads.append(AGREEMENT)
@@ -108,14 +115,19 @@ def _couplings(found: Interpretation) -> SortableTable:
     top = top[size[top] > 0]
     one, two = rows[top], both[top]
     names, labels = found["neurons/id"], found["neurons/region"]
-    heads = ["neuron", "region", "other neuron", "its region", "J (uniform)"]
-    columns: list[Sequence[Any]] = [
-        [str(names[k]) for k in one],
-        [str(labels[k]) for k in one],
-        [str(names[k]) for k in two],
-        [str(labels[k]) for k in two],
-        _rounded(values.ravel()[top]),
-    ]
+    heads = ["neuron"]
+    columns: list[Sequence[Any]] = [[str(names[k]) for k in one]]
+    named = _several_regions(found)
+    if named:
+        heads.append("region")
+        columns.append([str(labels[k]) for k in one])
+    heads.append("other neuron")
+    columns.append([str(names[k]) for k in two])
+    if named:
+        heads.append("its region")
+        columns.append([str(labels[k]) for k in two])
+    heads.append("J (uniform)")
+    columns.append(_rounded(values.ravel()[top]))
     data = found.pairs("data")
     if not isinstance(data, LowRank):
         heads.append("J (data)")
@@ -161,11 +173,14 @@ def _neurons(found: Interpretation) -> SortableTable:
     strongest = found["neurons/strongest_assembly"][chosen]
     weights = found["assemblies/weights"][chosen]
     own = weights[np.arange(len(strongest)), np.maximum(strongest, 0)]
-    heads = ["neuron", "region", "rate per bin", "field H (uniform)", "field H (data)",
-             "strongest assembly", "its weight"]  # fmt: skip
-    columns: list[Sequence[Any]] = [
-        [str(name) for name in found["neurons/id"][chosen]],
-        [str(name) for name in found["neurons/region"][chosen]],
+    heads = ["neuron"]
+    columns: list[Sequence[Any]] = [[str(name) for name in found["neurons/id"][chosen]]]
+    if _several_regions(found):
+        heads.append("region")
+        columns.append([str(name) for name in found["neurons/region"][chosen]])
+    heads += ["rate per bin", "field H (uniform)", "field H (data)", "strongest assembly",
+              "its weight"]  # fmt: skip
+    columns += [
         _rounded(found["neurons/rate"][chosen]),
         _rounded(found["couplings/fields"][chosen]),
         _rounded(found["couplings/data/fields"][chosen]),

@@ -71,10 +71,16 @@ _LARGER = 1.15
 
 
 def rows_of(plate: Plate, entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Return the figures of a plate that there are, row by row; rows without any are left out."""
+    """Return the figures of a plate that there are, row by row; rows without any are left out.
+
+    A row that misses one takes the last of the next, so that no row is half empty.
+    """
     found = [
         [one for cell in row if (one := _find(cell, entries)) is not None] for row in plate.rows
     ]
+    for row, after, cells in zip(found, found[1:], plate.rows, strict=False):
+        if row and len(row) < len(cells) and len(after) > 1:
+            row.append(after.pop())
     return [row for row in found if row]
 
 

@@ -23,7 +23,8 @@
 
   const button = byId("unfold"), checks = [...document.querySelectorAll("details.check")];
   const failed = checks.filter((one) => one.open);
-  button.addEventListener("click", () => {
+  // the page of a study has no checks
+  button?.addEventListener("click", () => {
     const all = button.getAttribute("aria-pressed") !== "true";
     for (const one of checks) one.open = all || failed.includes(one);
     button.setAttribute("aria-pressed", String(all));

@@ -55,7 +55,7 @@
         }));
         return line;
       }));
-      note.textContent = rows.length > SHOWN ? `${rows.length} rows, ${SHOWN} shown` : `${rows.length} rows`;
+      note.textContent = rows.length > SHOWN ? `${rows.length} rows, ${SHOWN} shown` : `${rows.length} row${rows.length === 1 ? "" : "s"}`;
     }
     const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
     // a spreadsheet takes text that begins like a formula for one, unless an apostrophe precedes it
@@ -81,15 +81,16 @@
   };
   const chooser = byId("gallery-unit"), orderChooser = byId("gallery-order");
   let order = orders.activity;
-  function bars(parent, rows, up = UP) {
+  function bars(parent, rows, up = UP, faint = () => false) {
     const most = Math.max(...rows.map((row) => Math.abs(row[1])), 1e-12);
-    parent.replaceChildren(...rows.map(([name, value]) => {
+    parent.replaceChildren(...rows.map(([name, value], place) => {
       const line = document.createElement("div"), bar = document.createElement("i");
       const [words, number] = [document.createElement("span"), document.createElement("span")];
       words.textContent = words.title = name;
       number.textContent = Number(value.toPrecision(3));
       bar.style.width = `${(100 * Math.abs(value)) / most}%`;
       bar.style.background = value < 0 ? DOWN : up;
+      bar.classList.toggle("faint", faint(place));
       const room = document.createElement("span");
       room.append(bar);
       line.append(words, room, number);
@@ -149,7 +150,8 @@
     const back = one.agreement === undefined ? "" : `, ${one.returns ? "comes back" : "does not come back"} in other trainings (agreement ${one.agreement})`;
     byId("gallery-words").textContent = `${one.members.length} members, ${order.indexOf(unit) + 1} of ${units.length} hidden units${back}`;
     byId("gallery").classList.toggle("not-returning", one.returns === false);
-    bars(byId("gallery-weights"), one.top.map((n, k) => [label(n), one.weights[k]]));
+    const mine = new Set(one.members);
+    bars(byId("gallery-weights"), one.top.map((n, k) => [label(n), one.weights[k]]), UP, (k) => !mine.has(one.top[k]));
     trace(one.trace);
     byId("gallery-regions-head").hidden = !one.regions;
     bars(byId("gallery-regions"), one.regions || [], PLAIN);

@@ -24,6 +24,7 @@ from boltzbrain.pages.verdicts.thresholds import (
     DISTANCE_ALWAYS,
     DISTANCE_RATIO,
     LEAST,
+    LEAST_CEILING,
     MEAN_ACTIVITY,
     MOST_WEAK,
     NORMALISED_ERROR,
@@ -47,7 +48,8 @@ def _ratio(value: float | None, ceiling: float | None) -> float | None:
 def agreement(evaluation: Mapping[str, Any], name: str) -> Verdict:
     """Judge the correlation of a generated statistic with the test fold against its ceiling.
 
-    There is no verdict where train-vs-test is smaller than the 95 % error of generated-vs-test.
+    There is no verdict where train-vs-test is smaller than the 95 % error of generated-vs-test, and
+    poor is only what lies below the limit with its whole 95 % interval.
 
     Parameters
     ----------
@@ -80,12 +82,18 @@ def agreement(evaluation: Mapping[str, Any], name: str) -> Verdict:
             f"{ceiling:.3f} only, within the sampling error of 0: there is nothing to compare with "
             f"(generated: {value:.3f}).",
         )
-    beside = "" if not interval else f" (95% interval: {interval[0]:.1%} to {interval[1]:.1%})"
+    beside = "" if not interval else (
+        f" (95% interval: {number(100 * interval[0], 1)}% to {number(100 * interval[1], 1)}%)"
+    )  # fmt: skip
+    share = f"{max(ratio, 0.0):.0%}"
     text = (
-        f"Generated {what} correlate with the test fold at {value:.3f}; the training fold itself "
-        f"reaches {ceiling:.3f}, so the model has {ratio:.0%} of what can be had{beside}"
+        f"Generated {what} correlate with the test fold at {number(value, 3)}; the training fold "
+        f"itself reaches {ceiling:.3f}, so the model has {share} of what can be had{beside}"
     )
-    return Verdict(AGREEMENT[name].high_is_good(ratio), f"{text}.")
+    level = AGREEMENT[name].high_is_good(ratio)
+    if level == "poor" and interval and interval[1] >= AGREEMENT[name].fair:
+        level = "fair"
+    return Verdict(level, f"{text}.")
 
 
 def population_count(evaluation: Mapping[str, Any]) -> Verdict:
@@ -240,11 +248,22 @@ def reconstruction(evaluation: Mapping[str, Any]) -> Verdict:
 
 
 def normalised_error(evaluation: Mapping[str, Any], name: str) -> Verdict:
-    """Judge a normalised RMSE: 0 is as near as the training fold, 1 as far as a permutation."""
+    """Judge a normalised RMSE: 0 is as near as the training fold, 1 as far as a permutation.
+
+    There is no verdict where the training fold hardly correlates with the test fold: then 0 and 1
+    are as good as one.
+    """
     path = f"statistics.nrmse.{name}"
     value = figure_at(evaluation, path)
     if value is None:
         return Verdict("unknown", f"Nothing to compare with{reason_at(evaluation, path)}.")
+    ceiling = figure_at(evaluation, f"statistics.hidden.ceiling.{name}.pearson")
+    if ceiling is not None and ceiling < LEAST_CEILING:
+        return Verdict(
+            "unknown",
+            f"The training fold itself correlates with the test fold at {number(ceiling, 2)} only: "
+            "there is nothing to compare with.",
+        )
     text = (
         f"The normalised error is {number(value, 2)}, where 0 is the distance of the training fold "
         "and 1 that of a shuffled statistic"

@@ -163,8 +163,8 @@ def states(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
     if "couplings" in told:
         pairs = told["couplings"]
         text += (
-            f" Couplings of {pairs['changing']} of {pairs['pairs']} pairs change with the state "
-            f"beyond states at other times, where {pairs['expected']:.0f} are expected."
+            f" Couplings of {pairs['changing']:,} of {pairs['pairs']:,} pairs change with the "
+            f"state beyond states at other times, where {pairs['expected']:.0f} are expected."
         )
     return Verdict(LONG_STAY.high_is_good(middle / bin_width_s), text)
 
@@ -195,7 +195,7 @@ def influences(told: Mapping[str, Any], bin_width_s: float) -> Verdict:
 def changing_pairs(told: Mapping[str, Any]) -> Verdict:
     """Say how many couplings change with the label: good where more do than at other times."""
     text = (
-        f"Couplings of {told['changing']} of {told['pairs']} pairs change over "
+        f"Couplings of {told['changing']:,} of {told['pairs']:,} pairs change over "
         f"{len(told['labels'])} labels by more than {told['threshold']:.2g} nats, beyond those of "
         f"labels at other times, where {told['expected']:.0f} are expected."
     )

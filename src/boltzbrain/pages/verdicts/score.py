@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boltzbrain.foundations.showing.numbers import error_words, number, with_error
+from boltzbrain.foundations.showing.numbers import digits_of, error_words, number, with_error
 from boltzbrain.pages.verdicts.thresholds import (
     FEW_CLUSTERS,
     GAIN_ERRORS,
@@ -147,7 +147,8 @@ def training(log: pd.DataFrame, chosen_update: int) -> Verdict:
         return Verdict(
             "fair",
             f"The validation score was best at the last update ({last}) and still rising, by "
-            f"{before:.2f} nats since the checkpoint before: more updates would help.",
+            f"{number(before, digits_of(before, 2))} nats since the checkpoint before: more "
+            "updates would help.",
         )
     text = (
         f"The validation score was as good as the best at update {chosen_update} and fell by "

@@ -75,6 +75,9 @@ RECONSTRUCTION_SHARE = Limits(1.0, 0.7)
 """Median reconstruction over that of logistic regression on the same neurons."""
 NORMALISED_ERROR = Limits(0.2, 0.4)
 """Normalised RMSE of a statistic of hidden units; 0 as the training fold, 1 as shuffled."""
+LEAST_CEILING = 0.2
+"""Correlation of training with test fold below which a normalised error is not judged: the training
+fold is then nearer than a shuffled one by a tenth only."""
 WEIGHT_WIDTH = (LEAST_WIDTH, GREATEST_WIDTH)
 """Standard deviation of the weights, as in training."""
 CHANCE_TAIL = 0.01

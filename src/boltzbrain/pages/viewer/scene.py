@@ -23,6 +23,7 @@ from boltzbrain.interpretation.marginal import Floats, Indices
 from boltzbrain.interpretation.references import some_bins
 from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.rbm import RBM
+from boltzbrain.pages.style import COLOUR_WORDS
 from boltzbrain.training.run.run import TrainingRun
 
 _MOST_FRAMES, _MOST_DRAWS = 4000, 500
@@ -228,17 +229,24 @@ def _recorded(activity: Activity) -> Frames:
     # a fold may skip bins within a segment
     breaks = np.flatnonzero((np.diff(segment) != 0) | (np.diff(bins) != 1)) + 1
     some = f"the first {len(bins):,} of {whole:,}" if len(bins) < whole else f"all {whole:,}"
-    width = f"{1000 * activity.bin_width_s:g} ms"
+    width = f"{1000 * activity.bin_width_s:.4g} ms"
     what = "recording" if name == "all folds" else name
     words = f"Recorded: {some} bins of the {what}, {width} each."
     if len(breaks):
         words += " Grey lines: the next segment or piece of the fold begins, at another time."
     bands, names, are = _bands(activity, bins, breaks)
-    words += f" Coloured: {are}s." if bands else ""
+    words += f" Coloured: {are}s{_coloured(names)}." if bands else ""
     return Frames(
         "recorded", f"recorded ({name})", words, activity.states[bins], breaks.tolist(),
         timed=True, bands=bands, band_names=names, bands_are=are,
     )  # fmt: skip
+
+
+def _coloured(names: Sequence[str]) -> str:
+    """Return which colour each of a few stretches has."""
+    if len(names) > len(COLOUR_WORDS):
+        return ""
+    return f" ({', '.join(f'{one} {of}' for one, of in zip(COLOUR_WORDS, names, strict=False))})"
 
 
 def _bands(

@@ -173,9 +173,8 @@ def split(
     if way == "none":
         options["warning"] = NO_SCORE
     if way in _WITH_GAP:
-        if activity.covariates or len(activity.trials):
-            # behaviour is broken from the activity within what was recorded without a pause
-            options[RECORDED] = stretches(activity.segment)[0].tolist()
+        # behaviour and motifs go by what was recorded without a pause
+        options[RECORDED] = stretches(activity.segment)[0].tolist()
         activity = replace(activity, segment=_cut(activity.segment, fold))
     return _drop_rare(activity.with_fold(fold, Step("split", options)), asked.min_active_bins)
 

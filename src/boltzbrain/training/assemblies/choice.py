@@ -12,8 +12,9 @@ RECIPE = "assemblies"
 FEWEST_NEURONS = 2000
 """With fewer neurons `compositional` converges itself, and more assemblies are too small to be told
 on from off; at 2,000 it is 10 of 800 planted ones (`proofs/convergence.py`)."""
-MOST = 0.5
-"""Share of the memberships in components that components which are on or off must have."""
+LEAST_SHARE = 0.3
+"""Share of the memberships in components that components which are on or off must have. The recipe
+trains graded ones beside them: the fish of `proofs/harder_fish.py` have .35 to .60."""
 
 
 def plan_for(activity: Activity, plan: TrainingPlan) -> tuple[TrainingPlan, Components | None]:
@@ -35,7 +36,7 @@ def plan_for(activity: Activity, plan: TrainingPlan) -> tuple[TrainingPlan, Comp
     found = find_components(torch.from_numpy(activity.states_of("train")), plan.hidden, plan.seed)
     if asked:
         return plan, found
-    if found.share < MOST:
+    if found.share < LEAST_SHARE:
         return plan, None
     recipe = make_plan(plan.preset).model_dump()
     given = {name: value for name, value in plan.model_dump().items() if value != recipe[name]}

@@ -76,12 +76,15 @@ def find_components(states: Tensor, hidden: int, seed: int) -> Components:
         Seed of the rotation to independent components.
     """
     slopes, bins = component_slopes(states, hidden, seed)
+    if not slopes.size:
+        bins_of, neurons_of = (np.zeros((size, 0)) for size in states.shape)
+        return Components(bins_of > 0, neurons_of > 0, 0.0, bins_of, neurons_of)
     rates = mean_states(states, torch.float64).numpy()
     spread = np.sqrt(np.maximum(rates * (1 - rates), 1.0 / bins**2))
     members = np.abs(slopes) * (np.sqrt(bins) * spread[:, None]) > LEAST_Z
     kept = torch.from_numpy(np.where(members, slopes, 0.0).astype(np.float32))
     projection = sum_active_rows(states, kept).numpy()
-    on = np.stack([_upper(one) for one in projection.T], axis=1) if slopes.size else members[:0]
+    on = np.stack([_upper(one) for one in projection.T], axis=1)
     distance = np.array([_distance(*pair) for pair in zip(projection.T, on.T, strict=True)])
     found: list[int] = []
     graded = 0

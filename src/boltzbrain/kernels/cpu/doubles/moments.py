@@ -139,7 +139,7 @@ def _respond_eights(
     `law` is that of `law_of`; `totals`, (14, columns) flat, are added to in the order of
     the samples.
     """
-    fields, roots, log_roots, two_sided = law
+    fields, roots, log_roots, two_sided, _ = law
     nothing = all_of(0.0)
     for begin in range(0, samples, BLOCK):
         for unit in range(LANES * first, LANES * (first + count), LANES):
@@ -257,7 +257,7 @@ def respond_rectified(inputs: Tensor, fields: Tensor, roots: Tensor, *, deep: bo
         averages[:, :whole] /= samples
 
     def rest(first: int, count: int) -> None:
-        respond_each(given, *law, deep, whole + first, count, *found)
+        respond_each(given, *law[:4], deep, whole + first, count, *found)
 
     if whole < units:
         share(rest, units - whole, least=1 + 2000 // max(1, samples), most=units + 1)

@@ -63,13 +63,13 @@ _ALL = np.uint64(2**LANES - 1)
 _ONE = np.uint64(1)
 _COLUMNS = 32
 """Units that go through a draw together."""
-_NORM, _OTHER_X, _OTHER_NORM, _ROOT = (np.uint64(_COLUMNS * part) for part in range(1, 5))
+_NORM, _OTHER_X, _OTHER_NORM, _INVERSE = (np.uint64(_COLUMNS * part) for part in range(1, 5))
 """Where the room of a draw holds what; x comes first."""
 _HALF_LOG = 0.5 * math.log(2.0 * math.pi)
 _LOG_HALF = math.log(0.5)
 _ERROR = 4e-12
 """Bound on the error of a size in units of its law, over 1 + |x|, far above what is found."""
-_ODDS_ERROR = 1e-10
+_ODDS_ERROR = 1e-9
 """Bound on the relative error of a side's probability."""
 _DEEP, _END = -1e4, HIGH - 1.0 / PER_UNIT
 """Below, squares lose digits; above, the table ends."""
@@ -119,32 +119,32 @@ def _norms(inputs, at, unit, count, law, table, room):
     Each step of a draw is a loop of its own over 32 units: in one long loop every operation would
     wait for the one before it.
     """
-    fields, roots, _, two_sided = law
+    fields, _, _, two_sided, inverses = law
     for lane in range(0, count, LANES):
         here, to = np.uint64(unit + lane), np.uint64(lane)
         value = load_eight(inputs, np.uint64(at + lane))
-        x = (all_of(0.0) - (value + load_eight(fields, here))) / load_eight(roots, here)
+        x = (all_of(0.0) - (value + load_eight(fields, here))) * load_eight(inverses, here)
         put_eight(room, to, x)
         put_eight(room, to + _NORM, _norm_at(x, table))
         if two_sided:
             there = here + np.uint64(fields.shape[1])
-            x = (value - load_eight(fields, there)) / load_eight(roots, there)
+            x = (value - load_eight(fields, there)) * load_eight(inverses, there)
             put_eight(room, to + _OTHER_X, x)
             put_eight(room, to + _OTHER_NORM, _norm_at(x, table))
 
 
 @njit
 def _choose_sides(unit, count, law, sides, room, unsure):
-    """Choose a side of each unit, and note x, log-norm and signed root of that alone."""
-    _, roots, log_roots, two_sided = law
+    """Choose a side of each unit, and note x, log-norm and signed 1 / root of that alone."""
+    _, _, log_roots, two_sided, inverses = law
     for lane in range(0, count, LANES):
         here, to = np.uint64(unit + lane), np.uint64(lane)
         unsure[lane // LANES] = np.uint64(0)
-        root = load_eight(roots, here)
+        inverse = load_eight(inverses, here)
         if not two_sided:
-            put_eight(room, to + _ROOT, root)
+            put_eight(room, to + _INVERSE, inverse)
             continue
-        there = here + np.uint64(roots.shape[1])
+        there = here + np.uint64(inverses.shape[1])
         norm, other_norm = load_eight(room, to + _NORM), load_eight(room, to + _OTHER_NORM)
         log_odds = norm - other_norm - load_eight(log_roots, here) + load_eight(log_roots, there)
         log_odds = pick(below(log_odds, all_of(600.0)), log_odds, all_of(600.0))
@@ -154,7 +154,8 @@ def _choose_sides(unit, count, law, sides, room, unsure):
         decided = below(all_of(_ODDS_ERROR), size_of(product - 1.0))
         unsure[lane // LANES] = bits_of_marks(decided) ^ _ALL
         positive = below(product, all_of(1.0))
-        put_eight(room, to + _ROOT, pick(positive, root, all_of(0.0) - load_eight(roots, there)))
+        other = all_of(0.0) - load_eight(inverses, there)
+        put_eight(room, to + _INVERSE, pick(positive, inverse, other))
         put_eight(room, to, pick(positive, load_eight(room, to), load_eight(room, to + _OTHER_X)))
         put_eight(room, to + _NORM, pick(positive, norm, other_norm))
 
@@ -190,8 +191,8 @@ def _finish(count, at, quantiles, room, unsure, states):
         size = side * _cubic(quantiles, (s - ROOT_LOW) * PER_UNIT) - x
         error = (size_of(x) + 1.0) * _ERROR
         sure = both(sure, below(error, size))
-        root = load_eight(room, to + _ROOT)
-        rounding = store_rounded(states, np.uint64(at + lane), size / root, error / root)
+        inverse = load_eight(room, to + _INVERSE)
+        rounding = store_rounded(states, np.uint64(at + lane), size * inverse, error * inverse)
         unsure[lane // LANES] |= rounding | (bits_of_marks(sure) ^ _ALL)
 
 
@@ -199,10 +200,9 @@ def _finish(count, at, quantiles, room, unsure, states):
 def draw_row(inputs, at, row, law, state, tables, room, states):
     """Draw one row of units, whose float32 inputs lie from `at` on, as its states will.
 
-    `law` is fields, roots and log-roots, (half, unit), and whether there are two halves; `state`
-    the key and the draw number; `room` that of `room_to_draw`.
+    `law` is that of `law_of`; `state` the key and the draw number; `room` that of `room_to_draw`.
     """
-    fields, roots, log_roots, two_sided = law
+    fields, roots, log_roots, two_sided, _ = law
     key, draw = state
     table, quantiles = tables
     values, unsure, sides, sizes = room
@@ -263,7 +263,7 @@ def partitions_of_row(inputs, at, law, table, room, result):
 
     The sum is one of float64, in the order of the units.
     """
-    fields, roots, log_roots, two_sided = law
+    fields, roots, log_roots, two_sided, _ = law
     values, columns, total = room[0], fields.shape[1], 0.0
     for begin in range(0, columns, LANES):
         left, here = min(LANES, columns - begin), at + begin
@@ -318,7 +318,7 @@ def _partition_rows(inputs, columns, law, table, first, count, result):
 @compiled
 def _partition_each(inputs, columns, law, table, first, count, result):
     """Find log-partitions one by one, as `_partition_rows` does eight by eight."""
-    fields, roots, log_roots, two_sided = law
+    fields, roots, log_roots, two_sided, _ = law
     for place in range(first * columns, (first + count) * columns):
         result[place] = partition_unit(
             np.float64(inputs[place]), place % columns, fields, roots, log_roots, two_sided, table
@@ -328,7 +328,7 @@ def _partition_each(inputs, columns, law, table, first, count, result):
 @compiled
 def _draw_each(inputs, columns, law, state, tables, first, count, states):
     """Draw rows of units one by one, as `_draw_rows` does eight by eight."""
-    fields, roots, log_roots, two_sided = law
+    fields, roots, log_roots, two_sided, _ = law
     key, draw = state
     k0, k1 = halves(key)
     s0, s1 = halves(draw)
@@ -390,6 +390,10 @@ def log_partition_rectified(inputs: Tensor, fields: Tensor, roots: Tensor) -> Te
 
 
 def law_of(fields: Tensor, roots: Tensor) -> tuple[Any, ...]:
-    """Return fields, roots and log-roots (half, unit), and whether there are two halves."""
-    parts = fields, roots, roots.log()
-    return (*(part.contiguous().numpy() for part in parts), len(fields) == 2)
+    """Return what loops take of a law.
+
+    Fields, roots and log-roots (half, unit), whether there are two halves, and 1 / roots.
+    """
+    parts = (part.contiguous().numpy() for part in (fields, roots, roots.log(), 1.0 / roots))
+    fields_of, roots_of, log_roots, inverses = parts
+    return fields_of, roots_of, log_roots, len(fields) == 2, inverses

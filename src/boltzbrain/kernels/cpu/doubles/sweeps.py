@@ -28,7 +28,7 @@ from boltzbrain.kernels.cpu.few_chains import (
     sum_stretch,
     whole_vectors,
 )
-from boltzbrain.kernels.cpu.products import padded_samples
+from boltzbrain.kernels.cpu.products import VECTOR, padded_samples
 from boltzbrain.kernels.cpu.rectified import QUANTILES, TABLE
 from boltzbrain.kernels.cpu.threads import share, thread_count
 
@@ -56,7 +56,7 @@ def _add(part, sums):
 
 
 @compiled
-def _sweep(
+def sweep_through(
     weights, units, length, field, field_stride, rows, law, sweeps, begin, samples, stride, key,
     draw, states, drawn, sums, part, turned, inputs, listed, room, many_room, tables,
 ):  # fmt: skip
@@ -82,11 +82,15 @@ def _sweep(
                 given[at + unit] = sums[sample * width + unit]
         for place in range(len(rows)):
             given[place] += rows[place]
-        for sample in range(samples):
-            at = sample * hidden
-            draw_row(given, at, begin + sample, law, (key, number), tables, tools, answers)
+        for start in range(0, samples, VECTOR):
+            stop = min(start + VECTOR, samples)
+            for sample in range(start, stop):
+                at = sample * hidden
+                draw_row(given, at, begin + sample, law, (key, number), tables, tools, answers)
+            # a few samples at a time, whose values are still in the first cache
             for unit in range(hidden):
-                turned[unit * stride + sample] = answers[at + unit]
+                for sample in range(start, stop):
+                    turned[unit * stride + sample] = answers[sample * hidden + unit]
         number += np.uint64(1) + np.uint64(law[3])
         for first in range(0, units, length):
             into = part if first else sums
@@ -146,7 +150,7 @@ def sweep_rectified(
 
         def task(first: int, count: int, size: int = stop - begin, at: np.uint64 = number) -> None:
             stride = padded_samples(count)
-            _sweep(
+            sweep_through(
                 given,
                 units,
                 length,

@@ -209,17 +209,20 @@ def four_from(typingctx, table, places):
             row = builder.load(builder.bitcast(builder.gep(data, [place]), quad.as_pointer()))
             row.align = 8
             rows.append(row)
-        pairs = [
-            builder.shuffle_vector(rows[lane], rows[lane + 1], order_of(*range(8)))
-            for lane in range(0, LANES, 2)
+        # rows beside those two further on, so that halves of 128 bits end where they belong
+        a, b, c, d = (
+            builder.shuffle_vector(rows[lane], rows[lane + 2], order_of(*range(8)))
+            for lane in (0, 1, 4, 5)
+        )
+        even, odd = order_of(0, 8, 2, 10, 4, 12, 6, 14), order_of(1, 9, 3, 11, 5, 13, 7, 15)
+        first, second = order_of(0, 1, 4, 5, 8, 9, 12, 13), order_of(2, 3, 6, 7, 10, 11, 14, 15)
+        low, high = (
+            [builder.shuffle_vector(*two, taken) for two in ((a, b), (c, d))]
+            for taken in (even, odd)
+        )
+        columns = [
+            builder.shuffle_vector(*two, taken) for taken in (first, second) for two in (low, high)
         ]
-        columns = []
-        for column in range(4):
-            taken = order_of(column, column + 4, column + 8, column + 12)
-            low, high = (
-                builder.shuffle_vector(pairs[first], pairs[first + 1], taken) for first in (0, 2)
-            )
-            columns.append(builder.shuffle_vector(low, high, order_of(*range(8))))
         return context.make_tuple(builder, sig.return_type, columns)
 
     return types.UniTuple(eights, 4)(table, places), generate
