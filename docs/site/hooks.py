@@ -16,7 +16,7 @@ import notebooks
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.utils import get_relative_url
-from notebook_pages import NotebookPage, page_of, with_html
+from notebook_pages import SHOWN, NotebookPage, page_of, with_html
 from reference import names, reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,8 +104,8 @@ def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
     if page.file.src_uri in _names and 'class="doc doc-contents' not in html:
         raise PluginError(f"{page.file.src_uri} must show a docstring")
     if (found := _books.get(page.file.src_uri)) is not None:
-        if "```text" in found.markdown and 'class="language-text' not in html:
-            raise PluginError("blocks of text must have the class language-text: mkdocs.yml")
+        if SHOWN in found.markdown and "shown highlight" not in html:
+            raise PluginError("what cells show must have the class that extra.css knows")
         return with_html(html, found.html)
     if page.file.src_uri == TUTORIALS_LIST:
         for source, found in _books.items():

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import nbformat
 from notebooks import text_of
 
+SHOWN = "```{ .text .shown }"
+"""Begins a block of what a cell shows; `extra.css` knows it by its class."""
 _STYLE = re.compile(r"<style scoped>.*?</style>", re.DOTALL)
 
 
@@ -71,7 +73,7 @@ def page_of(name: str, book: nbformat.NotebookNode, above: str = "") -> Notebook
                 html[mark] = _STYLE.sub("", str(data["text/html"])).replace('border="1" ', "")
                 parts.append(f'<div class="output" id="{mark}"></div>')
             elif text := text_of(output).strip("\n"):
-                parts.append(f"```text\n{text}\n```")
+                parts.append(f"{SHOWN}\n{text}\n```")
     return NotebookPage("\n\n".join(_together(parts)) + "\n", pictures, html)
 
 
@@ -79,8 +81,8 @@ def _together(parts: list[str]) -> list[str]:
     """Return the parts with lines of text that follow each other in one block."""
     found: list[str] = []
     for part in parts:
-        if found and part.startswith("```text") and found[-1].startswith("```text"):
-            found[-1] = f"{found[-1][:-4]}\n{part[8:]}"
+        if found and part.startswith(SHOWN) and found[-1].startswith(SHOWN):
+            found[-1] = f"{found[-1][:-4]}\n{part[len(SHOWN) + 1 :]}"
         else:
             found.append(part)
     return found

@@ -125,7 +125,7 @@ for shift, (kind, colour) in enumerate(zip(kinds, ("C0", "0.7"), strict=True)):
     values, errors = ([pair[kind][key] for pair in pairs.values()] for key in ("value", "stderr"))
     axes[3].bar(places, values, 0.28, yerr=errors, color=colour, label=kind.replace("_", " "))
 
-axes[3].set_xticks(np.arange(len(pairs)) + 0.15, [f"{first} to {name}" for name in pairs])
+axes[3].set_xticks(np.arange(len(pairs)) + 0.15, [f"{first}\nto {name}" for name in pairs])
 axes[3].set(ylim=(-0.2, 1.2), ylabel="correlation with the teacher",
             title="does it hold where nothing was told?")
 axes[3].axhline(0, color="grey", linewidth=0.8)

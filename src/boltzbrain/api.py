@@ -192,7 +192,7 @@ def evaluate(
             _opened(run),
             seed=_seed(seed),
             full=full,
-            baselines=tuple(baselines),
+            baselines=(baselines,) if isinstance(baselines, str) else tuple(baselines),
             controls=controls,
             device=device,
             callbacks=told,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from boltzbrain.foundations.checks import InputError
 from boltzbrain.foundations.random import Generator
+from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.layer import KINDS, Layer
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.enumeration import all_states, exact_samples
@@ -235,3 +238,15 @@ def test_a_model_takes_the_signs_of_another(hidden: str) -> None:
     assert torch.equal(again.weights, model.weights)
     for name, value in model.hidden.parameters().items():
         assert torch.equal(again.hidden.parameters()[name], value)
+
+
+def test_an_array_and_states_of_another_width_are_refused_before_a_kernel_reads_past_them() -> None:
+    rbm = RBM(Bernoulli(torch.zeros(4)), Bernoulli(torch.zeros(2)), torch.zeros(4, 2))
+    for call in (rbm.mean_hidden, rbm.free_energy):
+        with pytest.raises(InputError, match=r"visible must be a tensor.*torch\.as_tensor"):
+            call(np.zeros((3, 4)))
+        for dtype in (torch.uint8, torch.float32):
+            with pytest.raises(InputError, match=r"have shape \(sample, 4\); got \(3, 5\)"):
+                call(torch.zeros((3, 5), dtype=dtype))
+    with pytest.raises(InputError, match=r"hidden must have shape \(sample, 2\); got \(3, 4\)"):
+        rbm.mean_visible(torch.zeros(3, 4))

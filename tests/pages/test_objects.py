@@ -137,7 +137,7 @@ def test_each_object_tells_itself_within_a_screen(name, run):
 def test_what_an_evaluation_lacks_is_counted_with_its_reason(run):
     reasons = {"dynamics.a": "too noisy", "dynamics.b": "too noisy", "statistics.c": "no triplets"}
     told = repr(Evaluation({**run.evaluation, "reasons": reasons}))
-    assert "dynamics 2, statistics 1: too noisy, and 1 other reason (.reasons)" in told
+    assert "dynamics 2, statistics 1: too noisy, and others (.reasons)" in told
     assert "undefined" not in repr(Evaluation({**run.evaluation, "reasons": {}}))
 
 

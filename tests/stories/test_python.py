@@ -15,6 +15,7 @@ import pytest
 import boltzbrain as bb
 from boltzbrain.foundations.progress import Progress
 from boltzbrain.foundations.showing import display as showing
+from boltzbrain.grid.sweep import start_sweep
 from helpers.killing import differences
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
@@ -58,6 +59,24 @@ def test_fit_takes_a_recording_and_a_plan_and_points_from_an_array_to_the_door(t
     with pytest.raises(bb.InputError, match="hidden must"):
         bb.fit(recording, plan, hidden=9, out=tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_one_baseline_may_be_named_alone(tmp_path, monkeypatch, recording):
+    asked = []
+    monkeypatch.setattr("boltzbrain.comparison.evaluate_run.evaluate_run",
+                        lambda _, baselines, **__: asked.append(baselines))  # fmt: skip
+    run = bb.fit(recording, out=tmp_path / "run", progress=False, **QUICK)
+    bb.evaluate(run, baselines="ising", progress=False)
+    bb.evaluate(run, baselines=["ising", "pca"], progress=False)
+    assert asked == [("ising",), ("ising", "pca")]
+
+
+def test_a_sweep_takes_a_recording_and_splits_it_as_a_fit_does(tmp_path, recording):
+    found = start_sweep(recording, tmp_path / "sweep", hidden=[2, 3], updates=5, seed=4)
+    mine = recording.binarize().split(seed=4)
+    np.testing.assert_array_equal(found.activity().fold, mine.fold)
+    with pytest.raises(bb.InputError, match="activity must be an activity or a recording"):
+        bb.sweep(recording.signal.counts, tmp_path / "none", hidden=[2, 3])
 
 
 def test_progress_is_shown_by_default_and_silenced(tmp_path, monkeypatch, recording, capsys):

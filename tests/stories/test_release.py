@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,22 @@ def test_a_version_is_three_numbers_and_its_section_has_a_date(repository):
     assert "three numbers" in lacking(repository, "0.9", [], [])[0]
     (repository / "CHANGELOG.md").write_text(CHANGES.replace(" - 2030-01-02", ""))
     assert ["no date" in one for one in lacking(repository, "0.9.0", [], [])] == [True]
+
+
+def test_the_workflows_name_targets_pythons_and_scripts_that_there_are():
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {line.rpartition(" ")[2] for line in project["classifiers"] if "Python ::" in line}
+    tried = set(runpy.run_path(str(ROOT / "proofs/wheels.py"), run_name="wheels")["NEWER"])
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    assert [one.stem for one in workflows] == ["docs", "tests", "wheels"]
+    for one in workflows:
+        text = one.read_text()
+        assert set(re.findall(r"run: make ([\w-]+)", text)) <= targets
+        assert all((ROOT / script).exists() for script in re.findall(r"run: (\.\S+)", text))
+        pythons = set(re.findall(r"\b3\.\d+\b", text))
+        assert pythons <= named | (tried if one.stem == "wheels" else set())
+        # or pip fetches the CUDA build of PyTorch
+        assert "https://download.pytorch.org/whl/cpu" in text
+    tests = (ROOT / ".github/workflows/tests.yml").read_text()
+    assert set(re.findall(r'"(3\.\d+)"', tests)) == named

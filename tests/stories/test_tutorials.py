@@ -110,7 +110,7 @@ def test_a_page_has_what_the_notebook_has(monkeypatch):
     book.cells.insert(0, new.new_markdown_cell("# Title\n\nWords."))
     page = pages.page_of("one", book, "where")
     assert page.markdown.startswith("# Title\n\nwhere\n\nWords.")
-    assert "```text\na\nb\n```" in page.markdown
+    assert f"{pages.SHOWN}\na\nb\n```" in page.markdown
     assert (page.last, page.pictures) == ("one_1.png", {"one_1.png": b"\0\0\0"})
     shown = pages.with_html(f"<p>{page.markdown}</p>", page.html)
     assert "<b>x</b>" in shown

@@ -169,7 +169,7 @@ def test_runaway_training_fails_and_keeps_its_checkpoints(
 def test_folder_that_holds_a_run_is_refused_untouched(activity: Activity, tmp_path: Path) -> None:
     run = train(activity, make_plan(**SMALL), tmp_path / "run")
     before = (run.folder / "run.json").read_bytes()
-    with pytest.raises(InputError, match="hold no run yet"):
+    with pytest.raises(InputError, match=r"hold no run yet \(--resume or bb\.resume goes"):
         train(activity, make_plan(**SMALL), tmp_path / "run")
     assert (run.folder / "run.json").read_bytes() == before
 

@@ -25,6 +25,8 @@ FORMAT = FileFormat(
     "boltzbrain study", what="study.json", command="boltzbrain align or boltzbrain fit STUDY.toml"
 )
 FILE = "study.json"
+NONE_YET = "hold no study yet (--resume or bb.resume_align goes on with it; or take another folder)"
+"""What an output folder must do."""
 CONSENSUS = "consensus"
 """The teacher of a study in which no animal is the standard."""
 
@@ -87,8 +89,7 @@ class StudyFolder(SelfTold):
             If the folder holds a study.
         """
         if (folder / FILE).exists():
-            must = "hold no study yet (use --resume, or another folder)"
-            raise bad_input("output folder", must, f"a study ({FILE})", file=folder)
+            raise bad_input("output folder", NONE_YET, f"a study ({FILE})", file=folder)
         whole = {**content, "status": "started", "pairs": [], "found": {}}
         write_ours(folder / FILE, FORMAT, {**whole, "id": _id(whole)})
         return cls(folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from boltzbrain.data.activity import Activity
+from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import (
     TrainingFailedError,
     bad_input,
@@ -23,12 +24,13 @@ from boltzbrain.grid.page import SweepPage, write_sweep_page
 from boltzbrain.grid.points import Grid
 from boltzbrain.grid.workers import completed, require_device
 from boltzbrain.model.layers.layer import KINDS
+from boltzbrain.preparing.folds.given import activity_of
 from boltzbrain.training.run.run import TrainingRun
 from boltzbrain.training.sizes import require_sizes
 
 
 def sweep(
-    activity: Activity,
+    activity: Activity | Recording,
     out: str | Path = "sweep",
     *,
     preset: str = "binary",
@@ -51,7 +53,7 @@ def sweep(
     Parameters
     ----------
     activity
-        What every model sees, with a validation fold.
+        What every model sees, with a validation fold; or a recording, as of `fit`.
     out
         The folder of the sweep, made here.
     preset
@@ -154,7 +156,7 @@ def _with_old(callbacks: Sequence[Callback], callback: Callback | None) -> Seque
 
 
 def start_sweep(
-    activity: Activity,
+    activity: Activity | Recording,
     out: str | Path,
     *,
     preset: str = "binary",
@@ -175,6 +177,8 @@ def start_sweep(
         a sweep.
     """
     one_of("rule", rule, RULES)
+    if not isinstance(activity, Activity):
+        activity = activity_of(activity, seed)
     grid = Grid.of(preset, values, seeds=seeds, seed=seed)
     for one in grid.runs:
         require_sizes(one.plan, activity.n_neurons)

@@ -117,6 +117,7 @@ class RBM(SelfTold):
 
         Here and below `offsets` have a row for every sample, or are None.
         """
+        _require_states("visible", visible, self.weights.shape[0])
         if visible.dtype == torch.uint8:
             inputs = sum_active_rows(visible, self.weights)
         else:
@@ -126,6 +127,7 @@ class RBM(SelfTold):
 
     def inputs_to_visible(self, hidden: Tensor, offsets: Offsets | None = None) -> Tensor:
         """Return h W^T and the offsets, (sample, visible); the layer adds its own field."""
+        _require_states("hidden", hidden, self.weights.shape[1])
         inputs = hidden.to(self.weights.dtype) @ self.weights.T
         rows = self._checked(offsets, hidden).visible if offsets is not None else None
         return inputs if rows is None else inputs + rows
@@ -381,3 +383,12 @@ class RBM(SelfTold):
             return cls(visible, hidden, weights)
         except InputError as error:
             raise InputError(f"{group.file.filename}: {error}") from None
+
+
+def _require_states(name: str, states: object, units: int) -> None:
+    """Refuse an array, and states of another number of units, which a kernel would read past."""
+    if not isinstance(states, Tensor):
+        must = f"be a tensor, (sample, {units}) (of an array: torch.as_tensor({name}))"
+        raise bad_input(name, must, type(states))
+    if states.shape[-1:] != (units,):
+        raise bad_input(name, f"have shape (sample, {units})", f"{tuple(states.shape)}")

@@ -198,7 +198,7 @@ def _started(
     display = Display()
     with display.stage("starting"):
         from boltzbrain.alignment.align import is_run, options, start_study, stem_of
-        from boltzbrain.alignment.folder import FILE, names_for
+        from boltzbrain.alignment.folder import FILE, NONE_YET, names_for
         from boltzbrain.data.study import Frame
         from boltzbrain.training.run.run import TrainingRun
 
@@ -211,8 +211,7 @@ def _started(
     folder_to_write("output folder", place)
     with one_writer(place, "align"):
         if (place / FILE).exists():
-            must = "hold no study yet (use --resume, or another folder)"
-            raise bad_input("output folder", must, f"a study ({FILE})", file=place)
+            raise bad_input("output folder", NONE_YET, f"a study ({FILE})", file=place)
         others = [
             TrainingRun.open(path)
             if is_run(path)

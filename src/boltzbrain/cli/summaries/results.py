@@ -103,6 +103,11 @@ def show_run(console: Terminal, run: TrainingRun) -> None:
             ("held-out score", "none: every bin trained the model"),
         ]
     rows.append(("training", convergence_line(info.get("convergence"))))
+    # here, as it takes a second
+    from boltzbrain.pages.verdicts.score import training
+
+    if (judged := training(log, chosen)).level == "fair":
+        rows.append(("updates", judged.text))
     console.pairs(rows, soft_wrap=True)
     name = path_to_type(run.folder)
     for command, meaning in (

@@ -58,7 +58,7 @@ def _undefined(reasons: Mapping[str, str]) -> str:
         return ""
     parts = Counter(path.partition(".")[0] for path in reasons)
     why = Counter(reasons.values()).most_common()
-    others = f", and {counted(len(why) - 1, 'other reason')}" if len(why) > 1 else ""
+    others = ", and others" if len(why) > 1 else ""
     told = listed({name: f"{n:,}" for name, n in parts.items()})
     return f"{told}: {why[0][0]}{others} (.reasons)"
 

@@ -287,7 +287,7 @@ def _drop_rare(activity: Activity, min_active_bins: int) -> Activity:
     if not keep.any():
         parts, bins = ["leave at least one neuron"], int(training.sum())
         if always.any():
-            parts.append(f"{int(always.sum()):,} are active in every training bin")
+            parts.append(f"{int(always.sum()):,} are active in every training bin (shorter bins?)")
         if not always.all():
             one = "of the others" if always.any() else "one"
             most = int(active[~always].max())

@@ -77,7 +77,9 @@ class FolderKind:
         if (folder / self.file).exists():
             raise bad_input(
                 "output folder",
-                f"hold no {self.noun} yet (use --resume, or another folder)",
+                f"hold no {self.noun} yet (--resume or bb.resume"
+                f"{'' if self.noun == 'run' else f'_{self.noun}'} goes on with it; or take another "
+                "folder)",
                 f"a {self.noun} ({self.file})",
                 file=folder,
             )
