@@ -96,7 +96,6 @@ def test_every_command_opens_it(there, archive, capsys, request):
         ["report", "past"],
         ["fit", "--resume", "past"],
         ["sample", "past", "-n", "9", "-o", "drawn.npz"],
-        ["info", "study"],
         ["report", "study"],
     ):
         # since 0.3.0
