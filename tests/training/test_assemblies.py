@@ -158,6 +158,25 @@ def test_graded_activity_has_no_unit_that_is_on_or_off(monkeypatch: pytest.Monke
         AssemblyState(make_plan("assemblies", hidden=8), states_of(graded()), None)
 
 
+def test_potentials_come_further_in_a_training_that_went_back() -> None:
+    states = states_of(fish()[1])
+    plan = make_plan("assemblies", hidden=8)
+
+    def moved(divisor: float) -> tuple[float, float]:
+        ascent = AssemblyState(plan, states, None).ascent
+        before = {name: value.clone() for name, value in ascent.parameters.items()}
+        stream = Generator.from_seed(0)
+        ascent.step(states[:200], states[200:300], plan.updates, stream, divisor)
+        size = {
+            name: float((value - before[name]).norm()) for name, value in ascent.parameters.items()
+        }
+        return size["hidden.field_plus"], size["members"]
+
+    (fields, members), (further, shorter) = moved(1.0), moved(10.0)
+    assert further > 2 * fields
+    assert shorter < members / 5
+
+
 def test_unrelated_neurons_have_no_components_and_train_as_they_were_asked_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

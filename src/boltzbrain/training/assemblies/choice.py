@@ -13,8 +13,8 @@ FEWEST_NEURONS = 2000
 """With fewer neurons `compositional` converges itself, and more assemblies are too small to be told
 on from off; at 2,000 it is 10 of 800 planted ones (`proofs/convergence.py`)."""
 LEAST_SHARE = 0.3
-"""Share of the memberships in components that components which are on or off must have. The recipe
-trains graded ones beside them: the fish of `proofs/harder_fish.py` have .35 to .60."""
+"""Share of the memberships in components that components which are on or off must have; the recipe
+trains graded ones beside them (`proofs/harder_fish.py`)."""
 
 
 def plan_for(activity: Activity, plan: TrainingPlan) -> tuple[TrainingPlan, Components | None]:
