@@ -26,8 +26,8 @@ from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.couplings import correction, couplings_of_bins, pair_couplings
 from boltzbrain.training.assemblies.factors import first_model
 from boltzbrain.training.assemblies.find import find_components
-from boltzbrain.training.assemblies.graded import varimax
 from boltzbrain.training.assemblies.potentials import on_off_potential
+from boltzbrain.training.assemblies.rotation import varimax
 from boltzbrain.training.assemblies.state import AssemblyState
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.run.checkpoints import read_checkpoint, write_checkpoint
@@ -137,7 +137,7 @@ def test_an_assembly_in_whose_component_another_has_a_part_is_found(
     states, on, members = rare(0)
     first, second = members.T.astype(float)
     slopes = 4.0 * np.stack([first, second + 0.5 * first, first + 0.3 * second], axis=1)
-    monkeypatch.setattr(find, "component_slopes", lambda *_: (slopes, len(states)))
+    monkeypatch.setattr(find, "candidate_slopes", lambda *_: (slopes, slopes.shape[1], len(states)))
     found = find_components(states, 3, 0)
     # the third, a mixture of both, is none of its own
     assert found.on.shape[1] == 2
@@ -145,6 +145,50 @@ def test_an_assembly_in_whose_component_another_has_a_part_is_found(
     # negative control: without the second look one of them is lost
     monkeypatch.setattr(find, "_without", lambda values, _: values)
     assert find_components(states, 3, 0).on.shape[1] == 1
+
+
+def turned_one_way(monkeypatch: pytest.MonkeyPatch, *, simple: bool) -> None:
+    """Let components be turned only to simple structure, or only until they are independent."""
+    both = find.candidate_slopes
+
+    def one(states: torch.Tensor, most: int, seed: int) -> tuple[np.ndarray, int, int]:
+        slopes, count, bins = both(states, most, seed)
+        return (slopes[:, :count] if simple else slopes[:, count:]), count, bins
+
+    monkeypatch.setattr(find, "candidate_slopes", one)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_assemblies_that_are_often_on_are_found_by_who_follows_them(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = simulate_assemblies(
+        Generator.from_seed(seed, "often"), neurons=1200, assemblies=6, bins=1500,
+        sizes=(150, 200), on_fraction=(0.2, 0.22), firing=0.3, overlap=0.1,
+    )  # fmt: skip
+    states = torch.from_numpy(truth.states)
+    found = find_components(states, 12, seed)
+    assert found.on.shape[1] == 6
+    assert np.corrcoef(found.on.T, truth.on.T)[:6, 6:].max(axis=0).min() > 0.99
+    # negative control: their kurtosis is that of a normal amplitude
+    turned_one_way(monkeypatch, simple=False)
+    assert find_components(states, 12, seed).on.shape[1] <= 3
+
+
+def test_an_assembly_that_is_rarely_on_is_found_as_an_independent_component(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    states, _, _ = rare(5)
+    assert find_components(states, 4, 5).on.shape[1] == 2
+    # negative control: 20 bins do not tell well who follows it
+    turned_one_way(monkeypatch, simple=True)
+    assert find_components(states, 4, 5).on.shape[1] == 1
+
+
+def test_no_more_units_are_found_than_were_asked_for() -> None:
+    states = states_of(mixed()[1])
+    found = find_components(states, 3, 0)
+    assert found.on.shape[1] + found.graded.shape[1] <= 3
 
 
 def test_graded_activity_has_no_unit_that_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,7 +372,7 @@ def test_chance_among_few_neurons_is_no_graded_assembly(monkeypatch: pytest.Monk
     chance[most] = 4.0
     slopes = 4.0 * truth.membership.astype(float)
     extra = np.column_stack([slopes, chance])
-    monkeypatch.setattr(find, "component_slopes", lambda *_: (extra, len(states)))
+    monkeypatch.setattr(find, "candidate_slopes", lambda *_: (extra, extra.shape[1], len(states)))
     assert find_components(states, 5, 0).graded.shape[1] == 2
     monkeypatch.setattr(graded_parts, "LEAST_TOGETHER", 0.0)
     monkeypatch.setattr(graded_parts, "FEWEST_FOLLOWERS", 1)

@@ -1,11 +1,12 @@
 """Which components of a recording are on or off, in which bins, and by which neurons; which graded.
 
-A component that is on or off shows as two clusters of bins: its projection, over the neurons that
-follow it, is cut midway between two means, and the distance of the means over the spread within
-(d') tells whether there are two. Planted assemblies have d' above 10, graded components and
-mixtures of two assemblies below 5. A component that seems graded is looked at again with those
-found taken off: a rare assembly that by chance is often on together with another has members of the
-other in its projection, which spread it. Members are told last, from the on-bins of all at once.
+Significant components are turned in two ways (`rotation`). One that is on or off shows as two
+clusters of bins: its projection, over the neurons that follow it, is cut midway between two means,
+and the distance of the means over the spread within (d') tells whether there are two. Planted
+assemblies have d' above 10, graded components and mixtures of two assemblies below 5. A component
+that seems graded is looked at again with those found taken off: a rare assembly that by chance is
+often on together with another has members of the other in its projection, which spread it. Members
+are told last, from the on-bins of all at once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from boltzbrain.kernels.dispatch import correlate, mean_states, sum_active_rows
 from boltzbrain.training.assemblies.graded import graded_components
-from boltzbrain.training.update.first_weights import component_slopes
+from boltzbrain.training.assemblies.rotation import candidate_slopes
 
 Marks = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -75,7 +76,7 @@ def find_components(states: Tensor, hidden: int, seed: int) -> Components:
     seed
         Seed of the rotation to independent components.
     """
-    slopes, bins = component_slopes(states, hidden, seed)
+    slopes, simple, bins = candidate_slopes(states, hidden, seed)
     if not slopes.size:
         bins_of, neurons_of = (np.zeros((size, 0)) for size in states.shape)
         return Components(bins_of > 0, neurons_of > 0, 0.0, bins_of, neurons_of)
@@ -103,14 +104,17 @@ def find_components(states: Tensor, hidden: int, seed: int) -> Components:
         on[:, unit] = _upper(apart)
         if _distance(apart, on[:, unit]) >= LEAST_D and not _is_copy(on, unit, found):
             found.append(unit)
-        elif not copy:
+        elif not copy and unit < simple:
             graded += int(sizes[unit])
             left.append(unit)
+    found = found[:hidden]
     marks = np.ascontiguousarray(on[:, found])
     rest = np.zeros((len(marks), len(left)))
     for place, unit in enumerate(left):
         rest[:, place] = _without(projection[:, unit], marks)
     amplitude, slopes = graded_components(states, rest, marks, rates, LEAST_Z)
+    most = np.argsort(-(slopes != 0).sum(axis=0), kind="stable")[: hidden - len(found)]
+    amplitude, slopes = amplitude[:, most], slopes[:, most]
     if not found:
         return Components(marks, members[:, found], 0.0, amplitude, slopes)
     mine = _followers(states, marks, rates)

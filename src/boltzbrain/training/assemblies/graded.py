@@ -1,8 +1,6 @@
 """Components that take every value, beside those that are on or off: amplitudes and slopes.
 
-Independent components tell assemblies that are on or off apart by their distributions. Graded
-amplitudes may be too near to normal for that; they are turned until each neuron follows few of
-them, which is what assemblies are.
+What is left of graded components once on-bins are taken off is turned again (`rotation`).
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.kernels.dispatch import correlate, sum_active_rows
+from boltzbrain.training.assemblies.rotation import turned
 
 Floats = NDArray[np.float64]
 Marks = NDArray[np.bool_]
@@ -25,7 +24,6 @@ ones of 200 neurons and more reach 14 to 39; what is left of the noise of finite
 2.3."""
 _LEAST_VARIANCE = 1e-6
 """Share of the largest variance below which a direction of amplitudes is rounding."""
-_TURNS, _ENOUGH = 200, 1e-8
 
 
 def graded_components(
@@ -81,28 +79,4 @@ def _turned(states: Tensor, apart: Floats, variance: Floats) -> Floats:
     left, sizes, _ = np.linalg.svd(apart - apart.mean(axis=0), full_matrices=False)
     real = sizes**2 > _LEAST_VARIANCE * sizes.max(initial=0.0) ** 2
     whitened = left[:, real] * np.sqrt(len(apart))
-    products = correlate(states, torch.from_numpy(whitened.astype(np.float32))).numpy()
-    loadings = products.astype(np.float64) / len(apart) / np.sqrt(variance)[:, None]
-    turn = varimax(loadings)
-    upright = np.where((loadings @ turn).sum(axis=0) < 0, -1.0, 1.0)
-    return np.asarray(whitened @ (turn * upright))
-
-
-def varimax(loadings: Floats) -> Floats:
-    """Return the rotation after which squared loadings vary most (Kaiser, Psychometrika 1958).
-
-    Parameters
-    ----------
-    loadings
-        (neuron, component).
-    """
-    turn, before = np.eye(loadings.shape[1]), 0.0
-    for _ in range(_TURNS):
-        turned = loadings @ turn
-        pull = turned**3 - turned * (turned**2).mean(axis=0)
-        left, sizes, right = np.linalg.svd(loadings.T @ pull)
-        turn = left @ right
-        if sizes.sum() <= before * (1 + _ENOUGH):
-            break
-        before = float(sizes.sum())
-    return turn
+    return turned(states, whitened, np.sqrt(variance))

@@ -45,7 +45,7 @@ def model_along_directions(plan: TrainingPlan, data: Tensor, field: Tensor) -> R
         (len(field), plan.hidden)
     )
     hidden = torch.zeros(plan.hidden)
-    slopes, _ = component_slopes(data.cpu(), DIRECTIONS, plan.seed)
+    slopes = component_slopes(data.cpu(), DIRECTIONS, plan.seed)
     if slopes.shape[1]:
         some = data.cpu()[:: max(1, len(data) // _BINS)].to(torch.float64)
         first = fitted(some, torch.from_numpy(slopes), field.cpu(), min(UNITS, plan.hidden), plan)

@@ -51,7 +51,7 @@ def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
     Tensor
         (neuron, hidden) float32.
     """
-    slopes, count = _slopes(_looked_at(states), hidden, seed)
+    slopes, count = _slopes(states, hidden, seed)
     result = np.zeros((states.shape[1], hidden), dtype=np.float32)
     if count == 0:
         return torch.from_numpy(result)
@@ -61,20 +61,17 @@ def component_weights(states: Tensor, hidden: int, seed: int) -> Tensor:
     return torch.from_numpy(result)
 
 
-def component_slopes(states: Tensor, hidden: int, seed: int) -> tuple[Floats, int]:
+def component_slopes(states: Tensor, hidden: int, seed: int) -> Floats:
     """Return the slopes of `component_weights`, of significant components only, and not bounded.
 
     Returns
     -------
-    slopes
+    ndarray
         (neuron, component), at most `hidden` components.
-    bins
-        Number of bins that were looked at.
     """
-    binary = _looked_at(states)
-    slopes, count = _slopes(binary, hidden, seed)
+    slopes, count = _slopes(states, hidden, seed)
     slopes = slopes[:, :count]
-    return slopes * np.where(slopes.sum(axis=0) < 0, -1.0, 1.0), len(binary)
+    return slopes * np.where(slopes.sum(axis=0) < 0, -1.0, 1.0)
 
 
 def _looked_at(states: Tensor) -> NDArray[np.uint8]:
@@ -85,18 +82,56 @@ def _looked_at(states: Tensor) -> NDArray[np.uint8]:
     return binary
 
 
-def _slopes(binary: NDArray[np.uint8], hidden: int, seed: int) -> tuple[Floats, int]:
-    """Return slopes (neuron, unit) of components and mixtures, and how many are significant."""
+def significant_components(states: Tensor, most: int) -> tuple[NDArray[np.uint8], Floats, Floats]:
+    """Return the principal components whose variance is above the Marchenko-Pastur edge.
+
+    Parameters
+    ----------
+    states
+        (bin, neuron) uint8.
+    most
+        Most components.
+
+    Returns
+    -------
+    binary
+        (bin, neuron) uint8: the bins that were looked at.
+    spread
+        (neuron,) standard deviations.
+    whitened
+        (bin, component) uncorrelated, of unit variance, strongest first.
+    """
+    binary = _looked_at(states)
     bins, neurons = binary.shape
-    if min(hidden, neurons - 1, bins - 1) < 1:
-        return np.zeros((neurons, 0)), 0
     rates = binary.mean(axis=0, dtype=np.float64)
     spread = np.sqrt(np.maximum(rates * (1 - rates), 1.0 / bins**2))
-    sizes, whitened = _principal(binary, rates, spread, min(hidden, neurons - 1, bins - 1))
-    whitened = whitened[:, sizes > (1 + np.sqrt(neurons / bins)) ** 2]
-    count = whitened.shape[1]
+    most = min(most, neurons - 1, bins - 1)
+    if most < 1:
+        return binary, spread, np.zeros((bins, 0))
+    sizes, whitened = _principal(binary, rates, spread, most)
+    return binary, spread, whitened[:, sizes > (1 + np.sqrt(neurons / bins)) ** 2]
+
+
+def _slopes(states: Tensor, hidden: int, seed: int) -> tuple[Floats, int]:
+    """Return slopes (neuron, unit) of components and mixtures, and how many are significant."""
+    binary, spread, whitened = significant_components(states, hidden)
+    bins, count = whitened.shape
     if count == 0:
-        return np.zeros((neurons, 0)), 0
+        return np.zeros((len(spread), 0)), 0
+    hidden = min(hidden, len(spread) - 1, bins - 1)
+    components = independent(whitened, seed)
+    if hidden > count:
+        # a bin's own direction, so that units beyond the components start as different mixtures
+        order = np.random.default_rng(seed).permutation(bins)[: hidden - count]
+        components = np.hstack([components, whitened @ whitened[order].T])
+    components = components / components.std(axis=0)
+    return slopes_of(binary, components, spread), count
+
+
+def independent(whitened: Floats, seed: int) -> Floats:
+    """Return the rotation of whitened components (bin, component) that makes them independent."""
+    if whitened.shape[1] < 2:
+        return whitened
     # here, as it takes a second that most commands need not wait for
     from sklearn.decomposition import FastICA
     from sklearn.exceptions import ConvergenceWarning
@@ -105,14 +140,14 @@ def _slopes(binary: NDArray[np.uint8], hidden: int, seed: int) -> tuple[Floats, 
     with warnings.catch_warnings():
         # components that would still turn are as good a start: training goes on from them
         warnings.simplefilter("ignore", ConvergenceWarning)
-        components = rotation.fit_transform(whitened) if count > 1 else whitened
-    if hidden > count:
-        # a bin's own direction, so that units beyond the components start as different mixtures
-        order = np.random.default_rng(seed).permutation(bins)[: hidden - count]
-        components = np.hstack([components, whitened @ whitened[order].T])
-    components = components / components.std(axis=0)
-    products = correlate(torch.from_numpy(binary), torch.from_numpy(components.astype(np.float32)))
-    return products.numpy() / bins / spread[:, None] ** 2, count
+        return np.asarray(rotation.fit_transform(whitened))
+
+
+def slopes_of(binary: NDArray[np.uint8], components: Floats, spread: Floats) -> Floats:
+    """Return cov(v_i, s) / var(v_i) of components s of unit variance, (neuron, component)."""
+    by_bin = torch.from_numpy(components.astype(np.float32))
+    products = correlate(torch.from_numpy(binary), by_bin)
+    return np.asarray(products.numpy() / len(binary) / spread[:, None] ** 2)
 
 
 def at_rates(
