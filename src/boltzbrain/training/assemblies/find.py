@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from boltzbrain.kernels.dispatch import correlate, mean_states, sum_active_rows
-from boltzbrain.training.assemblies.graded import graded_components
+from boltzbrain.training.assemblies.graded import FEWEST_FOLLOWERS, graded_components
 from boltzbrain.training.assemblies.rotation import candidate_slopes
 
 Marks = NDArray[np.bool_]
@@ -90,7 +90,11 @@ def find_components(states: Tensor, hidden: int, seed: int) -> Components:
     found: list[int] = []
     graded = 0
     sizes = members.sum(axis=0)
-    order = [int(unit) for unit in np.argsort(-distance, kind="stable")]
+    order = [
+        int(unit)
+        for unit in np.argsort(-distance, kind="stable")
+        if sizes[unit] >= FEWEST_FOLLOWERS
+    ]
     for unit in order:
         if distance[unit] >= LEAST_D and not _is_copy(on, unit, found):
             found.append(unit)
