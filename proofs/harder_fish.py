@@ -91,7 +91,7 @@ def _by_sweeps(mover: ByMoves, model: RBM, chains: Chains, update: int) -> Chain
     return advance(model, chains, _SWEEPS)
 
 
-def _none(off: Any, rises: Any, shares: Any, wanted: Any) -> NDArray[np.float64]:
+def _none(off: Any, rises: Any, shares: Any, *_: Any) -> NDArray[np.float64]:
     return np.zeros_like(shares)
 
 
@@ -114,7 +114,7 @@ INGREDIENTS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {
             "assemblies": False,
             "chains_by": "moves",
-            "updates": 400,
+            "updates": 500,
             "sweeps": 1,
             "checkpoints": 4,
             "score_every": "none",
@@ -123,8 +123,10 @@ INGREDIENTS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     ),
     "couplings taken back": ({f"{_RECIPE}.factors.correction": _none}, {}),
     "taken back again": ({f"{_RECIPE}.state._REMIX_UNTIL": 0.0}, {}),
+    "couplings of the chains": ({f"{_RECIPE}.couplings._FEWEST_UNITS": np.inf}, {}),
     "memory of couplings": ({f"{_RECIPE}.couplings._common_memory": _ones}, {}),
     "steps of potentials": ({f"{_RECIPE}.ascent.FactoredAscent._natural_step": _nothing}, {}),
+    "settling": ({f"{_RECIPE}.state._SETTLE_FROM": 1.0}, {}),
     "copies dropped": ({f"{_RECIPE}.find._is_copy": lambda *_: False}, {}),
     "second look": ({f"{_RECIPE}.find._without": _as_it_is}, {}),
     "averaging": ({}, {"averaging": 0.0}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shutil
 from pathlib import Path
 
@@ -23,7 +24,13 @@ from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
 from boltzbrain.training.assemblies import choice, find, potentials
 from boltzbrain.training.assemblies import graded as graded_parts
 from boltzbrain.training.assemblies.choice import plan_for
-from boltzbrain.training.assemblies.couplings import correction, couplings_of_bins, pair_couplings
+from boltzbrain.training.assemblies.couplings import (
+    correction,
+    couplings_of_bins,
+    couplings_of_states,
+    of_units,
+    pair_couplings,
+)
 from boltzbrain.training.assemblies.factors import first_model
 from boltzbrain.training.assemblies.find import find_components
 from boltzbrain.training.assemblies.potentials import on_off_potential
@@ -202,23 +209,23 @@ def test_graded_activity_has_no_unit_that_is_on_or_off(monkeypatch: pytest.Monke
         AssemblyState(make_plan("assemblies", hidden=8), states_of(graded()), None)
 
 
-def test_potentials_come_further_in_a_training_that_went_back() -> None:
-    states = states_of(fish()[1])
-    plan = make_plan("assemblies", hidden=8)
-
-    def moved(divisor: float) -> tuple[float, float]:
-        ascent = AssemblyState(plan, states, None).ascent
-        before = {name: value.clone() for name, value in ascent.parameters.items()}
-        stream = Generator.from_seed(0)
-        ascent.step(states[:200], states[200:300], plan.updates, stream, divisor)
-        size = {
-            name: float((value - before[name]).norm()) for name, value in ascent.parameters.items()
-        }
-        return size["hidden.field_plus"], size["members"]
-
-    (fields, members), (further, shorter) = moved(1.0), moved(10.0)
-    assert further > 2 * fields
-    assert shorter < members / 5
+def test_at_the_end_potentials_alone_move_and_their_mean_is_used() -> None:
+    plan = make_plan("assemblies", hidden=8, updates=50)
+    state = AssemblyState(plan, states_of(fish()[1]), None)
+    for _ in range(40):
+        state.step()
+    before = {name: value.clone() for name, value in state.mean.items()}
+    fields = []
+    for _ in range(10):
+        state.step()
+        fields.append(state.ascent.parameters["hidden.field_plus"].clone())
+    for name in ("members", "visible.field", "hidden.precision_plus"):
+        assert torch.equal(state.ascent.parameters[name], before[name])
+    assert not torch.equal(fields[-1], before["hidden.field_plus"])
+    # the k-th counts k times
+    weight = torch.arange(1.0, 11.0)
+    mean = (torch.stack(fields) * weight[:, None]).sum(dim=0) / weight.sum()
+    torch.testing.assert_close(state.mean["hidden.field_plus"], mean)
 
 
 def test_unrelated_neurons_have_no_components_and_train_as_they_were_asked_to(
@@ -268,16 +275,83 @@ def test_shared_neurons_couple_units_and_the_correction_takes_it_back() -> None:
     rises = np.zeros((400, 2))
     rises[:250, 0], rises[150:, 1] = rng.uniform(2, 4, 250), rng.uniform(2, 4, 250)
     shares = np.array([[0.0, -0.03], [0.02, 0.0]])
-    found = pair_couplings(off, rises, shares)
+    found = pair_couplings(off, rises, shares, np.zeros(2))
     np.testing.assert_allclose(found[0, 1], by_states(off, rises, shares))
     assert found[0, 1] == found[1, 0]
-    assert pair_couplings(off, rises, np.zeros((2, 2)))[0, 1] > 5
+    assert pair_couplings(off, rises, np.zeros((2, 2)), np.zeros(2))[0, 1] > 5
     for wanted in (0.0, 1.5):
         target, shares = wanted * (1 - np.eye(2)), np.zeros((2, 2))
         for _ in range(8):
-            shares += correction(off, rises, shares, target)
+            shares += correction(off, rises, shares, target, np.zeros(2))
         assert abs(by_states(off, rises, shares) - wanted) < 0.05
         assert np.abs(shares).max() < 0.3
+
+
+def many_shared(units: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Log-odds of 2,000 neurons, and rises by units each of which shares some with each other."""
+    rng = np.random.default_rng(0)
+    members = rng.random((2000, units)) < 0.15
+    return rng.normal(-3.5, 0.5, 2000), np.where(members, rng.uniform(2, 4, members.shape), 0.0)
+
+
+def test_couplings_count_what_two_units_bring_along_of_all_others() -> None:
+    off, rises = many_shared()
+    shares = np.where(np.eye(8), 0.0, -0.03)
+    none, half = np.zeros(8), np.full(8, 0.5)
+    alone = pair_couplings(off[:], rises[:, :2], shares[:2, :2], np.zeros(2))[0, 1]
+    for usual in (none, half):
+        around = np.where(np.arange(8) < 2, 0.0, usual)
+        base = off + rises @ (np.eye(8) + shares) @ around
+        exact = by_states(base, rises, shares)
+        # neurons that are members of neither come in to second order
+        assert abs(pair_couplings(off, rises, shares, usual)[0, 1] - exact) < 0.3
+    assert abs(alone - by_states(off, rises, shares)) > 5
+
+
+def test_the_correction_of_many_units_leaves_them_independent() -> None:
+    off, rises = many_shared()
+    wanted, usual = np.zeros((8, 8)), np.full(8, 0.1)
+
+    def left(shares: np.ndarray) -> np.ndarray:
+        found = []
+        for pair in itertools.combinations(range(8), 2):
+            order = [*pair, *(unit for unit in range(8) if unit not in pair)]
+            around = np.where(np.arange(8) < 2, 0.0, usual)
+            mixed = shares[np.ix_(order, order)]
+            base = off + rises[:, order] @ (np.eye(8) + mixed) @ around
+            found.append(by_states(base, rises[:, order], mixed))
+        return np.array(found)
+
+    shares = np.zeros((8, 8))
+    assert left(shares).mean() > 20
+    for _ in range(12):
+        shares += correction(off, rises, shares, wanted, usual)
+    # what is left is of neurons that are members of neither
+    assert np.abs(left(shares)).max() < 1.5
+    # negative control: each pair alone, as if it brought nothing along of the others
+    alone = np.zeros((8, 8))
+    for one, other in itertools.combinations(range(8), 2):
+        two, both = np.zeros((2, 2)), rises[:, [one, other]]
+        for _ in range(12):
+            two += correction(off, both, two, np.zeros((2, 2)), usual[:2])
+        alone[one, other], alone[other, one] = two[0, 1], two[1, 0]
+    assert left(alone).mean() < -5
+
+
+def test_couplings_of_states_are_those_of_the_law_they_are_drawn_from() -> None:
+    # six units of {-1, 1} / 2 times their width, each pair coupled by .4 in units of on and off
+    every = np.array(list(itertools.product([0.0, 1.0], repeat=6)))
+    log_law = 0.4 * (every.sum(axis=1) ** 2 - every.sum(axis=1)) / 2 - 2.5 * every.sum(axis=1)
+    law = np.exp(log_law - logsumexp(log_law))
+    rng = np.random.default_rng(0)
+    drawn = every[rng.choice(len(every), 40_000, p=law)] * 3.0 - 1.0
+    found = couplings_of_states(drawn, np.full(6, 3.0))
+    # sampling errors of a mean over 15 pairs: .01; first order counts neighbours of neighbours, too
+    assert 0.3 < found[np.triu_indices(6, 1)].mean() < 0.6
+    units = rng.normal(0, 1, 6)
+    sums = units[:, None] + units[None, :]
+    np.testing.assert_allclose(of_units(sums), sums)
+    np.testing.assert_allclose(of_units(sums + np.diag(rng.normal(0, 1, 6))), sums)
 
 
 def test_couplings_of_bins_are_log_odds_ratios_where_they_are_certain() -> None:
@@ -401,7 +475,7 @@ def test_a_training_of_mixed_assemblies_converges(tmp_path: Path) -> None:
     assert alike.max(axis=0).min() > 0.8
 
 
-def test_the_first_model_has_units_on_as_often_as_the_data_and_independent() -> None:
+def test_the_first_model_has_units_on_about_as_often_as_the_data_and_independent() -> None:
     activity = fish()[1]
     states = states_of(activity)
     found = find_components(states, 3, 0)
@@ -410,8 +484,9 @@ def test_the_first_model_has_units_on_as_often_as_the_data_and_independent() -> 
     assert bool(((factors.members != 0).numpy() == found.members).all())
     drawn = sample_by_moves(model, states, 4000, Generator.from_seed(1), chains=200, warm_up=20)
     on = (model.mean_hidden(drawn.samples) > 0).double().numpy()
-    # some 2000 independent samples: errors below .01; half off with shared neurons uncorrected
-    assert np.abs(on.mean(axis=0) - found.on.mean(axis=0)).max() < 0.06
+    # some 2000 independent samples: errors below .01; half off with shared neurons uncorrected, and
+    # up to .14 as odds beside average others are not average odds; training takes it from there
+    assert np.abs(on.mean(axis=0) - found.on.mean(axis=0)).max() < 0.2
     assert np.abs(np.corrcoef(on.T) - np.eye(3)).max() < 0.2
     rates = drawn.samples.double().mean(dim=0) - states.double().mean(dim=0)
     assert float(rates.abs().mean()) < 0.02

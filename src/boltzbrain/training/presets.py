@@ -49,7 +49,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "assemblies": {
         "hidden_kind": "drelu",
-        "updates": 400,
+        "updates": 500,
         "batch": 400,
         "chains": 100,
         "sweeps": 1,

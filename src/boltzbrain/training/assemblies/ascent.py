@@ -9,6 +9,7 @@ from torch import Tensor
 
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import contrast, mean_states
+from boltzbrain.model.layers.layer import Answers
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.assemblies.factors import Factors
 from boltzbrain.training.plan import TrainingPlan
@@ -72,6 +73,12 @@ class FactoredAscent:
             self.model if like is None else like, {**parameters, "weights": weights}
         )
 
+    def put(self, parameters: Mapping[str, Tensor]) -> None:
+        """Go to such parameters at the present mixing."""
+        for name, value in parameters.items():
+            self.parameters[name].copy_(value)
+        self.model = self.built(self.parameters)
+
     def step(
         self, batch: Tensor, chains: Tensor, update: int, generator: Generator, divisor: float
     ) -> None:
@@ -91,8 +98,8 @@ class FactoredAscent:
         plan, hidden = self.plan, self.model.hidden
         whole = plan.rate_at(update)
         rate = whole / divisor
-        of_data, of_chains = (self.model.inputs_to_hidden(one) for one in (batch, chains))
-        data, model = hidden.answers(of_data), hidden.answers(of_chains)
+        inputs = tuple(self.model.inputs_to_hidden(one) for one in (batch, chains))
+        data, model = (hidden.answers(one) for one in inputs)
         gradient = {
             _DATA: contrast(batch, data.mean / len(batch), chains, model.mean / len(chains)).mul_(
                 self.support
@@ -100,10 +107,32 @@ class FactoredAscent:
             "visible.field": mean_states(batch, hidden.dtype) - mean_states(chains, hidden.dtype),
         }
         self.optimiser.step(gradient, dict.fromkeys(gradient, rate), {})
-        states = torch.cat([hidden.sample(one, generator) for one in (of_data, of_chains)])
+        self._move_potentials(inputs, data, model, self._natural_rate(whole), generator)
+
+    def settle(self, batch: Tensor, chains: Tensor, generator: Generator) -> None:
+        """Move the potentials alone, by steps that do not fall: their mean is what settles.
+
+        Parameters
+        ----------
+        batch, chains, generator
+            As of `step`.
+        """
+        inputs = tuple(self.model.inputs_to_hidden(one) for one in (batch, chains))
+        data, model = (self.model.hidden.answers(one) for one in inputs)
+        self._move_potentials(inputs, data, model, _FIRST_NATURAL, generator)
+
+    def _move_potentials(
+        self,
+        inputs: tuple[Tensor, ...],
+        data: Answers,
+        model: Answers,
+        rate: float,
+        generator: Generator,
+    ) -> None:
+        """Move the potentials by what data and model answer, and build the model anew."""
+        states = torch.cat([self.model.hidden.sample(one, generator) for one in inputs])
         apart = {name: data.statistics[name] - model.statistics[name] for name in data.statistics}
-        natural = self._natural_rate(whole, went_back=divisor != 1.0)
-        self._natural_step(states.to(torch.float64), apart, natural)
+        self._natural_step(states.to(torch.float64), apart, rate)
         self.model = self.built(self.parameters)
 
     def _natural_step(self, states: Tensor, apart: Mapping[str, Tensor], rate: float) -> None:
@@ -125,12 +154,8 @@ class FactoredAscent:
             value = self.parameters[f"hidden.{name}"]
             value.add_(step[:, side].to(value.dtype))
 
-    def _natural_rate(self, rate: float, *, went_back: bool) -> float:
-        """Return the share of the way of a natural step: it falls as the learning rate does.
-
-        A training that went back had not come to its potentials: they get further, by steps that
-        fall half as far, while members and fields take smaller ones.
-        """
+    def _natural_rate(self, rate: float) -> float:
+        """Return the share of the way of a natural step: it falls as the learning rate does."""
         plan = self.plan
         last = plan.learning_rate if plan.final_learning_rate is None else plan.final_learning_rate
         if last >= plan.learning_rate:
@@ -139,8 +164,7 @@ class FactoredAscent:
             torch.tensor(rate / plan.learning_rate).log()
             / torch.tensor(last / plan.learning_rate).log()
         )
-        far = float(fallen) / 2 if went_back else float(fallen)
-        return float(_FIRST_NATURAL * (_LAST_NATURAL / _FIRST_NATURAL) ** far)
+        return float(_FIRST_NATURAL * (_LAST_NATURAL / _FIRST_NATURAL) ** float(fallen))
 
     def remix(self, change: Tensor, batch: Tensor, chains: Tensor) -> dict[str, Tensor]:
         """Change the mixing, and the fields so that neither layer's mean inputs move.

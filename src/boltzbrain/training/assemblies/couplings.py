@@ -20,14 +20,19 @@ Floats = NDArray[np.float64]
 
 _STEP = 0.8
 """Share of a coupling that a round takes back."""
+_FEWEST_UNITS = 5
+"""With no more units, too few pairs tell the couplings of one."""
 _FALSE = 0.05
 """Share of false ones among the couplings that the data are asked for."""
 _LAGS = 0.1
 """Lags over which the memory of two units is summed, as a share of the bins."""
 
 
-def pair_couplings(off: Floats, rises: Floats, shares: Floats) -> Floats:
-    """Return S(both on) - S(one) - S(other) + S(none) of each pair, all others off.
+def pair_couplings(off: Floats, rises: Floats, shares: Floats, usual: Floats) -> Floats:
+    """Return S(both on) - S(one) - S(other) + S(none) of each pair, all others as usual.
+
+    Exact over the members of the two, and to second order over all other neurons, which they move
+    by what they bring along of other units.
 
     Parameters
     ----------
@@ -38,6 +43,8 @@ def pair_couplings(off: Floats, rises: Floats, shares: Floats) -> Floats:
     shares
         (unit, unit): the share [b, a] of the rise by unit b that unit a brings along; C above in
         units of the rises.
+    usual
+        (unit,) in the interval from 0 to 1: how far each unit is on while others are looked at.
 
     Returns
     -------
@@ -46,35 +53,83 @@ def pair_couplings(off: Floats, rises: Floats, shares: Floats) -> Floats:
     """
     units = rises.shape[1]
     members = [np.flatnonzero(rises[:, unit]) for unit in range(units)]
-    found = np.zeros((units, units))
+    moved = rises @ (np.eye(units) + shares)
+    inputs = off + moved @ usual
+    active = expit(inputs)
+    bend = active * (1.0 - active)
+    found = moved.T @ (bend[:, None] * moved)
+    effects = np.ascontiguousarray(moved.T)
     for first in range(units):
+        found[first, first] = 0.0
         for second in range(first):
             where = np.union1d(members[first], members[second])
-            x, one, other = off[where], rises[where, first], rises[where, second]
-            by_one = one + other * shares[second, first]
-            by_other = other + one * shares[first, second]
-            total = _softplus(x + by_one + by_other) + _softplus(x)
-            total -= _softplus(x + by_one) + _softplus(x + by_other)
-            found[first, second] = found[second, first] = total.sum()
+            one, other = effects[first, where], effects[second, where]
+            x = inputs[where] - usual[first] * one - usual[second] * other
+            total = _softplus(x + one + other) + _softplus(x)
+            total -= _softplus(x + one) + _softplus(x + other) + bend[where] * one * other
+            found[first, second] += total.sum()
+            found[second, first] = found[first, second]
     return found
 
 
-def correction(off: Floats, rises: Floats, shares: Floats, wanted: Floats) -> Floats:
+def correction(
+    off: Floats,
+    rises: Floats,
+    shares: Floats,
+    wanted: Floats,
+    usual: Floats,
+    excess: Floats | None = None,
+) -> Floats:
     """Return what is added to the shares to bring the couplings nearer to those wanted.
 
     Parameters
     ----------
-    off, rises, shares
+    off, rises, shares, usual
         As of `pair_couplings`.
     wanted
         (unit, unit) couplings that the data have.
+    excess
+        (unit, unit) by how much couplings are too large in the chains: each unit's with all others
+        are taken from there, as many pairs tell it, and those of single pairs from the sums.
     """
-    x = off[:, None] + rises
-    lift = (rises * (expit(x) - expit(off)[:, None])).sum(axis=0)
+    inputs = off + rises @ (usual + shares @ usual)
+    below = inputs[:, None] - rises * usual
+    lift = (rises * (expit(below + rises) - expit(below))).sum(axis=0)
     pair = lift[:, None] + lift[None, :]
-    change = -_STEP * (pair_couplings(off, rises, shares) - wanted) / np.maximum(pair, 1e-9)
+    apart = pair_couplings(off, rises, shares, usual) - wanted
+    if excess is not None and len(apart) > _FEWEST_UNITS:
+        apart += of_units(excess - apart)
+    change = -_STEP * apart / np.maximum(pair, 1e-9)
     np.fill_diagonal(change, 0.0)
     return np.asarray(change)
+
+
+def of_units(couplings: Floats) -> Floats:
+    """Return the sums of a number of each unit that are nearest to couplings, (unit, unit).
+
+    The diagonal is not looked at; more than two units.
+    """
+    units = len(couplings)
+    total = couplings.sum(axis=0) - np.diag(couplings)
+    own = (total - total.sum() / (2.0 * (units - 1.0))) / (units - 2.0)
+    return np.asarray(own[:, None] + own[None, :])
+
+
+def couplings_of_states(states: Floats, width: Floats) -> Floats:
+    """Return the couplings that correlations of states tell to first order, (unit, unit).
+
+    Parameters
+    ----------
+    states
+        (sample, unit) hidden states.
+    width
+        (unit,) distance of on and off.
+    """
+    scaled = (states - states.mean(axis=0)) / width
+    spread = np.maximum(scaled.std(axis=0), 1e-6)
+    found = scaled.T @ scaled / len(scaled) / np.outer(spread, spread) ** 2
+    np.fill_diagonal(found, 0.0)
+    return np.asarray(found)
 
 
 def couplings_of_bins(on: NDArray[np.bool_]) -> Floats:

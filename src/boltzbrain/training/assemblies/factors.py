@@ -14,7 +14,11 @@ from boltzbrain.kernels.dispatch import correlate, mean_states
 from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.rectified import DReLU
 from boltzbrain.model.rbm import RBM
-from boltzbrain.training.assemblies.couplings import correction, couplings_of_bins
+from boltzbrain.training.assemblies.couplings import (
+    correction,
+    couplings_of_bins,
+    couplings_of_states,
+)
 from boltzbrain.training.assemblies.find import Components
 from boltzbrain.training.assemblies.potentials import Potential, graded_potential, on_off_potential
 
@@ -73,20 +77,26 @@ def first_model(states: Tensor, found: Components) -> tuple[RBM, Factors]:
     rises = np.column_stack([steps, 2.0 * found.slopes])
     wanted = couplings_wanted(found)
     brought = np.zeros((len(width), len(width)))
+    usual = np.append(shares, np.full(found.graded.shape[1], 0.5))
     for _ in range(_ROUNDS):
-        brought += correction(off - found.slopes.sum(axis=1), rises, brought, wanted)
+        brought += correction(off - found.slopes.sum(axis=1), rises, brought, wanted, usual)
     mixing = np.eye(len(width)) + brought * width[:, None] / width[None, :]
     members = rises / width
     # the small weights lower the members of other units on average; their fields take it back
     off = off - rises @ (brought[:, :units] @ shares)
     weights = members @ mixing
     levels = width[:units] / 2.0
-    potentials = _potentials(off, weights, found.members, levels, shares, wanted[:units, :units])
+    raised = weights[:, :units] * width[:units]
+    inputs = off + raised @ shares
+    potentials = _potentials(
+        inputs, raised, weights, found.members, levels, shares, wanted[:units, :units]
+    )
     for unit, (values, slopes) in enumerate(
         zip(found.graded.T, found.slopes.T, strict=True), units
     ):
-        one, kink = graded_potential(off[slopes != 0], weights[slopes != 0, unit], values)
-        potentials.append(_leaning(one, off, weights[:, unit], slopes != 0))
+        mine = slopes != 0
+        one, kink = graded_potential(inputs[mine], weights[mine, unit], values)
+        potentials.append(_leaning(one, inputs, weights[:, unit], mine))
         levels = np.append(levels, kink)
     hidden = DReLU(*(_float(np.array(values)) for values in zip(*potentials, strict=True)))
     visible = Bernoulli(_float(off + weights @ levels))
@@ -116,7 +126,9 @@ def levels_of(model: RBM, inputs: Tensor) -> tuple[Floats, Floats, Floats]:
     return up.numpy(), down.numpy(), means.mean(dim=0).numpy()
 
 
-def corrected(model: RBM, factors: Factors, inputs: Tensor, wanted: Floats) -> Tensor:
+def corrected(
+    model: RBM, factors: Factors, inputs: Tensor, wanted: Floats, drawn: Tensor
+) -> Tensor:
     """Return the change of the mixing that takes back couplings as the model stands, (unit, unit).
 
     Parameters
@@ -127,14 +139,20 @@ def corrected(model: RBM, factors: Factors, inputs: Tensor, wanted: Floats) -> T
         (bin, unit) inputs of the hidden units given data, which tell their levels.
     wanted
         (unit, unit) couplings that the data have.
+    drawn
+        (sample, unit) hidden states of the model.
     """
-    up, down, _ = levels_of(model, inputs)
+    up, down, mean = levels_of(model, inputs)
     width = np.maximum(up + down, 1e-6)
+    usual = np.clip((mean + down) / width, 0.0, 1.0)
     members = factors.members.to(torch.float64).numpy()
     mixing = factors.mixing.to(torch.float64).numpy()
     off = model.visible.parameters()["field"].to(torch.float64).numpy() - members @ (mixing @ down)
     brought = (mixing - np.eye(len(width))) * width[None, :] / width[:, None]
-    change = correction(off, members * width, brought, wanted)
+    given = model.hidden.mean(inputs).to(torch.float64).numpy()
+    excess = couplings_of_states(drawn.to(torch.float64).numpy(), width)
+    excess -= couplings_of_states(given, width)
+    change = correction(off, members * width, brought, wanted, usual, excess)
     return _float(change * width[:, None] / width[None, :])
 
 
@@ -165,7 +183,8 @@ def _log_odds_off(states: Tensor, on: NDArray[np.bool_], rises: Floats, rates: F
 
 
 def _potentials(
-    off: Floats,
+    inputs: Floats,
+    raised: Floats,
     weights: Floats,
     members: NDArray[np.bool_],
     levels: Floats,
@@ -174,14 +193,16 @@ def _potentials(
 ) -> list[Potential]:
     """Return potentials of on/off units, by quadrature over members, to first order over all.
 
-    The odds of a unit with the others off are those of its share less what the couplings that the
-    data have add on average.
+    All other units are as on average. The odds of a unit there are those of its share, less what
+    the couplings that the data have add on average with others on or off, and more what they add
+    with others in between.
     """
-    odds = logit(shares) - np.log1p(shares * np.expm1(wanted)).sum(axis=1)
-    alone = np.clip(expit(odds), 1e-6, 0.9)
+    odds = logit(shares) - np.log1p(shares * np.expm1(wanted)).sum(axis=1) + wanted @ shares
+    beside = np.clip(expit(odds), 1e-6, 0.9)
     found = []
     for unit, mine in enumerate(members.T):
-        one = on_off_potential(off[mine], weights[mine, unit], levels[unit], alone[unit])
+        off = inputs - raised[:, unit] * shares[unit]
+        one = on_off_potential(off[mine], weights[mine, unit], levels[unit], beside[unit])
         found.append(_leaning(one, off, weights[:, unit], mine))
     return found
 

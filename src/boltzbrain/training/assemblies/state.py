@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -23,6 +24,12 @@ from boltzbrain.training.update.base_state import BaseState
 _REMIX_EVERY = 50
 _REMIX_UNTIL = 0.7
 """Share of the updates after which the mixing rests."""
+_LOOKS = 20
+"""Steps of the chains by which couplings are looked at before they are taken back."""
+_SETTLE_FROM = 0.8
+"""Share of the updates after which members and fields rest, too. A unit is on too often, or too
+rarely, where its potential lags behind them by some tenths of a nat, which the likelihood hardly
+shows."""
 
 
 class AssemblyState(BaseState):
@@ -30,7 +37,7 @@ class AssemblyState(BaseState):
 
     An update moves every chain by h given v, moves of all hidden units, and v given h
     (`sampling.moves`), and the parameters by one step (`assemblies.ascent`). Chains start at
-    training bins.
+    training bins. In the last updates the potentials alone move, beside the means of all else.
 
     Parameters
     ----------
@@ -109,17 +116,38 @@ class AssemblyState(BaseState):
         self.chains = self.mover.move(self.live, self.chains, self.update)
         self.update += 1
         stream = Generator.from_seed(plan.seed, "natural", self.update)
+        settled = self.update - round(_SETTLE_FROM * plan.updates)
+        if settled > 0:
+            self._settle(settled, stream)
+            return
         divisor = self.interventions.rate_divisor
         self.ascent.step(self.batch, self.chains.visible, self.update, stream, divisor)
         if self.update % _REMIX_EVERY == 0 and self.update <= _REMIX_UNTIL * plan.updates:
             self._remix()
         self._average(self.ascent.parameters)
 
+    def _settle(self, settled: int, stream: Generator) -> None:
+        """Do the update that is so many-th of the last ones."""
+        ascent = self.ascent
+        if settled == 1 and self.plan.averaging:
+            ascent.put({name: value.clone() for name, value in self.mean.items()})
+        ascent.settle(self.batch, self.chains.visible, stream)
+        if self.plan.averaging:
+            # the k-th counts k times
+            for name, value in self.mean.items():
+                value.lerp_(ascent.parameters[name], 2.0 / (settled + 1.0))
+
     def _remix(self) -> None:
         """Take back what the units have come to do to each other."""
         ascent = self.ascent
         inputs = self.live.inputs_to_hidden(self.data)
-        change = corrected(self.live, ascent.factors, inputs, self._wanted.numpy())
+        stream = Generator.from_seed(self.plan.seed, "couplings", self.update)
+        moving, drawn = replace(self.chains, generator=stream), []
+        for _ in range(_LOOKS):
+            moving = self.mover.move(self.live, moving, self.update + 1)
+            drawn.append(moving.hidden)
+        wanted = self._wanted.numpy()
+        change = corrected(self.live, ascent.factors, inputs, wanted, torch.cat(drawn))
         for name, value in ascent.remix(change, self.data, self.chains.visible).items():
             self.mean[name].add_(value)
 
