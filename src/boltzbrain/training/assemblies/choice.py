@@ -11,7 +11,7 @@ from boltzbrain.training.plan import TrainingPlan, make_plan
 RECIPE = "assemblies"
 FEWEST_NEURONS = 2000
 """With fewer neurons `compositional` converges itself, and more assemblies are too small to be told
-on from off; at 2,000 it is 10 of 800 planted ones (`proofs/convergence.py`)."""
+on from off; at 2,000 it is 12 of 800 planted ones (`proofs/convergence.py`)."""
 LEAST_SHARE = 0.3
 """Share of the memberships in components that components which are on or off must have; the recipe
 trains graded ones beside them (`proofs/harder_fish.py`)."""

@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 
 _STEP = 0.8
 """Share of a coupling that a round takes back."""
+_CROWD = 2.5
+"""So many times as many units are on where it is seen to that those which are on do not hold each
+other there: a coupling is 0 in one number of them only."""
 _FEWEST_UNITS = 5
 """With no more units, too few pairs tell the couplings of one."""
 _FALSE = 0.05
@@ -89,16 +92,18 @@ def correction(
     wanted
         (unit, unit) couplings that the data have.
     excess
-        (unit, unit) by how much couplings are too large in the chains: each unit's with all others
-        are taken from there, as many pairs tell it, and those of single pairs from the sums.
+        (unit, unit) by how much couplings are too large in the chains. Each unit's with all others,
+        which many pairs tell, are taken from there where they are larger than the sums say.
     """
     inputs = off + rises @ (usual + shares @ usual)
     below = inputs[:, None] - rises * usual
     lift = (rises * (expit(below + rises) - expit(below))).sum(axis=0)
     pair = lift[:, None] + lift[None, :]
-    apart = pair_couplings(off, rises, shares, usual) - wanted
+    crowded = np.minimum(_CROWD * usual, np.maximum(usual, 0.5))
+    found = [pair_couplings(off, rises, shares, others) for others in (usual, crowded)]
+    apart = np.maximum(*found) - wanted
     if excess is not None and len(apart) > _FEWEST_UNITS:
-        apart += of_units(excess - apart)
+        apart += np.maximum(of_units(excess - apart), 0.0)
     change = -_STEP * apart / np.maximum(pair, 1e-9)
     np.fill_diagonal(change, 0.0)
     return np.asarray(change)
