@@ -21,7 +21,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.moves.samples import sample_by_moves
 from boltzbrain.sampling.synthetic import PlantedAssemblies, simulate_assemblies
-from boltzbrain.training.assemblies import choice, find, potentials
+from boltzbrain.training.assemblies import choice, couplings, find, potentials
 from boltzbrain.training.assemblies import graded as graded_parts
 from boltzbrain.training.assemblies.choice import plan_for
 from boltzbrain.training.assemblies.couplings import (
@@ -336,6 +336,24 @@ def test_the_correction_of_many_units_leaves_them_independent() -> None:
             two += correction(off, both, two, np.zeros((2, 2)), usual[:2])
         alone[one, other], alone[other, one] = two[0, 1], two[1, 0]
     assert left(alone).mean() < -5
+
+
+def test_many_that_are_on_do_not_hold_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    members = rng.random((2000, 20)) < 0.02
+    off, usual = rng.normal(-5.0, 0.5, 2000), np.full(20, 0.06)
+    rises = np.where(members, rng.uniform(2, 4, members.shape), 0.0)
+
+    def crowded() -> float:
+        shares = np.zeros((20, 20))
+        for _ in range(12):
+            shares += correction(off, rises, shares, np.zeros((20, 20)), usual)
+        return float(pair_couplings(off, rises, shares, 2.5 * usual).max())
+
+    assert crowded() < 0.02
+    # negative control: couplings that are 0 beside as many others as usual are not beside more
+    monkeypatch.setattr(couplings, "_CROWD", 1.0)
+    assert crowded() > 0.1
 
 
 def test_couplings_of_states_are_those_of_the_law_they_are_drawn_from() -> None:
