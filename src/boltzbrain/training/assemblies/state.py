@@ -144,6 +144,7 @@ class AssemblyState(BaseState):
         stream = Generator.from_seed(self.plan.seed, "couplings", self.update)
         moving, drawn = replace(self.chains, generator=stream), []
         for _ in range(_LOOKS):
+            # no update at which proposals are made anew: a look changes nothing of the training
             moving = self.mover.move(self.live, moving, self.update + 1)
             drawn.append(moving.hidden)
         wanted = self._wanted.numpy()
