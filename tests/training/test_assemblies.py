@@ -192,10 +192,29 @@ def test_an_assembly_that_is_rarely_on_is_found_as_an_independent_component(
     assert find_components(states, 4, 5).on.shape[1] == 1
 
 
-def test_no_more_units_are_found_than_were_asked_for() -> None:
-    states = states_of(mixed()[1])
-    found = find_components(states, 3, 0)
-    assert found.on.shape[1] + found.graded.shape[1] <= 3
+def test_no_more_units_are_found_than_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, activity, _ = mixed()
+    states, slopes = states_of(activity), 4.0 * truth.membership.astype(float)
+    monkeypatch.setattr(find, "candidate_slopes", lambda *_: (slopes, 4, len(states)))
+    for most, on, graded_ones in ((4, 2, 2), (3, 2, 1), (1, 1, 0)):
+        found = find_components(states, most, 0)
+        assert (found.on.shape[1], found.graded.shape[1]) == (on, graded_ones)
+
+
+def test_a_component_that_three_neurons_follow_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    states, _, members = rare(0)
+    rng = np.random.default_rng(0)
+    together = rng.random((len(states), 1)) < 0.05
+    flipped = rng.random((len(states), 3)) < 0.002
+    states[:, 600:603] = torch.from_numpy((together ^ flipped).astype(np.uint8))
+    three = np.zeros((states.shape[1], 1))
+    three[600:603] = 4.0
+    slopes = np.column_stack([4.0 * members.astype(float), three])
+    monkeypatch.setattr(find, "candidate_slopes", lambda *_: (slopes, 3, len(states)))
+    assert find_components(states, 3, 0).on.shape[1] == 2
+    # negative control: they are on or off as a whole
+    monkeypatch.setattr(find, "FEWEST_FOLLOWERS", 1)
+    assert find_components(states, 3, 0).on.shape[1] == 3
 
 
 def test_graded_activity_has_no_unit_that_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +317,7 @@ def test_couplings_count_what_two_units_bring_along_of_all_others() -> None:
     off, rises = many_shared()
     shares = np.where(np.eye(8), 0.0, -0.03)
     none, half = np.zeros(8), np.full(8, 0.5)
-    alone = pair_couplings(off[:], rises[:, :2], shares[:2, :2], np.zeros(2))[0, 1]
+    alone = pair_couplings(off, rises[:, :2], shares[:2, :2], np.zeros(2))[0, 1]
     for usual in (none, half):
         around = np.where(np.arange(8) < 2, 0.0, usual)
         base = off + rises @ (np.eye(8) + shares) @ around
@@ -357,7 +376,7 @@ def test_many_that_are_on_do_not_hold_each_other(monkeypatch: pytest.MonkeyPatch
 
 
 def test_couplings_of_states_are_those_of_the_law_they_are_drawn_from() -> None:
-    # six units of {-1, 1} / 2 times their width, each pair coupled by .4 in units of on and off
+    # six units, off at -1 and on at 2, each pair coupled by .4
     every = np.array(list(itertools.product([0.0, 1.0], repeat=6)))
     log_law = 0.4 * (every.sum(axis=1) ** 2 - every.sum(axis=1)) / 2 - 2.5 * every.sum(axis=1)
     law = np.exp(log_law - logsumexp(log_law))

@@ -28,8 +28,7 @@ _LOOKS = 20
 """Steps of the chains by which couplings are looked at before they are taken back."""
 _SETTLE_FROM = 0.8
 """Share of the updates after which members and fields rest, too. A unit is on too often, or too
-rarely, where its potential lags behind them by some tenths of a nat, which the likelihood hardly
-shows."""
+rarely, where its potential lags behind them."""
 
 
 class AssemblyState(BaseState):
@@ -130,7 +129,7 @@ class AssemblyState(BaseState):
         """Do the update that is so many-th of the last ones."""
         ascent = self.ascent
         if settled == 1 and self.plan.averaging:
-            ascent.put({name: value.clone() for name, value in self.mean.items()})
+            ascent.put(self.mean)
         ascent.settle(self.batch, self.chains.visible, stream)
         if self.plan.averaging:
             # the k-th counts k times
