@@ -28,8 +28,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from boltzbrain.evaluation.results import evaluation_of, require_beside  # noqa: E402
 from boltzbrain.evaluation.samples import read_samples  # noqa: E402
-from boltzbrain.foundations.files import sha256  # noqa: E402
-from boltzbrain.foundations.folders import LOCK  # noqa: E402
+from boltzbrain.foundations.disk.files import sha256  # noqa: E402
+from boltzbrain.foundations.disk.folders import LOCK  # noqa: E402
 from boltzbrain.grid.folder import SweepFolder  # noqa: E402
 from boltzbrain.training.run.run import TrainingRun  # noqa: E402
 from helpers.command_line import write_small  # noqa: E402  # the path comes first

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import json
+import textwrap
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,12 +31,14 @@ KEY = "rooms"
 
 PLACES = {
     "cli": 2.2, "api": 1.25, "estimator": 4.35, "alignment": 2.95, "grid": 3.2, "pages": 2.25,
-    "interpretation": 2.3, "comparison": 3.5, "evaluation": 4.3, "training": 1.2,
+    "interpretation": 2.28, "comparison": 3.54, "evaluation": 4.3, "training": 1.2,
     "baselines": 4.05, "preparing": 1.1, "sampling": 3.35, "writers": -0.15, "readers": 1.1,
     "model": 3.35, "data": 1.1, "kernels": 3.35, "foundations": 2.2,
 }  # fmt: skip
 """Middle of each box from left to right, so chosen that no arrow runs through a box."""
-WIDTH, HEIGHT, BETWEEN = 1.12, 0.66, 0.96
+WIDTH, HEIGHT, BETWEEN = 1.18, 0.86, 1.12
+LETTERS = 31
+"""Of the small ones, in the width of a box."""
 COLOURS = {
     TEST: ("readers", "writers", "preparing", "data"),
     GENERATED: ("kernels", "model", "sampling", "training", "baselines"),
@@ -109,16 +112,13 @@ def _box(ax: Axes, room: str, x: float, y: float, folders: list[str], colour: st
             linewidth=1.4, zorder=3,
         )
     )  # fmt: skip
-    small = {"fontsize": 6.6, "color": INK}
-    inside = ", ".join(folders)
-    if len(inside) > 26:
-        half = len(folders) // 2
-        inside = ", ".join(folders[:half]) + ",\n" + ", ".join(folders[half:])
+    small = {"fontsize": 6.2, "color": INK}
+    inside = textwrap.fill(", ".join(folders), LETTERS)
     size = f"{len(files)} file{'s' if len(files) > 1 else ''}, {round(lines, -2):,} lines"
     texts = [
-        (0.2 if inside else 0.08, room, {"fontsize": 10.5, "weight": "bold", "color": INK}),
-        (0.0, inside, small),
-        (-0.23 if inside else -0.13, size, {**small, "color": MUTED}),
+        (0.29 if inside else 0.08, room, {"fontsize": 10.5, "weight": "bold", "color": INK}),
+        (-0.02, inside, small),
+        (-0.32 if inside else -0.13, size, {**small, "color": MUTED}),
     ]
     for up, text, style in texts:
         ax.text(x, y + up, text, ha="center", va="center", linespacing=1.05, zorder=4, **style)
@@ -128,7 +128,7 @@ def draw(told: dict[str, Any]) -> Figure:
     """Return the picture of what `gather` found."""
     rows = told["floors"]
     height = {room: BETWEEN * (len(rows) - 1 - n) for n, row in enumerate(rows) for room in row}
-    picture = Figure(figsize=(7.6, 10.2), layout="constrained")
+    picture = Figure(figsize=(7.6, 11.4), layout="constrained")
     ax = picture.add_subplot()
     for n, row in enumerate(rows):
         y = BETWEEN * (len(rows) - 1 - n)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import whole_number_in
-from boltzbrain.foundations.folders import folder_to_write, given_path, new_file, page_file
+from boltzbrain.foundations.disk.folders import folder_to_write, given_path, new_file, page_file
 from boltzbrain.foundations.progress import Callback, with_old
 from boltzbrain.foundations.showing.display import showing
 from boltzbrain.preparing.convert import convert

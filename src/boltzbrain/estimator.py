@@ -23,8 +23,8 @@ from boltzbrain.data.recording import neuron_table
 from boltzbrain.data.steps import Source
 from boltzbrain.evaluation.likelihood import log_likelihood
 from boltzbrain.foundations.checks import InputError, bad_input, number_in
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
-from boltzbrain.foundations.hdf5_tables import plain
+from boltzbrain.foundations.disk.files import FileFormat, atomic_hdf5, open_ours
+from boltzbrain.foundations.disk.hdf5_tables import plain
 from boltzbrain.model.files import write_model
 from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.rbm import RBM

@@ -16,7 +16,7 @@ from boltzbrain.alignment.scores import Places, blind_scores, spatial_correlatio
 from boltzbrain.alignment.translation import translated_rates
 from boltzbrain.data.clusters import Clusters
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.foundations.files import sha256
+from boltzbrain.foundations.disk.files import sha256
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM
 from boltzbrain.sampling.simulated.animals import simulate_animals

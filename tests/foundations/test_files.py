@@ -14,7 +14,13 @@ import pytest
 
 import boltzbrain
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours, read_ours, write_ours
+from boltzbrain.foundations.disk.files import (
+    FileFormat,
+    atomic_hdf5,
+    open_ours,
+    read_ours,
+    write_ours,
+)
 from boltzbrain.grid.folder import SWEEP
 from boltzbrain.training.run.run import RUN
 

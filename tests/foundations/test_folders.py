@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boltzbrain.foundations import folders
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.foundations.folders import (
+from boltzbrain.foundations.disk import folders
+from boltzbrain.foundations.disk.folders import (
     LOCK,
     folder_to_write,
     given_path,
@@ -30,7 +30,7 @@ from boltzbrain.foundations.folders import (
 HOLD = """
 import sys, time
 from pathlib import Path
-from boltzbrain.foundations import folders
+from boltzbrain.foundations.disk import folders
 if sys.argv[2] == "by name":
     folders.fcntl = None
 with folders.one_writer(Path(sys.argv[1]), "fit"):
@@ -41,7 +41,7 @@ with folders.one_writer(Path(sys.argv[1]), "fit"):
 KILLED = """
 import os, sys
 from pathlib import Path
-from boltzbrain.foundations.folders import one_writer, together
+from boltzbrain.foundations.disk.folders import one_writer, together
 left = int(sys.argv[2])
 
 def counted(what):

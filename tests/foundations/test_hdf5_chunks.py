@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from boltzbrain.foundations.hdf5_tables import _checksum_bytes, read_table_of_bytes
+from boltzbrain.foundations.disk.hdf5_tables import _checksum_bytes, read_table_of_bytes
 
 STATES = (np.random.default_rng(0).random((1000, 37)) < 0.1).astype(np.uint8)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import boltzbrain as bb
-from boltzbrain.foundations.files import sha256
+from boltzbrain.foundations.disk.files import sha256
 from boltzbrain.readers import fingerprint as module
 from boltzbrain.readers import read
 from boltzbrain.readers.fingerprint import is_same_recording

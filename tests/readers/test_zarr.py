@@ -17,7 +17,7 @@ import pytest
 import zarr
 
 from boltzbrain.foundations.checks import InputError
-from boltzbrain.foundations.files import sha256
+from boltzbrain.foundations.disk.files import sha256
 from boltzbrain.preparing.card.card import data_card
 from boltzbrain.readers import read
 from boltzbrain.readers.containers.zarr_chunks import parse_header, unpacked

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.disk.folders import one_writer
 from helpers.command_line import QUICK, digests, make, run_command, write_small
 
 SMALL = (
@@ -208,7 +208,7 @@ PLACE = {"fit": "new", "compare": "compared", "sweep": "swept", "demo": "shown"}
 HOLD = """
 import sys
 from pathlib import Path
-from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.disk.folders import one_writer
 with one_writer(Path(sys.argv[1]), "interpret"):
     print("held", flush=True)
     sys.stdin.read()

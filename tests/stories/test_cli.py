@@ -18,7 +18,7 @@ import typer.main
 import boltzbrain as bb
 from boltzbrain.cli.main import app, main
 from boltzbrain.cli.options import merged
-from boltzbrain.foundations.folders import page_file
+from boltzbrain.foundations.disk.folders import page_file
 from boltzbrain.pages.plates.entries import entries_of
 from boltzbrain.pages.story import scored
 from boltzbrain.training.plan import TrainingPlan, make_plan

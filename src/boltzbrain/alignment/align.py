@@ -32,7 +32,7 @@ from boltzbrain.foundations.checks import (
     one_of,
     whole_number_in,
 )
-from boltzbrain.foundations.folders import folder_to_write, one_writer
+from boltzbrain.foundations.disk.folders import folder_to_write, one_writer
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.showing.display import showing
 from boltzbrain.grid.workers import completed_by, require_device

@@ -12,7 +12,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.study import Study
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
-from boltzbrain.foundations.folders import folder_to_write, given_path, one_writer, together
+from boltzbrain.foundations.disk.folders import folder_to_write, given_path, one_writer, together
 from boltzbrain.foundations.progress import Callback
 from boltzbrain.foundations.showing.display import showing
 from boltzbrain.interpretation.motifs.affinities import columns_of, shared_names

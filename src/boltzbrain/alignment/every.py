@@ -12,8 +12,8 @@ from boltzbrain.comparison.evaluate_run import evaluate_run
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.activity_file import write_activity
 from boltzbrain.foundations.checks import TrainingFailedError
-from boltzbrain.foundations.files import sha256
-from boltzbrain.foundations.folders import given_path
+from boltzbrain.foundations.disk.files import sha256
+from boltzbrain.foundations.disk.folders import given_path
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.grid.workers import completed_by
 from boltzbrain.interpretation.choices import Choices

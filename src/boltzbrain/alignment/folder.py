@@ -14,7 +14,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.data.activity_file import read_activity
 from boltzbrain.data.study import Frame
 from boltzbrain.foundations.checks import bad_input, one_of
-from boltzbrain.foundations.files import FileFormat, read_ours, require_sha256, write_ours
+from boltzbrain.foundations.disk.files import FileFormat, read_ours, require_sha256, write_ours
 from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.interpretation.motifs.find import Motifs
 from boltzbrain.interpretation.motifs.kept import FILE as MOTIFS

@@ -10,7 +10,7 @@ from boltzbrain.alignment.folder import CONTROLS, StudyFolder, Task
 from boltzbrain.alignment.scores import nothing, value_of
 from boltzbrain.alignment.work import FORMAT, SCORES, spatial_of_models
 from boltzbrain.data.clusters import clustered_stderr, clusters_of
-from boltzbrain.foundations.files import read_ours
+from boltzbrain.foundations.disk.files import read_ours
 
 NOT_REFITTED = "its control was not refitted: one is per receiver (--controls all refits every one)"
 

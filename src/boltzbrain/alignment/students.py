@@ -17,7 +17,7 @@ from boltzbrain.alignment.folder import StudyFolder, Task
 from boltzbrain.alignment.register import Neurons, midline_of
 from boltzbrain.alignment.starts import Start, start_of
 from boltzbrain.data.activity import Activity
-from boltzbrain.foundations.files import sha256
+from boltzbrain.foundations.disk.files import sha256
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM

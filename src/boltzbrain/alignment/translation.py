@@ -14,8 +14,8 @@ from boltzbrain.alignment.consensus import latest
 from boltzbrain.alignment.folder import StudyFolder
 from boltzbrain.data.activity import FOLDS
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
-from boltzbrain.foundations.files import FileFormat, atomic_write
-from boltzbrain.foundations.folders import new_file
+from boltzbrain.foundations.disk.files import FileFormat, atomic_write
+from boltzbrain.foundations.disk.folders import new_file
 from boltzbrain.foundations.memory import slices
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM

@@ -32,8 +32,8 @@ from boltzbrain.evaluation.likelihood import log_likelihood
 from boltzbrain.evaluation.partitions import forward_log_partition
 from boltzbrain.evaluation.results import plain
 from boltzbrain.foundations.checks import TrainingFailedError, Undefined
-from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
-from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.disk.files import FileFormat, read_ours, write_ours
+from boltzbrain.foundations.disk.folders import one_writer
 from boltzbrain.foundations.random import Generator
 from boltzbrain.grid.one_run import PATIENCE_S
 from boltzbrain.model.independent import independent_field

@@ -22,6 +22,7 @@ from boltzbrain.cli.commands.transform import transform
 from boltzbrain.cli.several.align import align, translate
 from boltzbrain.cli.streams import plain_where_needed
 from boltzbrain.cli.terminal import Command, Commands, failures_as_status, warnings_as_lines
+from boltzbrain.foundations.stopping import stoppable
 
 app = typer.Typer(
     name="boltzbrain",
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         Words after the program's name; those of the process if None.
     """
-    with plain_where_needed(), failures_as_status(), warnings_as_lines():
+    with plain_where_needed(), failures_as_status(), warnings_as_lines(), stoppable():
         app(None if arguments is None else list(arguments), prog_name="boltzbrain")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.disk.folders import one_writer
 from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import Preparation
 from boltzbrain.preparing.prepare import prepare

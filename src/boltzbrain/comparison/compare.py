@@ -25,7 +25,7 @@ from boltzbrain.comparison.score import Figures, TestScorer, scores_of_none
 from boltzbrain.comparison.states import found_states
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours, require_sha256
+from boltzbrain.foundations.disk.files import FileFormat, atomic_hdf5, open_ours, require_sha256
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.sequences import Sequences

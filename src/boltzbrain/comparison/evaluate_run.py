@@ -32,8 +32,8 @@ from boltzbrain.evaluation.samples import CHAINS, samples_of, write_samples
 from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.foundations.checks import Undefined
-from boltzbrain.foundations.files import sha256
-from boltzbrain.foundations.folders import one_writer, together
+from boltzbrain.foundations.disk.files import sha256
+from boltzbrain.foundations.disk.folders import one_writer, together
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.cpu.threads import unshared

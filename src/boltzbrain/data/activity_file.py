@@ -26,8 +26,8 @@ from boltzbrain.data.behaviour.trials import no_trials
 from boltzbrain.data.regions import Regions
 from boltzbrain.data.steps import Source, parse_steps, steps_text
 from boltzbrain.foundations.checks import bad_input, has_shape
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
-from boltzbrain.foundations.hdf5_tables import (
+from boltzbrain.foundations.disk.files import FileFormat, atomic_hdf5, open_ours
+from boltzbrain.foundations.disk.hdf5_tables import (
     plain,
     read_table,
     read_table_of_bytes,

@@ -16,8 +16,8 @@ from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Signal, SpikeTimes, Traces
 from boltzbrain.data.steps import Source, Step
 from boltzbrain.foundations.checks import bad_input
+from boltzbrain.foundations.disk.files import FileFormat
 from boltzbrain.foundations.doors import keeper
-from boltzbrain.foundations.files import FileFormat
 from boltzbrain.foundations.showing.told import SelfTold
 
 if TYPE_CHECKING:

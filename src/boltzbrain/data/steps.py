@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import FileFormat
-from boltzbrain.foundations.hdf5_tables import plain
+from boltzbrain.foundations.disk.files import FileFormat
+from boltzbrain.foundations.disk.hdf5_tables import plain
 from boltzbrain.foundations.showing.told import Brief
 
 

@@ -22,7 +22,7 @@ from boltzbrain.evaluation.statistics.energies import energies, keep_energies
 from boltzbrain.evaluation.statistics.hidden_statistics import keep_hidden
 from boltzbrain.evaluation.statistics.kept import Kept
 from boltzbrain.evaluation.statistics.projection import keep_projections, principal_axes
-from boltzbrain.foundations.files import open_ours
+from boltzbrain.foundations.disk.files import open_ours
 from boltzbrain.model.hidden_activity import hidden_activity
 from boltzbrain.model.independent import independent_field
 from boltzbrain.model.rbm import RBM

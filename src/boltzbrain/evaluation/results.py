@@ -12,7 +12,7 @@ import numpy as np
 from boltzbrain.evaluation.samples import Samples, read_samples
 from boltzbrain.evaluation.scores import Evaluation
 from boltzbrain.foundations.checks import Undefined, bad_input
-from boltzbrain.foundations.files import FileFormat, read_ours, require_sha256, write_ours
+from boltzbrain.foundations.disk.files import FileFormat, read_ours, require_sha256, write_ours
 from boltzbrain.training.run.run import TrainingRun
 
 FORMAT = FileFormat("boltzbrain evaluation", what="evaluation.json", command="boltzbrain evaluate")

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import has_shape
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
-from boltzbrain.foundations.hdf5_tables import read_table_of_bytes
+from boltzbrain.foundations.disk.files import FileFormat, atomic_hdf5, open_ours
+from boltzbrain.foundations.disk.hdf5_tables import read_table_of_bytes
 from boltzbrain.foundations.memory import rows_at_once
 from boltzbrain.foundations.progress import SILENT, Teller
 from boltzbrain.foundations.random import Generator

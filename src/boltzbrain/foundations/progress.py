@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from boltzbrain.foundations.stopping import raise_if_pressed
+
 _MOVED = {"update": "done", "updates": "total", "updates_per_second": "rate"}
 _FACTS = ("validation", "restarts", "failed", "name", "error", "best")
 
@@ -270,7 +272,13 @@ class Teller:
             How many times each of those named so is still to be done.
         note, facts
             As of `Progress`.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the key was pressed and Python has dropped it: see `foundations.stopping`.
         """
+        raise_if_pressed()
         if not self.callbacks:
             return
         done, total = self.offset + done, total if self.whole is None else self.whole

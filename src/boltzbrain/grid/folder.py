@@ -10,7 +10,7 @@ import pandas as pd
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import FileFormat, atomic_write, read_ours, write_ours
+from boltzbrain.foundations.disk.files import FileFormat, atomic_write, read_ours, write_ours
 from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.grid.choice import Choice
 from boltzbrain.grid.points import ALWAYS, Grid, GridRun

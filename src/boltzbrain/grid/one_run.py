@@ -23,8 +23,8 @@ from boltzbrain.evaluation.likelihood import (
 from boltzbrain.evaluation.partitions import CHAINS, forward_log_partition
 from boltzbrain.evaluation.results import plain, read_evaluation
 from boltzbrain.foundations.checks import Undefined, bad_input
-from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
-from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.disk.files import FileFormat, read_ours, write_ours
+from boltzbrain.foundations.disk.folders import one_writer
 from boltzbrain.foundations.units import participation_ratio
 from boltzbrain.grid.choice import FoldScores
 from boltzbrain.grid.folder import SweepFolder

@@ -17,7 +17,7 @@ import torch
 from boltzbrain.data.activity import GAP, TRAIN, Activity
 from boltzbrain.data.steps import Step
 from boltzbrain.foundations.checks import bad_input, whole_number_in
-from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.disk.folders import one_writer
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.showing.display import showing
 from boltzbrain.grid.workers import completed_by, require_device

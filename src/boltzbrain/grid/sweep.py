@@ -14,7 +14,7 @@ from boltzbrain.foundations.checks import (
     one_of,
     whole_number_in,
 )
-from boltzbrain.foundations.folders import given_path, one_writer
+from boltzbrain.foundations.disk.folders import given_path, one_writer
 from boltzbrain.foundations.progress import Callback, Teller, warn_of_old_callback
 from boltzbrain.foundations.showing.display import showing
 from boltzbrain.grid.choice import RULES, choose

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.regions import Regions
 from boltzbrain.foundations.checks import Undefined, bad_input
-from boltzbrain.foundations.folders import given_path
+from boltzbrain.foundations.disk.folders import given_path
 from boltzbrain.interpretation.choices import Choices
 from boltzbrain.interpretation.couplings.couplings import (
     couplings,

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from boltzbrain.foundations.checks import bad_input, one_of
+from boltzbrain.foundations.disk.files import FileFormat, atomic_hdf5, open_ours
+from boltzbrain.foundations.disk.hdf5_tables import plain, read_text, write_text, write_text_list
 from boltzbrain.foundations.doors import keeper
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
-from boltzbrain.foundations.hdf5_tables import plain, read_text, write_text, write_text_list
 from boltzbrain.foundations.showing.told import Brief, SelfTold
 from boltzbrain.interpretation.couplings.low_rank import Couplings, LowRank
 from boltzbrain.interpretation.regions.maps import KINDS, RegionMaps

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from boltzbrain.data.activity import Activity
 from boltzbrain.evaluation.results import require_of_run, samples_of
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.disk.folders import one_writer
 from boltzbrain.foundations.memory import require_size
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator

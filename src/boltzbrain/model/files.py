@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5
+from boltzbrain.foundations.disk.files import FileFormat, atomic_hdf5
 from boltzbrain.model.layers.layer import KINDS, Layer
 
 FORMAT = FileFormat(

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.disk.files import atomic_write
 from boltzbrain.pages.glossary import explained
 
 

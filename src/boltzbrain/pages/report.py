@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.disk.folders import one_writer
 from boltzbrain.pages.explore import explore_data
 from boltzbrain.pages.glance import glance
 from boltzbrain.pages.glossary import GLOSSARY

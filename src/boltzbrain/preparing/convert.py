@@ -10,7 +10,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.data.signals import Binned
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import new_file
+from boltzbrain.foundations.disk.folders import new_file
 from boltzbrain.writers.npz import write_npz
 from boltzbrain.writers.nwb import write_nwb
 

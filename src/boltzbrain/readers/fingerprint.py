@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from boltzbrain.data.signals import Binned, Signal, SpikeTimes
 from boltzbrain.data.steps import Source
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import sha256
+from boltzbrain.foundations.disk.files import sha256
 from boltzbrain.foundations.memory import slices
 from boltzbrain.readers.containers.remote import Address
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import sha256
+from boltzbrain.foundations.disk.files import sha256
 from boltzbrain.foundations.options import Options, setting
 
 

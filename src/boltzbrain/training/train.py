@@ -11,8 +11,9 @@ import torch
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import one_writer
+from boltzbrain.foundations.disk.folders import one_writer
 from boltzbrain.foundations.progress import Callback, Teller
+from boltzbrain.foundations.stopping import stoppable
 from boltzbrain.kernels.cpu.threads import unshared
 from boltzbrain.kernels.devices import device_told, words_of
 from boltzbrain.model.rbm import RBM
@@ -183,11 +184,12 @@ class _Training:
     def go_on(self, callbacks: Sequence[Callback]) -> TrainingRun:
         """Run the remaining updates, choose the model and close the run."""
         sitting = Teller(callbacks, "training", "updates", before=self.seconds)
-        while self.run.info["chosen_update"] is None:
-            self._climb(sitting)
-            found = convergence_of(self.state)
-            if not self._goes_back(found):
-                choose(self.logs, self.state, found, self.seconds)
+        with stoppable():
+            while self.run.info["chosen_update"] is None:
+                self._climb(sitting)
+                found = convergence_of(self.state)
+                if not self._goes_back(found):
+                    choose(self.logs, self.state, found, self.seconds)
         return finish(self.logs, self.state)
 
     def _climb(self, sitting: Teller) -> None:

@@ -20,7 +20,7 @@ from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import Binned
 from boltzbrain.data.steps import steps_text
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.disk.files import atomic_write
 
 _POSITION = ("x_um", "y_um", "z_um")
 

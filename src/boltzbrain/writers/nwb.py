@@ -26,7 +26,7 @@ from boltzbrain.data.regions import Regions
 from boltzbrain.data.signals import SpikeTimes
 from boltzbrain.data.steps import NWB_FORMAT, NWB_NAME, steps_text
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.disk.files import atomic_hdf5
 from boltzbrain.writers.nwb_file import TEXT, UNKNOWN_START, NwbFile
 
 _OWN_COLUMNS = ("id", "x_um", "y_um", "z_um")

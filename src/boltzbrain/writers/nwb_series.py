@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boltzbrain.foundations.files import atomic_hdf5
+from boltzbrain.foundations.disk.files import atomic_hdf5
 from boltzbrain.writers.nwb_file import TEXT, UNKNOWN_START, NwbFile
 
 MODULE = "boltzbrain"

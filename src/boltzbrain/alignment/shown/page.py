@@ -15,7 +15,7 @@ from boltzbrain.alignment.register import Floats, Neurons
 from boltzbrain.alignment.shown.told import figure_words
 from boltzbrain.alignment.translation import model_of, translate
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import page_file
+from boltzbrain.foundations.disk.folders import page_file
 from boltzbrain.foundations.showing.told import counted, listed
 from boltzbrain.pages.figures.study import at_names, at_places, pair_controls, pair_matrix
 from boltzbrain.pages.html import rendered, write_html

@@ -11,7 +11,7 @@ import typer
 from boltzbrain.cli.options import option, takes
 from boltzbrain.cli.terminal import say
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import folder_to_write
+from boltzbrain.foundations.disk.folders import folder_to_write
 from boltzbrain.foundations.options import names_of
 from boltzbrain.foundations.showing.display import Display
 from boltzbrain.interpretation.motifs.choices import MotifChoices

@@ -10,7 +10,7 @@ import typer
 from boltzbrain.cli.options import takes
 from boltzbrain.cli.summaries.losses import warn_of_losses
 from boltzbrain.cli.terminal import say
-from boltzbrain.foundations.folders import new_file
+from boltzbrain.foundations.disk.folders import new_file
 from boltzbrain.foundations.options import names_of
 from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import BINS, RECORDING, Preparation

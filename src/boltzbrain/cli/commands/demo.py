@@ -14,8 +14,8 @@ from boltzbrain.cli.streams import quoted
 from boltzbrain.cli.summaries.results import signed
 from boltzbrain.cli.terminal import note
 from boltzbrain.foundations.checks import Undefined, bad_input, whole_number_in
-from boltzbrain.foundations.files import FileFormat, read_ours, write_ours
-from boltzbrain.foundations.folders import LOCK, folder_to_write, one_writer
+from boltzbrain.foundations.disk.files import FileFormat, read_ours, write_ours
+from boltzbrain.foundations.disk.folders import LOCK, folder_to_write, one_writer
 from boltzbrain.foundations.showing.display import Display, duration
 
 OF_FIT: tuple[str, ...] = ()

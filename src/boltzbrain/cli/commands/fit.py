@@ -17,7 +17,7 @@ from boltzbrain.cli.summaries.results import activity_line, show_run
 from boltzbrain.cli.summaries.study import show_study
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import folder_to_write, one_writer
+from boltzbrain.foundations.disk.folders import folder_to_write, one_writer
 from boltzbrain.foundations.options import names_of, options_of
 from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import Preparation

@@ -17,7 +17,7 @@ from boltzbrain.cli.summaries.results import activity_line
 from boltzbrain.cli.summaries.sweep import show_sweep
 from boltzbrain.cli.terminal import INTERRUPTED, note, out
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import folder_to_write, one_writer
+from boltzbrain.foundations.disk.folders import folder_to_write, one_writer
 from boltzbrain.foundations.options import names_of
 from boltzbrain.foundations.progress import Progress
 from boltzbrain.foundations.showing.display import Display

@@ -12,7 +12,7 @@ from boltzbrain.cli.options import RecordingPaths, RunFolder, option, takes
 from boltzbrain.cli.summaries.results import figure
 from boltzbrain.cli.terminal import note, out
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import new_file
+from boltzbrain.foundations.disk.folders import new_file
 from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import Preparation
 from boltzbrain.preparing.prepare import read_as_asked

@@ -13,7 +13,7 @@ from boltzbrain.cli.streams import path_to_type
 from boltzbrain.cli.summaries.study import show_study
 from boltzbrain.cli.terminal import INTERRUPTED, note, out, say, say_path
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import folder_to_write, one_writer
+from boltzbrain.foundations.disk.folders import folder_to_write, one_writer
 from boltzbrain.foundations.options import names_of
 from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import Preparation

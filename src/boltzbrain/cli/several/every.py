@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from boltzbrain.cli.terminal import out
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.folders import folder_to_write, one_writer
+from boltzbrain.foundations.disk.folders import folder_to_write, one_writer
 from boltzbrain.foundations.showing.display import Display
 from boltzbrain.preparing.preparation import Preparation
 from boltzbrain.preparing.prepare import prepare_recording

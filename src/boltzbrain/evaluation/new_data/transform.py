@@ -9,7 +9,7 @@ from boltzbrain.data.recording import Recording
 from boltzbrain.evaluation.new_data.said import said_alone, said_in_context
 from boltzbrain.evaluation.new_data.transformed import ENDINGS, Transformed
 from boltzbrain.foundations.checks import bad_input, one_of, whole_number_in
-from boltzbrain.foundations.folders import given_path, new_file
+from boltzbrain.foundations.disk.folders import given_path, new_file
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.preparing.again import prepare_again
 from boltzbrain.training.run.run import TrainingRun

@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import Undefined, has_shape
-from boltzbrain.foundations.files import FileFormat, atomic_write
-from boltzbrain.foundations.folders import new_file
-from boltzbrain.foundations.hdf5_tables import plain
+from boltzbrain.foundations.disk.files import FileFormat, atomic_write
+from boltzbrain.foundations.disk.folders import new_file
+from boltzbrain.foundations.disk.hdf5_tables import plain
 from boltzbrain.writers.nwb_series import Series, write_nwb_series
 
 FORMAT = FileFormat("boltzbrain transform", names=("format", "format_version"))

@@ -18,6 +18,7 @@ from boltzbrain.foundations.progress import Callback, Progress
 from boltzbrain.foundations.showing.console import Terminal
 from boltzbrain.foundations.showing.notebook import Bar, notebook_display
 from boltzbrain.foundations.showing.numbers import with_error
+from boltzbrain.foundations.stopping import stoppable
 
 QUIET_SECONDS = 2.0
 """Work shorter than this leaves no plain line."""
@@ -264,6 +265,8 @@ def showing(
 ) -> Iterator[Sequence[Callback]]:
     """Give the callbacks of a piece of work, with one that shows it where `progress` asks for it.
 
+    Ctrl-C ends the work.
+
     Parameters
     ----------
     progress
@@ -275,8 +278,9 @@ def showing(
     phases
         Follow the title by the phase that is told.
     """
-    if not progress:
-        yield callbacks
-        return
-    with Display().stage(title, phases=phases) as stage:
-        yield (*callbacks, stage.show)
+    with stoppable():
+        if not progress:
+            yield callbacks
+            return
+        with Display().stage(title, phases=phases) as stage:
+            yield (*callbacks, stage.show)

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from boltzbrain.data.atlas import canonical_name
 from boltzbrain.foundations.checks import bad_input, has_shape, number_in, whole_number_in
-from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.disk.files import atomic_write
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.assemblies.returning import unit_columns
 from boltzbrain.interpretation.marginal import Floats, Indices

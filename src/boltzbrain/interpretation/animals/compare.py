@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from boltzbrain.foundations.checks import InputError, bad_input, one_of, whole_number_in
-from boltzbrain.foundations.files import FileFormat, atomic_write, write_ours
-from boltzbrain.foundations.folders import one_writer, together
+from boltzbrain.foundations.disk.files import FileFormat, atomic_write, write_ours
+from boltzbrain.foundations.disk.folders import one_writer, together
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.interpretation.animals.agreement import (

@@ -13,7 +13,7 @@ from boltzbrain.data.activity import Activity
 from boltzbrain.data.behaviour.by_segment import recorded_segments
 from boltzbrain.data.behaviour.trials import columns_of
 from boltzbrain.foundations.checks import bad_input, closest, number_in, whole_number_in
-from boltzbrain.foundations.folders import given_path
+from boltzbrain.foundations.disk.folders import given_path
 from boltzbrain.foundations.random import Generator
 from boltzbrain.interpretation.behaviour.decoding import (
     Decoded,

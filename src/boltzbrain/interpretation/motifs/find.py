@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.recording import Recording
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import FileFormat
-from boltzbrain.foundations.hdf5_tables import plain
+from boltzbrain.foundations.disk.files import FileFormat
+from boltzbrain.foundations.disk.hdf5_tables import plain
 from boltzbrain.foundations.progress import Callback, Teller
 from boltzbrain.foundations.random import Generator
 from boltzbrain.foundations.showing.told import SelfTold

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from boltzbrain.data.activity import Activity
 from boltzbrain.foundations.checks import InputError, bad_input, one_of
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5
+from boltzbrain.foundations.disk.files import FileFormat, atomic_hdf5
 from boltzbrain.foundations.showing.told import SelfTold
 from boltzbrain.model.context.context import CONTEXTS, Context
 from boltzbrain.model.context.following import FollowingPast

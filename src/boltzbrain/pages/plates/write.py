@@ -14,8 +14,14 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import FileFormat, read_ours, sha256, write_ours
-from boltzbrain.foundations.folders import LOCK, folder_to_write, given_path, one_writer, together
+from boltzbrain.foundations.disk.files import FileFormat, read_ours, sha256, write_ours
+from boltzbrain.foundations.disk.folders import (
+    LOCK,
+    folder_to_write,
+    given_path,
+    one_writer,
+    together,
+)
 from boltzbrain.pages.page import PageData, page_data
 from boltzbrain.pages.plates.choices import FORMATS, FigureChoices, inches
 from boltzbrain.pages.plates.data import data_of

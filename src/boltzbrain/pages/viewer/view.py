@@ -8,7 +8,7 @@ from pathlib import Path
 from boltzbrain.evaluation.details import read_details
 from boltzbrain.evaluation.results import evaluation_of, require_beside
 from boltzbrain.evaluation.samples import read_samples
-from boltzbrain.foundations.folders import given_path, one_writer, page_file
+from boltzbrain.foundations.disk.folders import given_path, one_writer, page_file
 from boltzbrain.interpretation.interpret import FILE as INTERPRETATION
 from boltzbrain.interpretation.interpret import interpretation_of
 from boltzbrain.pages.html import rendered, write_html

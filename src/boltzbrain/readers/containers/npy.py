@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boltzbrain.foundations.checks import InputError, bad_input
-from boltzbrain.foundations.files import kind_of
+from boltzbrain.foundations.disk.files import kind_of
 from boltzbrain.foundations.memory import require_memory
 
 DAMAGE = (

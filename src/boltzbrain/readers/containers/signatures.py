@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import kind_of
+from boltzbrain.foundations.disk.files import kind_of
 from boltzbrain.readers.containers.arrays.mat5_outline import variable_names
 from boltzbrain.readers.containers.hdf5 import list_objects, open_hdf5
 from boltzbrain.readers.containers.npy import MAGIC

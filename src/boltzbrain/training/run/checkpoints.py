@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours
+from boltzbrain.foundations.disk.files import FileFormat, atomic_hdf5, open_ours
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.context.contextual import Contexts
 from boltzbrain.model.files import write_model

@@ -18,7 +18,7 @@ import torch
 from boltzbrain.data.activity import Activity
 from boltzbrain.data.activity_file import read_activity, write_activity
 from boltzbrain.foundations.checks import InputError, bad_input
-from boltzbrain.foundations.files import (
+from boltzbrain.foundations.disk.files import (
     FileFormat,
     kind_of,
     read_ours,

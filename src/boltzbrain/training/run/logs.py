@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.disk.files import atomic_write
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.health.restarts import Interventions
 from boltzbrain.training.run.checkpoints import Checkpoint

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from boltzbrain.foundations.checks import bad_input
-from boltzbrain.foundations.files import FileFormat, atomic_hdf5, open_ours, require_sha256
+from boltzbrain.foundations.disk.files import FileFormat, atomic_hdf5, open_ours, require_sha256
 from boltzbrain.foundations.random import Generator
 from boltzbrain.model.rbm import RBM, Moments
 from boltzbrain.training.anchor import Anchor

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from boltzbrain.foundations.checks import InputError, bad_input
-from boltzbrain.foundations.files import atomic_write
+from boltzbrain.foundations.disk.files import atomic_write
 
 try:
     import fcntl

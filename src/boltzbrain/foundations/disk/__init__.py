@@ -1,0 +1,1 @@
+"""What is written: files that are whole or absent, folders with one writer, tables in HDF5."""
