@@ -59,14 +59,15 @@ def serve(folder: Path) -> Iterator[Served]:
             with path.open("rb") as file:
                 file.seek(start if served.ranges else 0)
                 content = file.read(stop - start if served.ranges else size)
+            changed = len(served.sent) >= served.after
+            # before the answer, as a client may have done with it before it is whole
+            served.sent.append(len(content))
             self.send_response(206 if served.ranges else 200)
             self.send_header("Content-Length", str(len(content)))
             if served.ranges:
                 self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{size}")
-            changed = len(served.sent) >= served.after
             self.send_header("ETag", '"two"' if changed else '"one"')
             self.end_headers()
-            served.sent.append(len(content))
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
