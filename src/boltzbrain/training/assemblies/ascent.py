@@ -11,6 +11,7 @@ from boltzbrain.foundations.random import Generator
 from boltzbrain.kernels.dispatch import contrast, mean_states
 from boltzbrain.model.layers.layer import Answers
 from boltzbrain.model.rbm import RBM
+from boltzbrain.sampling.gibbs import Chains
 from boltzbrain.training.assemblies.factors import Factors
 from boltzbrain.training.plan import TrainingPlan
 from boltzbrain.training.update.gradient import with_parameters
@@ -22,7 +23,12 @@ _RIDGE, _LONGEST = 0.02, 0.3
 """Part of the variances added to the covariance of the two halves; longest natural step."""
 _FORGET = 0.05
 """Share of an update in the running covariance."""
+_SETTLING, _LEAST_VARIANCE = 0.1, 1e-4
+"""Share of the way of a step that settles; least variance of a neuron given the units."""
+_SLIGHT = 1e-4
+"""Part of the variances added in the regression on halves: members add up, so little is much."""
 _DATA = "members"
+_SIDES = ("field_plus", "field_minus")
 
 
 class FactoredAscent:
@@ -109,17 +115,46 @@ class FactoredAscent:
         self.optimiser.step(gradient, dict.fromkeys(gradient, rate), {})
         self._move_potentials(inputs, data, model, self._natural_rate(whole), generator)
 
-    def settle(self, batch: Tensor, chains: Tensor, generator: Generator) -> None:
-        """Move the potentials alone, by steps that do not fall: their mean is what settles.
+    def settle(self, batch: Tensor, chains: Chains, share: float, generator: Generator) -> None:
+        """Move the fields of both layers together, members resting.
+
+        Potentials take natural steps that do not fall; their mean is what settles. The fields of
+        the neurons take theirs with all hidden units at once: what the units bring along is taken
+        out of the neurons' part by the regression of <v | h> on both halves of every unit, and what
+        the neurons' part adds to the law of the units is taken off their potentials. Each by itself
+        would undo the other: hundreds of members add up.
 
         Parameters
         ----------
-        batch, chains, generator
-            As of `step`.
+        batch
+            (bin, neuron) uint8 states.
+        chains
+            Chains whose visible states were drawn given the hidden ones.
+        share
+            Of a whole step of the neurons' fields, from 0 to 1.
+        generator
+            Moves on.
         """
-        inputs = tuple(self.model.inputs_to_hidden(one) for one in (batch, chains))
-        data, model = (self.model.hidden.answers(one) for one in inputs)
-        self._move_potentials(inputs, data, model, _FIRST_NATURAL, generator)
+        model, hidden = self.model, self.model.hidden
+        inputs = tuple(model.inputs_to_hidden(one) for one in (batch, chains.visible))
+        data, fantasy = (hidden.answers(one) for one in inputs)
+        states = torch.cat([hidden.sample(inputs[0], generator), chains.hidden])
+        in_data = torch.arange(len(states)) < len(batch)
+        given = model.mean_visible(states)
+        halves = _halves(states.to(torch.float64)).flatten(1)
+        brought = _regression(halves, given)
+        apart = mean_states(batch, torch.float64) - given[~in_data].mean(dim=0, dtype=torch.float64)
+        apart -= (halves[in_data].mean(dim=0) - halves[~in_data].mean(dim=0)) @ brought
+        variance = (given * (1.0 - given)).mean(dim=0, dtype=torch.float64)
+        step = share * _SETTLING * apart / variance.clamp(min=_LEAST_VARIANCE)
+        self._add("visible.field", step)
+        for side, change in zip(_SIDES, (brought @ step).reshape(-1, 2).T, strict=True):
+            self._add(f"hidden.{side}", -change)
+        self._move_potentials(inputs, data, fantasy, _SETTLING, generator)
+
+    def _add(self, name: str, change: Tensor) -> None:
+        value = self.parameters[name]
+        value.add_(change.to(value.dtype))
 
     def _move_potentials(
         self,
@@ -137,22 +172,20 @@ class FactoredAscent:
 
     def _natural_step(self, states: Tensor, apart: Mapping[str, Tensor], rate: float) -> None:
         """Move the fields of both halves of every unit a share of their way, in their metric."""
-        halves = torch.stack([states.clamp(min=0.0), (-states).clamp(min=0.0)])
-        halves = halves - halves.mean(dim=1, keepdim=True)
-        now = torch.einsum("ksu,lsu->ukl", halves, halves) / halves.shape[1]
+        halves = _halves(states)
+        halves = halves - halves.mean(dim=0)
+        now = torch.einsum("suk,sul->ukl", halves, halves) / len(halves)
         self.covariance = (
             now if not bool(self.covariance.any()) else self.covariance.lerp(now, _FORGET)
         )
         own = torch.diagonal(self.covariance, dim1=1, dim2=2)
         metric = self.covariance + torch.diag_embed(_RIDGE * own + 1e-6)
-        names = ("field_plus", "field_minus")
-        slope = torch.stack([apart[name] for name in names], dim=1).to(torch.float64)
+        slope = torch.stack([apart[name] for name in _SIDES], dim=1).to(torch.float64)
         step = rate * torch.linalg.solve(metric, slope[:, :, None])[:, :, 0]
         length = torch.einsum("uk,ukl,ul->u", step, self.covariance, step).sqrt()
         step *= (_LONGEST / length.clamp(min=_LONGEST))[:, None]
-        for side, name in enumerate(names):
-            value = self.parameters[f"hidden.{name}"]
-            value.add_(step[:, side].to(value.dtype))
+        for side, name in enumerate(_SIDES):
+            self._add(f"hidden.{name}", step[:, side])
 
     def _natural_rate(self, rate: float) -> float:
         """Return the share of the way of a natural step: it falls as the learning rate does."""
@@ -214,3 +247,17 @@ class FactoredAscent:
         ascent.optimiser.restore(tensors)
         ascent.covariance = tensors["natural/covariance"].clone()
         return ascent
+
+
+def _halves(states: Tensor) -> Tensor:
+    """Return max(h, 0) and max(-h, 0), (sample, unit, half)."""
+    return torch.stack([states.clamp(min=0.0), (-states).clamp(min=0.0)], dim=-1)
+
+
+def _regression(halves: Tensor, given: Tensor) -> Tensor:
+    """Return the slopes of (sample, neuron) values on (sample, half) ones, (half, neuron)."""
+    centred = halves - halves.mean(dim=0)
+    covariance = centred.T @ centred
+    covariance += torch.diag(_SLIGHT * covariance.diagonal() + 1e-6 * len(halves))
+    along = centred.to(given.dtype).T @ given
+    return torch.linalg.solve(covariance, along.to(torch.float64))

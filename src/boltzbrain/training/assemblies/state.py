@@ -22,13 +22,13 @@ from boltzbrain.training.run.checkpoints import MEAN_MEMBERS, Checkpoint
 from boltzbrain.training.update.base_state import BaseState
 
 _REMIX_EVERY = 50
-_REMIX_UNTIL = 0.7
+_REMIX_UNTIL = 0.6
 """Share of the updates after which the mixing rests."""
 _LOOKS = 20
 """Steps of the chains by which couplings are looked at before they are taken back."""
-_SETTLE_FROM = 0.8
-"""Share of the updates after which members and fields rest, too. A unit is on too often, or too
-rarely, where its potential lags behind them."""
+_SETTLE_FROM = 0.7
+"""Share of the updates after which members rest, too. A unit is on too often, or too rarely, where
+its potential lags behind them."""
 
 
 class AssemblyState(BaseState):
@@ -36,7 +36,8 @@ class AssemblyState(BaseState):
 
     An update moves every chain by h given v, moves of all hidden units, and v given h
     (`sampling.moves`), and the parameters by one step (`assemblies.ascent`). Chains start at
-    training bins. In the last updates the potentials alone move, beside the means of all else.
+    training bins. In the last updates fields and potentials move beside the means of the members, and
+    their own means are kept.
 
     Parameters
     ----------
@@ -130,7 +131,8 @@ class AssemblyState(BaseState):
         ascent = self.ascent
         if settled == 1 and self.plan.averaging:
             ascent.put(self.mean)
-        ascent.settle(self.batch, self.chains.visible, stream)
+        left = 1.0 - (settled - 1) / (self.plan.updates - round(_SETTLE_FROM * self.plan.updates))
+        ascent.settle(self.batch, self.chains, left, stream)
         if self.plan.averaging:
             # the k-th counts k times
             for name, value in self.mean.items():
