@@ -260,4 +260,5 @@ def _regression(halves: Tensor, given: Tensor) -> Tensor:
     covariance = centred.T @ centred
     covariance += torch.diag(_SLIGHT * covariance.diagonal() + 1e-6 * len(halves))
     along = centred.to(given.dtype).T @ given
-    return torch.linalg.solve(covariance, along.to(torch.float64))
+    slopes: Tensor = torch.linalg.solve(covariance, along.to(torch.float64))
+    return slopes

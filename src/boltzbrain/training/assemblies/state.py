@@ -36,8 +36,8 @@ class AssemblyState(BaseState):
 
     An update moves every chain by h given v, moves of all hidden units, and v given h
     (`sampling.moves`), and the parameters by one step (`assemblies.ascent`). Chains start at
-    training bins. In the last updates fields and potentials move beside the means of the members, and
-    their own means are kept.
+    training bins. In the last updates fields and potentials move beside the means of the members,
+    and their own means are kept.
 
     Parameters
     ----------
