@@ -18,6 +18,8 @@ from boltzbrain.foundations.autocorrelation import lagged_products
 
 Floats = NDArray[np.float64]
 
+AS_THEY_ARE = np.inf
+"""Wanted of a pair whose coupling is not taken back: see `nested`."""
 _STEP = 0.8
 """Share of a coupling that a round takes back."""
 _CROWD = 2.5
@@ -90,7 +92,7 @@ def correction(
     off, rises, shares, usual
         As of `pair_couplings`.
     wanted
-        (unit, unit) couplings that the data have.
+        (unit, unit) couplings that the data have, or `AS_THEY_ARE`.
     excess
         (unit, unit) by how much couplings are too large in the chains. Each unit's with all others,
         which many pairs tell, are taken from there where they are larger than the sums say.
@@ -101,9 +103,11 @@ def correction(
     pair = lift[:, None] + lift[None, :]
     crowded = np.minimum(_CROWD * usual, np.maximum(usual, 0.5))
     found = [pair_couplings(off, rises, shares, others) for others in (usual, crowded)]
-    apart = np.maximum(*found) - wanted
+    kept = wanted == AS_THEY_ARE
+    apart = np.where(kept, 0.0, np.maximum(*found) - wanted)
     if excess is not None and len(apart) > _FEWEST_UNITS:
-        apart += np.maximum(of_units(excess - apart), 0.0)
+        apart += np.maximum(of_units(np.where(kept, 0.0, excess - apart)), 0.0)
+        apart[kept] = 0.0
     change = -_STEP * apart / np.maximum(pair, 1e-9)
     np.fill_diagonal(change, 0.0)
     return np.asarray(change)

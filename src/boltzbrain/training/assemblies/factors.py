@@ -15,11 +15,13 @@ from boltzbrain.model.layers.discrete import Bernoulli
 from boltzbrain.model.layers.rectified import DReLU
 from boltzbrain.model.rbm import RBM
 from boltzbrain.training.assemblies.couplings import (
+    AS_THEY_ARE,
     correction,
     couplings_of_bins,
     couplings_of_states,
 )
 from boltzbrain.training.assemblies.find import Components
+from boltzbrain.training.assemblies.nested import Marks, nested, where_it_counts
 from boltzbrain.training.assemblies.potentials import Potential, graded_potential, on_off_potential
 
 Floats = NDArray[np.float64]
@@ -28,6 +30,8 @@ _ROUNDS = 6
 """Rounds of taking back the couplings between the units of a first model."""
 _SHARES = (0.002, 0.5)
 """Least and greatest share of the bins in which a unit is on at first."""
+_BESIDE = (1e-6, 0.9)
+"""Least and greatest share in which a unit is on beside others as they are."""
 _PSEUDO = 2.0
 """Bins of a neuron's mean rate that are added to those in which its rate is measured."""
 
@@ -68,7 +72,9 @@ def first_model(states: Tensor, found: Components) -> tuple[RBM, Factors]:
     """
     bins, units = len(states), found.on.shape[1]
     rates = (mean_states(states, torch.float64).numpy() * bins + 0.5) / (bins + 1.0)
-    upper, lower = _rates(states, found.on, rates)
+    inside = nested(found.on, found.members)
+    counts = where_it_counts(found.on, inside)
+    upper, lower = _rates(states, found.on, counts, rates)
     steps = np.where(found.members, logit(upper) - logit(lower), 0.0)
     off = _log_odds_off(states, found.on, steps, rates)
     shares = np.clip(found.on.mean(axis=0), *_SHARES)
@@ -88,8 +94,19 @@ def first_model(states: Tensor, found: Components) -> tuple[RBM, Factors]:
     levels = width[:units] / 2.0
     raised = weights[:, :units] * width[:units]
     inputs = off + raised @ shares
+    # of a unit within another, or with one in it, as where it counts
+    beside = shares + inside * (1.0 - shares) - inside.T * shares
+    there = (found.on & counts).sum(axis=0) / np.maximum(counts.sum(axis=0), 1)
+    there = np.where((inside | inside.T).any(axis=0), np.clip(there, *_BESIDE), shares)
     potentials = _potentials(
-        inputs, raised, weights, found.members, levels, shares, wanted[:units, :units]
+        inputs + (beside - shares) @ raised.T,
+        raised,
+        weights,
+        found.members,
+        levels,
+        shares,
+        there,
+        wanted[:units, :units],
     )
     for unit, (values, slopes) in enumerate(
         zip(found.graded.T, found.slopes.T, strict=True), units
@@ -104,9 +121,14 @@ def first_model(states: Tensor, found: Components) -> tuple[RBM, Factors]:
 
 
 def couplings_wanted(found: Components) -> Floats:
-    """Return the couplings that the data have, (unit, unit): none where one is graded."""
-    units, graded = found.on.shape[1], found.graded.shape[1]
-    return np.pad(couplings_of_bins(found.on), ((0, graded), (0, graded)))[: units + graded]
+    """Return the couplings that the data have, (unit, unit): none where one is graded.
+
+    `AS_THEY_ARE` where one lies within the other.
+    """
+    graded = found.graded.shape[1]
+    inside = nested(found.on, found.members)
+    couplings = np.where(inside | inside.T, AS_THEY_ARE, couplings_of_bins(found.on))
+    return np.pad(couplings, ((0, graded), (0, graded)))
 
 
 def levels_of(model: RBM, inputs: Tensor) -> tuple[Floats, Floats, Floats]:
@@ -156,20 +178,23 @@ def corrected(
     return _float(change * width[:, None] / width[None, :])
 
 
-def _rates(states: Tensor, on: NDArray[np.bool_], rates: Floats) -> tuple[Floats, Floats]:
+def _rates(states: Tensor, on: Marks, counts: Marks, rates: Floats) -> tuple[Floats, Floats]:
     """Return each neuron's rate while a unit is on and while it is off, (neuron, unit)."""
-    marks = torch.from_numpy(on.astype(np.float32))
-    active = correlate(states, marks).to(torch.float64).numpy()
-    count = on.sum(axis=0)
-    total = rates[:, None] * len(states)
+
+    def active(marks: Marks) -> Floats:
+        return correlate(states, torch.from_numpy(marks.astype(np.float32))).double().numpy()
+
+    above = on & counts
+    up, count = active(above), above.sum(axis=0)
+    total = rates[:, None] * len(states) - active(~counts)
     more = _PSEUDO * rates[:, None]
-    upper = (active + more) / (count + _PSEUDO)
-    lower = (total - active + more) / (len(states) - count + _PSEUDO)
+    upper = (up + more) / (count + _PSEUDO)
+    lower = (total - up + more) / (counts.sum(axis=0) - count + _PSEUDO)
     tiny = 1e-9
     return np.clip(upper, tiny, 1 - tiny), np.clip(lower, tiny, 1 - tiny)
 
 
-def _log_odds_off(states: Tensor, on: NDArray[np.bool_], rises: Floats, rates: Floats) -> Floats:
+def _log_odds_off(states: Tensor, on: Marks, rises: Floats, rates: Floats) -> Floats:
     """Return each neuron's log-odds in the bins in which none of its units is on, (neuron,)."""
     given = states.numpy()
     belongs = (rises != 0).astype(np.float32).T
@@ -186,22 +211,25 @@ def _potentials(
     inputs: Floats,
     raised: Floats,
     weights: Floats,
-    members: NDArray[np.bool_],
+    members: Marks,
     levels: Floats,
     shares: Floats,
+    there: Floats,
     wanted: Floats,
 ) -> list[Potential]:
     """Return potentials of on/off units, by quadrature over members, to first order over all.
 
-    All other units are as on average. The odds of a unit there are those of its share, less what
-    the couplings that the data have add on average with others on or off, and more what they add
-    with others in between.
+    All other units are as on average, or, of a unit within another, as where it counts: `inputs`
+    are (unit, neuron), and the unit is on in the share `there`. The odds of a unit are those of its
+    share, less what the couplings that the data have add on average with others on or off, and more
+    what they add with others in between.
     """
-    odds = logit(shares) - np.log1p(shares * np.expm1(wanted)).sum(axis=1) + wanted @ shares
-    beside = np.clip(expit(odds), 1e-6, 0.9)
+    wanted = np.where(np.isfinite(wanted), wanted, 0.0)
+    odds = logit(there) - np.log1p(shares * np.expm1(wanted)).sum(axis=1) + wanted @ shares
+    beside = np.clip(expit(odds), *_BESIDE)
     found = []
     for unit, mine in enumerate(members.T):
-        off = inputs - raised[:, unit] * shares[unit]
+        off = inputs[unit] - raised[:, unit] * shares[unit]
         one = on_off_potential(off[mine], weights[mine, unit], levels[unit], beside[unit])
         found.append(_leaning(one, off, weights[:, unit], mine))
     return found
