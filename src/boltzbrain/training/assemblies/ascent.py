@@ -139,12 +139,12 @@ class FactoredAscent:
         inputs = tuple(model.inputs_to_hidden(one) for one in (batch, chains.visible))
         data, fantasy = (hidden.answers(one) for one in inputs)
         states = torch.cat([hidden.sample(inputs[0], generator), chains.hidden])
-        in_data = torch.arange(len(states)) < len(batch)
+        bins = len(batch)
         given = model.mean_visible(states)
         halves = _halves(states.to(torch.float64)).flatten(1)
         brought = _regression(halves, given)
-        apart = mean_states(batch, torch.float64) - given[~in_data].mean(dim=0, dtype=torch.float64)
-        apart -= (halves[in_data].mean(dim=0) - halves[~in_data].mean(dim=0)) @ brought
+        apart = mean_states(batch, torch.float64) - given[bins:].mean(dim=0, dtype=torch.float64)
+        apart -= (halves[:bins].mean(dim=0) - halves[bins:].mean(dim=0)) @ brought
         variance = (given * (1.0 - given)).mean(dim=0, dtype=torch.float64)
         step = share * _SETTLING * apart / variance.clamp(min=_LEAST_VARIANCE)
         self._add("visible.field", step)
