@@ -15,7 +15,7 @@ from boltzbrain.foundations.showing.console import Terminal
 @pytest.mark.parametrize(("scores", "rising"), [([-9, -8, -7], True), ([-9, -7, -7.001], False)])
 def test_a_training_that_still_rises_says_that_more_updates_would_help(scores, rising, capsys):
     log = pd.DataFrame(
-        {"update": [1, 10, 100], "validation_nats_per_bin": scores, "validation_stderr": 0.1,
+        {"update": [1, 50, 100], "validation_nats_per_bin": scores, "validation_stderr": 0.1,
          "validation_independent": -9.0}
     )  # fmt: skip
     info = {

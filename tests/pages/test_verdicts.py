@@ -166,10 +166,10 @@ def test_what_training_and_test_fold_do_not_share_is_not_judged(ceiling, level):
 
 def test_training_that_turned_is_told_from_one_that_stopped_early():
     log = pd.DataFrame(
-        {"update": [1, 10, 100], "validation_stderr": 0.01, "validation_independent": -10.0}
+        {"update": [1, 50, 100], "validation_stderr": 0.01, "validation_independent": -10.0}
     )
     risen = log.assign(validation_nats_per_bin=[-10.0, -9.0, -9.5])
-    assert score_verdicts.training(risen, 10).level == "good"
+    assert score_verdicts.training(risen, 50).level == "good"
     rising = log.assign(validation_nats_per_bin=[-10.0, -9.5, -9.0])
     assert score_verdicts.training(rising, 100).level == "fair"
     assert score_verdicts.training(log, 100).level == "unknown"
@@ -177,8 +177,17 @@ def test_training_that_turned_is_told_from_one_that_stopped_early():
     for gained, level in ((1.0, "good"), (0.1, "fair")):
         slow = log.assign(validation_nats_per_bin=[-10.0, -10.02 + gained, -10.0 + gained])
         assert score_verdicts.training(slow, 100).level == level
+    # 0.6 nats are little of a gain of 270
+    for rise, level in ((0.6, "good"), (6.0, "fair")):
+        much = log.assign(validation_nats_per_bin=[-10.0, 260.0 - rise, 260.0])
+        assert score_verdicts.training(much, 100).level == level
+    # a checkpoint of long ago does not tell whether the end rises, unless nothing has since
+    long_ago = rising.assign(update=[1, 10, 100])
+    assert score_verdicts.training(long_ago, 100).level == "unknown"
+    flat_since = long_ago.assign(validation_nats_per_bin=[-10.0, -9.01, -9.0])
+    assert score_verdicts.training(flat_since, 100).level == "good"
     flat = log.assign(validation_nats_per_bin=[-10.0, -9.999, -10.5])
-    assert score_verdicts.training(flat, 10).level == "poor"
+    assert score_verdicts.training(flat, 50).level == "poor"
 
 
 def test_a_score_that_rises_by_little_is_not_said_to_rise_by_nothing():

@@ -8,9 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from boltzbrain.pages.style import BROAD, CATEGORIES, INK, TEST, as_text, figure, text_size
+from boltzbrain.pages.style import BROAD, CATEGORIES, FAINT, INK, TEST, as_text, figure, text_size
 
 _MOST_ROWS = 2000
+_LINE = 1.2
+"""Height of a line of text, in sizes of the font."""
 
 
 def region_order(regions: Sequence[str], rates: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -71,8 +73,7 @@ def draw_raster(
     rows = len(kept)
     time, row = np.nonzero(shown)
     scale = 1.0 if bin_width_s is None else bin_width_s
-    height = ax.get_window_extent().height * 72 / ax.figure.dpi
-    size = float(np.clip(1.3 * height / rows, 0.9, 3.0))
+    size = float(np.clip(1.3 * _points_high(ax) / rows, 0.9, 3.0))
     ax.scatter(
         (time + 0.5) * scale, row, s=size**2, c=colour, marker="s", linewidths=0, rasterized=True
     )
@@ -88,21 +89,30 @@ def draw_raster(
     _mark_regions(ax, [regions[one] for one in kept.tolist()])
 
 
+def _points_high(ax: Axes) -> float:
+    return float(ax.get_window_extent().height) * 72 / ax.figure.dpi
+
+
 def _mark_regions(ax: Axes, names: list[str]) -> None:
     """Mark runs of one region by a coloured bar and, where there is room, its name."""
     starts = [
         place for place in range(len(names)) if place == 0 or names[place] != names[place - 1]
     ]
     ends = [*starts[1:], len(names)]
-    along = ax.get_yaxis_transform()
+    along, size = ax.get_yaxis_transform(), text_size(7)
+    line = len(names) * _LINE * size / _points_high(ax)
+    labelled = -line
     for number, (first, last) in enumerate(zip(starts, ends, strict=True)):
         ax.plot(
             [-0.018, -0.018], [first - 0.4, last - 0.6], transform=along, clip_on=False,
-            color=CATEGORIES[number % len(CATEGORIES)], linewidth=3, solid_capstyle="butt",
+            color=CATEGORIES[number % len(CATEGORIES)] if names[first] else FAINT,
+            linewidth=3, solid_capstyle="butt",
         )  # fmt: skip
-        if last - first >= 0.028 * len(names):
+        middle = (first + last - 1) / 2
+        if middle - labelled >= line and 3 * (last - first) >= line:
+            labelled = middle
             ax.text(
-                -0.04, (first + last - 1) / 2, as_text(names[first] or "none"), transform=along,
-                ha="right", va="center", fontsize=text_size(7),
+                -0.04, middle, as_text(names[first] or "none"), transform=along,
+                ha="right", va="center", fontsize=size,
             )  # fmt: skip
     ax.spines["left"].set_visible(False)

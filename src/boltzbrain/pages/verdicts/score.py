@@ -14,6 +14,8 @@ from boltzbrain.pages.verdicts.thresholds import (
     FEW_CLUSTERS,
     GAIN_ERRORS,
     LOG_PARTITION_ERROR,
+    LONG_AGO,
+    RISING_OF_MUCH,
     RISING_SHARE,
     SAMPLE_SHARE,
     STILL_RISING,
@@ -138,11 +140,19 @@ def training(log: pd.DataFrame, chosen_update: int) -> Verdict:
         before = float(scores[-1] - scores[-2]) if len(scores) > 1 else np.inf
         # of a model that has gained little yet, a little more is much
         learnt = float(scores[-1] - log["validation_independent"].iloc[-1])
-        if before < max(min(STILL_RISING, RISING_SHARE * learnt), 0.0):
+        slow = max(min(STILL_RISING, RISING_SHARE * learnt), RISING_OF_MUCH * learnt, 0.0)
+        if before < slow:
             return Verdict(
                 "good",
                 f"The last update ({last}) has the best validation score within one standard "
                 f"error, {before:+.2f} nats since the checkpoint before: training was long enough.",
+            )
+        earlier = int(log["update"].iloc[-2]) if len(log) > 1 else last
+        if last > LONG_AGO * earlier:
+            return Verdict(
+                "unknown",
+                f"The last update ({last}) has the best validation score; the checkpoint before, "
+                f"of update {earlier}, is too early to tell whether more updates would help.",
             )
         return Verdict(
             "fair",

@@ -43,8 +43,11 @@ LOG_PARTITION_ERROR = Limits(0.15, 0.5)
 """Standard error of log Z, nats: models that differ by a nat are told apart, or nothing is."""
 SAMPLE_SHARE = Limits(0.3, 0.1)
 """Effective sample size of annealing over its chains: below a tenth few chains make the mean."""
-STILL_RISING, RISING_SHARE = 0.1, 0.03
-"""Nats, and share of the gain, that a score may have risen since the checkpoint before."""
+STILL_RISING, RISING_SHARE, RISING_OF_MUCH = 0.1, 0.03, 0.005
+"""Nats that a score may have risen since the checkpoint before: no more than a share of the gain,
+and of a gain of many nats another share of it."""
+LONG_AGO = 4.0
+"""A checkpoint of fewer updates than the last by this factor tells nothing of the end."""
 
 AGREEMENT = {
     "rates": Limits(0.99, 0.97),
