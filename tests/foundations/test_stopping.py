@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 import boltzbrain as bb
+from boltzbrain.cli.commands import pages
 from boltzbrain.cli.main import main
 from boltzbrain.foundations.progress import SILENT
 from boltzbrain.foundations.showing.display import Stage, showing
@@ -125,6 +126,15 @@ def test_a_training_stops_at_the_next_update(tmp_path, dropped, shown):
     assert dropped == [KeyboardInterrupt]
     assert "resume" in stopped.value.__notes__[0]
     assert bb.TrainingRun.open(tmp_path / "run").info["chosen_update"] is None
+
+
+def test_a_command_in_which_nothing_is_told_stops_too(dropped, monkeypatch, capsys):
+    monkeypatch.setattr(pages, "open_runs", lambda *_: press_where_it_is_dropped())
+    monkeypatch.setattr("boltzbrain.pages.methods.methods", lambda _: "")
+    with pytest.raises(SystemExit) as left:
+        main(["methods", "run"])
+    assert (left.value.code, dropped) == (130, [KeyboardInterrupt])
+    assert capsys.readouterr().err.splitlines()[-1] == "Stopped."
 
 
 def test_a_command_stops_and_tells_how_it_goes_on(tmp_path, dropped, monkeypatch, capsys):

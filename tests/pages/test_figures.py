@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, QuadMesh
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -27,7 +28,7 @@ from boltzbrain.pages.figures.couplings import clustered
 from boltzbrain.pages.figures.rasters import region_order
 from boltzbrain.pages.figures.sweep import TrainingCurve
 from boltzbrain.pages.plates.data import data_of
-from boltzbrain.pages.style import Drawing, save_svg, svg_uri
+from boltzbrain.pages.style import FAINT, Drawing, save_svg, svg_uri
 
 
 def states(bins=120, neurons=30, seed=0):
@@ -407,6 +408,19 @@ def test_a_raster_holds_one_dot_per_spike():
     shown = states()
     ax = figures.raster(shown)
     assert len(ax.collections[0].get_offsets()) == shown.sum()
+
+
+def test_names_beside_a_raster_stand_apart_and_the_largest_are_named():
+    names = [f"{n}" for n in range(30) for _ in range(12)] + ["tiny"] * 10 + ["LARGE"] * 30
+    names += [""] * 100
+    ax = figures.raster(states(20, len(names)), names)
+    ax.figure.canvas.draw()
+    named = {text.get_text() for text in ax.texts}
+    assert {"LARGE", "none"} <= named
+    assert len(named) > 5
+    places = sorted((box.y0, box.y1) for box in (text.get_window_extent() for text in ax.texts))
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(places))
+    assert to_hex(ax.lines[0].get_color()) == FAINT  # of those in none
 
 
 def test_few_pairs_are_dots_and_many_a_shade():

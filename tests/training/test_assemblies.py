@@ -31,12 +31,13 @@ from boltzbrain.training.assemblies.couplings import (
     of_units,
     pair_couplings,
 )
-from boltzbrain.training.assemblies.factors import first_model
+from boltzbrain.training.assemblies.factors import couplings_wanted, first_model
 from boltzbrain.training.assemblies.find import find_components
 from boltzbrain.training.assemblies.nested import nested, where_it_counts
 from boltzbrain.training.assemblies.potentials import on_off_potential
 from boltzbrain.training.assemblies.rotation import varimax
 from boltzbrain.training.assemblies.state import AssemblyState
+from boltzbrain.training.health.restarts import Restart
 from boltzbrain.training.plan import make_plan
 from boltzbrain.training.run.checkpoints import read_checkpoint, write_checkpoint
 from boltzbrain.training.run.run import TrainingRun
@@ -286,6 +287,27 @@ def test_settling_brings_neurons_and_units_to_the_means_of_the_data(share: float
     # errors by the spread of 200 chains: .0005 of v, .02 of h
     assert h < 0.1
     assert (abs(v) < 0.003) == (share == 1.0)  # potentials alone bring units there, not neurons
+
+
+def test_settling_looks_at_more_bins_of_many_units_and_goes_by_smaller_steps_after_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = AssemblyState(make_plan("assemblies", hidden=8, updates=10), states_of(fish()[1]), None)
+    for _ in range(7):
+        state.step()
+    told = []
+    monkeypatch.setattr(
+        state.ascent, "settle", lambda batch, _, share, __: told.append((len(batch), share))
+    )
+    state.step()
+    monkeypatch.setattr("boltzbrain.training.assemblies.state._BINS_PER_UNIT", 300)
+    state.step()
+    state.interventions = state.interventions.restarted(Restart(9, 8, "diverged"))
+    state.step()
+    assert [bins for bins, _ in told] == [400, 900, 900]
+    divisor = state.interventions.rate_divisor
+    assert divisor > 1
+    np.testing.assert_allclose([share for _, share in told], [1, 2 / 3, 1 / 3 / divisor])
 
 
 def test_unrelated_neurons_have_no_components_and_train_as_they_were_asked_to(
@@ -568,6 +590,37 @@ def test_the_first_model_has_units_on_about_as_often_as_the_data_and_independent
     assert np.abs(np.corrcoef(on.T) - np.eye(3)).max() < 0.2
     rates = drawn.samples.double().mean(dim=0) - states.double().mean(dim=0)
     assert float(rates.abs().mean()) < 0.02
+
+
+def test_a_kept_coupling_stays_and_tells_nothing_of_the_others() -> None:
+    # eight units of ten neurons each; the chains say that those of unit 2 are too large by 1
+    rises, own = np.kron(np.eye(8), np.ones((10, 1))), np.zeros(8)
+    own[2] = 1.0
+    off, usual, shares = np.full(80, -2.0), np.full(8, 0.1), np.zeros((8, 8))
+    excess = own[:, None] + own[None, :]
+    plain = correction(off, rises, shares, np.zeros((8, 8)), usual, excess)
+    wanted = np.zeros((8, 8))
+    wanted[2, 5] = wanted[5, 2] = couplings.AS_THEY_ARE
+    excess[2, 5] = excess[5, 2] = 40.0
+    found = correction(off, rises, shares, wanted, usual, excess)
+    assert found[2, 5] == found[5, 2] == 0.0
+    assert (plain[2, [0, 1, 3, 4, 5, 6, 7]] < 0).all()
+    others = np.ones((8, 8), bool)
+    others[[2, 5], [5, 2]] = False
+    np.testing.assert_allclose(found[others], plain[others], atol=1e-6)
+
+
+def test_two_within_one_are_asked_for_no_coupling_that_the_outer_one_makes() -> None:
+    rng = np.random.default_rng(0)
+    outer = rng.random(3000) < 0.2
+    on = np.column_stack([outer, *(outer & (rng.random(3000) < 0.5) for _ in range(2))])
+    members = np.ones((60, 3), bool)
+    members[20:, 1], members[:40, 2] = False, False
+    nothing = np.zeros((3000, 0)), np.zeros((60, 0))
+    wanted = couplings_wanted(find.Components(on, members, 1.0, *nothing))
+    assert couplings_of_bins(on)[1, 2] > 1.0
+    assert wanted[1, 2] == wanted[2, 1] == 0.0
+    assert (wanted[0, 1:] == couplings.AS_THEY_ARE).all()
 
 
 def test_who_lies_within_whom() -> None:

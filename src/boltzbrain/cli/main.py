@@ -22,7 +22,6 @@ from boltzbrain.cli.commands.transform import transform
 from boltzbrain.cli.several.align import align, translate
 from boltzbrain.cli.streams import plain_where_needed
 from boltzbrain.cli.terminal import Command, Commands, failures_as_status, warnings_as_lines
-from boltzbrain.foundations.stopping import stoppable
 
 app = typer.Typer(
     name="boltzbrain",
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         Words after the program's name; those of the process if None.
     """
-    with plain_where_needed(), failures_as_status(), warnings_as_lines(), stoppable():
+    with plain_where_needed(), failures_as_status(), warnings_as_lines():
         app(None if arguments is None else list(arguments), prog_name="boltzbrain")
 
 

@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from boltzbrain.foundations.checks import InputError, TrainingFailedError, bad_input
 from boltzbrain.foundations.showing.console import Terminal
 from boltzbrain.foundations.showing.signs import encoding_of, shown
+from boltzbrain.foundations.stopping import stoppable
 
 BAD_INPUT, TRAINING_FAILED, INTERRUPTED = 2, 3, 130
 """Exit statuses; 1 is a bug, with its traceback."""
@@ -120,7 +121,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with stoppable():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             # Typer itself would leave without a word
             note("Stopped.")

@@ -276,7 +276,7 @@ class Teller:
         Raises
         ------
         KeyboardInterrupt
-            If the key was pressed and Python has dropped it: see `foundations.stopping`.
+            If the key was pressed and it was dropped, or caught: see `foundations.stopping`.
         """
         raise_if_pressed()
         if not self.callbacks:

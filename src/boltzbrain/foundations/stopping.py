@@ -24,14 +24,15 @@ def stoppable() -> Iterator[None]:
     Python raises `KeyboardInterrupt` wherever the program happens to be. Where that is the end of
     an object's life, such as the callback of a weak reference, the exception is printed and
     dropped, and the work would go on for hours. Here it is remembered: the next `raise_if_pressed`
-    raises it again, or else the end of the context does.
+    raises it again, or else the end of the outermost of such contexts does. One that was caught
+    within, by whoever, is raised again as well.
 
     Whoever has a handler of his own for the signal keeps it, and so does another thread.
 
     Raises
     ------
     KeyboardInterrupt
-        At the end of the context, where it was dropped within and the work has ended since.
+        At the end of the outermost context, where none has left it and the work has ended since.
     """
     global _pressed
     ours = threading.current_thread() is threading.main_thread()
@@ -48,7 +49,7 @@ def stoppable() -> Iterator[None]:
 
 
 def raise_if_pressed() -> None:
-    """Raise the `KeyboardInterrupt` that was dropped in the present `stoppable`, if one was.
+    """Raise the `KeyboardInterrupt` that was dropped, or caught, in the present `stoppable`.
 
     Raises
     ------

@@ -101,16 +101,19 @@ def _mark_regions(ax: Axes, names: list[str]) -> None:
     ends = [*starts[1:], len(names)]
     along, size = ax.get_yaxis_transform(), text_size(7)
     line = len(names) * _LINE * size / _points_high(ax)
-    labelled = -line
-    for number, (first, last) in enumerate(zip(starts, ends, strict=True)):
+    labelled: list[float] = []
+    # the largest first, so that no sliver takes the place of a name
+    for number in np.argsort(np.subtract(starts, ends), kind="stable").tolist():
+        first, last = starts[number], ends[number]
         ax.plot(
             [-0.018, -0.018], [first - 0.4, last - 0.6], transform=along, clip_on=False,
             color=CATEGORIES[number % len(CATEGORIES)] if names[first] else FAINT,
             linewidth=3, solid_capstyle="butt",
         )  # fmt: skip
         middle = (first + last - 1) / 2
-        if middle - labelled >= line and 3 * (last - first) >= line:
-            labelled = middle
+        room = all(abs(middle - other) >= line for other in labelled)
+        if room and 3 * (last - first) >= line:
+            labelled.append(middle)
             ax.text(
                 -0.04, middle, as_text(names[first] or "none"), transform=along,
                 ha="right", va="center", fontsize=size,

@@ -34,7 +34,8 @@ _SIDES = ("field_plus", "field_minus")
 class FactoredAscent:
     """Live parameters and what moves them: members and fields by steps, potentials by natural ones.
 
-    Precisions rest: with the weights free, nothing else fixes the scale of a hidden unit.
+    In `settle` fields take natural steps, too. Precisions rest: with the weights free, nothing else
+    fixes the scale of a hidden unit.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ class FactoredAscent:
         """
         model, hidden = self.model, self.model.hidden
         inputs = tuple(model.inputs_to_hidden(one) for one in (batch, chains.visible))
-        data, fantasy = (hidden.answers(one) for one in inputs)
+        data, drawn = (hidden.answers(one) for one in inputs)
         states = torch.cat([hidden.sample(inputs[0], generator), chains.hidden])
         bins = len(batch)
         given = model.mean_visible(states)
@@ -150,7 +151,7 @@ class FactoredAscent:
         self._add("visible.field", step)
         for side, change in zip(_SIDES, (brought @ step).reshape(-1, 2).T, strict=True):
             self._add(f"hidden.{side}", -change)
-        self._move_potentials(inputs, data, fantasy, _SETTLING, generator)
+        self._move_potentials(inputs, data, drawn, _SETTLING, generator)
 
     def _add(self, name: str, change: Tensor) -> None:
         value = self.parameters[name]

@@ -27,6 +27,9 @@ _CROWD = 2.5
 other there: a coupling is 0 in one number of them only."""
 _FEWEST_UNITS = 5
 """With no more units, too few pairs tell the couplings of one."""
+_FILLINGS = 20
+"""Rounds in which couplings that are kept are taken for what others say; each halves what is left
+of it, or more."""
 _FALSE = 0.05
 """Share of false ones among the couplings that the data are asked for."""
 _LAGS = 0.1
@@ -106,7 +109,11 @@ def correction(
     kept = wanted == AS_THEY_ARE
     apart = np.where(kept, 0.0, np.maximum(*found) - wanted)
     if excess is not None and len(apart) > _FEWEST_UNITS:
-        apart += np.maximum(of_units(np.where(kept, 0.0, excess - apart)), 0.0)
+        left = np.where(kept, 0.0, excess - apart)
+        for _ in range(_FILLINGS if kept.any() else 0):
+            # as the others say, so that those which are kept say nothing
+            left = np.where(kept, of_units(left), left)
+        apart += np.maximum(of_units(left), 0.0)
         apart[kept] = 0.0
     change = -_STEP * apart / np.maximum(pair, 1e-9)
     np.fill_diagonal(change, 0.0)

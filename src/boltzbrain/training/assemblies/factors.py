@@ -94,18 +94,15 @@ def first_model(states: Tensor, found: Components) -> tuple[RBM, Factors]:
     levels = width[:units] / 2.0
     raised = weights[:, :units] * width[:units]
     inputs = off + raised @ shares
-    # of a unit within another, or with one in it, as where it counts
-    beside = shares + inside * (1.0 - shares) - inside.T * shares
-    there = (found.on & counts).sum(axis=0) / np.maximum(counts.sum(axis=0), 1)
-    there = np.where((inside | inside.T).any(axis=0), np.clip(there, *_BESIDE), shares)
+    others, own = _shares_where_it_counts(found.on, counts, shares)
     potentials = _potentials(
-        inputs + (beside - shares) @ raised.T,
+        inputs + (others - shares) @ raised.T,
         raised,
         weights,
         found.members,
         levels,
-        shares,
-        there,
+        others,
+        own,
         wanted[:units, :units],
     )
     for unit, (values, slopes) in enumerate(
@@ -123,11 +120,16 @@ def first_model(states: Tensor, found: Components) -> tuple[RBM, Factors]:
 def couplings_wanted(found: Components) -> Floats:
     """Return the couplings that the data have, (unit, unit): none where one is graded.
 
-    `AS_THEY_ARE` where one lies within the other.
+    `AS_THEY_ARE` where one lies within the other. Of two that lie within a third, or of which one
+    does, those in the bins in which it is on: the rest is the third's.
     """
     graded = found.graded.shape[1]
     inside = nested(found.on, found.members)
-    couplings = np.where(inside | inside.T, AS_THEY_ARE, couplings_of_bins(found.on))
+    couplings = couplings_of_bins(found.on)
+    for unit in np.flatnonzero(inside.any(axis=1)):
+        there = found.on[:, inside[unit]].all(axis=1)
+        couplings[unit] = couplings[:, unit] = couplings_of_bins(found.on[there])[unit]
+    couplings[inside | inside.T] = AS_THEY_ARE
     return np.pad(couplings, ((0, graded), (0, graded)))
 
 
@@ -186,7 +188,9 @@ def _rates(states: Tensor, on: Marks, counts: Marks, rates: Floats) -> tuple[Flo
 
     above = on & counts
     up, count = active(above), above.sum(axis=0)
-    total = rates[:, None] * len(states) - active(~counts)
+    total = rates[:, None] * len(states)
+    if not counts.all():
+        total = total - active(~counts)
     more = _PSEUDO * rates[:, None]
     upper = (up + more) / (count + _PSEUDO)
     lower = (total - up + more) / (counts.sum(axis=0) - count + _PSEUDO)
@@ -207,29 +211,49 @@ def _log_odds_off(states: Tensor, on: Marks, rises: Floats, rates: Floats) -> Fl
     return np.asarray(logit((active + _PSEUDO * rates) / (count + _PSEUDO)))
 
 
+def _shares_where_it_counts(on: Marks, counts: Marks, shares: Floats) -> tuple[Floats, Floats]:
+    """Return the shares of others, and its own, in the bins that count for a unit.
+
+    Returns
+    -------
+    others
+        (unit, other unit): how often the other is on there.
+    own
+        (unit,) how often the unit itself is.
+    """
+    others = np.tile(shares, (len(shares), 1))
+    own = shares.copy()
+    for unit in np.flatnonzero(~counts.all(axis=0) & counts.any(axis=0)):
+        there = on[counts[:, unit]].mean(axis=0)
+        own[unit] = np.clip(there[unit], *_BESIDE)
+        others[unit] = there
+        others[unit, unit] = shares[unit]
+    return others, own
+
+
 def _potentials(
     inputs: Floats,
     raised: Floats,
     weights: Floats,
     members: Marks,
     levels: Floats,
-    shares: Floats,
-    there: Floats,
+    others: Floats,
+    own: Floats,
     wanted: Floats,
 ) -> list[Potential]:
     """Return potentials of on/off units, by quadrature over members, to first order over all.
 
-    All other units are as on average, or, of a unit within another, as where it counts: `inputs`
-    are (unit, neuron), and the unit is on in the share `there`. The odds of a unit are those of its
+    All other units are as on average in the bins that count for it: `inputs` are (unit, neuron),
+    `others` and `own` those of `_shares_where_it_counts`. The odds of a unit are those of its
     share, less what the couplings that the data have add on average with others on or off, and more
     what they add with others in between.
     """
-    wanted = np.where(np.isfinite(wanted), wanted, 0.0)
-    odds = logit(there) - np.log1p(shares * np.expm1(wanted)).sum(axis=1) + wanted @ shares
+    wanted = np.where(wanted == AS_THEY_ARE, 0.0, wanted)
+    odds = logit(own) - np.log1p(others * np.expm1(wanted)).sum(axis=1) + (wanted * others).sum(1)
     beside = np.clip(expit(odds), *_BESIDE)
     found = []
     for unit, mine in enumerate(members.T):
-        off = inputs[unit] - raised[:, unit] * shares[unit]
+        off = inputs[unit] - raised[:, unit] * others[unit, unit]
         one = on_off_potential(off[mine], weights[mine, unit], levels[unit], beside[unit])
         found.append(_leaning(one, off, weights[:, unit], mine))
     return found

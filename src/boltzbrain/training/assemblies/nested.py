@@ -15,7 +15,8 @@ Marks = NDArray[np.bool_]
 _INSIDE = 0.9
 """Share of the on-bins of the inner one in which the outer one is on, at least."""
 _SHARED = 0.5
-"""Share of its members that are the outer one's, at least: by chance it is three tenths."""
+"""Share of its members that are the outer one's, at least; by chance it is the outer one's share of
+the neurons."""
 
 
 def nested(on: Marks, members: Marks) -> Marks:

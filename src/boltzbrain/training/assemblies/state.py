@@ -30,6 +30,9 @@ _SETTLE_FROM = 0.7
 """Share of the updates after which members rest, too. A unit is on too often, or too rarely, where
 its potential lags behind them."""
 
+_BINS_PER_UNIT = 4
+"""Least bins that a settling step looks at: what a unit brings along is told by two slopes."""
+
 
 class AssemblyState(BaseState):
     """Parameters, chains and proposals of a training that starts from units that are on or off.
@@ -128,12 +131,17 @@ class AssemblyState(BaseState):
 
     def _settle(self, settled: int, stream: Generator) -> None:
         """Do the update that is so many-th of the last ones."""
-        ascent = self.ascent
-        if settled == 1 and self.plan.averaging:
+        ascent, plan = self.ascent, self.plan
+        if settled == 1 and plan.averaging:
             ascent.put(self.mean)
-        left = 1.0 - (settled - 1) / (self.plan.updates - round(_SETTLE_FROM * self.plan.updates))
-        ascent.settle(self.batch, self.chains, left, stream)
-        if self.plan.averaging:
+        batch = self.batch
+        more = min(_BINS_PER_UNIT * len(self.live.hidden), len(self.data)) - len(batch)
+        if more > 0:
+            rows = torch.from_numpy(stream.integers(len(self.data), more))
+            batch = torch.cat([batch, self.data[rows]])
+        share = 1.0 - (settled - 1) / (plan.updates - round(_SETTLE_FROM * plan.updates))
+        ascent.settle(batch, self.chains, share / self.interventions.rate_divisor, stream)
+        if plan.averaging:
             # the k-th counts k times
             for name, value in self.mean.items():
                 value.lerp_(ascent.parameters[name], 2.0 / (settled + 1.0))
