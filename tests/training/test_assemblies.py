@@ -553,6 +553,21 @@ def test_chance_among_few_neurons_is_no_graded_assembly(monkeypatch: pytest.Monk
     assert find_components(states, 5, 0).graded.shape[1] == 3
 
 
+@pytest.mark.parametrize("within", [True, False])
+def test_what_varies_while_one_assembly_is_on_alone_is_no_assembly_beside_it(within: bool) -> None:
+    rng = np.random.default_rng(0)
+    on = np.repeat(rng.random((100, 1)) < 0.2, 20, axis=0)
+    amplitude = rng.standard_normal(2000) * (on[:, 0] if within else 1.0)
+    odds = np.full((2000, 400), -2.5)
+    odds[:, :200] += 2.0 * on
+    odds[:, 100:200] += amplitude[:, None]
+    states = torch.from_numpy((rng.random(odds.shape) < expit(odds)).astype(np.uint8))
+    rates = states.double().mean(dim=0).numpy()
+    found, slopes = graded_parts.graded_components(states, amplitude[:, None], on, rates, 6.0)
+    assert found.shape == (2000, 1 - within)
+    assert slopes.shape == (400, 1 - within)
+
+
 def test_varimax_finds_simple_loadings() -> None:
     rng = np.random.default_rng(0)
     simple = rng.normal(0, 0.02, (300, 3))
