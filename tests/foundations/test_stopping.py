@@ -13,6 +13,8 @@ from boltzbrain.cli.main import main
 from boltzbrain.foundations.progress import SILENT
 from boltzbrain.foundations.showing.display import Stage, showing
 from boltzbrain.foundations.stopping import stoppable
+from boltzbrain.training.plan import make_plan
+from boltzbrain.training.train import train
 from helpers.command_line import write_small
 
 
@@ -123,6 +125,15 @@ def test_a_training_stops_at_the_next_update(tmp_path, dropped, shown):
     assert dropped == [KeyboardInterrupt]
     assert "resume" in stopped.value.__notes__[0]
     assert bb.TrainingRun.open(tmp_path / "run").info["chosen_update"] is None
+
+
+def test_a_training_that_nobody_shows_stops_too(tmp_path, dropped):
+    counts = [[0, 1], [1, 0], [1, 1], [0, 0]] * 50
+    activity = bb.from_states(counts, 0.02).binarize().split(seed=0)
+    plan = make_plan(hidden=2, updates=500)
+    with pytest.raises(KeyboardInterrupt):
+        train(activity, plan, tmp_path / "run", [_press_at_the_third])
+    assert dropped == [KeyboardInterrupt]
 
 
 def test_a_command_in_which_nothing_is_told_stops_too(dropped, monkeypatch, capsys):

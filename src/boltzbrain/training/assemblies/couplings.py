@@ -28,8 +28,8 @@ other there: a coupling is 0 in one number of them only."""
 _FEWEST_UNITS = 5
 """With no more units, too few pairs tell the couplings of one."""
 _FILLINGS = 20
-"""Rounds in which couplings that are kept are taken for what others say; each halves what is left
-of it, or more."""
+"""Rounds in which couplings that are kept are taken for what others say; of six units with one kept
+pair a round leaves two fifths of what is wrong, and of more units less."""
 _FALSE = 0.05
 """Share of false ones among the couplings that the data are asked for."""
 _LAGS = 0.1

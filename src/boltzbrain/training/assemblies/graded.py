@@ -25,7 +25,8 @@ ones of 200 neurons and more reach 14 to 39; what is left of the noise of finite
 MOST_WITHIN = 0.5
 """What varies while one assembly is on, and hardly else, is no assembly beside it but a part of it,
 such as one within it that cannot be told on or off. A unit of its own would run away beside that of
-the whole. Planted ones: .73, of graded assemblies .12 at most."""
+the whole. In a fish of `proofs/harder_fish.py` without overlap one is at .73, and graded assemblies
+are at .12 at most."""
 _LEAST_VARIANCE = 1e-6
 """Share of the largest variance below which a direction of amplitudes is rounding."""
 
